@@ -1,0 +1,161 @@
+"""Every error the emulator answers with, as data.
+
+A row of the tables below is a :class:`Problem`; calling it makes the exception to raise::
+
+    raise NO_OPEN_TRANSACTION()
+    raise LEDGER_NOT_FOUND(name="cars")
+
+Nothing here knows HTTP: the status comes from the service model, the encoding from ``wire``.
+
+Exceptions::
+
+    QldbError               one error of the service, ready for the wire
+      partiql.errors.PartiqlError is turned into a BadRequest by the engine
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Source = Literal["recorded", "documented", "driver test", "sample", "inferred", "ours"]
+
+
+class QldbError(Exception):
+    """One error of the service.
+
+    shape: name of the error shape in the service model.
+    message: the text a client sees.
+    members: further members of the shape (``Code``, ``ResourceName`` ...).
+    """
+
+    def __init__(self, shape: str, message: str, members: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.shape = shape
+        self.message = message
+        self.members: dict[str, Any] = members or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row of the error table.
+
+    text: a ``str.format`` template.  members: templates of further members, filled from the same values.
+    source: how the text is known; ``evidence`` says where.
+    """
+
+    shape: str
+    text: str
+    source: Source
+    evidence: str = ""
+    members: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, **values: object) -> QldbError:
+        return QldbError(
+            self.shape,
+            self.text.format(**values),
+            {name: template.format(**values) for name, template in self.members.items()},
+        )
+
+
+_LEDGER = {"ResourceType": "Ledger", "ResourceName": "{name}"}
+
+# --- Session API -------------------------------------------------------------------------------------------
+BAD_REQUEST = Problem("BadRequestException", "{text}", "ours", "carries a text made elsewhere")
+PARTIQL_ERROR = Problem("BadRequestException", "{text}", "recorded", "driver-go tests; qldb-shell #174", {"Code": "{code}"})
+COMMAND_COUNT = Problem(
+    "BadRequestException", "Exactly one command must be given, but the request has {count}", "inferred", "wire.md 2.2"
+)
+SESSION_LEDGER_NOT_FOUND = Problem(
+    "BadRequestException", "The Ledger with name {name} is not found{elsewhere}", "inferred", "class: driver tests; wire.md 7 #1"
+)
+SESSION_LEDGER_NOT_ACTIVE = Problem(
+    "BadRequestException", "The Ledger with name {name} is not active: its state is {state}", "inferred", "wire.md 2.5"
+)
+SESSION_TOKEN_MISSING = Problem("BadRequestException", "The parameter SessionToken is required", "inferred", "wire.md 2.2")
+SESSION_TOKEN_NOT_VALID = Problem("BadRequestException", "The parameter SessionToken is not valid", "recorded", "driver-nodejs #51")
+NO_SUCH_SESSION = Problem("InvalidSessionException", "No such session", "documented", "driver-errors")
+SESSION_EXPIRED = Problem("InvalidSessionException", "Session {id} has expired", "documented", "driver-errors")
+TRANSACTION_EXPIRED = Problem("InvalidSessionException", "Transaction {id} has expired", "documented", "driver-errors")
+NO_OPEN_TRANSACTION = Problem("BadRequestException", "No open transaction", "recorded", "driver-nodejs #40")
+TRANSACTION_ALREADY_OPEN = Problem("BadRequestException", "Transaction already open", "recorded", "qldb-shell #73")
+DIGESTS_DO_NOT_MATCH = Problem("BadRequestException", "Digests don't match", "recorded", "driver-nodejs #30")
+OCC_CONFLICT = Problem(
+    "OccConflictException",
+    "Optimistic concurrency control (OCC) failure encountered while committing the transaction",
+    "recorded",
+    "qldb-guide",
+)
+PAGE_TOKEN_NOT_VALID = Problem("BadRequestException", "The parameter NextPageToken is not valid", "inferred", "wire.md 2.7")
+PARAMETER_COUNT = Problem(
+    "BadRequestException", "Query expects {expected} parameters, but statement has {given}", "recorded", "driver-python #13"
+)
+PARAMETER_NOT_ION = Problem(
+    "BadRequestException", "Parameter {number} is not a valid Ion value: {reason}", "inferred", "wire.md 2.2"
+)
+STATEMENT_TOO_LONG = Problem(
+    "BadRequestException", "The statement has {length} characters, more than the maximum of {limit}", "inferred", "partiql.md 6"
+)
+TABLE_EXISTS = Problem(
+    "BadRequestException", "Table with name: USER.{name} already exists", "recorded", "driver-go tests", {"Code": "412"}
+)
+TOTAL_TABLES_LIMIT = Problem(
+    "BadRequestException",
+    "Exceeded tables limit: Ledger has {limit} total tables, and cannot create another.",
+    "recorded",
+    "wire.md 2.6",
+)
+ACTIVE_TABLES_LIMIT = Problem(
+    "BadRequestException",
+    "Exceeded tables limit: Ledger has {limit} active tables, and cannot create another.",
+    "inferred",
+    "after the total-tables text",
+)
+SERVICE_FAILURE = Problem("InternalFailure", "", "recorded", "driver-nodejs: UnknownError")
+
+# --- Control plane -----------------------------------------------------------------------------------------
+LEDGER_NOT_FOUND = Problem(
+    "ResourceNotFoundException", "The Ledger with name {name} is not found{elsewhere}", "inferred", "wire.md 1.3", _LEDGER
+)
+LEDGER_EXISTS = Problem("ResourceAlreadyExistsException", "Ledger name already exists", "recorded", "Terraform PR 10394", _LEDGER)
+LEDGER_BEING_CREATED = Problem("ResourceInUseException", "Ledger is being created", "driver test", "driver-go", _LEDGER)
+LEDGER_BEING_DELETED = Problem("ResourceInUseException", "Ledger is being deleted", "driver test", "driver-go", _LEDGER)
+LEDGER_PROTECTED = Problem(
+    "ResourcePreconditionNotMetException",
+    "Preventing deletion of ledger {name} with DeletionProtection enabled",
+    "documented",
+    "LocalStack's page, looks copied from AWS",
+    _LEDGER,
+)
+INVALID_PARAMETER = Problem(
+    "InvalidParameterException", "{text}", "ours", "carries a text made elsewhere", {"ParameterName": "{parameter}"}
+)
+
+
+def _proof_problem(text: str, source: Source = "documented") -> Problem:
+    return Problem("InvalidParameterException", text, source, "verification.errors", {"ParameterName": "{parameter}"})
+
+
+ION_TEXT_NOT_VALID = _proof_problem("The provided Ion value is not valid and cannot be parsed.")
+BLOCK_ADDRESS_NOT_VALID = _proof_problem("The provided block address is not valid.")
+TIP_BEYOND_JOURNAL = _proof_problem(
+    "The sequence number of the provided digest tip address is beyond the strand's latest committed record."
+)
+STRAND_NOT_VALID = _proof_problem("The Strand ID of the provided block address is not valid.")
+BLOCK_BEYOND_JOURNAL = _proof_problem(
+    "The sequence number of the provided block address is beyond the strand's latest committed record."
+)
+STRANDS_DIFFER = _proof_problem(
+    "The Strand ID of the provided block address must match the Strand ID of the provided digest tip address."
+)
+BLOCK_AFTER_TIP = _proof_problem(
+    "The sequence number of the provided block address must not be greater than the sequence number of the provided digest tip address."
+)
+REVISION_NOT_IN_BLOCK = _proof_problem("The provided Document ID was not found in the block at the specified block address")
+
+# --- Both ---------------------------------------------------------------------------------------------------
+SERIALIZATION = Problem("SerializationException", "{text}", "inferred", "wire.md 1.4")
+UNKNOWN_OPERATION = Problem("UnknownOperationException", "{text}", "inferred", "wire.md 1.4")
+REQUEST_TOO_LARGE = Problem("RequestEntityTooLargeException", "The request body is larger than {limit} bytes", "ours")
+NOT_SUPPORTED = Problem("NotSupportedByEmulatorException", "{what} is not supported by this emulator", "ours")
+LEDGER_FILE_UNUSABLE = Problem("LedgerFileUnusableException", "The file of ledger {name} cannot be used: {reason}", "ours")

@@ -1,0 +1,14 @@
+"""What many tests need: where the sibling folder of evidence is, and a skip that says so when it is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared"
+
+needs_shared = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="needs the folder shared/ beside the checkout (captured vectors and conformance suites)"
+)
