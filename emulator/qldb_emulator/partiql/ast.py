@@ -105,11 +105,23 @@ class Unary(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Binary(Expr):
-    """operator: OR AND = <> < <= > >= || + - * / % (``!=`` is parsed as ``<>``).  pos: the operator's."""
+    """operator: = <> < <= > >= + - * / % (``!=`` is parsed as ``<>``).  pos: the operator's."""
 
     operator: str
     left: Expr
     right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Chain(Expr):
+    """``a AND b AND c``: one associative operator between two or more operands.
+
+    operator: "AND", "OR" or "||".  No operand is an unparenthesised Chain of the same operator on its left, so that
+    thousands of conditions in a row make a flat node, not a deep one.  pos: the first operator's.
+    """
+
+    operator: str
+    operands: tuple[Expr, ...]
 
 
 @dataclass(frozen=True, slots=True)
