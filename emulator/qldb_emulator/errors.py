@@ -111,6 +111,82 @@ ACTIVE_TABLES_LIMIT = Problem(
     "inferred",
     "after the total-tables text",
 )
+DOCUMENT_NOT_STRUCT = Problem("BadRequestException", "A document must be an Ion struct", "inferred", "partiql.md 1.2")
+DOCUMENT_TOO_LARGE = Problem(
+    "BadRequestException", "The document has {size} bytes of Ion, more than the maximum of {limit}", "inferred", "partiql.md 9 Q14"
+)
+TRANSACTION_DOCUMENTS = Problem(
+    "BadRequestException", "A transaction must not change more than {limit} documents", "inferred", "partiql.md 9 Q14"
+)
+TRANSACTION_TOO_LARGE = Problem(
+    "BadRequestException", "The transaction is larger than the maximum of {limit} bytes", "inferred", "partiql.md 6"
+)
+HISTORY_END_IN_FUTURE = Problem(
+    "BadRequestException",
+    "The end time of a history must not be in the future: {end} is after the server's time {now}",
+    "inferred",
+    "class and rule: working.history, dmv-nodejs #190",
+)
+HISTORY_RANGE = Problem(
+    "BadRequestException", "The start time of a history must not be after its end time: {start} is after {end}", "inferred", "working.history"
+)
+TABLE_NOT_FOUND = Problem("BadRequestException", "{text}", "inferred", "the No such variable form: partiql.md 9 Q14", {"Code": "432"})
+TABLE_NAME_NOT_VALID = Problem(
+    "BadRequestException",
+    "The table name {name!r} is not valid: it must have 1 to 128 letters, digits or underscores and not begin with a digit",
+    "inferred",
+    "rule: amazon-qldb-kvs-nodejs Util.ts",
+)
+TABLE_NAME_RESERVED = Problem(
+    "BadRequestException", "The table name {name!r} is not valid: names that begin with _ql_ are reserved", "inferred", "partiql.md 3.1"
+)
+TABLE_NOT_INACTIVE = Problem("BadRequestException", "No inactive table with id: {table_id}", "inferred", "partiql.md 1.1")
+INDEX_EXISTS = Problem(
+    "BadRequestException", "Index on field {field} of table {name} already exists", "inferred", "partiql.md 5", {"Code": "412"}
+)
+INDEX_NOT_FOUND = Problem("BadRequestException", "No index with id {index_id} on table {name}", "inferred", "partiql.md 9 Q14")
+INDEX_LIMIT = Problem(
+    "BadRequestException",
+    "Exceeded indexes limit: Table {name} has {limit} indexes, and cannot have another.",
+    "inferred",
+    "after the tables text",
+)
+INDEX_FIELD_TOO_LONG = Problem(
+    "BadRequestException", "The indexed field's name has more than {limit} characters", "inferred", "partiql.md 6"
+)
+TABLE_TAGS_ALLOW_ALL = Problem(
+    "BadRequestException", "Tags on tables need a ledger in the STANDARD permissions mode", "inferred", "working.manage-tables"
+)
+TABLE_TAGS_NOT_VALID = Problem("BadRequestException", "aws_tags must be a struct of strings", "inferred", "working.manage-tables")
+NO_SUCH_PROCEDURE = Problem("BadRequestException", "No such stored procedure: {name} ", "inferred", "partiql-lang-kotlin")
+REDACTION_ARGUMENTS = Problem(
+    "BadRequestException",
+    "REDACT_REVISION expects a block address, a table id and a document id: {reason}",
+    "inferred",
+    "ql-stored-procedures.redact_revision",
+)
+REDACTION_NOT_FOUND = Problem(
+    "BadRequestException",
+    "No revision of document {document_id} of table {table_id} in the block with sequence number {sequence_no}",
+    "inferred",
+    "partiql.md 9 Q14",
+)
+REDACTION_ACTIVE = Problem(
+    "BadRequestException",
+    "The revision of document {document_id} in the block with sequence number {sequence_no} is active and cannot be redacted",
+    "inferred",
+    "rule: redact_revision; text: partiql.md 9 Q14",
+)
+REDACTION_TWICE = Problem(
+    "BadRequestException",
+    "The revision of document {document_id} in the block with sequence number {sequence_no} is already redacted",
+    "inferred",
+    "partiql.md 9 Q14",
+)
+REDACTION_LIMIT = Problem(
+    "BadRequestException", "A transaction must not redact more than {limit} revisions", "inferred", "rule: redact_revision"
+)
+SESSION_LIMIT = Problem("LimitExceededException", "Exceeded the session limit of {limit}", "inferred", "wire.md 2.6")
 SERVICE_FAILURE = Problem("InternalFailure", "", "recorded", "driver-nodejs: UnknownError")
 
 # --- Control plane -----------------------------------------------------------------------------------------
@@ -126,6 +202,13 @@ LEDGER_PROTECTED = Problem(
     "documented",
     "LocalStack's page, looks copied from AWS",
     _LEDGER,
+)
+LEDGERS_LIMIT = Problem(
+    "LimitExceededException",
+    "Exceeded the limit of {limit} active ledgers",
+    "inferred",
+    "wire.md 1.3",
+    {"ResourceType": "Ledger"},
 )
 INVALID_PARAMETER = Problem(
     "InvalidParameterException", "{text}", "ours", "carries a text made elsewhere", {"ParameterName": "{parameter}"}

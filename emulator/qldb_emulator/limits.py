@@ -53,3 +53,9 @@ STRICT = Limits()
 def describe() -> list[tuple[str, object, str, str]]:
     """(name, strict value, unit, source) of every limit, in the order of the table."""
     return [(f.name, f.default, f.metadata["unit"], f.metadata["source"]) for f in fields(Limits)]
+
+
+_BOUNDLESS = 1 << 60
+
+# For replaying a journal: what was committed once was within the limits of its time.
+UNLIMITED = Limits(**{f.name: _BOUNDLESS for f in fields(Limits)})

@@ -1,0 +1,5 @@
+"""``python -m qldb_emulator`` is the command ``qldb-emulator``."""
+
+from .cli import main
+
+main()

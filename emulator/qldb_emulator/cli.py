@@ -1,0 +1,132 @@
+"""The command ``qldb-emulator``: the only reader of the environment."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from . import __version__
+from .settings import DEFAULT_ACCOUNT, DEFAULT_HOST, DEFAULT_PORT, DEFAULT_REGION, Settings
+
+ENVIRONMENT_PREFIX = "QLDB_EMULATOR"
+# Short requests keep answering while a scan runs (performance.md 3.6); only a process of ours may set it.
+SWITCH_INTERVAL_SECONDS = 0.001
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+class Failure(click.ClickException):
+    """One clear sentence on standard error, and exit code 1."""
+
+    exit_code = EXIT_FAILED
+
+
+@click.group(context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX, "help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="qldb-emulator")
+def main() -> None:
+    """Amazon QLDB that runs on your machine."""
+
+
+def check_account(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """An AWS account id: twelve digits."""
+    if len(value) != 12 or not (value.isascii() and value.isdigit()):
+        raise click.BadParameter("an account id has twelve digits")
+    return value
+
+
+@main.command()
+@click.option("--host", default=DEFAULT_HOST, show_default=True, envvar="QLDB_EMULATOR_HOST", help="Address to listen on.")
+@click.option(
+    "--port",
+    default=DEFAULT_PORT,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    envvar="QLDB_EMULATOR_PORT",
+    help="Port for both APIs; 0 takes any free one and prints it.",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="QLDB_EMULATOR_DATA_DIR",
+    help="Where ledgers are kept.  [default: ~/.qldb-emulator]",
+)
+@click.option(
+    "--ephemeral",
+    is_flag=True,
+    envvar="QLDB_EMULATOR_EPHEMERAL",
+    help="Keep ledgers in a temporary directory, unsynced, removed at exit.",
+)
+@click.option("--region", default=DEFAULT_REGION, show_default=True, envvar="QLDB_EMULATOR_REGION", help="Region of requests that name none.")
+@click.option("--account", default=DEFAULT_ACCOUNT, show_default=True, callback=check_account, envvar="QLDB_EMULATOR_ACCOUNT", help="Account id in ARNs.")
+@click.option(
+    "--log-level",
+    default="info",
+    show_default=True,
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    envvar="QLDB_EMULATOR_LOG_LEVEL",
+    help="How much to say on standard error.",
+)
+def serve(
+    host: str, port: int, data_dir: Path | None, ephemeral: bool, region: str, account: str, log_level: str
+) -> None:
+    """Start the server and run until stopped (SIGINT or SIGTERM)."""
+    if ephemeral and data_dir is not None:
+        raise click.UsageError("--ephemeral keeps nothing, so it takes no --data-dir")
+    logging.basicConfig(
+        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    )
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    directory = None if ephemeral else (data_dir or Path.home() / ".qldb-emulator")
+    run_server(Settings(data_dir=directory, is_ephemeral=ephemeral, region=region, account=account), host, port)
+
+
+def run_server(settings: Settings, host: str, port: int) -> None:
+    """Serve until a signal comes.  Raises Failure."""
+    from .engine.emulator import Emulator
+    from .storage.errors import StorageError
+    from .web.app import create_app
+    from .web.server import PortInUseError, Server
+
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    try:
+        emulator = Emulator(settings)
+    except (StorageError, OSError) as error:
+        raise Failure(str(error)) from error
+    with emulator:
+        server = Server(create_app(emulator), host, port)
+        try:
+            server.start()
+        except (PortInUseError, OSError) as error:
+            raise Failure(str(error)) from error
+        try:
+            announce(server.url, settings)
+            # A bare wait() would not let a signal handler run on every platform.
+            while not stop.wait(3600):
+                pass
+        finally:
+            server.stop()
+
+
+def announce(url: str, settings: Settings) -> None:
+    """The last lines of a start: where, and what to export to point a client here."""
+    log = logging.getLogger("qldb_emulator")
+    where = "a temporary directory, removed at exit" if settings.data_dir is None else str(settings.data_dir)
+    log.info("data in %s", where)
+    log.info(
+        "Ready on %s - export AWS_ENDPOINT_URL_QLDB=%s AWS_ENDPOINT_URL_QLDB_SESSION=%s AWS_DEFAULT_REGION=%s "
+        "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local",
+        url, url, url, settings.region,
+    )

@@ -1,0 +1,257 @@
+"""The fold: a block goes in, tables, documents, history, indexes and Merkle nodes come out.
+
+``apply_block`` is the only writer of derived state.  Commit, import and rebuild all come through here, so it uses
+nothing but the block and what earlier blocks left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ..errors import QldbError
+from ..ion.codec import dumps, loads
+from ..ion.values import IonValue
+from ..journal.block import redact
+from ..journal.merkle import new_nodes
+from ..journal.model import Block, Struct
+from ..journal.parse import block_from_ion
+from ..limits import UNLIMITED
+from ..partiql import ast
+from ..partiql.catalogue import Catalogue, IndexInfo, TableInfo
+from ..partiql.errors import PartiqlError
+from ..partiql.parser import parse
+from .ddl import DDL_NODES, DdlEffect, ddl_effect, is_ddl_text
+from .marks import CATALOGUE, Mark, document_mark, key_mark, name_mark, table_mark
+from .reader import field_key
+
+if TYPE_CHECKING:
+    from ..storage.ledger_file import Writer
+    from ..storage.rows import RevisionRow
+
+
+class ApplyError(ValueError):
+    """A block that cannot be applied: it is not the next one, or it contradicts the blocks before it."""
+
+
+@dataclass(slots=True)
+class Applied:
+    """What a block changed.  catalogue: as it is afterwards.  marks: everything it wrote."""
+
+    catalogue: Catalogue
+    marks: set[Mark] = field(default_factory=set)
+
+
+def apply_block(writer: Writer, catalogue: Catalogue, block: Block, ion: bytes | None = None) -> Applied:
+    """Store a block and everything that follows from it, within the writer's SQLite transaction.
+
+    ion: the block's binary, if at hand.  Raises ApplyError.
+    """
+    sequence_no = block.address.sequence_no
+    writer.insert_block(
+        sequence_no, block.transaction_id, block.timestamp.epoch_ms(), block.block_hash, ion or dumps(block.to_ion())
+    )
+    writer.insert_nodes(new_nodes(sequence_no, block.block_hash, writer.merkle_nodes))
+    return derive(writer, catalogue, block)
+
+
+def derive(writer: Writer, catalogue: Catalogue, block: Block) -> Applied:
+    """Everything that follows from a block which is already stored (rebuilding uses this alone)."""
+    applied = Applied(catalogue)
+    info = block.transaction_info or {}
+    new_indexes = _apply_ddl(writer, applied, block, info)
+    _apply_revisions(writer, applied, block, info)
+    for table_id, index in new_indexes:
+        _build_index(writer, applied.catalogue, table_id, index)
+    _apply_redactions(writer, applied, block)
+    return applied
+
+
+# --- DDL -----------------------------------------------------------------------------------------------------
+
+
+def _apply_ddl(writer: Writer, applied: Applied, block: Block, info: Struct) -> list[tuple[str, IndexInfo]]:
+    new_indexes: list[tuple[str, IndexInfo]] = []
+    for position, statement in enumerate(info.get("statements", ())):
+        text = statement["statement"]
+        if not is_ddl_text(text):
+            continue
+        node = _parse_ddl(text)
+        if node is None:
+            continue
+        try:
+            effect = ddl_effect(applied.catalogue, node, block.transaction_id, position, UNLIMITED)
+        except (QldbError, PartiqlError):
+            # A journal of the service may carry statements that failed there; they had no effect here either.
+            continue
+        index = _store_ddl(writer, applied, effect, block.address.sequence_no)
+        if index is not None:
+            new_indexes.append((effect.table.table_id, index))
+    return [(table_id, index) for table_id, index in new_indexes if _has_index(applied.catalogue, table_id, index)]
+
+
+def _has_index(catalogue: Catalogue, table_id: str, index: IndexInfo) -> bool:
+    table = catalogue.by_id(table_id)
+    return table is not None and any(other.index_id == index.index_id for other in table.indexes)
+
+
+def _parse_ddl(text: str) -> ast.CreateTable | ast.DropTable | ast.UndropTable | ast.CreateIndex | ast.DropIndex | None:
+    try:
+        node = parse(text)
+    except PartiqlError:
+        return None
+    return node if isinstance(node, DDL_NODES) else None
+
+
+def _store_ddl(writer: Writer, applied: Applied, effect: DdlEffect, sequence_no: int) -> IndexInfo | None:
+    """Store one DDL effect; returns a new index that is still to be built."""
+    applied.marks.update(effect.marks)
+    table, index = effect.table, effect.index
+    match effect.statement:
+        case ast.CreateTable():
+            number = writer.create_table(table.table_id, table.name, sequence_no)
+            applied.catalogue = effect.catalogue.replace(replace(table, number=number))
+            return None
+        case ast.DropTable() | ast.UndropTable():
+            writer.change_table(table.number, table.name, table.status, sequence_no)
+            applied.catalogue = effect.catalogue
+            return None
+        case ast.DropIndex():
+            assert index is not None
+            writer.drop_index(index.number, sequence_no)
+            applied.catalogue = effect.catalogue
+            return None
+        case ast.CreateIndex():
+            assert index is not None
+            number = writer.create_index(index.index_id, table.number, index.field_name, sequence_no)
+            online = IndexInfo(index.index_id, index.field_name, "ONLINE", number)
+            indexes = tuple(online if other.index_id == online.index_id else other for other in table.indexes)
+            applied.catalogue = effect.catalogue.replace(replace(table, indexes=indexes))
+            return online
+
+
+def _build_index(writer: Writer, catalogue: Catalogue, table_id: str, index: IndexInfo) -> None:
+    """Enter every live document of a table into a new index.  An entry begins with its revision, not with the index."""
+    table = catalogue.by_id(table_id)
+    assert table is not None
+    for batch in writer.live_revisions(table.number):
+        entries = []
+        for row in batch:
+            key = field_key(loads(row.data), index.field_name) if row.data is not None else None
+            if key is not None:
+                entries.append((index.number, key, row.doc_no, row.seq))
+        writer.put_index_entries(entries)
+
+
+# --- Revisions ---------------------------------------------------------------------------------------------
+
+
+def _apply_revisions(writer: Writer, applied: Applied, block: Block, info: Struct) -> None:
+    documents = info.get("documents", {})
+    revisions = {r["metadata"]["id"]: r for r in block.revisions or () if "metadata" in r}
+    # The order of ``documents`` is that of the statements, which is the order in which a scan shows them.
+    for document_id in dict.fromkeys((*(d for d in documents if d in revisions), *revisions)):
+        table = _table_of(writer, applied, block, documents.get(document_id), document_id)
+        _apply_revision(writer, applied, block, table, revisions[document_id])
+
+
+def _table_of(writer: Writer, applied: Applied, block: Block, entry: Struct | None, document_id: str) -> TableInfo:
+    """The table of a document.
+
+    A block of the service names ids that this emulator did not make: a table made by an earlier CREATE TABLE takes the
+    id at its first document, and one that was made before the journal begins is created when it is first named.
+    """
+    if entry is None:
+        info = writer.document_info(document_id)
+        table = None if info is None else next((t for t in applied.catalogue.tables if t.number == info.table_no), None)
+        if table is None:
+            raise ApplyError(f"block {block.address.sequence_no} does not say which table document {document_id} is in")
+        return table
+    table = applied.catalogue.by_id(entry["tableId"])
+    if table is not None:
+        return table
+    return _adopt_table(writer, applied, entry["tableId"], entry["tableName"], block.address.sequence_no)
+
+
+def _adopt_table(writer: Writer, applied: Applied, table_id: str, name: str, sequence_no: int) -> TableInfo:
+    applied.marks.update((CATALOGUE, name_mark(name)))
+    existing = applied.catalogue.active(name)
+    if existing is not None and not writer.table_has_documents(existing.number):
+        writer.adopt_table_id(existing.number, table_id)
+        table = replace(existing, table_id=table_id)
+        others = tuple(table if t.number == existing.number else t for t in applied.catalogue.tables)
+        applied.catalogue = Catalogue(others)
+        return table
+    number = writer.create_table(table_id, name, sequence_no)
+    table = TableInfo(table_id, name, number=number)
+    applied.catalogue = applied.catalogue.replace(table)
+    return table
+
+
+def _apply_revision(writer: Writer, applied: Applied, block: Block, table: TableInfo, revision: Struct) -> None:
+    sequence_no = block.address.sequence_no
+    metadata = revision["metadata"]
+    document_id = metadata["id"]
+    marks = applied.marks
+    marks.add(table_mark(table.table_id))
+    marks.add(document_mark(document_id))
+
+    before = writer.live_revision(document_id)
+    if before is None:
+        doc_no = writer.insert_document(document_id, table.number, sequence_no)
+    else:
+        doc_no = before.doc_no
+        _close_entries(writer, marks, table, before)
+    has_data = "data" in revision
+    data = revision.get("data")
+    writer.insert_revision(
+        doc_no=doc_no,
+        document_id=document_id,
+        table_no=table.number,
+        version=metadata["version"],
+        seq=sequence_no,
+        tx_time_ms=metadata["txTime"].epoch_ms(),
+        hash=revision["hash"],
+        data=dumps(data) if has_data else None,
+        data_hash=revision.get("dataHash"),
+        metadata=dumps(metadata),
+    )
+    if not has_data:
+        if "dataHash" not in revision:
+            writer.delete_document(doc_no, sequence_no)
+        return
+    entries = []
+    for index in table.indexes:
+        key = field_key(data, index.field_name)
+        if key is not None:
+            entries.append((index.number, key, doc_no, sequence_no))
+            marks.add(key_mark(index.index_id, key))
+    writer.put_index_entries(entries)
+
+
+def _close_entries(writer: Writer, marks: set[Mark], table: TableInfo, before: RevisionRow) -> None:
+    if before.data is None or not table.indexes:
+        return
+    value: IonValue = loads(before.data)
+    for index in table.indexes:
+        key = field_key(value, index.field_name)
+        if key is not None:
+            marks.add(key_mark(index.index_id, key))
+            writer.close_index_entry(index.number, key, before.doc_no, before.seq)
+
+
+# --- Redactions --------------------------------------------------------------------------------------------
+
+
+def _apply_redactions(writer: Writer, applied: Applied, block: Block) -> None:
+    for redaction in (block.redaction_info or {}).get("revisions", ()):
+        sequence_no = redaction["blockAddress"]["sequenceNo"]
+        data = writer.block_bytes(sequence_no)
+        if data is None:
+            continue  # the journal begins after the block: there is nothing left to redact
+        target = redact(block_from_ion(loads(data)), redaction["documentId"], redaction["version"])
+        writer.replace_block(sequence_no, dumps(target.to_ion()))
+        data_hash = next(
+            r["dataHash"] for r in target.revisions or () if r.get("metadata", {}).get("id") == redaction["documentId"]
+        )
+        writer.redact_revision(redaction["documentId"], redaction["version"], data_hash)

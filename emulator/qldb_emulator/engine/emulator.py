@@ -1,0 +1,57 @@
+"""One emulator: the object that owns all state.  Nothing is global, so a test may hold two."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ..clock import Clock, SystemClock
+from ..ids import IdSource, RandomIds
+from ..settings import Settings
+from ..storage.directory import DataDirectory
+from ..wire.context import RequestContext
+from .control import ControlPlane
+from .ledgers import Ledgers
+from .sessions import Sessions
+
+Members = dict[str, Any]
+
+
+class Emulator:
+    """A QLDB: ledgers in a directory, sessions in memory.
+
+    Raises DirectoryInUseError when another process has the data directory.
+    """
+
+    def __init__(self, settings: Settings | None = None, clock: Clock | None = None, ids: IdSource | None = None) -> None:
+        self.settings = settings or Settings()
+        self.clock: Clock = clock or SystemClock()
+        self.ids: IdSource = ids or RandomIds(self.clock)
+        self.directory = DataDirectory.open(self.settings.data_dir)
+        self.ledgers = Ledgers(self.directory, self.settings, self.clock, self.ids)
+        self.sessions = Sessions(self)
+        self.control = ControlPlane(self)
+
+    def call(self, operation: str, members: Members, context: RequestContext) -> Members:
+        """A control plane operation: request members in, result members out.  Raises QldbError."""
+        return self.control.call(operation, members, context.region)
+
+    def send_command(self, command: str, token: str | None, members: Members, context: RequestContext) -> Members:
+        """One command of SendCommand; the result carries its TimingInformation.  Raises QldbError."""
+        began = time.perf_counter_ns()
+        result = self.sessions.send(command, token, members, context)
+        # Never 0: drivers take that for "not reported" (wire.md 2.3).
+        elapsed_ms = (time.perf_counter_ns() - began) // 1_000_000
+        result["TimingInformation"] = {"ProcessingTimeMilliseconds": elapsed_ms or 1}
+        return result
+
+    def close(self) -> None:
+        """Close every ledger and leave the data directory to others."""
+        self.ledgers.close()
+        self.directory.close()
+
+    def __enter__(self) -> Emulator:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()

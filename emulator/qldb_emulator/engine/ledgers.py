@@ -1,0 +1,230 @@
+"""Ledgers: one open ledger with its commit, and the register of all of them."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ..clock import Clock
+from ..errors import DIGESTS_DO_NOT_MATCH, LEDGER_FILE_UNUSABLE, OCC_CONFLICT
+from ..ids import IdSource
+from ..ion.values import Timestamp
+from ..journal.block import build_block, genesis_block
+from ..journal.model import Block, BlockAddress
+from ..journal.parse import block_from_ion
+from ..ion.codec import loads
+from ..limits import Limits
+from ..partiql.catalogue import Catalogue, IndexInfo, TableInfo
+from ..settings import Settings
+from ..storage.directory import DataDirectory
+from ..storage.errors import StorageError
+from ..storage.ledger_file import LedgerFile
+from .apply import apply_block, derive
+from .documents import DocumentCache
+from .marks import WriteLog
+from .statements import StatementCache
+
+if TYPE_CHECKING:
+    from .transactions import Transaction
+
+Facts = dict[str, Any]
+
+
+class Ledger:
+    """One ledger: its file, its catalogue and its commit lock.
+
+    Reading needs no lock: rows say from which block to which they hold, so a snapshot is a number.
+    """
+
+    def __init__(self, file: LedgerFile, region: str, settings: Settings, clock: Clock, ids: IdSource) -> None:
+        self.file = file
+        self.region = region
+        self.limits: Limits = settings.limits
+        self.clock = clock
+        self.ids = ids
+        self.is_closed = False
+        self.facts: Facts = file.all_meta()
+        self.name: str = self.facts["name"]
+        self.strand_id: str = self.facts["strand_id"]
+        self.cache = DocumentCache(settings.cache_bytes)
+        self.statements = StatementCache()
+        self.writes = WriteLog()
+        self.commit_lock = threading.RLock()
+        tip = file.tip()
+        if tip is None:
+            block = genesis_block(self.strand_id, ids.new_id(), Timestamp.from_epoch_ms(clock.now_ms()))
+            self._tip_hash = b""
+            self._tip_time_ms = 0
+            self._state = (-1, Catalogue())
+            self._append(block, sync=True)
+        else:
+            self._tip_hash = tip.block_hash
+            self._tip_time_ms = tip.timestamp_ms
+            self._state = (tip.sequence_no, stored_catalogue(file, tip.sequence_no))
+
+    # --- facts -------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """CREATING, ACTIVE, DELETING or DELETED."""
+        return str(self.facts["state"])
+
+    @property
+    def permissions_mode(self) -> str:
+        """ALLOW_ALL or STANDARD."""
+        return str(self.facts["permissions_mode"])
+
+    def set_facts(self, **facts: Any) -> None:
+        """Change what the control plane knows of the ledger, durably."""
+        with self.commit_lock, self.file.write() as writer:
+            for key, value in facts.items():
+                writer.set_meta(key, value)
+        self.facts = {**self.facts, **facts}
+
+    def snapshot(self) -> tuple[int, Catalogue]:
+        """The last block's sequence number and the catalogue after it, taken together."""
+        return self._state
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue after the last block."""
+        return self._state[1]
+
+    def tip(self) -> BlockAddress:
+        """The address of the last block."""
+        return BlockAddress(self.strand_id, self._state[0])
+
+    def live_version(self, document_id: str, snapshot: int) -> int:
+        """The version of a document's revision at a snapshot.  Requires that there is one."""
+        return self.file.seek_documents([document_id], snapshot)[0].version
+
+    def make_durable(self) -> None:
+        """Sync blocks that were written without: nothing handed out may rest on one that a power cut could take."""
+        if self.file.unsynced:
+            self.file.sync()
+
+    # --- commit ------------------------------------------------------------------------------------------
+
+    def commit(self, transaction: Transaction, commit_digest: bytes) -> None:
+        """Turn a transaction into the journal's next block.
+
+        Raises DIGESTS_DO_NOT_MATCH, OCC_CONFLICT; nothing is written then.  A transaction without a statement
+        leaves no block; one that only read does (inferred: journal.md 1.6).
+        """
+        if commit_digest != transaction.digest.value:
+            raise DIGESTS_DO_NOT_MATCH()
+        if not transaction.statements:
+            return
+        result = transaction.result()
+        with self.commit_lock:
+            if self.writes.conflict(transaction.reads, transaction.snapshot) is not None:
+                raise OCC_CONFLICT()
+            # The journal's times never go back, whatever the machine's clock does.
+            now = Timestamp.from_epoch_ms(max(self.clock.now_ms(), self._tip_time_ms))
+            block = build_block((self.tip(), self._tip_hash), self.strand_id, result, now)
+            self._append(block, sync=transaction.is_writing)
+
+    def _append(self, block: Block, sync: bool) -> None:
+        """Build, then apply: the one way in."""
+        with self.file.write(sync=sync) as writer:
+            applied = apply_block(writer, self._state[1], block)
+        sequence_no = block.address.sequence_no
+        self.writes.record(applied.marks, sequence_no)
+        self._tip_hash = block.block_hash
+        self._tip_time_ms = block.timestamp.epoch_ms()
+        self._state = (sequence_no, applied.catalogue)
+
+    # --- life --------------------------------------------------------------------------------------------
+
+    def rebuild(self) -> None:
+        """Throw away everything derived and fold the blocks again."""
+        with self.commit_lock, self.file.write() as writer:
+            writer.clear_derived()
+            catalogue = Catalogue()
+            for ion in writer.all_blocks():
+                catalogue = derive(writer, catalogue, block_from_ion(loads(ion))).catalogue
+        self._state = (self._state[0], catalogue)
+
+    def close(self) -> None:
+        """Close the file; whoever still holds the ledger finds it closed."""
+        with self.commit_lock:
+            self.is_closed = True
+            self.file.close()
+
+
+def stored_catalogue(file: LedgerFile, sequence_no: int) -> Catalogue:
+    """The catalogue after a block, from its rows."""
+    tables = []
+    for row in file.catalogue_rows(sequence_no):
+        indexes = tuple(IndexInfo(i.index_id, i.field_name, "ONLINE", i.number) for i in row.indexes)
+        tables.append(TableInfo(row.table_id, row.name, row.status, indexes, row.number))
+    return Catalogue(tuple(tables))
+
+
+class Ledgers:
+    """All ledgers of an emulator, opened when first asked for.  Listing them is reading a directory."""
+
+    def __init__(self, directory: DataDirectory, settings: Settings, clock: Clock, ids: IdSource) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._clock = clock
+        self._ids = ids
+        self._open: dict[tuple[str, str], Ledger] = {}
+        self.lock = threading.RLock()
+
+    def find(self, region: str, name: str) -> Ledger | None:
+        """The ledger of a region and name, or None.  Raises LEDGER_FILE_UNUSABLE."""
+        ledger = self._open.get((region, name))
+        if ledger is not None:
+            return ledger
+        with self.lock:
+            if (region, name) in self._open:
+                return self._open[region, name]
+            if not self._directory.exists(region, name):
+                return None
+            try:
+                file = LedgerFile.open(self._directory.path(region, name), self._durability)
+            except StorageError as error:
+                raise LEDGER_FILE_UNUSABLE(name=name, reason=error) from error
+            return self._register(file, region, name)
+
+    def _register(self, file: LedgerFile, region: str, name: str) -> Ledger:
+        ledger = Ledger(file, region, self._settings, self._clock, self._ids)
+        self._open[region, name] = ledger
+        return ledger
+
+    @property
+    def _durability(self) -> str:
+        return "off" if self._settings.is_ephemeral else "full"
+
+    def create(self, region: str, name: str, facts: Facts) -> Ledger:
+        """A new ledger with its genesis block.  The caller holds ``lock`` and knows that the name is free."""
+        file = LedgerFile.create(self._directory.path(region, name), self._durability, {"name": name, **facts})
+        return self._register(file, region, name)
+
+    def delete(self, ledger: Ledger) -> None:
+        """Close a ledger and remove its file."""
+        with self.lock:
+            self._open.pop((ledger.region, ledger.name), None)
+            ledger.close()
+            self._directory.delete(ledger.region, ledger.name)
+
+    def names(self, region: str) -> list[str]:
+        """The names of a region's ledgers."""
+        return self._directory.names(region)
+
+    def elsewhere(self, region: str, name: str) -> str:
+        """For an error text: in which other regions a ledger of this name is; empty when in none."""
+        regions = [other for other in self._directory.regions() if other != region and self._directory.exists(other, name)]
+        return f" in region {region}; it is in {', '.join(sorted(regions))}" if regions else ""
+
+    def open_ledgers(self) -> list[Ledger]:
+        """The ledgers that are open now."""
+        return list(self._open.values())
+
+    def close(self) -> None:
+        """Close every ledger."""
+        with self.lock:
+            for ledger in self.open_ledgers():
+                ledger.close()
+            self._open.clear()

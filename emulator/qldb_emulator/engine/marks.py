@@ -1,0 +1,86 @@
+"""Marks: what a transaction read and what a block wrote, as comparable tuples.
+
+Two transactions conflict when one wrote, after the other's snapshot, something that the other read.  A scan reads its
+whole table, an index lookup only its key (also one that no document has yet), a lookup by id only that document.
+Source: driver-python #14, the concurrency demos of qldb-guide, partiql.md section 5.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+Mark = tuple[str, ...] | tuple[str, str, bytes]
+
+CATALOGUE: Mark = ("catalogue",)
+
+
+def table_mark(table_id: str) -> Mark:
+    """Any document of a table."""
+    return ("table", table_id)
+
+
+def document_mark(document_id: str) -> Mark:
+    """One document."""
+    return ("document", document_id)
+
+
+def key_mark(index_id: str, key: bytes) -> Mark:
+    """The documents that have one key in one index."""
+    return ("key", index_id, key)
+
+
+def name_mark(table_name: str) -> Mark:
+    """What a table name stands for, and the table's indexes."""
+    return ("name", table_name)
+
+
+class WriteLog:
+    """Which block last wrote each mark, for as long as an open transaction may need to know."""
+
+    # Pruning walks the whole log, so it happens when the log has doubled since the last time.
+    PRUNE_AT_LEAST = 50_000
+
+    def __init__(self) -> None:
+        self._last: dict[Mark, int] = {}
+        self._prune_at = self.PRUNE_AT_LEAST
+        self._snapshots: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def open(self, transaction_id: str, snapshot: int) -> None:
+        """A transaction began: writes after its snapshot must be kept until it is closed."""
+        with self._lock:
+            self._snapshots[transaction_id] = snapshot
+
+    def close(self, transaction_id: str) -> None:
+        """A transaction ended, one way or another.  Harmless when repeated."""
+        with self._lock:
+            self._snapshots.pop(transaction_id, None)
+
+    def open_count(self) -> int:
+        """How many transactions are open."""
+        return len(self._snapshots)
+
+    def record(self, marks: Iterable[Mark], sequence_no: int) -> None:
+        """A block was committed.  Called under the ledger's commit lock."""
+        last = self._last
+        for mark in marks:
+            last[mark] = sequence_no
+        if len(last) >= self._prune_at:
+            self._prune(sequence_no)
+
+    def _prune(self, sequence_no: int) -> None:
+        with self._lock:
+            oldest = min(self._snapshots.values(), default=sequence_no)
+        self._last = {mark: seq for mark, seq in self._last.items() if seq > oldest}
+        self._prune_at = max(self.PRUNE_AT_LEAST, 2 * len(self._last))
+
+    def conflict(self, marks: Iterable[Mark], snapshot: int) -> Mark | None:
+        """A mark that was written after the snapshot, or None.  Called under the ledger's commit lock."""
+        last = self._last
+        if not last:
+            return None
+        for mark in marks:
+            if last.get(mark, -1) > snapshot:
+                return mark
+        return None

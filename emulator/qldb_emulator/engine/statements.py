@@ -1,0 +1,166 @@
+"""One statement: from its text and parameters to the cursor over its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import (
+    PARAMETER_COUNT,
+    PARAMETER_NOT_ION,
+    PARTIQL_ERROR,
+    STATEMENT_TOO_LONG,
+    TABLE_TAGS_ALLOW_ALL,
+    TABLE_TAGS_NOT_VALID,
+)
+from ..ion.codec import IonError, loads
+from ..ion.hash import hash_value
+from ..ion.values import IonValue, Timestamp
+from ..journal.hashing import statement_digest
+from ..partiql import ast
+from ..partiql.catalogue import Catalogue
+from ..partiql.compiler import Program, compile_plan
+from ..partiql.errors import PartiqlError
+from ..partiql.parser import parse
+from ..partiql.planner import plan
+from .cursors import Cursor
+from .ddl import DDL_NODES, ddl_effect
+from .marks import CATALOGUE, name_mark
+from .reader import StatementReader
+from .redactions import redact_revision
+
+if TYPE_CHECKING:
+    from .transactions import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A statement text made ready against one catalogue."""
+
+    catalogue: Catalogue
+    program: Program
+
+
+class StatementCache:
+    """Prepared statements by text, and the Ion hashes of texts.  One per ledger; bounded; shared by all sessions."""
+
+    # A program keeps its tree, plan and closures: some kilobytes.  An application has tens of texts, not thousands,
+    # unless it writes values into them; those must not fill the memory.
+    MAX_TEXTS = 1_000
+    MAX_TEXT_CHARACTERS = 4_000
+
+    def __init__(self) -> None:
+        self._prepared: dict[str, Prepared] = {}
+        self._hashes: dict[str, bytes] = {}
+
+    def text_hash(self, text: str) -> bytes:
+        """The Ion hash of a statement's text."""
+        known = self._hashes.get(text)
+        if known is None:
+            known = hash_value(text)
+            _remember(self._hashes, text, known)
+        return known
+
+    def prepare(self, text: str, catalogue: Catalogue, max_depth: int) -> Program:
+        """The program of a text under a catalogue.  Raises PartiqlError."""
+        prepared = self._prepared.get(text)
+        if prepared is not None and prepared.catalogue is catalogue:
+            return prepared.program
+        program = compile_plan(plan(parse(text, max_depth), catalogue))
+        _remember(self._prepared, text, Prepared(catalogue, program))
+        return program
+
+
+def _remember(cache: dict[str, Any], text: str, value: Any) -> None:
+    if len(text) > StatementCache.MAX_TEXT_CHARACTERS:
+        return
+    if len(cache) >= StatementCache.MAX_TEXTS:
+        cache.clear()
+    cache[text] = value
+
+
+def execute_statement(transaction: Transaction, text: str, holders: Sequence[dict[str, Any]]) -> Cursor:
+    """Run a statement in an open transaction; the first page of the cursor is already evaluated.
+
+    holders: value holders, ``{"IonBinary": bytes}`` or ``{"IonText": str}``.  A statement that fails leaves the
+    transaction as it was, but for the commit digest: drivers add a statement before they know its fate (wire.md 2.4).
+    Raises QldbError.
+    """
+    ledger = transaction.ledger
+    if len(text) > ledger.limits.statement_characters:
+        raise STATEMENT_TOO_LONG(length=len(text), limit=ledger.limits.statement_characters)
+    parameters = [_parameter(number, holder, ledger.limits.ion_depth) for number, holder in enumerate(holders, 1)]
+    digest = statement_digest(text, [hash_value(value) for value in parameters], ledger.statements.text_hash(text))
+    transaction.digest.add(digest)
+    start_time = Timestamp.from_epoch_ms(ledger.clock.now_ms())
+    try:
+        program = ledger.statements.prepare(text, transaction.catalogue, ledger.limits.expression_depth)
+        if program.parameter_count != len(parameters):
+            raise PARAMETER_COUNT(expected=program.parameter_count, given=len(parameters))
+        transaction.reads.update(name_mark(table.name) for _, table in program.actions if table is not None)
+        cursor = _run(transaction, program, parameters)
+        cursor.page(None)
+    except PartiqlError as error:
+        raise partiql_problem(error) from error
+    transaction.record(text, start_time, digest)
+    return cursor
+
+
+def partiql_problem(error: PartiqlError) -> Exception:
+    """The BadRequest that carries a PartiQL error."""
+    return PARTIQL_ERROR(text=str(error), code=error.code)
+
+
+def _parameter(number: int, holder: dict[str, Any], max_depth: int) -> IonValue:
+    data = holder.get("IonBinary")
+    if data is None:
+        data = holder.get("IonText")
+    if data is None:
+        raise PARAMETER_NOT_ION(number=number, reason="neither IonBinary nor IonText is given")
+    try:
+        return loads(data)
+    except IonError as error:
+        raise PARAMETER_NOT_ION(number=number, reason=error) from error
+
+
+def _run(transaction: Transaction, program: Program, parameters: list[IonValue]) -> Cursor:
+    reader = StatementReader(transaction)
+    rows: Iterator[IonValue]
+    if program.kind == "query":
+        transaction.overlay.shared = True  # the cursor may outlive later statements that write
+        rows = program.rows(parameters, reader)
+    elif program.kind == "dml":
+        ids = transaction.apply(program.changes(parameters, reader))
+        rows = iter([{"documentId": document_id} for document_id in ids])
+    elif program.kind == "ddl":
+        rows = iter([_define(transaction, program.statement)])
+    else:
+        rows = iter([redact_revision(transaction, program.name, program.arguments(parameters, reader))])
+    return Cursor(rows, reader, transaction.ledger.limits, transaction.ledger.ids.new_token)
+
+
+def _define(transaction: Transaction, statement: ast.Statement) -> dict[str, IonValue]:
+    """Run a DDL statement.  Its row is the table's id, also for indexes (recalled: partiql.md 2.1)."""
+    assert isinstance(statement, DDL_NODES)
+    if isinstance(statement, ast.CreateTable) and statement.tags is not None:
+        if transaction.ledger.permissions_mode != "STANDARD":
+            raise TABLE_TAGS_ALLOW_ALL()
+        if table_tags(statement) is None:
+            raise TABLE_TAGS_NOT_VALID()
+    effect = ddl_effect(
+        transaction.catalogue, statement, transaction.id, len(transaction.statements), transaction.ledger.limits
+    )
+    transaction.define(effect)
+    # Whether a name is free and how many tables there are was read, too.
+    transaction.reads.update((CATALOGUE, name_mark(effect.table.name)))
+    return {"tableId": effect.table.table_id}
+
+
+def table_tags(statement: ast.CreateTable) -> dict[str, str] | None:
+    """The tags of ``WITH (aws_tags = ...)``; None when they are not a struct of texts."""
+    tags = statement.tags
+    value = tags.value if isinstance(tags, ast.Literal) else None
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        return None
+    return {str(key): str(text) for key, text in value.items()}

@@ -1,0 +1,32 @@
+"""What one emulator was told: plain data.  Only ``cli`` reads the environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .limits import STRICT, Limits
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 7532  # QLDB on a phone's keys
+DEFAULT_REGION = "us-east-1"
+DEFAULT_ACCOUNT = "123456789012"
+DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of one emulator.
+
+    data_dir: where ledgers are kept; None for a temporary directory that is removed at the end.
+    is_ephemeral: nothing needs to survive: no syncing to disk.
+    region: used where a request does not say.  account: twelve digits, for ARNs.
+    cache_bytes: how much memory decoded documents may take, counted as their Ion binary size, per ledger.
+    """
+
+    data_dir: Path | None = None
+    is_ephemeral: bool = False
+    region: str = DEFAULT_REGION
+    account: str = DEFAULT_ACCOUNT
+    limits: Limits = field(default=STRICT)
+    cache_bytes: int = DEFAULT_CACHE_BYTES
