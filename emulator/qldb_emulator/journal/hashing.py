@@ -1,0 +1,109 @@
+"""Every hash of the journal, each as its formula.
+
+``h(v)`` is the Ion Hash of a value with SHA-256, ``a . b`` the dot operator.  All hashes have 32 bytes.
+
+====================  ==============================================  ==========================================
+hash                  formula                                         source
+====================  ==============================================  ==========================================
+revision              h(metadata) . h(data)                           recorded: 20 revisions, 2019 to 2024
+revision, redacted    h(metadata) . dataHash                          documented: working.redaction
+revision, deleted     h(metadata) . SHA256("")                        sample: all that the Java verifier takes
+statement             h(text) . h(parameter 1) . h(parameter 2) ...   recorded without parameters, else inferred
+commit digest         h(transaction id) . statement 1 . 2 ...         driver test: five drivers agree
+entries               Merkle root over entriesHashList                recorded
+block                 entries . previous block hash                   recorded
+header (entry 0)      h({blockAddress, transactionId,                 ours, see below
+                      blockTimestamp})
+statements (entry 2)  Merkle root over the statement digests,         ours, see below
+                      SHA256("") over none
+====================  ==============================================  ==========================================
+
+**Header and statements.**  In the service's blocks these two entries are internals that nobody outside could recompute
+(journal.md 1.4), so an emulator may put any 32 bytes there.  Ours are chosen so that every byte of a block's header
+follows from its hash: ``blockTimestamp`` and ``transactionId`` are covered by nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+
+from ..ion.hash import hash_value
+from ..ion.values import IonValue, Timestamp
+from .dot import dot as dot
+from .merkle import root
+from .model import BlockAddress, Struct
+
+HASH_BYTES = 32
+HASH_OF_NOTHING = sha256(b"").digest()
+
+
+def revision_hash(metadata: Struct, data: IonValue) -> bytes:
+    """The hash of a revision with data."""
+    return dot(hash_value(metadata), hash_value(data))
+
+
+def revision_hash_of(metadata: Struct, data_hash: bytes) -> bytes:
+    """The hash of a revision whose data's hash is known: precomputed, or all that a redaction left."""
+    return dot(hash_value(metadata), data_hash)
+
+
+def deletion_hash(metadata: Struct) -> bytes:
+    """The hash we write for the revision of a deletion."""
+    return dot(hash_value(metadata), HASH_OF_NOTHING)
+
+
+def deletion_candidates(metadata: Struct) -> dict[str, bytes]:
+    """The hashes a deletion may carry, by name of the form: no captured journal tells which one the service wrote."""
+    metadata_hash = hash_value(metadata)
+    return {
+        "metadata alone": metadata_hash,
+        "metadata and hash of nothing": dot(metadata_hash, HASH_OF_NOTHING),
+        "metadata and null": dot(metadata_hash, hash_value(None)),
+    }
+
+
+def statement_digest(text: str, parameter_hashes: Iterable[bytes] = (), text_hash: bytes | None = None) -> bytes:
+    """The digest of an executed statement.
+
+    parameter_hashes: the Ion Hash of each parameter, in order.  text_hash: ``h(text)`` if the caller keeps it.
+    """
+    result = hash_value(text) if text_hash is None else text_hash
+    for parameter_hash in parameter_hashes:
+        result = dot(result, parameter_hash)
+    return result
+
+
+class CommitDigest:
+    """What client and server both accumulate over a transaction and compare at its commit."""
+
+    __slots__ = ("_digest",)
+
+    def __init__(self, transaction_id: str) -> None:
+        self._digest = hash_value(transaction_id)
+
+    def add(self, statement_digest: bytes) -> None:
+        """Take in a statement that was executed, one that failed included."""
+        self._digest = dot(self._digest, statement_digest)
+
+    @property
+    def value(self) -> bytes:
+        """The digest so far."""
+        return self._digest
+
+
+def header_hash(address: BlockAddress, transaction_id: str, timestamp: Timestamp) -> bytes:
+    """Entry 0 of a block of ours."""
+    return hash_value(
+        {"blockAddress": address.to_ion(), "transactionId": transaction_id, "blockTimestamp": timestamp}
+    )
+
+
+def statements_hash(statement_digests: Sequence[bytes]) -> bytes:
+    """The entry of a block of ours that covers the statement digests."""
+    return root(statement_digests) or HASH_OF_NOTHING
+
+
+def block_hash(entries_hash: bytes, previous_block_hash: bytes) -> bytes:
+    """The hash of a block; the previous one's is empty for the first block of a journal."""
+    return dot(entries_hash, previous_block_hash)
