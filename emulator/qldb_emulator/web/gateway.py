@@ -1,0 +1,179 @@
+"""From a WSGI environ to an answer: the steps of both protocols, in order, and of their failures.
+
+Nothing here knows Flask or a particular server.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .. import __version__, errors
+from ..errors import QldbError
+from ..ids import IdSource
+from ..settings import Settings
+from ..wire.context import RequestContext
+from ..wire.errors import CONTENT_TYPES, REASONS, encode_error
+from ..wire.fast import CommandReader, serialize_command_result
+from ..wire.parse import credential_scope, parse_call
+from ..wire.serialize import encode_json, serialize_result
+
+PRODUCT = "qldb-emulator"
+logger = logging.getLogger(__name__)
+
+Environ = Mapping[str, Any]
+
+
+class EmulatorProtocol(Protocol):
+    """What the web asks of an emulator; values as :class:`RequestContext` describes."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def ids(self) -> IdSource: ...
+
+    def call(self, operation_name: str, parameters: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+        """Run a control plane operation.  Raises QldbError."""
+        ...
+
+    def send_command(
+        self, command: str, session_token: str | None, members: dict[str, Any], context: RequestContext
+    ) -> dict[str, Any]:
+        """Run a session command; its result members without TimingInformation.  Raises QldbError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole response, but for Date: every server adds one, and some do not look whether one is there."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def status_line(self) -> str:
+        return f"{self.status} {REASONS[self.status]}"
+
+
+class Gateway:
+    """Answers the requests of one emulator."""
+
+    def __init__(self, emulator: EmulatorProtocol) -> None:
+        self._emulator = emulator
+        self.request_bytes = emulator.settings.limits.request_bytes
+        self._region = emulator.settings.region
+        self._new_id = emulator.ids.new_id
+        self._reader = CommandReader(emulator.settings.limits)
+
+    def send_command(self, environ: Environ) -> Answer:
+        """Answer a session request.  Never raises."""
+        started = time.perf_counter()
+        request_id = self._new_id()
+        name = "SendCommand"
+        try:
+            body = self._read_body(environ)
+            name, token, members = self._reader.parse_send_command(body)
+            region, access_key = credential_scope(environ.get("HTTP_AUTHORIZATION"), self._region)
+            context = RequestContext(region, access_key, request_id)
+            result = self._emulator.send_command(name, token, members, context)
+            elapsed_ms = int((time.perf_counter() - started) * 1000)
+            answer = _answer(200, "qldb-session", request_id, serialize_command_result(name, result, elapsed_ms))
+        except QldbError as error:
+            answer = self._refuse(error, "qldb-session", request_id)
+        except Exception:
+            answer = _fail("qldb-session", request_id)
+        _log(name, request_id, started, answer)
+        return answer
+
+    def call(self, environ: Environ) -> Answer:
+        """Answer any other request as one to the control plane.  Never raises."""
+        started = time.perf_counter()
+        request_id = self._new_id()
+        name = str(environ["REQUEST_METHOD"])
+        try:
+            target = environ.get("HTTP_X_AMZ_TARGET")
+            if target is not None:
+                raise errors.UNKNOWN_OPERATION(text=f"There is no operation {target[:200]}")
+            call = parse_call(name, decoded_path(environ), environ.get("QUERY_STRING", ""), self._read_body(environ))
+            name = call.operation.name
+            region, access_key = credential_scope(environ.get("HTTP_AUTHORIZATION"), self._region)
+            result = self._emulator.call(name, call.parameters, RequestContext(region, access_key, request_id))
+            answer = _answer(200, "qldb", request_id, serialize_result(call.operation, result))
+        except QldbError as error:
+            answer = self._refuse(error, "qldb", request_id)
+        except Exception:
+            answer = _fail("qldb", request_id)
+        _log(name, request_id, started, answer)
+        return answer
+
+    def product(self) -> Answer:
+        """What answers here, for people and health checks."""
+        return _answer(200, "qldb", self._new_id(), encode_json({"name": PRODUCT, "version": __version__}))
+
+    def refuse(self, error: QldbError, service: str) -> Answer:
+        """The answer to a request that was refused before it could be read at all."""
+        return self._refuse(error, service, self._new_id())
+
+    def _read_body(self, environ: Environ) -> bytes:
+        """The body.  Raises RequestEntityTooLargeException before reading what a header says is too much, and after
+        one byte too many of a chunked body."""
+        limit = self.request_bytes
+        stream = environ["wsgi.input"]
+        length = environ.get("CONTENT_LENGTH")
+        if length:
+            if not (length.isascii() and length.isdigit()):
+                raise errors.SERIALIZATION(text="Content-Length is not a number")
+            size = int(length) if len(length) < 19 else limit + 1
+            if size > limit:
+                raise errors.REQUEST_TOO_LARGE(limit=limit)
+            data: bytes = stream.read(size)
+            return data
+        if not environ.get("wsgi.input_terminated"):
+            return b""  # without a length and without an end, reading would wait for ever
+        data = stream.read(limit + 1)
+        if len(data) > limit:
+            raise errors.REQUEST_TOO_LARGE(limit=limit)
+        return data
+
+    def _refuse(self, error: QldbError, service: str, request_id: str) -> Answer:
+        try:
+            encoded = encode_error(error, service)
+        except Exception:
+            return _fail(service, request_id)
+        return _answer(encoded.status, service, request_id, encoded.body, encoded.error_type)
+
+
+def decoded_path(environ: Environ) -> str:
+    """The path as text: WSGI hands out its UTF-8 bytes as Latin-1 characters."""
+    path: str = environ.get("PATH_INFO", "")
+    return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _answer(status: int, service: str, request_id: str, body: bytes, error_type: str | None = None) -> Answer:
+    headers = [
+        ("x-amzn-RequestId", request_id),
+        ("Content-Type", CONTENT_TYPES[service]),
+        ("Content-Length", str(len(body))),
+    ]
+    if error_type is not None:
+        headers.append(("x-amzn-ErrorType", error_type))
+    return Answer(status, headers, body)
+
+
+def _fail(service: str, request_id: str) -> Answer:
+    """Our own bug: the client learns nothing but that, the log everything."""
+    logger.exception("request %s failed", request_id)
+    encoded = encode_error(errors.SERVICE_FAILURE(), service)
+    return _answer(encoded.status, service, request_id, encoded.body, encoded.error_type)
+
+
+def _log(name: str, request_id: str, started: float, answer: Answer) -> None:
+    if logger.isEnabledFor(logging.INFO):
+        outcome = next((value for key, value in answer.headers if key == "x-amzn-ErrorType"), "ok")
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        logger.info("%s request_id=%s duration_ms=%.2f outcome=%s", name, request_id, elapsed_ms, outcome)

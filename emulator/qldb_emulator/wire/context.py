@@ -1,0 +1,42 @@
+"""What a request tells the engine besides its parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """Who asks, and where.
+
+    region: from the credential scope of the signature, or the default region.  Safe as a directory name.
+    access_key: the access key id of the signature; None when the request is not signed.  Never checked.
+    request_id: 22 characters, the ``x-amzn-RequestId`` of the answer.
+
+    The engine's two entry points take this with the parameters, and exchange Python values under wire names::
+
+        call("ListLedgers", {"MaxResults": 1}, context)
+            -> {"Ledgers": [{"Name": "cars", "State": "ACTIVE", "CreationDateTime": 1568839243951}]}
+        send_command("StartTransaction", token, {}, context)
+            -> {"TransactionId": "I1pH6SCujBW0JYpPoLQT02"}
+
+    ============  =================================================
+    wire          Python, both ways
+    ============  =================================================
+    string        str
+    integer       int
+    boolean       bool
+    blob          bytes
+    timestamp     int, milliseconds since 1970-01-01T00:00:00Z
+    structure     dict; an absent member has no key (results may say None)
+    list, map     list, dict
+    ============  =================================================
+
+    In the session API ``Parameters`` is a list of ``{"IonBinary": bytes}`` or ``{"IonText": str}``, exactly one key
+    each, and the ``Values`` of a page are a list of bytes (Ion binary, one value each).  ``TimingInformation`` is not
+    part of a result: ``web`` measures and adds it.
+    """
+
+    region: str
+    access_key: str | None
+    request_id: str

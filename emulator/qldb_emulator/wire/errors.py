@@ -1,0 +1,101 @@
+"""An error -> status, headers and body, so that every SDK names it right.
+
+botocore reads the class of a session error from the body's ``__type`` only; JS from the header, or else from any
+member called code in any case; Java, Go and .NET from either (wire.md 2.6).  So both are sent, and with the header
+present a ``Code`` member harms nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import QldbError, Source
+from .model import load_service
+from .serialize import encode_json
+
+_SESSION_NAMESPACE = "com.amazonaws.qldbsession#"
+_COMMON_NAMESPACE = "com.amazon.coral.service#"  # what AWS services use for errors outside their models (recorded)
+CONTENT_TYPES = {"qldb": "application/json", "qldb-session": "application/x-amz-json-1.0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """HTTP status of an error shape that the model knows no status for."""
+
+    code: int
+    source: Source
+    evidence: str
+
+
+# Never 5xx for what a client did wrong: every driver repeats those (wire.md 2.6).
+STATUSES = {
+    "BadRequestException": Status(400, "recorded", "driver-go logs"),
+    "InvalidSessionException": Status(400, "recorded", "driver-nodejs #51"),
+    "OccConflictException": Status(400, "driver test", "all drivers"),
+    "RateExceededException": Status(400, "driver test", "wire.md 7 #22"),
+    "LimitExceededException": Status(400, "driver test", "wire.md 7 #22"),
+    "CapacityExceededException": Status(503, "driver test", "a server fault in the newer SDKs' models"),
+    "AccessDeniedException": Status(400, "recorded", "wire.md 2.6"),
+    "SerializationException": Status(400, "inferred", "wire.md 1.4"),
+    "UnknownOperationException": Status(404, "inferred", "wire.md 1.4"),
+    "InternalFailure": Status(500, "recorded", "driver-nodejs: InternalFailure: UnknownError"),
+    "ServiceUnavailable": Status(503, "driver test", "driver-go retries it by this name"),
+    "RequestEntityTooLargeException": Status(413, "ours", "named after the HTTP status"),
+    "NotSupportedByEmulatorException": Status(400, "ours", "asking again does not help"),
+    "LedgerFileUnusableException": Status(400, "ours", "asking again does not help"),
+}
+_OURS = {name for name, status in STATUSES.items() if status.source == "ours"}
+
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    409: "Conflict",
+    412: "Precondition Failed",
+    413: "Request Entity Too Large",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """What to send for an error: all but the headers that every answer has."""
+
+    status: int
+    error_type: str
+    body: bytes
+
+
+def error_status(shape: str, service: str) -> int | None:
+    """The HTTP status of an error shape in a service: the model's, else the table's; None if it is in neither."""
+    modelled = load_service(service).error_statuses.get(shape)
+    if modelled is not None:
+        return modelled
+    status = STATUSES.get(shape)
+    return status.code if status else None
+
+
+def encode_error(error: QldbError, service: str) -> ErrorAnswer:
+    """Status and body of an error of the service ``qldb`` or ``qldb-session``.
+
+    InternalFailure carries nothing but its name, as recorded.  A shape that neither the model nor the table knows is
+    our bug: LookupError.
+    """
+    status = error_status(error.shape, service)
+    if status is None:
+        raise LookupError(f"{service} has no error {error.shape}")
+    if error.shape == "InternalFailure":
+        return ErrorAnswer(status, error.shape, b'{"__type":"InternalFailure"}')
+    members = {name: value for name, value in error.members.items() if value is not None}
+    body = encode_json({"__type": _type_name(error.shape, service), "Message": error.message, **members})
+    return ErrorAnswer(status, error.shape, body)
+
+
+def _type_name(shape: str, service: str) -> str:
+    """``__type`` of an error: with a namespace in the JSON protocol, bare in rest-json."""
+    if service == "qldb":
+        return shape
+    is_own = shape in load_service(service).error_statuses or shape in _OURS
+    return (_SESSION_NAMESPACE if is_own else _COMMON_NAMESPACE) + shape
