@@ -1,0 +1,37 @@
+"""Ledgers as SQLite files: documents, journal blocks, indexes and catalogue as bytes and numbers.
+
+Nothing here knows Ion, PartiQL or the rules of a transaction: what a block means is decided above, and written down
+through a :class:`~.writer.Writer`.
+"""
+
+from .connections import Durability
+from .directory import DataDirectory
+from .errors import DirectoryInUseError, StorageError, StorageVersionError
+from .ledger_file import LedgerFile
+from .lock import DirectoryLock
+from .reads import Reads
+from .rows import Counts, DocumentInfo, Head, IndexRow, NodeId, RevisionRow, TableRow, Tip
+from .schema import LIVE, SCHEMA_VERSION
+from .writer import Writer
+
+__all__ = [
+    "LIVE",
+    "SCHEMA_VERSION",
+    "Counts",
+    "DataDirectory",
+    "DirectoryInUseError",
+    "DirectoryLock",
+    "DocumentInfo",
+    "Durability",
+    "Head",
+    "IndexRow",
+    "LedgerFile",
+    "NodeId",
+    "Reads",
+    "RevisionRow",
+    "StorageError",
+    "StorageVersionError",
+    "TableRow",
+    "Tip",
+    "Writer",
+]

@@ -1,0 +1,111 @@
+"""Where the ledger files are: ``<data directory>/<region>/<ledger name>.qldb``."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .connections import Durability
+from .errors import StorageError
+from .ledger_file import LedgerFile, remove_database
+from .lock import DirectoryLock
+
+SUFFIX = ".qldb"
+
+# What a ledger may be called is decided elsewhere.  Here: nothing that a file system could read as anything but a name.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}\Z")
+
+
+class DataDirectory:
+    """A directory of ledger files, locked against other processes until it is closed.
+
+    root: made when missing.  None: a temporary directory that is removed at close (or at exit, without one), and
+    whose files are never synced to the disk.
+    Raises DirectoryInUseError when another process holds it, StorageError when it cannot be made.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        if root is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="qldb-emulator-")
+            root = Path(self._temporary.name)
+        self.root = root
+        self.durability: Durability = "off" if self._temporary else "full"
+        self._make(root)
+        self._lock = DirectoryLock(root)
+        self._lock.acquire()
+
+    @property
+    def ephemeral(self) -> bool:
+        """Whether everything in it is gone after close."""
+        return self._temporary is not None
+
+    def regions(self) -> list[str]:
+        """The regions that have a folder, sorted."""
+        return sorted(entry.name for entry in self.root.iterdir() if entry.is_dir() and _NAME.match(entry.name))
+
+    def ledgers(self, region: str) -> list[str]:
+        """The names of a region's ledgers, sorted; other files are passed over."""
+        folder = self._folder(region)
+        if not folder.is_dir():
+            return []
+        names = (entry.stem for entry in folder.iterdir() if entry.suffix == SUFFIX and entry.is_file())
+        return sorted(name for name in names if _NAME.match(name))
+
+    def path(self, region: str, name: str) -> Path:
+        """Where a ledger's file is, or would be.  Raises StorageError for what cannot be a file's name."""
+        return self._folder(region) / f"{_checked(name)}{SUFFIX}"
+
+    def exists(self, region: str, name: str) -> bool:
+        """Whether there is a file for this ledger."""
+        return self.path(region, name).is_file()
+
+    def create(self, region: str, name: str, facts: Mapping[str, Any] | None = None) -> LedgerFile:
+        """Make a ledger's file and open it.  Raises StorageError when it exists."""
+        path = self.path(region, name)
+        self._make(path.parent)
+        return LedgerFile.create(path, self.durability, facts)
+
+    def open(self, region: str, name: str) -> LedgerFile:
+        """Open a ledger's file.  Raises StorageError, see LedgerFile.open."""
+        return LedgerFile.open(self.path(region, name), self.durability)
+
+    def delete(self, region: str, name: str) -> None:
+        """Remove a ledger's file, which must be closed.  Raises StorageError when there is none."""
+        path = self.path(region, name)
+        if not path.is_file():
+            raise StorageError(f"There is no ledger file {path}")
+        try:
+            remove_database(path)
+        except OSError as problem:
+            raise StorageError(f"The ledger file {path} cannot be deleted: {problem}") from problem
+
+    def close(self) -> None:
+        """Unlock the directory, and remove it when it is temporary.  Its ledgers must be closed."""
+        self._lock.release()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def __enter__(self) -> DataDirectory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _folder(self, region: str) -> Path:
+        return self.root / _checked(region)
+
+    def _make(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise StorageError(f"The directory {folder} cannot be made: {problem}") from problem
+
+
+def _checked(name: str) -> str:
+    if not _NAME.match(name):
+        raise StorageError(f"{name!r} cannot be the name of a file")
+    return name

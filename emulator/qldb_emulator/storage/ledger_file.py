@@ -1,0 +1,235 @@
+"""A ledger: one SQLite file with one writer and any number of readers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .connections import SYNCHRONOUS, Durability, ReaderPool, connect, use_wal
+from .errors import StorageError, unusable
+from .reads import Reads
+from .schema import SCHEMA_VERSION, check_schema, create_schema, put_meta
+from .writer import Writer
+
+_UNFINISHED = ".unfinished"
+
+
+class LedgerFile(Reads):
+    """An open ledger file.  Any thread may read and write; writers wait for each other, readers for nobody.
+
+    That no other process writes to it is up to the holder of the DirectoryLock.
+    """
+
+    def __init__(self, path: Path, durability: Durability, writer_connection: sqlite3.Connection) -> None:
+        """For create and open only."""
+        self.path = path
+        self.durability = durability
+        self._readers = ReaderPool(path)
+        self._connection: sqlite3.Connection | None = writer_connection
+        self._write_lock = threading.Lock()
+        self._writing_thread: int | None = None
+        self._synchronous = -1
+        self._unsynced = False
+
+    @classmethod
+    def create(cls, path: Path, durability: Durability = "full", facts: Mapping[str, Any] | None = None) -> LedgerFile:
+        """Make the file of a new ledger and open it.
+
+        The file appears complete, with its facts, or not at all.  Raises StorageError when there is one already.
+        """
+        if path.exists():
+            raise StorageError(f"There is already a ledger file {path}")
+        with _appearing(path, durability) as unfinished:
+            connection = connect(unfinished, "rwc")
+            try:
+                use_wal(connection)
+                connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
+                create_schema(connection, facts or {})
+            finally:
+                connection.close()
+        return cls.open(path, durability)
+
+    @classmethod
+    def open(cls, path: Path, durability: Durability = "full") -> LedgerFile:
+        """Open the file of a ledger, migrating it when it is of an older version.
+
+        Raises StorageError for a file that is missing, damaged or no ledger, StorageVersionError for a newer one.
+        """
+        if not path.is_file():
+            raise StorageError(f"There is no ledger file {path}")
+        connection = None
+        try:
+            connection = connect(path)
+            check_schema(connection)
+            use_wal(connection)
+        except (sqlite3.Error, StorageError) as problem:
+            if connection is not None:
+                connection.close()
+            if isinstance(problem, StorageError):
+                raise type(problem)(f"The ledger file {path} cannot be used: {problem}") from problem
+            raise unusable(path, problem) from problem
+        return cls(path, durability, connection)
+
+    # --- reading -----------------------------------------------------------------------------------------------
+    def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        connection = self._readers.take()
+        try:
+            return connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as problem:
+            raise unusable(self.path, problem) from problem
+        finally:
+            self._readers.give(connection)
+
+    # --- writing -----------------------------------------------------------------------------------------------
+    @contextmanager
+    def write(self, sync: bool = True) -> Iterator[Writer]:
+        """One transaction: committed at the end of the block, rolled back when an exception leaves it.
+
+        sync: do not return before the commit is on the disk (durability "full").  Without it, a power cut may take
+        the commit back, but never tears it, until ``sync()`` or the next synced commit.
+        Raises StorageError when the file cannot be written; it stays usable, as it was before.
+        """
+        with self._writing(sync) as connection:
+            writer = Writer(connection, self.path)
+            try:
+                yield writer
+            finally:
+                writer.end()
+
+    @property
+    def unsynced(self) -> bool:
+        """Whether there are commits that a power cut would take back."""
+        return self._unsynced
+
+    def sync(self) -> None:
+        """Make every commit so far durable."""
+        if not self._unsynced:
+            return
+        with self._writing(sync=True) as connection:
+            # A commit carries all earlier ones to the disk, but only if it writes something: the version, as it is.
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    @contextmanager
+    def _writing(self, sync: bool) -> Iterator[sqlite3.Connection]:
+        thread = threading.get_ident()
+        if self._writing_thread == thread:
+            raise StorageError(f"This thread is already writing to {self.path}")
+        with self._write_lock:
+            connection = self._connection
+            if connection is None:
+                raise StorageError(f"The ledger file {self.path} is closed")
+            self._writing_thread = thread
+            try:
+                self._set_synchronous(connection, sync)
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+                self._unsynced = self.durability == "full" and not sync
+            except BaseException as problem:
+                if connection.in_transaction:  # a full disk has rolled back by itself
+                    connection.execute("ROLLBACK")
+                if isinstance(problem, sqlite3.Error):
+                    raise unusable(self.path, problem) from problem
+                raise
+            finally:
+                self._writing_thread = None
+
+    def _set_synchronous(self, connection: sqlite3.Connection, sync: bool) -> None:
+        level = SYNCHRONOUS[self.durability]
+        if self.durability == "full" and not sync:
+            level = SYNCHRONOUS["normal"]
+        if level != self._synchronous:
+            connection.execute(f"PRAGMA synchronous = {level}")
+            self._synchronous = level
+
+    # --- the file ----------------------------------------------------------------------------------------------
+    def checkpoint(self) -> None:
+        """Move everything from the write-ahead log into the file itself, and empty the log."""
+        with self._write_lock:
+            if self._connection is None:
+                raise StorageError(f"The ledger file {self.path} is closed")
+            try:
+                self._set_synchronous(self._connection, sync=True)
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error as problem:
+                raise unusable(self.path, problem) from problem
+
+    def fork(self, destination: Path, facts: Mapping[str, Any] | None = None) -> None:
+        """Copy the ledger as it is now into a new file, with these facts changed.
+
+        Nobody waits: writers go on, and the copy is of one moment.  It appears complete or not at all.
+        Raises StorageError when the destination exists or cannot be written.
+        """
+        if destination.exists():
+            raise StorageError(f"There is already a ledger file {destination}")
+        with _appearing(destination, self.durability) as unfinished:
+            source = self._readers.take()
+            try:
+                copy = connect(unfinished, "rwc")
+                try:
+                    copy.execute("PRAGMA synchronous = OFF")  # the whole file is synced before it appears
+                    source.backup(copy)
+                    put_meta(copy, facts or {})
+                finally:
+                    copy.close()
+            finally:
+                self._readers.give(source)
+
+    def close(self) -> None:
+        """Close all connections; commits that are not yet on the disk get there.  A second time does nothing."""
+        with self._write_lock:
+            connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        self._readers.close()
+        if self.durability == "full":
+            with contextlib.suppress(sqlite3.Error):  # closing checkpoints at this level; it cannot fail for it
+                connection.execute("PRAGMA synchronous = FULL")
+        self._unsynced = False
+        connection.close()
+
+    def __enter__(self) -> LedgerFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@contextmanager
+def _appearing(path: Path, durability: Durability) -> Iterator[Path]:
+    """A path to write a database to, which takes its real name when it is complete and closed."""
+    unfinished = path.with_name(path.name + _UNFINISHED)
+    try:
+        remove_database(unfinished)  # of a process that died here
+        yield unfinished
+        if durability == "full":
+            _sync(unfinished)
+        remove_database(path)  # a log left over from a deleted ledger would be taken for the new one's
+        os.replace(unfinished, path)
+        if durability == "full":
+            _sync(path.parent)
+    except (sqlite3.Error, OSError) as problem:
+        raise unusable(path, problem) from problem
+    finally:
+        with contextlib.suppress(OSError):
+            remove_database(unfinished)
+
+
+def remove_database(path: Path) -> None:
+    """Delete a database file, and then what SQLite keeps beside it: a file without its log would be an older ledger."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,65 @@
+"""A data directory belongs to one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+from .errors import DirectoryInUseError, StorageError
+
+LOCK_FILE = ".lock"
+
+
+class DirectoryLock:
+    """An exclusive claim on a data directory, which ends with the process if not before.
+
+    The file is left in place: removing it would let two processes lock two different files of one name.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock.  Raises DirectoryInUseError naming the owner, StorageError if the lock cannot be written."""
+        if self._descriptor is not None:
+            return
+        try:
+            descriptor = os.open(self.root / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as problem:
+            raise StorageError(f"The data directory {self.root} cannot be locked: {problem}") from problem
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except BlockingIOError:
+            owner = _owner(descriptor)
+            os.close(descriptor)
+            raise DirectoryInUseError(self.root, owner) from None
+        except OSError as problem:
+            os.close(descriptor)
+            raise StorageError(f"The data directory {self.root} cannot be locked: {problem}") from problem
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give the directory back; does nothing when it is not held."""
+        if self._descriptor is None:
+            return
+        with contextlib.suppress(OSError):  # the pid in it is a courtesy; closing is what ends the lock
+            os.ftruncate(self._descriptor, 0)
+        os.close(self._descriptor)
+        self._descriptor = None
+
+    def __enter__(self) -> DirectoryLock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def _owner(descriptor: int) -> int | None:
+    text = os.pread(descriptor, 32, 0).strip()
+    return int(text) if text.isdigit() else None

@@ -1,0 +1,313 @@
+"""Everything that can be asked of a ledger file.
+
+Every answer about tables and documents is as of a block: ``at_seq``.  It stays the same whatever is committed while
+an iterator is being read, and an iterator holds nothing open between two batches: each batch is one statement that
+starts after the last row of the one before.  (Redaction is the exception, as it must be: data that was erased is not
+handed out any more, at whatever block it is asked for.)
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from .rows import Batches, Counts, DocumentInfo, Head, IndexRow, NodeId, RevisionRow, TableRow, Tip
+from .schema import DERIVED, LIVE, SEQ_BITS
+
+BATCH_ROWS = 256  # with documents of 128 KiB, the largest allowed, 32 MiB
+_FIRST_BATCH = 32  # a page that needs a few rows does not fetch a full batch
+_BLOCK_BATCH = 32
+
+# tuple.__new__ is a third of the price of RevisionRow._make, which checks the length again
+_revision = partial(tuple.__new__, RevisionRow)
+_head = partial(tuple.__new__, Head)
+
+_COLUMNS = (
+    f"r.revision_no >> {SEQ_BITS}, r.document_id, r.table_no, r.version, r.revision_no & {LIVE}, r.tx_time_ms,"
+    " r.hash, r.data, r.data_hash, r.metadata"
+)
+
+
+def _revision_at(doc_no: str, at_seq: str) -> str:
+    """SQL: the key of a document's revision at a block; one descent, backwards from (doc_no, at_seq)."""
+    return (
+        f"(SELECT revision_no FROM revision WHERE revision_no"
+        f" BETWEEN {doc_no} << {SEQ_BITS} AND {doc_no} << {SEQ_BITS} | {at_seq} ORDER BY revision_no DESC LIMIT 1)"
+    )
+
+
+_LIVE_DOCUMENTS = "d.table_no = :table_no AND d.doc_no > :after AND d.until_seq > :at_seq AND d.seq <= :at_seq"
+
+SQL_SCAN = f"""
+    SELECT {_COLUMNS} FROM document d CROSS JOIN revision r ON r.revision_no =
+        CASE WHEN d.last_seq <= :at_seq THEN d.doc_no << {SEQ_BITS} | d.last_seq
+             ELSE {_revision_at("d.doc_no", ":at_seq")} END
+    WHERE {_LIVE_DOCUMENTS} ORDER BY d.doc_no LIMIT :size"""
+
+SQL_SCAN_HEADS = f"""
+    SELECT d.doc_no,
+        CASE WHEN d.last_seq <= :at_seq THEN d.last_seq
+             ELSE {_revision_at("d.doc_no", ":at_seq")} & {LIVE} END,
+        d.document_id
+    FROM document d WHERE {_LIVE_DOCUMENTS} ORDER BY d.doc_no LIMIT :size"""
+
+SQL_SEEK_INDEX = f"""
+    SELECT {_COLUMNS} FROM index_entry e CROSS JOIN revision r ON r.revision_no = {_revision_at("e.doc_no", "?")}
+    WHERE e.index_no = ? AND e.key = ? AND e.until_seq > ? AND e.seq <= ? LIMIT ?"""
+
+SQL_SEEK_INDEX_DOCUMENTS = """
+    SELECT doc_no FROM index_entry WHERE index_no = ? AND key = ? AND until_seq > ? AND seq <= ?"""
+
+SQL_SEEK_DOCUMENT = f"""
+    SELECT {_COLUMNS} FROM document d CROSS JOIN revision r ON r.revision_no = {_revision_at("d.doc_no", "?")}
+    WHERE d.document_id = ? AND d.table_no = ? AND d.until_seq > ?"""
+
+SQL_REVISION_AT = f"""
+    SELECT {_COLUMNS} FROM revision r WHERE r.revision_no BETWEEN ? AND ? ORDER BY r.revision_no DESC LIMIT 1"""
+
+_ACTIVE_IN_RANGE = f"""
+    (:end_ms IS NULL OR r.tx_time_ms <= :end_ms)
+    AND (:start_ms IS NULL OR coalesce(
+        (SELECT n.tx_time_ms FROM revision n WHERE n.revision_no > r.revision_no
+         AND n.revision_no <= r.revision_no >> {SEQ_BITS} << {SEQ_BITS} | :at_seq ORDER BY n.revision_no LIMIT 1),
+        :start_ms) >= :start_ms)"""
+
+SQL_HISTORY = f"""
+    SELECT {_COLUMNS} FROM document d CROSS JOIN revision r
+        ON r.revision_no BETWEEN max(d.doc_no << {SEQ_BITS}, :after + 1) AND d.doc_no << {SEQ_BITS} | :at_seq
+    WHERE d.table_no = :table_no AND d.doc_no >= :after >> {SEQ_BITS} AND {_ACTIVE_IN_RANGE}
+    ORDER BY d.doc_no, r.revision_no LIMIT :size"""
+
+SQL_DOCUMENT_HISTORY = f"""
+    SELECT {_COLUMNS} FROM revision r
+    WHERE r.revision_no > :after AND r.revision_no <= :last AND {_ACTIVE_IN_RANGE}
+    ORDER BY r.revision_no LIMIT :size"""
+
+SQL_BLOCK_REVISIONS = f"""
+    SELECT {_COLUMNS} FROM revision r WHERE r.seq = ? ORDER BY r.revision_no"""
+
+SQL_DOCUMENT_INFO = f"""
+    SELECT d.doc_no, d.document_id, d.table_no, d.seq, d.until_seq, d.last_seq, r.version FROM document d
+    CROSS JOIN revision r ON r.revision_no = d.doc_no << {SEQ_BITS} | d.last_seq WHERE d.document_id = ?"""
+
+SQL_TABLES = """
+    SELECT t.number, t.table_id, v.name, v.status, t.seq FROM ledger_table t JOIN table_version v
+    ON v.table_no = t.number WHERE v.until_seq > :at_seq AND v.seq <= :at_seq ORDER BY t.number"""
+
+SQL_INDEXES = """
+    SELECT i.number, i.index_id, i.table_no, i.field_name, v.status, i.seq FROM ledger_index i JOIN index_version v
+    ON v.index_no = i.number WHERE v.until_seq > :at_seq AND v.seq <= :at_seq ORDER BY i.number"""
+
+
+class Reads(ABC):
+    """The questions.  Who answers: a reader's connection (LedgerFile) or the one that is writing (Writer)."""
+
+    @abstractmethod
+    def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """All rows of one statement.  Raises StorageError."""
+
+    # --- facts -------------------------------------------------------------------------------------------------
+    def meta(self, key: str, default: Any = None) -> Any:
+        """A control-plane fact, or the default."""
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
+        return json.loads(rows[0][0]) if rows else default
+
+    def all_meta(self) -> dict[str, Any]:
+        """All control-plane facts."""
+        return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM meta ORDER BY key")}
+
+    # --- the journal -------------------------------------------------------------------------------------------
+    def tip(self) -> Tip | None:
+        """The newest block; None before the first."""
+        rows = self._rows("SELECT seq, block_hash, timestamp_ms FROM block ORDER BY seq DESC LIMIT 1")
+        return Tip._make(rows[0]) if rows else None
+
+    def block_bytes(self, seq: int) -> bytes | None:
+        """The Ion bytes of a block; None when there is no such block."""
+        rows = self._rows("SELECT ion FROM block WHERE seq = ?", (seq,))
+        return rows[0][0] if rows else None
+
+    def blocks(self, first: int = 0, last: int | None = None, batch: int = _BLOCK_BATCH) -> Iterator[tuple[int, bytes]]:
+        """(sequence number, Ion bytes) of the blocks first..last, both included; last None: to the tip."""
+        stop = LIVE if last is None else last
+        while first <= stop:
+            rows = self._rows("SELECT seq, ion FROM block WHERE seq BETWEEN ? AND ? LIMIT ?", (first, stop, batch))
+            yield from rows
+            if len(rows) < batch:
+                return
+            first = rows[-1][0] + 1
+
+    def block_seqs_between(self, start_ms: int, end_ms: int) -> tuple[int, int] | None:
+        """First and last block with start_ms <= timestamp < end_ms; None when there is none."""
+        first = self._rows(
+            "SELECT seq FROM block WHERE timestamp_ms >= ? ORDER BY timestamp_ms, seq LIMIT 1", (start_ms,)
+        )
+        last = self.last_block_before(end_ms)
+        if not first or last is None or first[0][0] > last:
+            return None
+        return first[0][0], last
+
+    def last_block_before(self, timestamp_ms: int) -> int | None:
+        """The newest block with a timestamp below the given one; None when there is none."""
+        rows = self._rows(
+            "SELECT seq FROM block WHERE timestamp_ms < ? ORDER BY timestamp_ms DESC, seq DESC LIMIT 1", (timestamp_ms,)
+        )
+        return rows[0][0] if rows else None
+
+    def merkle_nodes(self, ids: Iterable[NodeId]) -> dict[NodeId, bytes]:
+        """The stored hashes of these nodes; a node that is not stored is not in the answer."""
+        found = {}
+        for node in ids:
+            for (node_hash,) in self._rows("SELECT hash FROM merkle_node WHERE level = ? AND idx = ?", node):
+                found[node] = node_hash
+        return found
+
+    def block_revisions(self, seq: int) -> list[RevisionRow]:
+        """The revisions with a document id that a block holds, by document."""
+        return list(map(_revision, self._rows(SQL_BLOCK_REVISIONS, (seq,))))
+
+    # --- the catalogue -----------------------------------------------------------------------------------------
+    def catalogue_rows(self, at_seq: int) -> list[TableRow]:
+        """The tables in the order of their creation, each with its indexes; dropped tables included."""
+        indexes: dict[int, list[IndexRow]] = {}
+        for row in self._rows(SQL_INDEXES, {"at_seq": at_seq}):
+            index = IndexRow._make(row)
+            indexes.setdefault(index.table_no, []).append(index)
+        tables = self._rows(SQL_TABLES, {"at_seq": at_seq})
+        return [TableRow._make((*row, tuple(indexes.get(row[0], ())))) for row in tables]
+
+    # --- documents ---------------------------------------------------------------------------------------------
+    def scan(self, table_no: int, at_seq: int, batch: int = BATCH_ROWS) -> Batches:
+        """The revisions that are current at a block, in the order in which the documents were inserted."""
+        for rows in self._pages(SQL_SCAN, {"table_no": table_no, "at_seq": at_seq, "after": 0}, batch):
+            yield list(map(_revision, rows))
+
+    def scan_heads(self, table_no: int, at_seq: int, batch: int = 4 * BATCH_ROWS) -> Iterator[list[Head]]:
+        """As scan, but only which revision is current.  A fifth of the price; for whoever keeps revisions in memory."""
+        for rows in self._pages(SQL_SCAN_HEADS, {"table_no": table_no, "at_seq": at_seq, "after": 0}, batch):
+            yield list(map(_head, rows))
+
+    def seek_index(self, index_no: int, keys: Iterable[bytes], at_seq: int, batch: int = BATCH_ROWS) -> Batches:
+        """The revisions current at a block that have one of these keys: key by key, within a key by document.
+
+        Costs nothing for entries that ended by that block.
+        """
+        for key in dict.fromkeys(keys):
+            rows = self._rows(SQL_SEEK_INDEX, (at_seq, index_no, key, at_seq, at_seq, batch + 1))
+            if len(rows) <= batch:
+                if rows:
+                    yield sorted(map(_revision, rows))
+            else:
+                yield from self._seek_many(index_no, key, at_seq, batch)
+
+    def _seek_many(self, index_no: int, key: bytes, at_seq: int, batch: int) -> Batches:
+        # Entries move when they end, so a key's documents are read in one statement and paged by number afterwards.
+        numbers = [number for (number,) in self._rows(SQL_SEEK_INDEX_DOCUMENTS, (index_no, key, at_seq, at_seq))]
+        numbers.sort()
+        for start in range(0, len(numbers), batch):
+            yield [row for number in numbers[start : start + batch] if (row := self.revision_at(number, at_seq))]
+
+    def seek_documents(
+        self, table_no: int, document_ids: Iterable[str], at_seq: int, batch: int = BATCH_ROWS
+    ) -> Batches:
+        """The revisions of these documents that are current at a block, in the order of the ids.
+
+        An id that is unknown, of another table, or not alive at that block gives nothing; one given twice counts once.
+        """
+        found: list[RevisionRow] = []
+        for document_id in dict.fromkeys(document_ids):
+            found += map(_revision, self._rows(SQL_SEEK_DOCUMENT, (at_seq, document_id, table_no, at_seq)))
+            if len(found) >= batch:
+                yield found
+                found = []
+        if found:
+            yield found
+
+    def revision_at(self, doc_no: int, at_seq: int) -> RevisionRow | None:
+        """A document's last revision by a block, a deletion too; None when it did not exist yet."""
+        rows = self._rows(SQL_REVISION_AT, (doc_no << SEQ_BITS, doc_no << SEQ_BITS | at_seq if at_seq >= 0 else -1))
+        return _revision(rows[0]) if rows else None
+
+    def document_info(self, document_id: str) -> DocumentInfo | None:
+        """What is known of a document, dead or alive, now."""
+        rows = self._rows(SQL_DOCUMENT_INFO, (document_id,))
+        return DocumentInfo._make(rows[0]) if rows else None
+
+    def history(
+        self,
+        table_no: int,
+        at_seq: int,
+        document_ids: Iterable[str] | None = None,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        batch: int = BATCH_ROWS,
+    ) -> Batches:
+        """All revisions by a block, deletions too, by document (in the order of insertion) and version.
+
+        document_ids: only of these; ids unknown or of another table give nothing.
+        start_ms, end_ms: only revisions that were active in that time, both ends included: with txTime <= end_ms,
+        and without a successor or with the successor's txTime >= start_ms.
+        """
+        where: dict[str, Any] = {"table_no": table_no, "at_seq": at_seq, "start_ms": start_ms, "end_ms": end_ms}
+        if at_seq < 0:
+            return
+        if document_ids is None:
+            for rows in self._pages(SQL_HISTORY, {**where, "after": 0}, batch, key=_revision_no):
+                yield list(map(_revision, rows))
+            return
+        infos = [info for document_id in set(document_ids) if (info := self.document_info(document_id))]
+        for info in sorted(infos):
+            if info.table_no != table_no:
+                continue
+            first = info.doc_no << SEQ_BITS
+            bounds = {**where, "after": first - 1, "last": first | at_seq}
+            for rows in self._pages(SQL_DOCUMENT_HISTORY, bounds, batch, key=_revision_no):
+                yield list(map(_revision, rows))
+
+    def _pages(
+        self, sql: str, parameters: dict[str, Any], batch: int, key: Any = lambda row: row[0]
+    ) -> Iterator[list[Any]]:
+        """The rows of a statement with :after and :size, batch by batch; key gives :after from the last row."""
+        parameters["size"] = min(_FIRST_BATCH, batch)
+        while True:
+            rows = self._rows(sql, parameters)
+            if rows:
+                parameters["after"] = key(rows[-1])
+                yield rows
+            if len(rows) < parameters["size"]:
+                return
+            parameters["size"] = min(4 * parameters["size"], batch)
+
+    # --- the whole ---------------------------------------------------------------------------------------------
+    def counts(self) -> Counts:
+        """How many rows of each kind there are now.  Reads a whole index for each: not for the hot path."""
+        numbers = (
+            "SELECT count(*) FROM block",
+            "SELECT count(*) FROM ledger_table",
+            "SELECT count(*) FROM ledger_index",
+            "SELECT count(*) FROM document",
+            f"SELECT count(*) FROM document WHERE until_seq = {LIVE}",
+            "SELECT count(*) FROM revision",
+            "SELECT count(*) FROM index_entry",
+        )
+        return Counts._make(self._rows(sql)[0][0] for sql in numbers)
+
+    def dump_derived(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """(table name, row) of everything that follows from the blocks, in an order that depends on nothing else.
+
+        Entries of dropped indexes are left out: when they are purged is nobody's business.
+        """
+        for table, order in DERIVED.items():
+            where = ""
+            if table == "index_entry":
+                where = f"WHERE index_no IN (SELECT index_no FROM index_version WHERE until_seq = {LIVE})"
+            for row in self._rows(f"SELECT * FROM {table} {where} ORDER BY {order}"):
+                yield table, row
+
+
+def _revision_no(row: Any) -> int:
+    number: int = row[0] << SEQ_BITS | row[4]
+    return number

@@ -1,0 +1,185 @@
+"""The tables of a ledger file, its version, and the way from an older version to this one.
+
+Two kinds of tables:
+
+* what is true by itself: ``meta``, ``block``, ``merkle_node`` (the nodes follow from the blocks but cost the most);
+* what follows from the blocks (DERIVED): it can be thrown away and written again by applying the blocks in order.
+
+Rows whose truth has an end carry ``[seq, until_seq)``, block sequence numbers; ``LIVE`` means: no end yet.  A read at
+block S keeps the rows with ``seq <= S < until_seq``, and so stays exact while later blocks are committed.
+
+A revision never changes when the next one arrives.  Its key packs the document's number and the block's, so that the
+revisions of a document lie side by side in the order of their versions, and "the revision at block S" is one descent
+of one B-tree, backwards from ``(doc_no, S)``, however many revisions there are.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .errors import StorageError, StorageVersionError
+
+APPLICATION_ID = 0x514C4442  # "QLDB"
+SCHEMA_VERSION = 1
+
+SEQ_BITS = 31
+LIVE = (1 << SEQ_BITS) - 1
+"""until_seq of what has not ended: above every sequence number.  Below 2**31, so SQLite stores it in four bytes."""
+
+Migration = Callable[[sqlite3.Connection], None]
+MIGRATIONS: Sequence[Migration] = ()
+"""MIGRATIONS[n] takes a file from version n + 1 to n + 2, inside the transaction that also writes the new version."""
+
+_TABLES = f"""
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL                         -- JSON
+) WITHOUT ROWID;
+
+CREATE TABLE block (
+    seq INTEGER PRIMARY KEY,
+    transaction_id TEXT NOT NULL,
+    timestamp_ms INTEGER NOT NULL,
+    block_hash BLOB NOT NULL,
+    ion BLOB NOT NULL                           -- last: what stands before it is read without it
+);
+CREATE INDEX block_time ON block (timestamp_ms);
+
+CREATE TABLE merkle_node (
+    level INTEGER NOT NULL,                     -- 0: block hashes.  Perfect nodes only, so none ever changes
+    idx INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (level, idx)
+) WITHOUT ROWID;
+
+CREATE TABLE ledger_table (
+    number INTEGER PRIMARY KEY,
+    table_id TEXT NOT NULL UNIQUE,
+    seq INTEGER NOT NULL
+);
+CREATE TABLE table_version (
+    table_no INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    until_seq INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    status TEXT NOT NULL,
+    PRIMARY KEY (table_no, until_seq)
+) WITHOUT ROWID;
+
+CREATE TABLE ledger_index (
+    number INTEGER PRIMARY KEY,
+    index_id TEXT NOT NULL UNIQUE,
+    table_no INTEGER NOT NULL,
+    field_name TEXT NOT NULL,
+    seq INTEGER NOT NULL
+);
+CREATE TABLE index_version (
+    index_no INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    until_seq INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    PRIMARY KEY (index_no, until_seq)
+) WITHOUT ROWID;
+
+CREATE TABLE document (
+    table_no INTEGER NOT NULL,
+    doc_no INTEGER NOT NULL,                    -- unique in the ledger
+    document_id TEXT NOT NULL UNIQUE,
+    seq INTEGER NOT NULL,
+    until_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,                  -- seq of the last revision: spares a scan the search for it
+    PRIMARY KEY (table_no, doc_no)
+) WITHOUT ROWID;
+
+CREATE TABLE revision (
+    revision_no INTEGER PRIMARY KEY,            -- doc_no << {SEQ_BITS} | seq
+    document_id TEXT NOT NULL,
+    table_no INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    tx_time_ms INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    data BLOB,                                  -- NULL: deleted, or redacted
+    data_hash BLOB,                             -- of a redacted revision only
+    metadata BLOB NOT NULL,
+    doc_no INTEGER AS (revision_no >> {SEQ_BITS}),
+    seq INTEGER AS (revision_no & {LIVE})
+);
+CREATE INDEX revision_of_block ON revision (seq);
+
+CREATE TABLE index_entry (
+    index_no INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    until_seq INTEGER NOT NULL,                 -- before doc_no: a seek for S skips what ended by S without reading it
+    doc_no INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (index_no, key, until_seq, doc_no)
+) WITHOUT ROWID;
+"""
+
+DERIVED: Mapping[str, str] = {
+    "ledger_table": "number",
+    "table_version": "table_no, seq",
+    "ledger_index": "number",
+    "index_version": "index_no, seq",
+    "document": "doc_no",
+    "revision": "revision_no",
+    "index_entry": "index_no, doc_no, seq",
+}
+"""Tables that follow from the blocks -> the order in which their rows are compared."""
+
+
+def create_schema(connection: sqlite3.Connection, facts: Mapping[str, Any]) -> None:
+    """Write all tables, the marks of a ledger file and the first facts, in one transaction."""
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _TABLES.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
+    put_meta(connection, facts)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def put_meta(connection: sqlite3.Connection, facts: Mapping[str, Any]) -> None:
+    """Store facts as JSON, replacing those of the same key."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
+        [(key, json.dumps(value, separators=(",", ":"))) for key, value in facts.items()],
+    )
+
+
+def check_schema(
+    connection: sqlite3.Connection, current: int = SCHEMA_VERSION, migrations: Sequence[Migration] = MIGRATIONS
+) -> None:
+    """Make sure this is a ledger file of the current version, migrating an older one step by step.
+
+    Raises StorageError for a database that is none, StorageVersionError for a newer one.  Every step is one
+    transaction with its version number, so an interrupted migration goes on where it stopped.
+    """
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    if application_id != APPLICATION_ID:
+        raise StorageError("it is an SQLite database, but not a ledger")
+    while (version := connection.execute("PRAGMA user_version").fetchone()[0]) != current:
+        if version > current:
+            raise StorageVersionError(
+                f"it was written by a newer version of the emulator (schema {version}; "
+                f"this one knows schemas up to {current}). Upgrade qldb-emulator to use it."
+            )
+        if not 1 <= version <= len(migrations):
+            raise StorageError(f"its schema version {version} is unknown")
+        _migrate(connection, migrations[version - 1], version + 1)
+
+
+def _migrate(connection: sqlite3.Connection, step: Migration, version: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        step(connection)
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,234 @@
+"""What may be written, and only between ``with ledger_file.write() as writer:`` and its end."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import StorageError, unusable
+from .reads import Reads
+from .rows import NodeId, RevisionRow
+from .schema import DERIVED, LIVE, SEQ_BITS, put_meta
+
+IndexEntry = tuple[int, bytes, int]
+"""(index number, key, doc_no)."""
+
+_INSERT_REVISION = f"""
+    INSERT INTO revision (revision_no, document_id, table_no, version, tx_time_ms, hash, data, data_hash, metadata)
+    VALUES (? << {SEQ_BITS} | ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+# A later revision only moves last_seq; a revision without content (see RevisionRow) also ends the document.
+_ADVANCE_DOCUMENT = "UPDATE document SET last_seq = ? WHERE table_no = ? AND doc_no = ? AND last_seq < ?"
+_END_DOCUMENT = "UPDATE document SET last_seq = ?, until_seq = ? WHERE table_no = ? AND doc_no = ?"
+
+
+class Writer(Reads):
+    """One SQLite transaction.  It reads what it has written itself; everybody else sees it after the commit.
+
+    Several blocks may be written in one transaction (import, rebuild).  Sequence numbers never go down.
+    Every method raises StorageError, after which the transaction should be left by the exception.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection: sqlite3.Connection | None = connection
+        self._path = path
+        self._next_doc_no: int | None = None
+
+    def end(self) -> None:
+        """The transaction is over: every further call is refused."""
+        self._connection = None
+
+    def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        try:
+            return self._open().execute(sql, parameters).fetchall()
+        except sqlite3.Error as problem:
+            raise unusable(self._path, problem) from problem
+
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        try:
+            return self._open().execute(sql, parameters)
+        except sqlite3.Error as problem:
+            raise unusable(self._path, problem) from problem
+
+    def _run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        try:
+            self._open().executemany(sql, rows)
+        except sqlite3.Error as problem:
+            raise unusable(self._path, problem) from problem
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise StorageError(f"The write transaction on {self._path} is over")
+        return self._connection
+
+    # --- facts -------------------------------------------------------------------------------------------------
+    def set_meta(self, facts: Mapping[str, Any]) -> None:
+        """Store control-plane facts; values are anything JSON can say."""
+        try:
+            put_meta(self._open(), facts)
+        except sqlite3.Error as problem:
+            raise unusable(self._path, problem) from problem
+
+    def delete_meta(self, key: str) -> None:
+        """Forget a control-plane fact."""
+        self._run("DELETE FROM meta WHERE key = ?", (key,))
+
+    # --- the journal -------------------------------------------------------------------------------------------
+    def insert_block(self, seq: int, transaction_id: str, timestamp_ms: int, block_hash: bytes, ion: bytes) -> None:
+        """Append a block."""
+        if not 0 <= seq < LIVE:
+            raise StorageError(f"The sequence number {seq} is outside 0..{LIVE - 1}")
+        self._run("INSERT INTO block VALUES (?, ?, ?, ?, ?)", (seq, transaction_id, timestamp_ms, block_hash, ion))
+
+    def replace_block(self, seq: int, ion: bytes) -> None:
+        """Put other bytes in the place of a block's: for a redaction, which leaves its hash as it was."""
+        if self._run("UPDATE block SET ion = ? WHERE seq = ?", (ion, seq)).rowcount != 1:
+            raise StorageError(f"There is no block {seq} to replace in {self._path}")
+
+    def insert_nodes(self, nodes: Iterable[tuple[NodeId, bytes]]) -> None:
+        """Store nodes of the Merkle tree: ((level, index), hash) of perfect nodes."""
+        self._run_many("INSERT INTO merkle_node VALUES (?, ?, ?)", [(*node, node_hash) for node, node_hash in nodes])
+
+    # --- the catalogue -----------------------------------------------------------------------------------------
+    def create_table(self, table_id: str, name: str, seq: int, status: str = "ACTIVE") -> int:
+        """Add a table; returns its number."""
+        number = self._run("INSERT INTO ledger_table (table_id, seq) VALUES (?, ?)", (table_id, seq)).lastrowid
+        assert number is not None
+        self._run("INSERT INTO table_version VALUES (?, ?, ?, ?, ?)", (number, seq, LIVE, name, status))
+        return number
+
+    def change_table(self, number: int, seq: int, *, name: str | None = None, status: str | None = None) -> None:
+        """Give a table another name or status from block seq on."""
+        rows = self._rows(
+            f"SELECT seq, name, status FROM table_version WHERE table_no = ? AND until_seq = {LIVE}", (number,)
+        )
+        if not rows:
+            raise StorageError(f"There is no table {number} to change in {self._path}")
+        since, old_name, old_status = rows[0]
+        self._end_version("table_version", "table_no", number, since, seq)
+        version = (number, seq, LIVE, old_name if name is None else name, old_status if status is None else status)
+        self._run("INSERT INTO table_version VALUES (?, ?, ?, ?, ?)", version)
+
+    def adopt_table_id(self, number: int, table_id: str) -> None:
+        """Give a table the id that an imported journal turned out to know it by, from its beginning on."""
+        if self._run("UPDATE ledger_table SET table_id = ? WHERE number = ?", (table_id, number)).rowcount != 1:
+            raise StorageError(f"There is no table {number} to change in {self._path}")
+
+    def create_index(self, index_id: str, table_no: int, field_name: str, seq: int, status: str = "ONLINE") -> int:
+        """Add an index; returns its number.  Its entries are put separately."""
+        number = self._run(
+            "INSERT INTO ledger_index (index_id, table_no, field_name, seq) VALUES (?, ?, ?, ?)",
+            (index_id, table_no, field_name, seq),
+        ).lastrowid
+        assert number is not None
+        self._run("INSERT INTO index_version VALUES (?, ?, ?, ?)", (number, seq, LIVE, status))
+        return number
+
+    def change_index(self, number: int, seq: int, status: str) -> None:
+        """Give an index another status from block seq on."""
+        self._end_index_version(number, seq)
+        self._run("INSERT INTO index_version VALUES (?, ?, ?, ?)", (number, seq, LIVE, status))
+
+    def drop_index(self, number: int, seq: int) -> None:
+        """Take an index out of the catalogue from block seq on.
+
+        Its entries stay for readers of earlier blocks until purge_dropped_indexes.
+        """
+        self._end_index_version(number, seq)
+
+    def purge_dropped_indexes(self, before_seq: int) -> None:
+        """Delete the entries of indexes dropped by block before_seq: no reader of an earlier block may be left."""
+        self._run(
+            f"""DELETE FROM index_entry WHERE index_no IN (
+                SELECT index_no FROM index_version GROUP BY index_no HAVING max(until_seq) <= min(?, {LIVE - 1}))""",
+            (before_seq,),
+        )
+
+    def _end_index_version(self, number: int, seq: int) -> None:
+        rows = self._rows(f"SELECT seq FROM index_version WHERE index_no = ? AND until_seq = {LIVE}", (number,))
+        if not rows:
+            raise StorageError(f"There is no index {number} to change in {self._path}")
+        self._end_version("index_version", "index_no", number, rows[0][0], seq)
+
+    def _end_version(self, table: str, key: str, number: int, since: int, seq: int) -> None:
+        """End the live version of a table or index; one that began in the same block leaves no trace."""
+        if since == seq:
+            self._run(f"DELETE FROM {table} WHERE {key} = ? AND until_seq = {LIVE}", (number,))
+        else:
+            self._run(f"UPDATE {table} SET until_seq = ? WHERE {key} = ? AND until_seq = {LIVE}", (seq, number))
+
+    # --- documents ---------------------------------------------------------------------------------------------
+    def insert_document(self, document_id: str, table_no: int, seq: int) -> int:
+        """Add a document that lives from block seq on; returns its doc_no.  Its first revision follows."""
+        return self.insert_documents((document_id,), table_no, seq)[0]
+
+    def insert_documents(self, document_ids: Sequence[str], table_no: int, seq: int) -> range:
+        """Add documents; returns their doc_nos, in order."""
+        if self._next_doc_no is None:
+            (last,) = self._rows(f"SELECT coalesce(max(revision_no), 0) >> {SEQ_BITS} FROM revision")[0]
+            self._next_doc_no = last + 1
+        numbers = range(self._next_doc_no, self._next_doc_no + len(document_ids))
+        self._run_many(
+            "INSERT INTO document VALUES (?, ?, ?, ?, ?, ?)",
+            [(table_no, number, id_, seq, LIVE, seq) for number, id_ in zip(numbers, document_ids, strict=True)],
+        )
+        self._next_doc_no = numbers.stop
+        return numbers
+
+    def insert_revision(self, row: RevisionRow) -> None:
+        """Add a revision; see insert_revisions."""
+        self.insert_revisions((row,))
+
+    def insert_revisions(self, rows: Iterable[RevisionRow]) -> None:
+        """Add revisions of documents that are there, in the order of their blocks, one to a document and block.
+
+        Each becomes the current one of its document from its block on.  One with neither data nor data_hash is a
+        deletion: the document is no longer found from that block on, except in its history.
+        """
+        insertions, advances, ends = [], [], []
+        for row in rows:
+            insertions.append((row.doc_no, row.seq, *row[1:4], *row[5:]))
+            if row.data is None and row.data_hash is None:
+                ends.append((row.seq, row.seq, row.table_no, row.doc_no))
+            elif row.version:
+                advances.append((row.seq, row.table_no, row.doc_no, row.seq))
+        self._run_many(_INSERT_REVISION, insertions)
+        if advances:
+            self._run_many(_ADVANCE_DOCUMENT, advances)
+        if ends:
+            self._run_many(_END_DOCUMENT, ends)
+
+    def redact_revision(self, doc_no: int, seq: int, data_hash: bytes) -> None:
+        """Erase the data of the revision that block seq holds, leaving the hash of the data."""
+        changed = self._run(
+            "UPDATE revision SET data = NULL, data_hash = ? WHERE revision_no = ?",
+            (data_hash, doc_no << SEQ_BITS | seq),
+        )
+        if changed.rowcount != 1:
+            raise StorageError(f"Document {doc_no} has no revision in block {seq} in {self._path}")
+
+    # --- indexes -----------------------------------------------------------------------------------------------
+    def put_index_entries(self, entries: Iterable[IndexEntry], seq: int) -> None:
+        """From block seq on, these documents are found under these keys."""
+        self._run_many(
+            "INSERT INTO index_entry VALUES (?, ?, ?, ?, ?)",
+            [(index_no, key, LIVE, doc_no, seq) for index_no, key, doc_no in entries],
+        )
+
+    def close_index_entries(self, entries: Iterable[IndexEntry], seq: int) -> None:
+        """From block seq on, these documents are no longer found under these keys."""
+        # OR REPLACE: an entry that began and ended twice in one block is one row that nobody can see
+        self._run_many(
+            f"""UPDATE OR REPLACE index_entry SET until_seq = ?
+                WHERE index_no = ? AND key = ? AND until_seq = {LIVE} AND doc_no = ?""",
+            [(seq, index_no, key, doc_no) for index_no, key, doc_no in entries],
+        )
+
+    # --- the whole ---------------------------------------------------------------------------------------------
+    def clear_derived(self) -> None:
+        """Forget everything that follows from the blocks.  Blocks, Merkle nodes and facts stay."""
+        for table in DERIVED:
+            self._run(f"DELETE FROM {table}")
+        self._next_doc_no = None
