@@ -28,13 +28,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any, ClassVar, Union
+from typing import Any, ClassVar
 
 IonValue = Any  # one of the rows above; recursive unions help neither mypy nor a reader
 
 ION_TYPES = (
-    "null", "bool", "int", "float", "decimal", "timestamp", "symbol", "string", "clob", "blob", "list", "sexp", "struct",
+    "null", "bool", "int", "float", "decimal", "timestamp", "symbol", "string", "clob", "blob",
+    "list", "sexp", "struct",
 )
+
+
+class IonError(ValueError):
+    """Ion that cannot be read, or a value that cannot be written; the text says what and where."""
 
 
 class Symbol(str):
@@ -101,6 +106,19 @@ class MultiStruct(dict):  # type: ignore[type-arg]
         return f"MultiStruct({self.pairs!r})"
 
 
+class Document(dict):  # type: ignore[type-arg]
+    """A decoded struct that remembers the self-contained Ion binary it came from.
+
+    Writing it whole hands ``ion`` out again at once, so it must never be changed: make a plain ``dict`` of it first.
+    """
+
+    __slots__ = ("ion",)
+
+    def __init__(self, fields: Iterable[tuple[str, IonValue]], ion: bytes) -> None:
+        super().__init__(fields)
+        self.ion = ion
+
+
 def struct_of(pairs: Iterable[tuple[str, IonValue]]) -> dict[str, IonValue]:
     """The struct with these fields: a plain dict when no name repeats, else a MultiStruct."""
     listed = list(pairs)
@@ -122,13 +140,13 @@ class TypedNull:
     """``null.T`` for a type T other than null.  One object per type, so ``is`` compares."""
 
     __slots__ = ("ion_type",)
-    _known: ClassVar[dict[str, "TypedNull"]] = {}
+    _known: ClassVar[dict[str, TypedNull]] = {}
 
     def __init__(self, ion_type: str) -> None:
         self.ion_type = ion_type
 
     @classmethod
-    def of(cls, ion_type: str) -> Union["TypedNull", None]:
+    def of(cls, ion_type: str) -> TypedNull | None:
         """The null of a type; ``None`` for "null".  Raises ValueError for a name that is no Ion type."""
         if ion_type == "null":
             return None
@@ -139,10 +157,10 @@ class TypedNull:
     def __repr__(self) -> str:
         return f"TypedNull({self.ion_type!r})"
 
-    def __copy__(self) -> "TypedNull":
+    def __copy__(self) -> TypedNull:
         return self
 
-    def __deepcopy__(self, memo: object) -> "TypedNull":
+    def __deepcopy__(self, memo: object) -> TypedNull:
         return self
 
 
@@ -218,7 +236,8 @@ class Timestamp:
     def fields(self) -> tuple[object, ...]:
         """Everything that makes the value what it is: two timestamps are the same Ion value iff these are equal."""
         return (
-            self.precision, self.year, self.month, self.day, self.hour, self.minute, self.second, self.fraction, self.offset,
+            self.precision, self.year, self.month, self.day, self.hour, self.minute, self.second,
+            self.fraction, self.offset,
         )
 
     def utc_seconds(self) -> int:
@@ -235,14 +254,16 @@ class Timestamp:
         return self.utc_seconds() * 1000 + int((self.fraction + "000")[:3])
 
     @classmethod
-    def from_epoch_ms(cls, milliseconds: int) -> "Timestamp":
+    def from_epoch_ms(cls, milliseconds: int) -> Timestamp:
         """UTC with exactly three fraction digits: the form of every time in a journal outside user data."""
         seconds, ms = divmod(milliseconds, 1000)
         return cls.from_utc_seconds(seconds, f"{ms:03d}", 0)
 
     @classmethod
-    def from_utc_seconds(cls, seconds: int, fraction: str = "", offset: int | None = 0, precision: str = "second") -> "Timestamp":
-        """The timestamp of a point in time, its fields local to *offset*.  Raises ValueError outside years 1 to 9999."""
+    def from_utc_seconds(
+        cls, seconds: int, fraction: str = "", offset: int | None = 0, precision: str = "second"
+    ) -> Timestamp:
+        """The timestamp of a point in time, its fields local to *offset*.  ValueError outside years 1 to 9999."""
         days, rest = divmod(seconds + (offset or 0) * 60, 86400)
         year, month, day = civil_from_days(days)
         hour, rest = divmod(rest, 3600)
@@ -321,6 +342,9 @@ def ion_type(value: IonValue) -> str:
         value = value.value
     if type(value) is TypedNull:
         return value.ion_type
+    known = _TYPE_OF.get(type(value))
+    if known is not None:
+        return known
     for python_type, name in _TYPE_NAMES:
         if isinstance(value, python_type):
             return name
@@ -328,9 +352,11 @@ def ion_type(value: IonValue) -> str:
 
 
 _TYPE_NAMES: tuple[tuple[type, str], ...] = (
-    (type(None), "null"), (bool, "bool"), (int, "int"), (float, "float"), (Decimal, "decimal"), (Timestamp, "timestamp"),
-    (Symbol, "symbol"), (str, "string"), (Clob, "clob"), (bytes, "blob"), (Sexp, "sexp"), (list, "list"), (dict, "struct"),
+    (type(None), "null"), (bool, "bool"), (int, "int"), (float, "float"), (Decimal, "decimal"),
+    (Timestamp, "timestamp"), (Symbol, "symbol"), (str, "string"), (Clob, "clob"), (bytes, "blob"),
+    (Sexp, "sexp"), (list, "list"), (dict, "struct"),
 )
+_TYPE_OF: dict[type, str] = {**dict(_TYPE_NAMES), MultiStruct: "struct", Document: "struct"}
 
 
 def walk(value: IonValue) -> Iterator[IonValue]:

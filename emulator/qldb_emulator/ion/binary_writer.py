@@ -1,0 +1,302 @@
+"""Values to Ion binary: version marker, one local symbol table when symbols are used, then the values.
+
+Canonical where Ion leaves a choice: least octets, 64-bit floats, timestamps in UTC, fields in their order.
+"""
+
+from __future__ import annotations
+
+import struct as packing
+from collections.abc import Iterable
+from decimal import Decimal
+
+from .binary_reader import EXACT, MAX_EXPONENT, MAX_FRACTION_DIGITS, VERSION_MARKER
+from .symbols import MAX_DEPTH, SYSTEM_SYMBOLS, TOO_DEEP, VERSION_MARKER_TEXT, is_symbol_table
+from .values import (
+    EPOCH_DAYS,
+    SYMBOL_ZERO,
+    Annotated,
+    Clob,
+    Document,
+    IonError,
+    IonValue,
+    MultiStruct,
+    Sexp,
+    Symbol,
+    Timestamp,
+    TypedNull,
+    civil_from_days,
+    struct_items,
+)
+
+NULL_OCTETS: dict[str, bytes] = {
+    "null": b"\x0f", "bool": b"\x1f", "int": b"\x2f", "float": b"\x4f", "decimal": b"\x5f", "timestamp": b"\x6f",
+    "symbol": b"\x7f", "string": b"\x8f", "clob": b"\x9f", "blob": b"\xaf", "list": b"\xbf", "sexp": b"\xcf",
+    "struct": b"\xdf",
+}
+_TRUE, _FALSE = b"\x11", b"\x10"
+pack_double = packing.Struct(">d").pack
+NAN_OCTETS = bytes.fromhex("7ff8000000000000")
+_SHORT = [[bytes((code << 4 | length,)) for length in range(14)] for code in range(16)]
+_STRING_HEADS = _SHORT[8]
+
+# Symbol tables repeat like the shapes of documents do.
+_TABLE_CACHE: dict[tuple[str, ...], bytes] = {}
+_TABLE_CACHE_ENTRIES = 512
+_TABLE_CACHE_SYMBOLS = 64
+
+# Every text that has an id, with the id as VarUInt: what a field name costs.
+_SYSTEM_IDS: dict[str, bytes] = {text: bytes((0x80 | number,)) for number, text in enumerate(SYSTEM_SYMBOLS)}
+_FIRST_LOCAL_ID = len(SYSTEM_SYMBOLS)
+
+
+def write_all(values: Iterable[IonValue], max_depth: int = MAX_DEPTH) -> bytes:
+    """Self-contained binary of these top-level values, in order.
+
+    Raises IonError for a value that cannot be written, TypeError for what is no Ion value.
+    """
+    symbols = _SYSTEM_IDS.copy()
+    parts: list[bytes] = []
+    try:
+        for value in values:
+            check_top_level(value)
+            _write([value], None, symbols, max_depth, parts)
+    except UnicodeEncodeError:
+        raise IonError("a text has half of a surrogate pair") from None
+    return _opening(symbols) + b"".join(parts)
+
+
+def check_top_level(value: IonValue) -> None:
+    """Raise IonError for the two values that would not be read back as data at the top of a stream."""
+    if type(value) is Symbol and value == VERSION_MARKER_TEXT:
+        raise IonError("the symbol $ion_1_0 cannot stand alone: it would be read as a version marker")
+    if type(value) is Annotated and is_symbol_table(value.annotations, value.value):
+        raise IonError("a struct annotated $ion_symbol_table cannot stand alone: it would be read as a symbol table")
+
+
+def varuint(value: int) -> bytes:
+    """The VarUInt of a number that is not negative."""
+    if value < 0x80:
+        return bytes((value | 0x80,))
+    octets = [value & 0x7F | 0x80]
+    value >>= 7
+    while value:
+        octets.append(value & 0x7F)
+        value >>= 7
+    return bytes(reversed(octets))
+
+
+def _varint(value: int) -> bytes:
+    magnitude = abs(value)
+    sign = 0x40 if value < 0 else 0
+    if magnitude < 0x40:
+        return bytes((0x80 | sign | magnitude,))
+    octets = [magnitude & 0x7F | 0x80]
+    magnitude >>= 7
+    while magnitude >= 0x40:
+        octets.append(magnitude & 0x7F)
+        magnitude >>= 7
+    octets.append(sign | magnitude)
+    return bytes(reversed(octets))
+
+
+def magnitude_octets(value: int) -> bytes:
+    """A number that is not negative, big-endian in the least octets; 0 is empty."""
+    return value.to_bytes((value.bit_length() + 7) >> 3, "big")
+
+
+def coefficient_octets(value: int, negative: bool) -> bytes:
+    """Sign and magnitude in the least octets; positive zero is empty, negative zero one octet."""
+    if not value:
+        return b"\x80" if negative else b""
+    octets = value.to_bytes((value.bit_length() >> 3) + 1, "big")  # always room for the sign bit
+    return bytes((octets[0] | 0x80,)) + octets[1:] if negative else octets
+
+
+def decimal_octets(value: Decimal) -> bytes:
+    """The contents of a decimal.  0d0 is empty.  Raises IonError for NaN and infinities, which Ion decimals lack."""
+    if not value.is_finite():
+        raise IonError(f"{value} is no Ion decimal")
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)
+    if abs(exponent) > MAX_EXPONENT:
+        raise IonError(f"the exponent of a decimal is beyond {MAX_EXPONENT}")
+    negative = value.is_signed()
+    coefficient = int(EXACT.scaleb(value, -exponent))
+    if not coefficient and not exponent and not negative:
+        return b""
+    return _varint(exponent) + coefficient_octets(abs(coefficient), negative)
+
+
+def timestamp_octets(value: Timestamp) -> bytes:
+    """The contents of a timestamp: offset, then as many fields as its precision has, in UTC."""
+    precision = value.precision
+    if precision == "year":
+        return b"\xc0" + varuint(value.year)
+    if precision == "month":
+        return b"\xc0" + varuint(value.year) + bytes((0x80 | value.month,))
+    if precision == "day":
+        return b"\xc0" + varuint(value.year) + bytes((0x80 | value.month, 0x80 | value.day))
+    offset = value.offset
+    year, month, day, hour, minute = value.year, value.month, value.day, value.hour, value.minute
+    if offset:
+        year, month, day, hour, minute = _utc_fields(value)
+    head = b"\xc0" if offset is None else _varint(offset)
+    octets = head + varuint(year) + bytes((0x80 | month, 0x80 | day, 0x80 | hour, 0x80 | minute))
+    if precision == "minute":
+        return octets
+    octets += bytes((0x80 | value.second,))
+    if not value.fraction:
+        return octets
+    if len(value.fraction) > MAX_FRACTION_DIGITS:
+        raise IonError(f"a timestamp's fraction has more than {MAX_FRACTION_DIGITS} digits")
+    return octets + _varint(-len(value.fraction)) + coefficient_octets(int(value.fraction), False)
+
+
+def _utc_fields(value: Timestamp) -> tuple[int, int, int, int, int]:
+    days, rest = divmod(value.utc_seconds(), 86400)
+    # An offset can push UTC out of the years a date can have; 400 years are a whole number of cycles.
+    shift = 400 if days + EPOCH_DAYS < 366 else -400 if days + EPOCH_DAYS > 3_651_000 else 0
+    year, month, day = civil_from_days(days + shift // 400 * 146_097)
+    return year - shift, month, day, rest // 3600, rest // 60 % 60
+
+
+def _opening(symbols: dict[str, bytes]) -> bytes:
+    """Version marker, and the local symbol table unless the system's symbols were enough."""
+    if len(symbols) == _FIRST_LOCAL_ID:
+        return VERSION_MARKER
+    texts = tuple(symbols)[_FIRST_LOCAL_ID:]
+    known = _TABLE_CACHE.get(texts)
+    if known is not None:
+        return known
+    listed = b"".join(_headed(8, text.encode()) for text in texts)
+    table = _headed(13, b"\x87" + _headed(11, listed))  # {symbols: [...]}
+    opening = VERSION_MARKER + _headed(14, b"\x81\x83" + table)  # $ion_symbol_table::
+    if len(texts) <= _TABLE_CACHE_SYMBOLS:
+        if len(_TABLE_CACHE) >= _TABLE_CACHE_ENTRIES:
+            _TABLE_CACHE.clear()
+        _TABLE_CACHE[texts] = opening
+    return opening
+
+
+def _headed(code: int, contents: bytes) -> bytes:
+    """Type octet and length before the contents."""
+    length = len(contents)
+    if length < 14:
+        return _SHORT[code][length] + contents
+    return bytes((code << 4 | 14,)) + varuint(length) + contents
+
+
+def _symbol_id(text: str, symbols: dict[str, bytes]) -> bytes:
+    """The VarUInt id of a symbol, a new one if need be."""
+    known = symbols.get(text)
+    if known is None:
+        known = symbols[str(text)] = varuint(len(symbols))
+    return known
+
+
+def _write(
+    values: Iterable[IonValue], names: Iterable[str] | None, symbols: dict[str, bytes], depth: int, parts: list[bytes]
+) -> None:
+    """Append the binary of each value, each after its field name if there are names.
+
+    depth: how many more containers may open.
+    """
+    append = parts.append
+    name_iterator = None if names is None else iter(names)
+    for value in values:
+        if name_iterator is not None:
+            name = next(name_iterator)
+            known = symbols.get(name)
+            append(known if known is not None else _symbol_id(name, symbols))
+        kind = type(value)
+        if kind is str:
+            octets = value.encode()
+            length = len(octets)
+            append(_STRING_HEADS[length] if length < 14 else b"\x8e" + varuint(length))
+            append(octets)
+        elif kind is dict or kind is Document:
+            if not depth:
+                raise IonError(TOO_DEEP)
+            inner: list[bytes] = []
+            _write(value.values(), value, symbols, depth - 1, inner)
+            append(_headed(13, b"".join(inner)))
+        elif kind is list:
+            if not depth:
+                raise IonError(TOO_DEEP)
+            inner = []
+            _write(value, None, symbols, depth - 1, inner)
+            append(_headed(11, b"".join(inner)))
+        elif kind is int:
+            append(_headed(2, magnitude_octets(value)) if value >= 0 else _headed(3, magnitude_octets(-value)))
+        elif kind is Decimal:
+            append(_headed(5, decimal_octets(value)))
+        elif kind is Timestamp:
+            append(_headed(6, timestamp_octets(value)))
+        elif kind is bool:
+            append(_TRUE if value else _FALSE)
+        elif value is None:
+            append(b"\x0f")
+        elif kind is bytes:
+            append(_headed(10, value))
+        elif kind is float:
+            append(float_octets(value))
+        elif kind is Annotated:
+            annotations = b"".join([_symbol_id(each, symbols) for each in value.annotations])
+            inner = []
+            _write([value.value], None, symbols, depth, inner)
+            append(_headed(14, varuint(len(annotations)) + annotations + b"".join(inner)))
+        else:
+            _write_rarer(value, symbols, depth, parts)
+
+
+def float_octets(value: float) -> bytes:
+    """A float with its type octet; positive zero has no contents, and there is one NaN."""
+    octets = pack_double(value) if value == value else NAN_OCTETS
+    return b"\x40" if octets == bytes(8) else b"\x48" + octets
+
+
+def _write_rarer(value: IonValue, symbols: dict[str, bytes], depth: int, parts: list[bytes]) -> None:
+    """The kinds of value that documents seldom hold, and subclasses of the frequent ones."""
+    if isinstance(value, Symbol):
+        number = 0 if value is SYMBOL_ZERO else _id_number(_symbol_id(value, symbols))
+        parts.append(_headed(7, magnitude_octets(number)))
+    elif isinstance(value, TypedNull):
+        parts.append(NULL_OCTETS[value.ion_type])
+    elif isinstance(value, Clob):
+        parts.append(_headed(9, value))
+    elif isinstance(value, (list, MultiStruct)):
+        if not depth:
+            raise IonError(TOO_DEEP)
+        inner: list[bytes] = []
+        if isinstance(value, list):
+            _write(value, None, symbols, depth - 1, inner)
+        else:
+            _write([each for _, each in value.pairs], [name for name, _ in value.pairs], symbols, depth - 1, inner)
+        code = 13 if isinstance(value, MultiStruct) else 12 if isinstance(value, Sexp) else 11
+        parts.append(_headed(code, b"".join(inner)))
+    else:
+        _write([plain(value)], None, symbols, depth, parts)
+
+
+def plain(value: IonValue) -> IonValue:
+    """A value of a foreign subclass (of an enumeration, say) as the class itself.  Raises TypeError for what is no Ion value."""
+    if isinstance(value, dict):
+        return dict(struct_items(value))
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, Decimal):
+        return Decimal(value)
+    if isinstance(value, bytes):
+        return bytes(value)
+    raise TypeError(f"not an Ion value: {type(value).__name__}")
+
+
+def _id_number(octets: bytes) -> int:
+    number = 0
+    for octet in octets:
+        number = number << 7 | octet & 0x7F
+    return number
