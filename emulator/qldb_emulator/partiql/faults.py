@@ -108,3 +108,72 @@ LIKE_ESCAPE_SIZE = Fault(
     "Escape character must have size 1 : {escape}",
 )
 PATH_INDEX = Fault("Unexpected value type", "Cannot convert index to int/string: {value}")
+
+# --- Functions ---------------------------------------------------------------------------------------------
+NO_SUCH_FUNCTION = Fault("No such function: {name} ", "No such function: {name}")
+_COUNT = "Incorrect number of arguments to function call"
+ONE_ARGUMENT = Fault(_COUNT, "{name} takes a single argument, received: {count}")
+EXACT_ARGUMENTS = Fault(_COUNT, "{name} takes exactly {least} arguments, received: {count}")
+SOME_ARGUMENTS = Fault(_COUNT, "{name} takes between {least} and {most} arguments, received: {count}")
+ARGUMENT_TYPES = Fault(
+    "Invalid argument types for {name}, expected: {expected} got: {actual}",
+    "Invalid type for argument {position} of {name}.",
+)
+SUBSTRING_LENGTH = Fault(
+    "Invalid arguments for function call", "Argument 3 of substring has to be greater than 0.", "documented"
+)
+DATE_PART = Fault("Invalid arguments for date part", "invalid datetime part for {name}: {part}")
+TIMESTAMP_BOUNDS = Fault("Timestamp is out of bounds", "The year of the result must be between 1 and 9999")
+AGGREGATE_TYPE = Fault(
+    "Invalid arguments for function call",
+    "Aggregate function {name} expects arguments of NUMBER type but the following value was provided: {value}, "
+    "with type of {type}",
+)
+
+# --- CAST --------------------------------------------------------------------------------------------------
+INVALID_CAST = Fault("Cannot convert {source} to {target}", "Cannot convert {source} to {target}")
+CAST_FAILED = Fault("Failed to convert {source} to {target}", "can't convert {what} value to {target}")
+
+# --- Timestamps and their patterns -------------------------------------------------------------------------
+ION_TIMESTAMP = Fault("Failed to parse Ion timestamp", "Timestamp was not a valid ion timestamp")
+FORMAT_PATTERN = Fault("Invalid timestamp format pattern: '{pattern}'.", "Invalid DateTime format pattern")
+PATTERN_TOKEN = Fault(
+    "Timestamp format pattern contains invalid token: '{pattern}'.", "Invalid token in timestamp format pattern"
+)
+PATTERN_SYMBOL = Fault(
+    "Timestamp format pattern contains invalid symbol: '{pattern}'.", "Invalid symbol in timestamp format pattern"
+)
+PATTERN_UNTERMINATED = Fault(
+    "Timestamp format pattern contains unterminated token: '{pattern}'.",
+    "Unterminated token in timestamp format pattern",
+)
+PATTERN_INCOMPLETE = Fault(
+    "Timestamp format pattern '{pattern}' requires additional fields '{fields}'.",
+    "timestamp format pattern missing fields",
+)
+PATTERN_DUPLICATE = Fault(
+    "The format pattern '{pattern}' contains multiple format specifiers representing the timestamp field '{field}'.",
+    "timestamp format pattern duplicate fields",
+)
+_CLOCK = (
+    "The format pattern '{pattern}' contains a 12-hour hour of day format symbol but doesn't also contain an AM/PM "
+    "field, or it contains a 24-hour hour of day format specifier and contains an AM/PM field."
+)
+PATTERN_CLOCK_WITHOUT_AM_PM = Fault(
+    _CLOCK, "timestamp format pattern contains 12-hour hour of day field but doesn't contain an am/pm field."
+)
+PATTERN_CLOCK_WITH_AM_PM = Fault(
+    _CLOCK, "timestamp format pattern contains 24-hour hour of day field and also contains an am/pm field."
+)
+PATTERN_NOT_FOR_PARSING = Fault(
+    "The format pattern '{pattern}' contains a valid format symbol that cannot be applied to timestamp parsing.",
+    "timestamp format pattern missing fields",
+)
+CUSTOM_TIMESTAMP = Fault(
+    "Failed to parse custom timestamp using the specified format pattern", "Text {text} could not be parsed{where}"
+)
+OFFSET_SECONDS = Fault(
+    "loss of precision when parsing timestamp",
+    "The parsed timestamp has a UTC offset that not a multiple of 1 minute. This timestamp cannot be parsed accurately "
+    "because the maximum resolution for an Ion timestamp offset is 1 minute.",
+)
