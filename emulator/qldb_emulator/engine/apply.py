@@ -21,13 +21,13 @@ from ..partiql import ast
 from ..partiql.catalogue import Catalogue, IndexInfo, TableInfo
 from ..partiql.errors import PartiqlError
 from ..partiql.parser import parse
+from ..storage.rows import RevisionRow
 from .ddl import DDL_NODES, DdlEffect, ddl_effect, is_ddl_text
 from .marks import CATALOGUE, Mark, document_mark, key_mark, name_mark, table_mark
 from .reader import field_key
 
 if TYPE_CHECKING:
-    from ..storage.ledger_file import Writer
-    from ..storage.rows import RevisionRow
+    from ..storage.writer import Writer
 
 
 class ApplyError(ValueError):
@@ -51,7 +51,8 @@ def apply_block(writer: Writer, catalogue: Catalogue, block: Block, ion: bytes |
     writer.insert_block(
         sequence_no, block.transaction_id, block.timestamp.epoch_ms(), block.block_hash, ion or dumps(block.to_ion())
     )
-    writer.insert_nodes(new_nodes(sequence_no, block.block_hash, writer.merkle_nodes))
+    nodes = new_nodes(sequence_no, block.block_hash, writer.merkle_nodes)
+    writer.insert_nodes(((level, index), hash_) for level, index, hash_ in nodes)
     return derive(writer, catalogue, block)
 
 
@@ -59,10 +60,9 @@ def derive(writer: Writer, catalogue: Catalogue, block: Block) -> Applied:
     """Everything that follows from a block which is already stored (rebuilding uses this alone)."""
     applied = Applied(catalogue)
     info = block.transaction_info or {}
-    new_indexes = _apply_ddl(writer, applied, block, info)
+    for table_id, index in _apply_ddl(writer, applied, block, info):
+        _build_index(writer, applied.catalogue, table_id, index, block.address.sequence_no)
     _apply_revisions(writer, applied, block, info)
-    for table_id, index in new_indexes:
-        _build_index(writer, applied.catalogue, table_id, index)
     _apply_redactions(writer, applied, block)
     return applied
 
@@ -113,7 +113,7 @@ def _store_ddl(writer: Writer, applied: Applied, effect: DdlEffect, sequence_no:
             applied.catalogue = effect.catalogue.replace(replace(table, number=number))
             return None
         case ast.DropTable() | ast.UndropTable():
-            writer.change_table(table.number, table.name, table.status, sequence_no)
+            writer.change_table(table.number, sequence_no, status=table.status)
             applied.catalogue = effect.catalogue
             return None
         case ast.DropIndex():
@@ -130,17 +130,17 @@ def _store_ddl(writer: Writer, applied: Applied, effect: DdlEffect, sequence_no:
             return online
 
 
-def _build_index(writer: Writer, catalogue: Catalogue, table_id: str, index: IndexInfo) -> None:
-    """Enter every live document of a table into a new index.  An entry begins with its revision, not with the index."""
+def _build_index(writer: Writer, catalogue: Catalogue, table_id: str, index: IndexInfo, sequence_no: int) -> None:
+    """Enter every document that is live before this block into a new index."""
     table = catalogue.by_id(table_id)
     assert table is not None
-    for batch in writer.live_revisions(table.number):
+    for batch in writer.scan(table.number, sequence_no - 1):
         entries = []
         for row in batch:
             key = field_key(loads(row.data), index.field_name) if row.data is not None else None
             if key is not None:
-                entries.append((index.number, key, row.doc_no, row.seq))
-        writer.put_index_entries(entries)
+                entries.append((index.number, key, row.doc_no))
+        writer.put_index_entries(entries, sequence_no)
 
 
 # --- Revisions ---------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def _table_of(writer: Writer, applied: Applied, block: Block, entry: Struct | No
 def _adopt_table(writer: Writer, applied: Applied, table_id: str, name: str, sequence_no: int) -> TableInfo:
     applied.marks.update((CATALOGUE, name_mark(name)))
     existing = applied.catalogue.active(name)
-    if existing is not None and not writer.table_has_documents(existing.number):
+    if existing is not None and next(writer.history(existing.number, sequence_no), None) is None:
         writer.adopt_table_id(existing.number, table_id)
         table = replace(existing, table_id=table_id)
         others = tuple(table if t.number == existing.number else t for t in applied.catalogue.tables)
@@ -196,15 +196,15 @@ def _apply_revision(writer: Writer, applied: Applied, block: Block, table: Table
     marks.add(table_mark(table.table_id))
     marks.add(document_mark(document_id))
 
-    before = writer.live_revision(document_id)
-    if before is None:
+    known = writer.document_info(document_id)
+    if known is None:
         doc_no = writer.insert_document(document_id, table.number, sequence_no)
     else:
-        doc_no = before.doc_no
-        _close_entries(writer, marks, table, before)
+        doc_no = known.doc_no
+        _close_entries(writer, marks, table, doc_no, known.last_seq, sequence_no)
     has_data = "data" in revision
     data = revision.get("data")
-    writer.insert_revision(
+    row = RevisionRow(
         doc_no=doc_no,
         document_id=document_id,
         table_no=table.number,
@@ -216,28 +216,35 @@ def _apply_revision(writer: Writer, applied: Applied, block: Block, table: Table
         data_hash=revision.get("dataHash"),
         metadata=dumps(metadata),
     )
+    writer.insert_revision(row)
     if not has_data:
-        if "dataHash" not in revision:
-            writer.delete_document(doc_no, sequence_no)
         return
     entries = []
-    for index in table.indexes:
-        key = field_key(data, index.field_name)
-        if key is not None:
-            entries.append((index.number, key, doc_no, sequence_no))
-            marks.add(key_mark(index.index_id, key))
-    writer.put_index_entries(entries)
+    for index, key in _keys(table, data):
+        entries.append((index.number, key, doc_no))
+        marks.add(key_mark(index.index_id, key))
+    writer.put_index_entries(entries, sequence_no)
 
 
-def _close_entries(writer: Writer, marks: set[Mark], table: TableInfo, before: RevisionRow) -> None:
-    if before.data is None or not table.indexes:
+def _keys(table: TableInfo, document: IonValue) -> list[tuple[IndexInfo, bytes]]:
+    """The keys under which a document is found in its table's indexes."""
+    found = ((index, field_key(document, index.field_name)) for index in table.indexes)
+    return [(index, key) for index, key in found if key is not None]
+
+
+def _close_entries(
+    writer: Writer, marks: set[Mark], table: TableInfo, doc_no: int, last_seq: int, sequence_no: int
+) -> None:
+    """End the index entries of a document's last revision, also those that the next one will have again.
+
+    An entry then belongs to one revision, so that a redaction can take it away with the data.
+    """
+    before = writer.revision_at(doc_no, last_seq) if table.indexes else None
+    if before is None or before.data is None:
         return
-    value: IonValue = loads(before.data)
-    for index in table.indexes:
-        key = field_key(value, index.field_name)
-        if key is not None:
-            marks.add(key_mark(index.index_id, key))
-            writer.close_index_entry(index.number, key, before.doc_no, before.seq)
+    keys = _keys(table, loads(before.data))
+    marks.update(key_mark(index.index_id, key) for index, key in keys)
+    writer.close_index_entries([(index.number, key, doc_no) for index, key in keys], sequence_no)
 
 
 # --- Redactions --------------------------------------------------------------------------------------------
@@ -246,12 +253,24 @@ def _close_entries(writer: Writer, marks: set[Mark], table: TableInfo, before: R
 def _apply_redactions(writer: Writer, applied: Applied, block: Block) -> None:
     for redaction in (block.redaction_info or {}).get("revisions", ()):
         sequence_no = redaction["blockAddress"]["sequenceNo"]
+        document_id = redaction["documentId"]
         data = writer.block_bytes(sequence_no)
         if data is None:
             continue  # the journal begins after the block: there is nothing left to redact
-        target = redact(block_from_ion(loads(data)), redaction["documentId"], redaction["version"])
+        target = redact(block_from_ion(loads(data)), document_id, redaction["version"])
         writer.replace_block(sequence_no, dumps(target.to_ion()))
-        data_hash = next(
-            r["dataHash"] for r in target.revisions or () if r.get("metadata", {}).get("id") == redaction["documentId"]
-        )
-        writer.redact_revision(redaction["documentId"], redaction["version"], data_hash)
+        _redact_row(writer, applied.catalogue, document_id, sequence_no, target)
+
+
+def _redact_row(writer: Writer, catalogue: Catalogue, document_id: str, sequence_no: int, target: Block) -> None:
+    row = next((row for row in writer.block_revisions(sequence_no) if row.document_id == document_id), None)
+    if row is None or row.data is None:
+        return  # rebuilt or imported from a block that was redacted already
+    table = next(table for table in catalogue.tables if table.number == row.table_no)
+    # Index keys hold the values themselves when they are short, so they have to go with the data.
+    following = writer.next_revision_seq(row.doc_no, sequence_no)
+    if following is not None:
+        keys = _keys(table, loads(row.data))
+        writer.delete_index_entries([(index.number, key, row.doc_no) for index, key in keys], following)
+    data_hash = next(r["dataHash"] for r in target.revisions or () if r.get("metadata", {}).get("id") == document_id)
+    writer.redact_revision(row.doc_no, sequence_no, data_hash)

@@ -27,7 +27,7 @@ class Emulator:
         self.settings = settings or Settings()
         self.clock: Clock = clock or SystemClock()
         self.ids: IdSource = ids or RandomIds(self.clock)
-        self.directory = DataDirectory.open(self.settings.data_dir)
+        self.directory = DataDirectory(None if self.settings.is_ephemeral else self.settings.data_dir)
         self.ledgers = Ledgers(self.directory, self.settings, self.clock, self.ids)
         self.sessions = Sessions(self)
         self.control = ControlPlane(self)

@@ -77,8 +77,7 @@ class Ledger:
     def set_facts(self, **facts: Any) -> None:
         """Change what the control plane knows of the ledger, durably."""
         with self.commit_lock, self.file.write() as writer:
-            for key, value in facts.items():
-                writer.set_meta(key, value)
+            writer.set_meta(facts)
         self.facts = {**self.facts, **facts}
 
     def snapshot(self) -> tuple[int, Catalogue]:
@@ -96,7 +95,10 @@ class Ledger:
 
     def live_version(self, document_id: str, snapshot: int) -> int:
         """The version of a document's revision at a snapshot.  Requires that there is one."""
-        return self.file.seek_documents([document_id], snapshot)[0].version
+        info = self.file.document_info(document_id)
+        row = None if info is None else self.file.revision_at(info.doc_no, snapshot)
+        assert row is not None
+        return row.version
 
     def make_durable(self) -> None:
         """Sync blocks that were written without: nothing handed out may rest on one that a power cut could take."""
@@ -141,7 +143,7 @@ class Ledger:
         with self.commit_lock, self.file.write() as writer:
             writer.clear_derived()
             catalogue = Catalogue()
-            for ion in writer.all_blocks():
+            for _, ion in writer.blocks():
                 catalogue = derive(writer, catalogue, block_from_ion(loads(ion))).catalogue
         self._state = (self._state[0], catalogue)
 
@@ -183,7 +185,7 @@ class Ledgers:
             if not self._directory.exists(region, name):
                 return None
             try:
-                file = LedgerFile.open(self._directory.path(region, name), self._durability)
+                file = self._directory.open(region, name)
             except StorageError as error:
                 raise LEDGER_FILE_UNUSABLE(name=name, reason=error) from error
             return self._register(file, region, name)
@@ -193,13 +195,9 @@ class Ledgers:
         self._open[region, name] = ledger
         return ledger
 
-    @property
-    def _durability(self) -> str:
-        return "off" if self._settings.is_ephemeral else "full"
-
     def create(self, region: str, name: str, facts: Facts) -> Ledger:
         """A new ledger with its genesis block.  The caller holds ``lock`` and knows that the name is free."""
-        file = LedgerFile.create(self._directory.path(region, name), self._durability, {"name": name, **facts})
+        file = self._directory.create(region, name, {"name": name, **facts})
         return self._register(file, region, name)
 
     def delete(self, ledger: Ledger) -> None:
@@ -211,7 +209,7 @@ class Ledgers:
 
     def names(self, region: str) -> list[str]:
         """The names of a region's ledgers."""
-        return self._directory.names(region)
+        return self._directory.ledgers(region)
 
     def elsewhere(self, region: str, name: str) -> str:
         """For an error text: in which other regions a ledger of this name is; empty when in none."""

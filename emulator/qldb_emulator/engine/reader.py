@@ -59,9 +59,14 @@ class StatementReader:
         table = source.table
         keys = {key for key in map(index_key, values) if key is not None}
         self._marks.update(key_mark(index.index_id, key) for key in keys)
-        stored = self._file.seek_index(index.number, sorted(keys), self._transaction.snapshot) if keys else ()
+        stored = self._stored_seek(index, sorted(keys))
         pending = [p for p in self._overlay.of_table(table.table_id).values() if pending_key(p, index.field_name) in keys]
         return self._shown(source, stored, pending)
+
+    def _stored_seek(self, index: IndexInfo, keys: list[bytes]) -> Iterator[RevisionRow]:
+        if keys:
+            for batch in self._file.seek_index(index.number, keys, self._transaction.snapshot):
+                yield from batch
 
     def fetch(self, source: TableSource, document_ids: Sequence[IonValue]) -> Iterator[Row]:
         wanted = id_texts(document_ids)
@@ -71,11 +76,10 @@ class StatementReader:
         overlay = self._overlay.of_table(table.table_id)
         return self._shown(source, stored, [overlay[i] for i in wanted if i in overlay])
 
-    def _stored_documents(self, table: TableInfo, document_ids: list[str]) -> Iterable[RevisionRow]:
-        if not table.number or not document_ids:
-            return ()
-        rows = self._file.seek_documents(document_ids, self._transaction.snapshot)
-        return [row for row in rows if row.table_no == table.number]
+    def _stored_documents(self, table: TableInfo, document_ids: list[str]) -> Iterator[RevisionRow]:
+        if table.number and document_ids:
+            for batch in self._file.seek_documents(table.number, document_ids, self._transaction.snapshot):
+                yield from batch
 
     def _shown(
         self, source: TableSource, stored: Iterable[RevisionRow], pending: Iterable[PendingDocument]
@@ -132,10 +136,15 @@ class StatementReader:
         else:
             self._marks.update(map(document_mark, wanted))
         start_ms, end_ms = self._history_range(start, end)
-        if not table.number:
-            return iter(())
-        rows = self._file.history(table.number, self._transaction.snapshot, wanted, start_ms, end_ms)
-        return self._shown_committed(rows)
+        return self._shown_committed(self._stored_history(table, wanted, start_ms, end_ms))
+
+    def _stored_history(
+        self, table: TableInfo, document_ids: list[str] | None, start_ms: int | None, end_ms: int | None
+    ) -> Iterator[RevisionRow]:
+        if table.number:
+            snapshot = self._transaction.snapshot
+            for batch in self._file.history(table.number, snapshot, document_ids, start_ms, end_ms):
+                yield from batch
 
     def _history_range(self, start: Timestamp | None, end: Timestamp | None) -> tuple[int | None, int | None]:
         """The range in milliseconds.  Raises the BadRequests of a range that is none (working.history)."""

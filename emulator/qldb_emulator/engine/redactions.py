@@ -36,15 +36,15 @@ def redact_revision(transaction: Transaction, name: str, arguments: Sequence[Ion
         raise REDACTION_LIMIT(limit=limit)
     file = transaction.ledger.file
     table = transaction.catalogue.by_id(table_id)
-    rows = file.revisions_of_block(sequence_no) if sequence_no <= transaction.snapshot else []
+    rows = file.block_revisions(sequence_no) if sequence_no <= transaction.snapshot else []
     row = next((r for r in rows if r.document_id == document_id and table is not None and r.table_no == table.number), None)
     if row is None:
         raise REDACTION_NOT_FOUND(document_id=document_id, table_id=table_id, sequence_no=sequence_no)
     transaction.reads.add(document_mark(document_id))
     if row.data_hash is not None:
         raise REDACTION_TWICE(document_id=document_id, sequence_no=sequence_no)
-    live = file.seek_documents([document_id], transaction.snapshot)
-    if live and live[0].version == row.version or row.data is None:
+    live = file.revision_at(row.doc_no, transaction.snapshot)
+    if row.data is None or (live is not None and live.seq == row.seq):
         # A deletion's own revision has nothing to redact and is the document's last word.
         raise REDACTION_ACTIVE(document_id=document_id, sequence_no=sequence_no)
     return transaction.redact(sequence_no, table_id, document_id, row.version)

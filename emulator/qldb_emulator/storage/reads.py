@@ -231,6 +231,14 @@ class Reads(ABC):
         rows = self._rows(SQL_REVISION_AT, (doc_no << SEQ_BITS, doc_no << SEQ_BITS | at_seq if at_seq >= 0 else -1))
         return _revision(rows[0]) if rows else None
 
+    def next_revision_seq(self, doc_no: int, seq: int) -> int | None:
+        """The block of the revision that follows the one of block seq; None when it is the document's last."""
+        bounds = (doc_no << SEQ_BITS | seq, (doc_no + 1) << SEQ_BITS)
+        rows = self._rows(
+            "SELECT revision_no FROM revision WHERE revision_no > ? AND revision_no < ? ORDER BY revision_no LIMIT 1", bounds
+        )
+        return rows[0][0] - (doc_no << SEQ_BITS) if rows else None
+
     def document_info(self, document_id: str) -> DocumentInfo | None:
         """What is known of a document, dead or alive, now."""
         rows = self._rows(SQL_DOCUMENT_INFO, (document_id,))

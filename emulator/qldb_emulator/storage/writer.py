@@ -226,6 +226,13 @@ class Writer(Reads):
             [(seq, index_no, key, doc_no) for index_no, key, doc_no in entries],
         )
 
+    def delete_index_entries(self, entries: Iterable[IndexEntry], until_seq: int) -> None:
+        """Remove entries that ended at block until_seq without a trace: a redaction takes the keys with the data."""
+        self._run_many(
+            "DELETE FROM index_entry WHERE index_no = ? AND key = ? AND until_seq = ? AND doc_no = ?",
+            [(index_no, key, until_seq, doc_no) for index_no, key, doc_no in entries],
+        )
+
     # --- the whole ---------------------------------------------------------------------------------------------
     def clear_derived(self) -> None:
         """Forget everything that follows from the blocks.  Blocks, Merkle nodes and facts stay."""

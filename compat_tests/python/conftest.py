@@ -1,0 +1,55 @@
+"""One server for the session, a fresh ledger for each test that asks for one."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from pyqldb.driver.qldb_driver import QldbDriver
+from server import ServerProcess
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared"
+REGION = "us-east-1"
+
+os.environ.update(AWS_ACCESS_KEY_ID="local", AWS_SECRET_ACCESS_KEY="local", AWS_DEFAULT_REGION=REGION)
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[ServerProcess]:
+    process = ServerProcess("--ephemeral", "--log-level", "info")
+    yield process
+    assert process.stop() == 0, "".join(process.log)
+
+
+@pytest.fixture(scope="session")
+def qldb(server: ServerProcess):
+    return control_plane(server)
+
+
+def control_plane(server: ServerProcess):
+    return boto3.client("qldb", endpoint_url=server.url, region_name=REGION)
+
+
+@pytest.fixture
+def ledger(qldb) -> str:
+    name = f"compat-{next(_numbers)}"
+    qldb.create_ledger(Name=name, PermissionsMode="ALLOW_ALL", DeletionProtection=False)
+    return name
+
+
+@pytest.fixture
+def driver(server: ServerProcess, ledger: str) -> Iterator[QldbDriver]:
+    with QldbDriver(ledger, endpoint_url=server.url, region_name=REGION) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip("needs the folder shared/ beside the checkout")
+    return SHARED

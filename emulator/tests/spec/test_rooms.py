@@ -1,0 +1,111 @@
+"""The shape of the house, read from our own imports: arrows point down, and some things are said in one room only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+PACKAGE = ROOT / "emulator" / "qldb_emulator"
+LEAVES = {"__init__", "__version__", "clock", "ids", "limits", "errors", "settings"}
+
+# room -> the rooms it may import; leaves are open to all.
+MAY_IMPORT: dict[str, set[str]] = {
+    "cli": {"web", "engine", "verify", "storage", "partiql", "ion", "journal", "client", "admin"},
+    "__main__": {"cli"},
+    "web": {"wire", "engine"},
+    "wire": {"aws_models"},
+    "engine": {"wire.context", "storage", "partiql", "journal", "ion"},
+    "partiql": {"ion"},
+    "storage": {"journal.model"},
+    "journal": {"ion"},
+    "verify": {"journal", "ion"},
+    "ion": set(),
+    "aws_models": set(),
+}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every import as a dotted name; our own begin with a dot and are relative to the package."""
+    package = list(path.relative_to(PACKAGE).parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            target = ".".join([*base, *(node.module or "").split(".")]).strip(".")
+            yield from ([f".{target}"] if node.module else [f".{'.'.join([*base, alias.name])}" for alias in node.names])
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_arrows_point_down(path: Path) -> None:
+    room = room_of(path)
+    wrong = []
+    for name in imports(path):
+        if not name.startswith("."):
+            continue
+        target = name[1:]
+        top = target.split(".")[0]
+        allowed = {""} | LEAVES | {room} | (set() if room in LEAVES else MAY_IMPORT[room])
+        if top not in allowed and target not in allowed:
+            wrong.append(target)
+    assert wrong == []
+
+
+ONLY_IN = {
+    "flask": {"web"},
+    "waitress": {"web"},
+    "sqlite3": {"storage"},
+    "click": {"cli"},
+}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_library_is_imported_in_its_room_only(path: Path) -> None:
+    room = room_of(path)
+    for name in imports(path):
+        rooms = ONLY_IN.get(name.split(".")[0])
+        assert rooms is None or room in rooms, f"{name} belongs in {rooms}"
+
+
+NEVER = {"uuid", "secrets", "datetime"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_time_and_randomness_come_from_the_leaves_only(path: Path) -> None:
+    if path.stem in {"clock", "ids"} and path.parent == PACKAGE:
+        return
+    names = set(imports(path))
+    assert "random" not in names
+    assert not names & NEVER
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "time":
+            # Durations may be measured anywhere; the time of day may not be asked for.
+            assert node.attr not in {"time", "time_ns"}, f"line {node.lineno}"
+
+
+def test_amazon_ion_is_an_oracle_and_not_a_dependency() -> None:
+    assert [str(path) for path in modules() for name in imports(path) if name.startswith(("amazon", "ionhash"))] == []
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_cli_reads_the_environment(path: Path) -> None:
+    if room_of(path) == "cli":
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
+            assert node.attr not in {"environ", "getenv", "environb"}, f"line {node.lineno}"
