@@ -89,7 +89,7 @@ Step = FieldStep | IndexStep | ElementsStep | FieldsStep
 
 @dataclass(frozen=True, slots=True)
 class Path(Expr):
-    """``root.step.step``; at least one step; root is no Path."""
+    """``root.step.step``; at least one step.  root is no Path, unless one with a wildcard in parentheses."""
 
     root: Expr
     steps: tuple[Step, ...]
@@ -149,7 +149,7 @@ class Like(Expr):
 
 @dataclass(frozen=True, slots=True)
 class TypeName(Node):
-    """A type as written after IS or in CAST: canonical lower-case name, and the arguments of e.g. ``decimal(5, 2)``."""
+    """A type after IS or in CAST: a canonical name of ``parser.TYPE_NAMES``, and the arguments of ``decimal(5, 2)``."""
 
     name: str
     arguments: tuple[int, ...] = ()
@@ -179,7 +179,7 @@ class Cast(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Call(Expr):
-    """A function call.  name: lower case (``char_length``, ``substring``, ``to_string`` ...); FROM/FOR forms are normalised."""
+    """A function call, also ``SUBSTRING(s FROM n FOR m)``.  name: lower case (``char_length``, ``to_string`` ...)."""
 
     name: str
     arguments: tuple[Expr, ...]
@@ -259,7 +259,7 @@ class SelectAll(Node):
 class Select(Expr):
     """Exactly one of: is_star (``SELECT *``), value (``SELECT VALUE expr``), items."""
 
-    source: "Source"
+    source: Source
     where: Expr | None = None
     items: tuple[SelectItem | SelectAll, ...] = ()
     value: Expr | None = None
@@ -293,7 +293,7 @@ class History(Expr):
 class Join(Node):
     """``left JOIN right ON condition``; a comma or CROSS JOIN has no condition.  Inner joins only."""
 
-    left: "Source"
+    left: Source
     right: FromItem
     condition: Expr | None = None
 
