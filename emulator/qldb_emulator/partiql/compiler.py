@@ -1,0 +1,454 @@
+"""A plan becomes a program: generators for its relations, closures for its expressions.
+
+Rows are pulled one at a time.  Opening a relation (calling it) reads its first source's mark; pulling takes rows.
+A program keeps no state, so all sessions may share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..ion.values import Annotated, IonValue, Timestamp, struct_items, struct_of
+from . import ast, semantics
+from .analysis import is_plain
+from .data import Change, Data, Row, TableSource
+from .dml import Changes, compile_delete, compile_insert, compile_update
+from .errors import PartiqlError
+from .expressions import ExpressionCompiler, Frame, Run, accumulator_of, located, to_ion
+from .plan import (
+    DATA_SLOT,
+    FIRST_FREE_SLOT,
+    Access,
+    Action,
+    AggregateCall,
+    CatalogueScan,
+    Column,
+    DefinitionPlan,
+    DeletePlan,
+    DocumentFetch,
+    ExecPlan,
+    ExpressionPlan,
+    Filter,
+    HistoryScan,
+    IndexSeek,
+    InsertPlan,
+    Join,
+    Plan,
+    Probe,
+    Projection,
+    ProjectStruct,
+    ProjectValue,
+    Relation,
+    Scan,
+    SelectPlan,
+    Slot,
+    Spread,
+    Subquery,
+    Unnest,
+    UpdatePlan,
+)
+from .values import MISSING, Bag
+
+Kind = Literal["query", "dml", "ddl", "exec"]
+Open = Callable[[Frame], Iterator[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A statement ready to run, any number of times, in any number of sessions.
+
+    kind: which of the methods below it has.  statement: the syntax tree (a DDL statement is run from it).
+    name: of an EXEC, in lower case.  actions: what may have to be allowed, see ``plan.Plan``.
+    """
+
+    kind: Kind
+    plan: Plan
+    parameter_count: int
+    actions: tuple[Action, ...]
+    statement: ast.Statement
+    name: str = ""
+    _rows: Callable[[Frame], Iterator[IonValue]] | None = field(default=None, repr=False)
+    _changes: Changes | None = field(default=None, repr=False)
+    _arguments: tuple[Run, ...] = field(default=(), repr=False)
+
+    def rows(self, parameters: Sequence[IonValue], data: Data) -> Iterator[IonValue]:
+        """The rows of a query, as Ion values.  Raises PartiqlError, now or while rows are pulled."""
+        assert self._rows is not None
+        return self._rows(self._frame(parameters, data))
+
+    def changes(self, parameters: Sequence[IonValue], data: Data) -> list[Change]:
+        """What a DML statement asks for; nothing is applied.  Raises PartiqlError."""
+        assert self._changes is not None
+        return self._changes(self._frame(parameters, data))
+
+    def arguments(self, parameters: Sequence[IonValue], data: Data) -> list[IonValue]:
+        """The evaluated arguments of an EXEC.  Raises PartiqlError."""
+        frame = self._frame(parameters, data)
+        return [to_ion(run(frame)) for run in self._arguments]
+
+    def _frame(self, parameters: Sequence[IonValue], data: Data) -> Frame:
+        return [data, parameters, *[MISSING] * (self.plan.slot_count - FIRST_FREE_SLOT)]
+
+
+def compile_plan(plan: Plan) -> Program:
+    """The program of a plan.  Raises PartiqlError for functions that do not exist."""
+    compiler = _Compiler()
+    root = plan.root
+    program = Program("query", plan, plan.parameter_count, plan.actions, plan.statement)
+    return compiler.finish(program, root)
+
+
+class _Compiler:
+    def __init__(self) -> None:
+        self._expressions = ExpressionCompiler(self._subquery)
+        self._compile = self._expressions.compile
+
+    def finish(self, program: Program, root: object) -> Program:
+        def of(kind: Kind, **parts: Any) -> Program:
+            return Program(kind, program.plan, program.parameter_count, program.actions, program.statement, **parts)
+
+        match root:
+            case SelectPlan():
+                return of("query", _rows=self.query(root, is_output=True))
+            case ExpressionPlan(value=value):
+                run = self._compile(value)
+                return of("query", _rows=lambda frame: iter((to_ion(run(frame)),)))
+            case InsertPlan():
+                return of("dml", _changes=compile_insert(root, self._compile))
+            case UpdatePlan():
+                return of("dml", _changes=compile_update(root, self.relation(root.relation), self._compile))
+            case DeletePlan():
+                return of("dml", _changes=compile_delete(root, self.relation(root.relation)))
+            case ExecPlan(name=name, arguments=arguments):
+                return of("exec", name=name, _arguments=tuple(self._compile(argument) for argument in arguments))
+        assert isinstance(root, DefinitionPlan)
+        return of("ddl")
+
+    # --- Queries -------------------------------------------------------------------------------------------
+
+    def query(self, plan: SelectPlan, is_output: bool) -> Callable[[Frame], Iterator[IonValue]]:
+        """is_output: rows leave as Ion values; otherwise they stay values of the language."""
+        rows, project = self.relation(plan.relation), self._projection(plan.projection, is_output)
+        if plan.aggregates:
+            total = self._aggregates(plan.aggregates, rows)
+
+            def one(frame: Frame) -> Iterator[IonValue]:
+                total(frame)
+                return iter((project(frame),))
+
+            return one
+
+        def pull(frame: Frame, opened: Iterator[None]) -> Iterator[IonValue]:
+            for _ in opened:
+                yield project(frame)
+
+        return lambda frame: pull(frame, rows(frame))
+
+    def _subquery(self, node: Subquery) -> Run:
+        query = self.query(node.query, is_output=False)
+        if not node.is_scalar:
+            return lambda frame: Bag(query(frame))
+        projection, pos = node.query.projection, node.pos
+        assert isinstance(projection, ProjectStruct)
+        column = projection.columns[0]
+        assert isinstance(column, Column)
+        name = column.name
+
+        def value(frame: Frame) -> IonValue:
+            found = list(query(frame))
+            if len(found) > 1:
+                raise PartiqlError("Evaluator", pos, f"A nested SELECT used as a value gave {len(found)} rows")
+            return found[0].get(name, MISSING) if found else None
+
+        return value
+
+    def _aggregates(self, calls: tuple[AggregateCall, ...], rows: Open) -> Callable[[Frame], None]:
+        parts = [
+            (
+                call.slot,
+                accumulator_of(call.call),
+                self._compile(ast.Literal(True) if call.argument is None else call.argument),
+                call.call.pos,
+            )
+            for call in calls
+        ]
+
+        def total(frame: Frame) -> None:
+            running = [(new(), argument, pos) for _, new, argument, pos in parts]
+            for _ in rows(frame):
+                for sum_, argument, pos in running:
+                    value = argument(frame)
+                    try:
+                        sum_.add(value)
+                    except PartiqlError as error:
+                        raise located(error, pos) from None
+            for (slot, _, _, pos), (sum_, _, _) in zip(parts, running, strict=True):
+                try:
+                    frame[slot] = sum_.result()
+                except PartiqlError as error:
+                    raise located(error, pos) from None
+
+        return total
+
+    # --- Projections ---------------------------------------------------------------------------------------
+
+    def _output(self, node: ast.Expr, is_output: bool) -> Run:
+        """An expression whose value becomes part of a row; MISSING stays, to be left out."""
+        run = self._compile(node)
+        if not is_output or is_plain(node):
+            return run
+
+        def convert(frame: Frame) -> IonValue:
+            value = run(frame)
+            return value if value is MISSING else to_ion(value)
+
+        return convert
+
+    def _projection(self, projection: Projection, is_output: bool) -> Run:
+        if isinstance(projection, ProjectValue):
+            run = self._output(projection.value, is_output)
+            if not is_output:
+                return run
+
+            def value(frame: Frame) -> IonValue:
+                result = run(frame)
+                return None if result is MISSING else result
+
+            return value
+        columns = projection.columns
+        if len(columns) == 1 and isinstance(columns[0], Spread) and isinstance(columns[0].value, Slot):
+            return _whole_row(columns[0].name, self._output(columns[0].value, is_output))
+        names = [column.name for column in columns]
+        if len(set(names)) == len(names) and all(isinstance(column, Column) for column in columns):
+            return _row([(column.name, self._output(column.value, is_output)) for column in columns])
+        return _merged_row(
+            [(column.name, self._output(column.value, is_output), isinstance(column, Spread)) for column in columns]
+        )
+
+    # --- Relations -----------------------------------------------------------------------------------------
+
+    def relation(self, relation: Relation) -> Open:
+        condition = None
+        if isinstance(relation, Filter):
+            condition = self._expressions.condition(relation.condition)
+            relation = relation.input
+        if isinstance(relation, Join):
+            return self._join(relation, condition)
+        return self._access(relation, condition)
+
+    def _join(self, join: Join, where: Run | None) -> Open:
+        """Nested loops without nested generators, however many sources there are."""
+        openers = [
+            self._access(part.access, None if part.condition is None else self._expressions.condition(part.condition))
+            for part in join.inputs
+        ]
+        innermost, outer = openers[-1], openers[:-1]
+        depth = len(outer)
+
+        def pull(frame: Frame, first: Iterator[None]) -> Iterator[None]:
+            stack = [first]
+            while stack:
+                if next(stack[-1], _END) is _END:
+                    stack.pop()
+                elif len(stack) < depth:
+                    stack.append(outer[len(stack)](frame))
+                elif where is None:
+                    yield from innermost(frame)
+                else:
+                    for _ in innermost(frame):
+                        if where(frame) is True:
+                            yield
+
+        return lambda frame: pull(frame, outer[0](frame))
+
+    def _access(self, access: Access, condition: Run | None) -> Open:
+        match access:
+            case Scan(source=source):
+                return _table_rows(access, _scan(source), condition)
+            case IndexSeek(source=source, index=index, probe=probe):
+                keys = self._keys(probe)
+
+                def seek(frame: Frame) -> Iterator[Row]:
+                    values = keys(frame)
+                    if values is None:
+                        return frame[DATA_SLOT].scan(source)  # type: ignore[no-any-return]
+                    return frame[DATA_SLOT].seek(source, index, values) if values else iter(())
+
+                return _table_rows(access, seek, condition)
+            case DocumentFetch(source=source, probe=probe):
+                keys = self._keys(probe)
+
+                def fetch(frame: Frame) -> Iterator[Row]:
+                    values = keys(frame)
+                    if values is None:
+                        return frame[DATA_SLOT].scan(source)  # type: ignore[no-any-return]
+                    return frame[DATA_SLOT].fetch(source, values) if values else iter(())
+
+                return _table_rows(access, fetch, condition)
+            case HistoryScan():
+                return _table_rows(access, self._history(access), condition)
+            case CatalogueScan():
+                return _table_rows(access, _catalogue, condition)
+        assert isinstance(access, Unnest)
+        return _unnest(access, self._compile(access.collection), condition)
+
+    def _keys(self, probe: Probe) -> Callable[[Frame], list[IonValue] | None]:
+        """The values to look up; unknown ones are left out: they equal nothing.
+
+        None when they cannot be told (the expression fails, or IN is not followed by a collection): then the source is
+        scanned, so that the condition itself gives the answer or the error, and only if there is a row to ask about.
+        """
+        values = [self._compile(value) for value in probe.values]
+        collection = None if probe.collection is None else self._compile(probe.collection)
+
+        def keys(frame: Frame) -> list[IonValue] | None:
+            try:
+                found: Any = [value(frame) for value in values] if collection is None else collection(frame)
+            except PartiqlError:
+                return None
+            if type(found) is Annotated:
+                found = found.value
+            if not isinstance(found, list):
+                return None
+            return [value for value in found if not semantics.is_unknown(value)]
+
+        return keys
+
+    def _history(self, access: HistoryScan) -> Callable[[Frame], Iterator[Row]]:
+        table = access.table
+        start, end = self._time(access.start), self._time(access.end)
+        keys = None if access.probe is None else self._keys(access.probe)
+
+        def rows(frame: Frame) -> Iterator[Row]:
+            first, last = start(frame), end(frame)
+            ids = None if keys is None else keys(frame)
+            return frame[DATA_SLOT].history(table, first, last, ids)  # type: ignore[no-any-return]
+
+        return rows
+
+    def _time(self, node: ast.Expr | None) -> Callable[[Frame], Timestamp | None]:
+        if node is None:
+            return lambda frame: None
+        run, pos = self._compile(node), node.pos
+
+        def time(frame: Frame) -> Timestamp | None:
+            value = run(frame)
+            if type(value) is Annotated:
+                value = value.value
+            if isinstance(value, Timestamp):
+                return value
+            raise PartiqlError("Evaluator", pos, "The start and end of history() must be timestamps")
+
+        return time
+
+
+_END = object()
+
+# --- Rows of sources -----------------------------------------------------------------------------------------
+
+
+def _scan(source: TableSource) -> Callable[[Frame], Iterator[Row]]:
+    return lambda frame: frame[DATA_SLOT].scan(source)  # type: ignore[no-any-return]
+
+
+def _catalogue(frame: Frame) -> Iterator[Row]:
+    return (Row("", value) for value in frame[DATA_SLOT].catalogue_rows())
+
+
+def _table_rows(access: Access, find: Callable[[Frame], Iterator[Row]], condition: Run | None) -> Open:
+    """Each row taken counts as a read, before the condition is asked."""
+    slot, id_slot = access.slot, access.id_slot
+
+    def pull(frame: Frame, rows: Iterator[Row]) -> Iterator[None]:
+        data = frame[DATA_SLOT]
+        for document_id, value in rows:
+            data.read_ios += 1
+            frame[slot] = value
+            if id_slot is not None:
+                frame[id_slot] = document_id
+            if condition is None or condition(frame) is True:
+                yield
+
+    return lambda frame: pull(frame, find(frame))
+
+
+def _unnest(access: Unnest, collection: Run, condition: Run | None) -> Open:
+    slot, at_slot, position_slot = access.slot, access.at_slot, access.position_slot
+    elements = _fields if access.is_unpivot else _elements
+
+    def pull(frame: Frame) -> Iterator[None]:
+        for value, at, position in elements(collection(frame)):
+            frame[slot] = value
+            if at_slot is not None:
+                frame[at_slot] = at
+            if position_slot is not None:
+                frame[position_slot] = position
+            if condition is None or condition(frame) is True:
+                yield
+
+    return pull
+
+
+def _elements(value: IonValue) -> Iterator[tuple[IonValue, IonValue, IonValue]]:
+    """(element, its ordinal if it has one, its position): of a list or bag, else the value alone."""
+    bare = value.value if type(value) is Annotated else value
+    if type(bare) is list:
+        for number, element in enumerate(bare):
+            yield element, number, number
+    else:
+        for element in semantics.elements(value):
+            yield element, MISSING, MISSING
+
+
+def _fields(value: IonValue) -> Iterator[tuple[IonValue, IonValue, IonValue]]:
+    bare = value.value if type(value) is Annotated else value
+    for name, element in semantics.fields(value):
+        yield element, name, name if isinstance(bare, dict) else MISSING
+
+
+# --- Rows of results -----------------------------------------------------------------------------------------
+
+
+def _row(columns: list[tuple[str, Run]]) -> Run:
+    def project(frame: Frame) -> IonValue:
+        row = {}
+        for name, run in columns:
+            value = run(frame)
+            if value is not MISSING:
+                row[name] = value
+        return row
+
+    return project
+
+
+def _whole_row(name: str, run: Run) -> Run:
+    """``SELECT *`` of one source: the document itself, not a copy."""
+
+    def project(frame: Frame) -> IonValue:
+        value = run(frame)
+        if type(value) is Annotated:
+            value = value.value
+        if isinstance(value, dict):
+            return value
+        return {} if value is MISSING else {name: value}
+
+    return project
+
+
+def _merged_row(columns: list[tuple[str, Run, bool]]) -> Run:
+    """Columns of which some are spread: names may repeat."""
+
+    def project(frame: Frame) -> IonValue:
+        pairs: list[tuple[str, IonValue]] = []
+        for name, run, is_spread in columns:
+            value = run(frame)
+            bare = value.value if type(value) is Annotated else value
+            if is_spread and isinstance(bare, dict):
+                pairs.extend(struct_items(bare))
+            elif value is not MISSING:
+                pairs.append((name, value))
+        return struct_of(pairs)
+
+    return project

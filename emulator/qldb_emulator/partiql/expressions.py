@@ -1,0 +1,462 @@
+"""Expressions of a plan become closures: one call per evaluation, everything that can be known decided beforehand.
+
+A closure takes the frame of one execution: slot 0 the data, slot 1 the parameters, then the values of the plan's slots.
+Closures keep nothing between calls, so that a compiled statement may run in many sessions at once.
+
+Operators raise errors without a position; the closure of the node puts its own there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..ion.values import Annotated, IonValue, MultiStruct, Sexp, Symbol, struct_items, struct_of
+from . import ast, semantics
+from .aggregates import Accumulator, make_accumulator
+from .casts import cast
+from .errors import PartiqlError
+from .functions import function_named
+from .plan import DATA_SLOT, PARAMETERS_SLOT, Slot, Subquery
+from .values import MISSING, Bag
+
+Frame = list[Any]
+Run = Callable[[Frame], IonValue]
+CompileQuery = Callable[[Subquery], Run]
+
+
+def located(error: PartiqlError, pos: ast.Pos) -> PartiqlError:
+    """The error with a position, unless it has one."""
+    if error.pos is ast.NOWHERE:
+        error.pos = pos
+    return error
+
+
+class ExpressionCompiler:
+    """compile_query: how a nested SELECT becomes a closure (``compiler`` knows)."""
+
+    def __init__(self, compile_query: CompileQuery) -> None:
+        self._compile_query = compile_query
+        self._handlers: dict[type[ast.Expr], Callable[[Any], Run]] = {
+            ast.Literal: self._literal,
+            ast.Parameter: self._parameter,
+            Slot: self._slot,
+            Subquery: self._compile_query,
+            ast.Path: self._path,
+            ast.Unary: self._unary,
+            ast.Binary: self._binary,
+            ast.Chain: self._chain,
+            ast.Between: self._between,
+            ast.In: self._in,
+            ast.Like: self._like,
+            ast.Is: self._is,
+            ast.Cast: self._cast,
+            ast.Case: self._case,
+            ast.Call: self._call,
+            ast.DateCall: self._date_call,
+            ast.Trim: self._trim,
+            ast.Aggregate: self._aggregate,
+            ast.ListConstructor: self._list,
+            ast.BagConstructor: self._bag,
+            ast.SexpConstructor: self._sexp,
+            ast.StructConstructor: self._struct,
+        }
+
+    def compile(self, node: ast.Expr) -> Run:
+        """The closure of an expression.  Raises PartiqlError for a function that does not exist."""
+        return self._handlers[type(node)](node)
+
+    def condition(self, node: ast.Expr) -> Run:
+        """The closure of a WHERE or ON: True, False or None.  It raises PartiqlError for what is no truth value."""
+        run = self.compile(node)
+        if isinstance(node, _ALWAYS_TRUTH) or (isinstance(node, ast.Binary) and node.operator in _COMPARISONS):
+            return run
+        pos = node.pos
+
+        def check(frame: Frame) -> IonValue:
+            value = run(frame)
+            if value is True or value is False:
+                return value
+            try:
+                return semantics.truth(value)
+            except PartiqlError as error:
+                raise located(error, pos) from None
+
+        return check
+
+    # --- Leaves --------------------------------------------------------------------------------------------
+
+    def _literal(self, node: ast.Literal) -> Run:
+        value = node.value
+        return lambda frame: value
+
+    def _parameter(self, node: ast.Parameter) -> Run:
+        index = node.index
+        return lambda frame: frame[PARAMETERS_SLOT][index]
+
+    def _slot(self, node: Slot) -> Run:
+        number = node.number
+        return lambda frame: frame[number]
+
+    # --- Paths ---------------------------------------------------------------------------------------------
+
+    def _path(self, node: ast.Path) -> Run:
+        if any(isinstance(step, ast.ElementsStep | ast.FieldsStep) for step in node.steps):
+            return self._wildcard_path(node)
+        first = node.steps[0]
+        if isinstance(node.root, Slot) and isinstance(first, ast.FieldStep):
+            run = _field_of_slot(node.root.number, first)
+            rest = node.steps[1:]
+        else:
+            run, rest = self.compile(node.root), node.steps
+        steps = [self._step(step) for step in rest]
+        if not steps:
+            return run
+        if len(steps) == 1:
+            return _after(run, steps[0])
+
+        def follow(frame: Frame) -> IonValue:
+            value = run(frame)
+            for step in steps:
+                value = step(frame, value)
+            return value
+
+        return follow
+
+    def _step(self, step: ast.Step) -> Callable[[Frame, IonValue], IonValue]:
+        if isinstance(step, ast.FieldStep):
+            get = semantics.field_getter(step.name, step.is_quoted)
+            return lambda frame, value: get(value)
+        assert isinstance(step, ast.IndexStep)
+        index, pos = self.compile(step.index), step.pos
+
+        def at(frame: Frame, value: IonValue) -> IonValue:
+            position = index(frame)
+            try:
+                return semantics.index(value, position)
+            except PartiqlError as error:
+                raise located(error, pos) from None
+
+        return at
+
+    def _wildcard_path(self, node: ast.Path) -> Run:
+        """``a[*].b``: a bag, every step taken from each value so far."""
+        root = self.compile(node.root)
+        steps = [self._many(step) for step in node.steps]
+
+        def collect(frame: Frame) -> Bag:
+            values: list[IonValue] = [root(frame)]
+            for step in steps:
+                values = [found for value in values for found in step(frame, value)]
+            return Bag(values)
+
+        return collect
+
+    def _many(self, step: ast.Step) -> Callable[[Frame, IonValue], Iterator[IonValue]]:
+        if isinstance(step, ast.ElementsStep):
+            return lambda frame, value: semantics.elements(value)
+        if isinstance(step, ast.FieldsStep):
+            return lambda frame, value: (found for _, found in semantics.fields(value))
+        one = self._step(step)
+        return lambda frame, value: iter((one(frame, value),))
+
+    # --- Operators -----------------------------------------------------------------------------------------
+
+    def _unary(self, node: ast.Unary) -> Run:
+        return _apply_1(semantics.UNARY[node.operator], self.compile(node.operand), node.pos)
+
+    def _binary(self, node: ast.Binary) -> Run:
+        if node.operator == "=":
+            special = self._equals_constant(node)
+            if special is not None:
+                return special
+        operator, right, pos = semantics.BINARY[node.operator], self.compile(node.right), node.pos
+        left = self.compile(node.left)
+
+        def apply(frame: Frame) -> IonValue:
+            first, second = left(frame), right(frame)
+            try:
+                return operator(first, second)
+            except PartiqlError as error:
+                raise located(error, pos) from None
+
+        return apply
+
+    def _equals_constant(self, node: ast.Binary) -> Run | None:
+        """``path = 'text'`` and ``path = 7``, the commonest conditions: a plain hit needs no general comparison."""
+        for side, other in ((node.left, node.right), (node.right, node.left)):
+            if isinstance(other, ast.Literal) and type(other.value) in (str, int):
+                constant = other.value
+                if isinstance(side, ast.Path) and len(side.steps) == 1 and isinstance(side.root, Slot):
+                    step = side.steps[0]
+                    if isinstance(step, ast.FieldStep):
+                        return _field_equals(side.root.number, step, constant)
+                return _equals(self.compile(side), constant)
+        return None
+
+    def _chain(self, node: ast.Chain) -> Run:
+        operands = [self.compile(operand) for operand in node.operands]
+        if node.operator == "||":
+            return _fold(semantics.concat, operands, node.pos)
+        decided_by = node.operator == "OR"
+        places = [operand.pos for operand in node.operands]
+
+        def chain(frame: Frame) -> IonValue:
+            result: bool | None = not decided_by
+            for number, operand in enumerate(operands):
+                value = operand(frame)
+                if value is not True and value is not False:
+                    try:
+                        value = semantics.truth(value)
+                    except PartiqlError as error:
+                        raise located(error, places[number]) from None
+                    if value is None:
+                        result = None
+                        continue
+                if value is decided_by:
+                    return decided_by
+            return result
+
+        return chain
+
+    def _between(self, node: ast.Between) -> Run:
+        runs = [self.compile(part) for part in (node.value, node.low, node.high)]
+        return _negate_if(node.is_negated, _apply(semantics.between, runs, node.pos))
+
+    def _in(self, node: ast.In) -> Run:
+        runs = [self.compile(node.value), self.compile(node.collection)]
+        return _negate_if(node.is_negated, _apply(semantics.in_, runs, node.pos))
+
+    def _like(self, node: ast.Like) -> Run:
+        runs = [self.compile(node.value), self.compile(node.pattern)]
+        if node.escape is None:
+            return _negate_if(node.is_negated, _apply(semantics.like, runs, node.pos))
+        runs.append(self.compile(node.escape))
+        return _negate_if(node.is_negated, _apply(semantics.like_escape, runs, node.pos))
+
+    def _is(self, node: ast.Is) -> Run:
+        value, name, arguments = self.compile(node.value), node.type.name, node.type.arguments
+        expected = not node.is_negated
+        return lambda frame: semantics.is_type(value(frame), name, arguments) is expected
+
+    def _cast(self, node: ast.Cast) -> Run:
+        name, arguments = node.type.name, node.type.arguments
+        return _apply_1(lambda value: cast(value, name, arguments), self.compile(node.value), node.pos)
+
+    def _case(self, node: ast.Case) -> Run:
+        whens = [(self.compile(when), self.compile(then), when.pos) for when, then in node.whens]
+        default = self.compile(ast.Literal(None) if node.default is None else node.default)
+        operand = None if node.operand is None else self.compile(node.operand)
+
+        def searched(frame: Frame) -> IonValue:
+            for when, then, pos in whens:
+                try:
+                    holds = semantics.is_true(when(frame))
+                except PartiqlError as error:
+                    raise located(error, pos) from None
+                if holds:
+                    return then(frame)
+            return default(frame)
+
+        def simple(frame: Frame) -> IonValue:
+            assert operand is not None
+            value = operand(frame)
+            for when, then, _ in whens:
+                if semantics.equal(value, when(frame)) is True:
+                    return then(frame)
+            return default(frame)
+
+        return searched if operand is None else simple
+
+    # --- Calls ---------------------------------------------------------------------------------------------
+
+    def _call(self, node: ast.Call) -> Run:
+        return self._function(node, [self.compile(argument) for argument in node.arguments])
+
+    def _date_call(self, node: ast.DateCall) -> Run:
+        part = node.part
+        return self._function(node, [lambda frame: part, *[self.compile(argument) for argument in node.arguments]])
+
+    def _trim(self, node: ast.Trim) -> Run:
+        side = node.side
+        characters = self.compile(ast.Literal(" ") if node.characters is None else node.characters)
+        return self._call_of("trim", node.pos, [lambda frame: side, characters, self.compile(node.value)])
+
+    def _function(self, node: ast.Call | ast.DateCall, arguments: list[Run]) -> Run:
+        return self._call_of(node.name, node.pos, arguments)
+
+    def _call_of(self, name: str, pos: ast.Pos, arguments: list[Run]) -> Run:
+        try:
+            function = function_named(name)
+            function.check_count(len(arguments))
+        except PartiqlError as error:
+            raise located(error, pos) from None
+        call = function.call
+
+        def run(frame: Frame) -> IonValue:
+            values = [argument(frame) for argument in arguments]
+            try:
+                return call(frame[DATA_SLOT], values)
+            except PartiqlError as error:
+                raise located(error, pos) from None
+
+        return run
+
+    def _aggregate(self, node: ast.Aggregate) -> Run:
+        """Outside a select list: over the elements of the argument."""
+        assert node.argument is not None
+        argument, pos, new = self.compile(node.argument), node.pos, accumulator_of(node)
+
+        def run(frame: Frame) -> IonValue:
+            value = argument(frame)
+            try:
+                total = new()
+                for element in semantics.elements(value):
+                    total.add(element)
+                return total.result()
+            except PartiqlError as error:
+                raise located(error, pos) from None
+
+        return run
+
+    # --- Constructors --------------------------------------------------------------------------------------
+
+    def _list(self, node: ast.ListConstructor) -> Run:
+        items = [self.compile(item) for item in node.items]
+        return lambda frame: [item(frame) for item in items]
+
+    def _bag(self, node: ast.BagConstructor) -> Run:
+        items = [self.compile(item) for item in node.items]
+        return lambda frame: Bag([item(frame) for item in items])
+
+    def _sexp(self, node: ast.SexpConstructor) -> Run:
+        items = [self.compile(item) for item in node.items]
+        return lambda frame: Sexp([item(frame) for item in items])
+
+    def _struct(self, node: ast.StructConstructor) -> Run:
+        """Fields whose value is MISSING, or whose name is no text, are left out."""
+        fields = [(self.compile(name), self.compile(value)) for name, value in node.fields]
+
+        def build(frame: Frame) -> IonValue:
+            pairs = []
+            for name_of, value_of in fields:
+                name, value = name_of(frame), value_of(frame)
+                if type(name) is Annotated:
+                    name = name.value
+                if isinstance(name, str) and value is not MISSING:
+                    pairs.append((str(name) if type(name) is Symbol else name, value))
+            return struct_of(pairs)
+
+        return build
+
+
+_COMPARISONS = frozenset(("=", "<>", "<", "<=", ">", ">="))
+_ALWAYS_TRUTH = (ast.Between, ast.In, ast.Like, ast.Is)
+
+
+def accumulator_of(node: ast.Aggregate) -> Callable[[], Accumulator]:
+    """How to begin one evaluation of an aggregate function."""
+    name, is_distinct, is_star = node.name, node.is_distinct, node.argument is None
+    return lambda: make_accumulator(name, is_distinct, is_star)
+
+
+# --- Closures ------------------------------------------------------------------------------------------------
+
+
+def _field_of_slot(number: int, step: ast.FieldStep) -> Run:
+    """``alias.name``: a field of a plain struct at once, everything else by the general rule."""
+    name, general = step.name, semantics.field_getter(step.name, step.is_quoted)
+
+    def get(frame: Frame) -> IonValue:
+        value = frame[number]
+        kind = type(value)
+        if (kind is dict or kind is MultiStruct) and name in value:
+            return value[name]
+        return general(value)
+
+    return get
+
+
+def _after(run: Run, step: Callable[[Frame, IonValue], IonValue]) -> Run:
+    return lambda frame: step(frame, run(frame))
+
+
+def _field_equals(number: int, step: ast.FieldStep, constant: str | int) -> Run:
+    name, general, kind = step.name, semantics.field_getter(step.name, step.is_quoted), type(constant)
+    equal = semantics.equal
+
+    def compare(frame: Frame) -> IonValue:
+        value = frame[number]
+        value = value[name] if type(value) is dict and name in value else general(value)
+        return value == constant if type(value) is kind else equal(value, constant)
+
+    return compare
+
+
+def _equals(run: Run, constant: str | int) -> Run:
+    kind, equal = type(constant), semantics.equal
+
+    def compare(frame: Frame) -> IonValue:
+        value = run(frame)
+        return value == constant if type(value) is kind else equal(value, constant)
+
+    return compare
+
+
+def _apply_1(operator: Callable[[IonValue], IonValue], operand: Run, pos: ast.Pos) -> Run:
+    def apply(frame: Frame) -> IonValue:
+        value = operand(frame)
+        try:
+            return operator(value)
+        except PartiqlError as error:
+            raise located(error, pos) from None
+
+    return apply
+
+
+def _apply(operator: Callable[..., IonValue], operands: list[Run], pos: ast.Pos) -> Run:
+    def apply(frame: Frame) -> IonValue:
+        values = [operand(frame) for operand in operands]
+        try:
+            return operator(*values)
+        except PartiqlError as error:
+            raise located(error, pos) from None
+
+    return apply
+
+
+def _fold(operator: Callable[[IonValue, IonValue], IonValue], operands: list[Run], pos: ast.Pos) -> Run:
+    first, rest = operands[0], operands[1:]
+
+    def apply(frame: Frame) -> IonValue:
+        value = first(frame)
+        for operand in rest:
+            other = operand(frame)
+            try:
+                value = operator(value, other)
+            except PartiqlError as error:
+                raise located(error, pos) from None
+        return value
+
+    return apply
+
+
+def _negate_if(is_negated: bool, run: Run) -> Run:
+    return (lambda frame: semantics.not_(run(frame))) if is_negated else run
+
+
+# --- From values of the language to Ion -----------------------------------------------------------------------
+
+
+def to_ion(value: IonValue) -> IonValue:
+    """A value as Ion has it: bags are lists, MISSING is left out of structs and null elsewhere (partiql.md 2.3, Q8)."""
+    kind = type(value)
+    if kind is Bag or kind is list:
+        return [to_ion(element) for element in value]
+    if kind is dict or kind is MultiStruct:
+        return struct_of((name, to_ion(part)) for name, part in struct_items(value) if part is not MISSING)
+    if kind is Sexp:
+        return Sexp(to_ion(element) for element in value)
+    if kind is Annotated:
+        return Annotated(value.annotations, to_ion(value.value))
+    return None if value is MISSING else value
