@@ -110,7 +110,8 @@ def _hash(value: IonValue, field: str) -> None:
 
 
 def _hash_or_empty(value: IonValue, field: str) -> None:
-    if value != b"":
+    _blob(value, field)
+    if value:
         _hash(value, field)
 
 

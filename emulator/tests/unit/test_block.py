@@ -130,7 +130,8 @@ def test_a_transaction_that_only_read_leaves_neither_documents_nor_revisions():
 
 def test_a_redaction_is_recorded_in_the_block_of_its_transaction():
     redactions = [Redaction(BLOCK.address, "x", "y", 2)]
-    block = after_genesis(TransactionResult("t", [statement("EXEC REDACT_REVISION ?, 'x', 'y'")], redactions=redactions))
+    executed = [statement("EXEC REDACT_REVISION ?, 'x', 'y'")]
+    block = after_genesis(TransactionResult("t", executed, redactions=redactions))
     assert block.redaction_info == {
         "revisions": [{"blockAddress": BLOCK.address.to_ion(), "tableId": "x", "documentId": "y", "version": 2}]
     }

@@ -1,0 +1,297 @@
+"""What must hold inside one block, and between it and the one before.
+
+Everything is derived again from the block's own values; nothing of the code that writes blocks is used but the hash
+primitives.  A check that fails is a :class:`Finding`.
+
+Two kinds of blocks (``own``):
+
+- blocks of the *service*: checked as the official verifiers do, by membership in ``entriesHashList``.  Two of its
+  entries are internals nobody can recompute, so ``blockTimestamp`` and ``transactionId`` are covered only by the chain.
+- blocks of *ours*: every entry is known, so any altered field is found.  Which kind a block is shows in its entries.
+
+============  ====================================================================================  ================
+check         what must hold                                                                        source
+============  ====================================================================================  ================
+format        the value has the names and types of a block                                          recorded
+blockHash     blockHash = entriesHash . previousBlockHash                                            recorded
+entriesHash   entriesHash = Merkle root over entriesHashList                                         recorded
+link          previousBlockHash = blockHash of the block before                                      recorded
+sequence      sequenceNo = that of the block before, plus one                                        documented
+strand        strandId = that of the block before                                                    documented
+info          h(transactionInfo) is in entriesHashList                                               recorded
+redaction     h(redactionInfo) is in entriesHashList                                                 sample
+revisions     the Merkle root over the revision hashes is in entriesHashList                         recorded
+revision      hash = h(metadata) . h(data), or . dataHash, or one of the forms of a deletion         recorded
+address       a revision's blockAddress = the block's                                                recorded
+transaction   a revision's txId = the block's transactionId                                          recorded
+statement     statementDigest = h(statement), where no parameter can have had a part in it           recorded
+version       a document's versions count up by one (only with a table of versions)                  documented
+header        ours: entry 0 = h({blockAddress, transactionId, blockTimestamp})                       ours
+statements    ours: the entry after it = Merkle root over the statement digests                      ours
+layout        ours: the entries are exactly those the block's parts call for, in their order         ours
+order         ours: system items by hash, then revisions by document id                              ours
+documents     ours: transactionInfo names exactly the documents that have a revision                 ours
+times         ours: startTime <= txTime <= blockTimestamp, one txTime, milliseconds in UTC           ours
+============  ====================================================================================  ================
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..ion.hash import hash_value
+from ..ion.values import IonValue, Timestamp
+from ..journal import hashing, merkle
+from ..journal.model import Block, BlockAddress, Struct
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A check that failed.
+
+    check: a name of the table above.  address: of the block, None when it could not be read.
+    expected, found: as text, hashes in base64.  detail: which part of the block.
+    """
+
+    check: str
+    address: BlockAddress | None
+    expected: str
+    found: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        where = "block at an unknown address" if self.address is None else f"block {self.address.sequence_no}"
+        detail = f" ({self.detail})" if self.detail else ""
+        return f"{where}: {self.check}{detail}: expected {self.expected}, found {self.found}"
+
+
+@dataclass(slots=True)
+class Counts:
+    """How much was looked at.
+
+    entries: of entriesHashLists.  revisions: with data.  deletions: without; of these deletions_unproven have a hash of
+    no known form (the service's is not known, so that is no finding there).  redacted: with dataHash.
+    system_items: of which only the hash is given.
+    statements: all; digests_checked and digests_unknown: whether a digest could be computed without the parameters.
+    """
+
+    blocks: int = 0
+    entries: int = 0
+    revisions: int = 0
+    deletions: int = 0
+    deletions_unproven: int = 0
+    redacted: int = 0
+    system_items: int = 0
+    statements: int = 0
+    digests_checked: int = 0
+    digests_unknown: int = 0
+
+
+@dataclass(slots=True)
+class Inspection:
+    """One look at one block: what is wrong, and how much was looked at."""
+
+    block: Block
+    own: bool
+    counts: Counts
+    findings: list[Finding] = field(default_factory=list)
+
+    def expect(self, check: str, expected: object, found: object, detail: str = "") -> bool:
+        """Note a finding unless both are equal.  Whether they are."""
+        if expected == found:
+            return True
+        self.report(check, show(expected), show(found), detail)
+        return False
+
+    def report(self, check: str, expected: str, found: str, detail: str = "") -> None:
+        self.findings.append(Finding(check, self.block.address, expected, found, detail))
+
+
+def show(value: object) -> str:
+    """A value as text in a finding: hashes in base64."""
+    if isinstance(value, bytes):
+        return b64encode(value).decode() if value else "an empty hash"
+    return str(value)
+
+
+def check_block(block: Block, previous: Block | None = None, own: bool | None = None) -> list[Finding]:
+    """Everything that is wrong with a block.
+
+    previous: the block before it, if known.  own: whether it is one of ours, as far as the caller knows (see is_own).
+    """
+    return inspect_block(block, previous, is_own(block) if own is None else own, Counts()).findings
+
+
+def inspect_block(block: Block, previous: Block | None, own: bool, counts: Counts) -> Inspection:
+    """Run every check on a block, adding to *counts*."""
+    look = Inspection(block, own, counts)
+    counts.blocks += 1
+    counts.entries += len(block.entries_hash_list)
+    _check_chain(look, previous)
+    _check_entries(look)
+    for position, revision in enumerate(block.revisions or ()):
+        _check_revision(look, revision, f"revisions[{position}]")
+    _check_statements(look)
+    if own:
+        _check_own(look)
+    return look
+
+
+def is_own(block: Block) -> bool:
+    """Whether a block is one of ours: its header entry or its statements entry has our formula.
+
+    Either suffices, anywhere in the list, so that an altered block of ours does not pass for one of the service.
+    """
+    if _header(block) in block.entries_hash_list:
+        return True
+    info = block.transaction_info
+    if info is None or (not info.get("statements") and info != {}):
+        return False
+    return hashing.statements_hash(_statement_digests(block)) in block.entries_hash_list
+
+
+# --- The chain and the entries -----------------------------------------------------------------------------
+
+
+def _check_chain(look: Inspection, previous: Block | None) -> None:
+    block = look.block
+    look.expect("blockHash", hashing.dot(block.entries_hash, block.previous_block_hash), block.block_hash)
+    look.expect("entriesHash", merkle.root(block.entries_hash_list), block.entries_hash)
+    if previous is not None:
+        look.expect("sequence", previous.address.sequence_no + 1, block.address.sequence_no)
+        look.expect("strand", previous.address.strand_id, block.address.strand_id)
+        look.expect("link", previous.block_hash, block.previous_block_hash)
+    elif look.own and block.address.sequence_no == 0:
+        look.expect("link", b"", block.previous_block_hash, "nothing is before the first block")
+
+
+def _check_entries(look: Inspection) -> None:
+    if look.own:
+        _check_layout(look)
+        return
+    entries = look.block.entries_hash_list
+    for check, hash_ in _known_entries(look.block):
+        if hash_ not in entries:
+            look.report(check, f"{show(hash_)} in entriesHashList", "not there")
+
+
+def _known_entries(block: Block) -> Iterable[tuple[str, bytes]]:
+    if block.revisions is not None:  # an empty list has the empty root, which no list holds: the field must be absent
+        yield "revisions", merkle.root([revision["hash"] for revision in block.revisions])
+    if block.transaction_info is not None:
+        yield "info", hash_value(block.transaction_info)
+    if block.redaction_info is not None:
+        yield "redaction", hash_value(block.redaction_info)
+
+
+def _check_layout(look: Inspection) -> None:
+    block = look.block
+    known = dict(_known_entries(block))
+    expected = [("header", _header(block))]
+    if "revisions" in known:
+        expected.append(("revisions", known["revisions"]))
+    expected.append(("statements", hashing.statements_hash(_statement_digests(block))))
+    expected.extend((check, known[check]) for check in ("info", "redaction") if check in known)
+    names = ", ".join(check for check, _ in expected)
+    if block.transaction_info is None:
+        look.report("info", "a transactionInfo", "none")
+    if look.expect("layout", len(expected), len(block.entries_hash_list), f"entries for {names}"):
+        for position, (check, hash_) in enumerate(expected):
+            look.expect(check, hash_, block.entries_hash_list[position], f"entriesHashList[{position}]")
+
+
+def _header(block: Block) -> bytes:
+    return hashing.header_hash(block.address, block.transaction_id, block.timestamp)
+
+
+def _statements(block: Block) -> list[Struct]:
+    statements: list[Struct] = (block.transaction_info or {}).get("statements", [])
+    return statements
+
+
+def _statement_digests(block: Block) -> list[bytes]:
+    return [statement["statementDigest"] for statement in _statements(block)]
+
+
+# --- Revisions and statements ------------------------------------------------------------------------------
+
+
+def _check_revision(look: Inspection, revision: Struct, where: str) -> None:
+    metadata = revision.get("metadata")
+    if metadata is None:
+        look.counts.system_items += 1
+        return
+    block = look.block
+    look.expect("address", _address_text(block.address.to_ion()), _address_text(revision["blockAddress"]), where)
+    look.expect("transaction", block.transaction_id, metadata["txId"], where)
+    check_revision_hash(look, revision, where)
+
+
+def check_revision_hash(look: Inspection, revision: Struct, where: str) -> None:
+    """Recompute a revision's hash from its metadata and data, or what stands in the place of the data."""
+    metadata, counts = revision["metadata"], look.counts
+    if "data" in revision:
+        counts.revisions += 1
+        look.expect("revision", hashing.revision_hash(metadata, revision["data"]), revision["hash"], where)
+    elif "dataHash" in revision:
+        counts.redacted += 1
+        expected = hashing.revision_hash_of(metadata, revision["dataHash"])
+        look.expect("revision", expected, revision["hash"], f"{where}, redacted")
+    elif look.own:
+        counts.deletions += 1
+        look.expect("revision", hashing.deletion_hash(metadata), revision["hash"], f"{where}, deletion")
+    else:
+        counts.deletions += 1
+        counts.deletions_unproven += revision["hash"] not in hashing.deletion_candidates(metadata).values()
+
+
+def _check_statements(look: Inspection) -> None:
+    for position, statement in enumerate(_statements(look.block)):
+        text, counts = statement["statement"], look.counts
+        counts.statements += 1
+        expected, found = hash_value(text), statement["statementDigest"]
+        if "?" in text and expected != found:
+            counts.digests_unknown += 1  # parameter values are not in a journal
+            continue
+        counts.digests_checked += 1
+        look.expect("statement", expected, found, f"transactionInfo.statements[{position}]")
+
+
+# --- Ours --------------------------------------------------------------------------------------------------
+
+
+def _check_own(look: Inspection) -> None:
+    revisions = look.block.revisions or ()
+    system_items = [revision["hash"] for revision in revisions if "metadata" not in revision]
+    documents = [revision["metadata"]["id"] for revision in revisions if "metadata" in revision]
+    in_order = all("metadata" in revision for revision in revisions[len(system_items) :])
+    if not in_order or system_items != sorted(system_items) or documents != sorted(documents):
+        look.report("order", "system items by hash, then revisions by document id", ", ".join(documents))
+    named = (look.block.transaction_info or {}).get("documents", {})
+    look.expect("documents", _names(named), _names(documents), "documents of transactionInfo, of revisions")
+    _check_times(look, [revision["metadata"]["txTime"] for revision in revisions if "metadata" in revision])
+
+
+def _check_times(look: Inspection, tx_times: list[Timestamp]) -> None:
+    start_times = [statement["startTime"] for statement in _statements(look.block)]
+    times = [*start_times, *tx_times[:1], look.block.timestamp]
+    if len(set(tx_times)) > 1:
+        look.report("times", "one txTime", ", ".join(sorted(map(str, set(tx_times)))))
+    for time in times:
+        if (time.precision, len(time.fraction), time.offset) != ("second", 3, 0):
+            look.report("times", "milliseconds in UTC", str(time))
+            return
+    commit = [time.epoch_ms() for time in times[len(start_times) :]]
+    latest_start = max((time.epoch_ms() for time in start_times), default=commit[0])
+    if not latest_start <= commit[0] <= commit[-1]:
+        look.report("times", "startTime <= txTime <= blockTimestamp", " ".join(map(str, times)))
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _address_text(address: IonValue) -> str:
+    return f"{address['strandId']} {address['sequenceNo']}"
