@@ -37,7 +37,10 @@ def test_the_cars_table(driver, talk):
     assert list(row["metadata"]) == ["id", "version", "txTime", "txId"]
     assert row["metadata"]["version"] == 1
     revisions = run(driver, history)
-    assert [(r["metadata"]["version"], r["data"]["Owner"]) for r in revisions] == [(0, "Maria Garcia"), (1, "Richard Roe")]
+    assert [(r["metadata"]["version"], r["data"]["Owner"]) for r in revisions] == [
+        (0, "Maria Garcia"),
+        (1, "Richard Roe"),
+    ]
     numbers = [r["blockAddress"]["sequenceNo"] for r in revisions]
     assert numbers == sorted(set(numbers))
     assert [list(row) for row in run(driver, delete)] == [["documentId"]]
@@ -87,7 +90,9 @@ def test_the_digital_passport_through_its_revisions(driver, qldb, ledger, talk):
     assert row["id"] == services[0]["documentId"]
     digest = qldb.get_digest(Name=ledger)
     answer = qldb.get_revision(
-        Name=ledger, BlockAddress={"IonText": dumps(row["blockAddress"], binary=False)}, DocumentId=row["id"],
+        Name=ledger,
+        BlockAddress={"IonText": dumps(row["blockAddress"], binary=False)},
+        DocumentId=row["id"],
         DigestTipAddress=digest["DigestTipAddress"],
     )
     leaf = revision_hash(answer["Revision"]["IonText"])

@@ -23,16 +23,24 @@ def written(driver):
     run(driver, "CREATE TABLE Car")
     run(driver, "INSERT INTO Car <<?, ?, ?>>", {"n": 0}, {"n": 1}, {"n": 2})
     for n in range(3, 7):
-        run(driver, "INSERT INTO Car ?", {"n": n, "when": loads("2020-02-29T12:00:00.120+05:30"), "price": loads("1.50")})
+        run(
+            driver,
+            "INSERT INTO Car ?",
+            {"n": n, "when": loads("2020-02-29T12:00:00.120+05:30"), "price": loads("1.50")},
+        )
     run(driver, "UPDATE Car SET owner = 'Maria' WHERE n < 5")
-    return run(driver, "SELECT * FROM _ql_committed_Car") + run(driver, "SELECT * FROM history(Car) AS h WHERE h.metadata.version = 0")
+    return run(driver, "SELECT * FROM _ql_committed_Car") + run(
+        driver, "SELECT * FROM history(Car) AS h WHERE h.metadata.version = 0"
+    )
 
 
 def test_every_revision_is_proved_up_to_the_digest(qldb, ledger, written):
     digest = qldb.get_digest(Name=ledger)
     for row in written:
         answer = qldb.get_revision(
-            Name=ledger, BlockAddress=ion_text(row["blockAddress"]), DocumentId=row["metadata"]["id"],
+            Name=ledger,
+            BlockAddress=ion_text(row["blockAddress"]),
+            DocumentId=row["metadata"]["id"],
             DigestTipAddress=digest["DigestTipAddress"],
         )
         leaf = revision_hash(answer["Revision"]["IonText"])
@@ -62,7 +70,9 @@ def test_an_old_digest_still_proves_after_more_writes(qldb, ledger, driver, writ
         run(driver, "INSERT INTO Car ?", {"n": 100 + n})
     row = written[0]
     answer = qldb.get_revision(
-        Name=ledger, BlockAddress=ion_text(row["blockAddress"]), DocumentId=row["metadata"]["id"],
+        Name=ledger,
+        BlockAddress=ion_text(row["blockAddress"]),
+        DocumentId=row["metadata"]["id"],
         DigestTipAddress=digest["DigestTipAddress"],
     )
     assert fold(bytes(row["hash"]), answer["Proof"]["IonText"]) == digest_bytes(digest["Digest"])
@@ -72,7 +82,9 @@ def test_any_changed_byte_fails(qldb, ledger, written):
     digest = qldb.get_digest(Name=ledger)
     row = next(row for row in written if "owner" in row["data"])
     answer = qldb.get_revision(
-        Name=ledger, BlockAddress=ion_text(row["blockAddress"]), DocumentId=row["metadata"]["id"],
+        Name=ledger,
+        BlockAddress=ion_text(row["blockAddress"]),
+        DocumentId=row["metadata"]["id"],
         DigestTipAddress=digest["DigestTipAddress"],
     )
     revision = loads(answer["Revision"]["IonText"])
@@ -98,7 +110,7 @@ def test_the_hash_of_transaction_info_is_the_official_librarys(qldb, ledger, wri
     assert ion_hash(block["transactionInfo"]) in [bytes(entry) for entry in block["entriesHashList"]]
 
 
-STRAND = "KmA3ZZca7vAIiJAK9S5Iwl"
+FOREIGN = '{strandId:"KmA3ZZca7vAIiJAK9S5Iwl",sequenceNo:0}'
 
 
 @pytest.mark.parametrize(
@@ -106,13 +118,28 @@ STRAND = "KmA3ZZca7vAIiJAK9S5Iwl"
     [
         ("{strandId:", None, "The provided Ion value is not valid and cannot be parsed."),
         ("{a:1}", None, "The provided block address is not valid."),
-        ("{strandId:\"%s\",sequenceNo:0}" % STRAND, None, "The Strand ID of the provided block address is not valid."),
-        ("own 99", None, "The sequence number of the provided block address is beyond the strand's latest committed record."),
-        ("own 1", "own 99", "The sequence number of the provided digest tip address is beyond the strand's latest committed record."),
-        ("own 2", "own 1", "The sequence number of the provided block address must not be greater than the sequence "
-                           "number of the provided digest tip address."),
-        ("{strandId:\"%s\",sequenceNo:0}" % STRAND, "own 1",
-         "The Strand ID of the provided block address must match the Strand ID of the provided digest tip address."),
+        (FOREIGN, None, "The Strand ID of the provided block address is not valid."),
+        (
+            "own 99",
+            None,
+            "The sequence number of the provided block address is beyond the strand's latest committed record.",
+        ),
+        (
+            "own 1",
+            "own 99",
+            "The sequence number of the provided digest tip address is beyond the strand's latest committed record.",
+        ),
+        (
+            "own 2",
+            "own 1",
+            "The sequence number of the provided block address must not be greater than the sequence "
+            "number of the provided digest tip address.",
+        ),
+        (
+            FOREIGN,
+            "own 1",
+            "The Strand ID of the provided block address must match the Strand ID of the provided digest tip address.",
+        ),
     ],
     ids=["not Ion", "no address", "foreign strand", "block beyond", "tip beyond", "block after tip", "strands differ"],
 )
@@ -121,7 +148,7 @@ def test_a_wrong_address_gets_the_documented_error(qldb, ledger, written, addres
 
     def resolve(text: str) -> dict[str, str]:
         if text.startswith("own "):
-            return {"IonText": '{strandId:"%s",sequenceNo:%s}' % (own, text[4:])}
+            return {"IonText": f'{{strandId:"{own}",sequenceNo:{text[4:]}}}'}
         return {"IonText": text}
 
     extra = {} if tip is None else {"DigestTipAddress": resolve(tip)}

@@ -84,7 +84,8 @@ def test_the_catalogue_shows_the_indexes(driver, registered):
     (row,) = run(driver, "SELECT * FROM information_schema.user_tables WHERE name = 'VehicleRegistration'")
     assert list(row) == ["tableId", "name", "indexes", "status"]
     assert [(index["expr"], index["status"]) for index in row["indexes"]] == [
-        ("[VIN]", "ONLINE"), ("[LicensePlateNumber]", "ONLINE"),
+        ("[VIN]", "ONLINE"),
+        ("[LicensePlateNumber]", "ONLINE"),
     ]
 
 
@@ -144,7 +145,9 @@ def test_a_licence_is_renewed_and_deregistered(driver, registered):
     renewed = run(
         driver,
         "UPDATE DriversLicense AS d SET d.ValidFromDate = ?, d.ValidToDate = ? WHERE d.LicenseNumber = ?",
-        loads("2019-04-19T"), loads("2023-04-19T"), number,
+        loads("2019-04-19T"),
+        loads("2023-04-19T"),
+        number,
     )
     assert len(renewed) == 1
     (row,) = run(driver, "SELECT * FROM DriversLicense AS d WHERE d.LicenseNumber = ?", number)
@@ -164,8 +167,10 @@ def test_the_tables_can_be_scanned(driver, registered):
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("SELECT * FROM Nowhere", "Semantic Error: at line 1, column 15: No such variable named 'Nowhere'; "
-                                  "No such variable named 'Nowhere'"),
+        (
+            "SELECT * FROM Nowhere",
+            "Semantic Error: at line 1, column 15: No such variable named 'Nowhere'; No such variable named 'Nowhere'",
+        ),
         ("SELECT FROM", None),
         ("CREATE TABLE Person", "Table with name: USER.Person already exists"),
         ("SELECT * FROM Person WHERE GovId = ?", "Query expects 1 parameters, but statement has 0"),

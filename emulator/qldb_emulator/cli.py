@@ -42,7 +42,9 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
 
 
 @main.command()
-@click.option("--host", default=DEFAULT_HOST, show_default=True, envvar="QLDB_EMULATOR_HOST", help="Address to listen on.")
+@click.option(
+    "--host", default=DEFAULT_HOST, show_default=True, envvar="QLDB_EMULATOR_HOST", help="Address to listen on."
+)
 @click.option(
     "--port",
     default=DEFAULT_PORT,
@@ -63,8 +65,21 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     envvar="QLDB_EMULATOR_EPHEMERAL",
     help="Keep ledgers in a temporary directory, unsynced, removed at exit.",
 )
-@click.option("--region", default=DEFAULT_REGION, show_default=True, envvar="QLDB_EMULATOR_REGION", help="Region of requests that name none.")
-@click.option("--account", default=DEFAULT_ACCOUNT, show_default=True, callback=check_account, envvar="QLDB_EMULATOR_ACCOUNT", help="Account id in ARNs.")
+@click.option(
+    "--region",
+    default=DEFAULT_REGION,
+    show_default=True,
+    envvar="QLDB_EMULATOR_REGION",
+    help="Region of requests that name none.",
+)
+@click.option(
+    "--account",
+    default=DEFAULT_ACCOUNT,
+    show_default=True,
+    callback=check_account,
+    envvar="QLDB_EMULATOR_ACCOUNT",
+    help="Account id in ARNs.",
+)
 @click.option(
     "--log-level",
     default="info",
@@ -128,5 +143,8 @@ def announce(url: str, settings: Settings) -> None:
     log.info(
         "Ready on %s - export AWS_ENDPOINT_URL_QLDB=%s AWS_ENDPOINT_URL_QLDB_SESSION=%s AWS_DEFAULT_REGION=%s "
         "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local",
-        url, url, url, settings.region,
+        url,
+        url,
+        url,
+        settings.region,
     )

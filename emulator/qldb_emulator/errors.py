@@ -62,18 +62,27 @@ _LEDGER = {"ResourceType": "Ledger", "ResourceName": "{name}"}
 
 # --- Session API -------------------------------------------------------------------------------------------
 BAD_REQUEST = Problem("BadRequestException", "{text}", "ours", "carries a text made elsewhere")
-PARTIQL_ERROR = Problem("BadRequestException", "{text}", "recorded", "driver-go tests; qldb-shell #174", {"Code": "{code}"})
+PARTIQL_ERROR = Problem(
+    "BadRequestException", "{text}", "recorded", "driver-go tests; qldb-shell #174", {"Code": "{code}"}
+)
 COMMAND_COUNT = Problem(
     "BadRequestException", "Exactly one command must be given, but the request has {count}", "inferred", "wire.md 2.2"
 )
 SESSION_LEDGER_NOT_FOUND = Problem(
-    "BadRequestException", "The Ledger with name {name} is not found{elsewhere}", "inferred", "class: driver tests; wire.md 7 #1"
+    "BadRequestException",
+    "The Ledger with name {name} is not found{elsewhere}",
+    "inferred",
+    "class: driver tests; wire.md 7 #1",
 )
 SESSION_LEDGER_NOT_ACTIVE = Problem(
     "BadRequestException", "The Ledger with name {name} is not active: its state is {state}", "inferred", "wire.md 2.5"
 )
-SESSION_TOKEN_MISSING = Problem("BadRequestException", "The parameter SessionToken is required", "inferred", "wire.md 2.2")
-SESSION_TOKEN_NOT_VALID = Problem("BadRequestException", "The parameter SessionToken is not valid", "recorded", "driver-nodejs #51")
+SESSION_TOKEN_MISSING = Problem(
+    "BadRequestException", "The parameter SessionToken is required", "inferred", "wire.md 2.2"
+)
+SESSION_TOKEN_NOT_VALID = Problem(
+    "BadRequestException", "The parameter SessionToken is not valid", "recorded", "driver-nodejs #51"
+)
 NO_SUCH_SESSION = Problem("InvalidSessionException", "No such session", "documented", "driver-errors")
 SESSION_EXPIRED = Problem("InvalidSessionException", "Session {id} has expired", "documented", "driver-errors")
 TRANSACTION_EXPIRED = Problem("InvalidSessionException", "Transaction {id} has expired", "documented", "driver-errors")
@@ -86,15 +95,23 @@ OCC_CONFLICT = Problem(
     "recorded",
     "qldb-guide",
 )
-PAGE_TOKEN_NOT_VALID = Problem("BadRequestException", "The parameter NextPageToken is not valid", "inferred", "wire.md 2.7")
+PAGE_TOKEN_NOT_VALID = Problem(
+    "BadRequestException", "The parameter NextPageToken is not valid", "inferred", "wire.md 2.7"
+)
 PARAMETER_COUNT = Problem(
-    "BadRequestException", "Query expects {expected} parameters, but statement has {given}", "recorded", "driver-python #13"
+    "BadRequestException",
+    "Query expects {expected} parameters, but statement has {given}",
+    "recorded",
+    "driver-python #13",
 )
 PARAMETER_NOT_ION = Problem(
     "BadRequestException", "Parameter {number} is not a valid Ion value: {reason}", "inferred", "wire.md 2.2"
 )
 STATEMENT_TOO_LONG = Problem(
-    "BadRequestException", "The statement has {length} characters, more than the maximum of {limit}", "inferred", "partiql.md 6"
+    "BadRequestException",
+    "The statement has {length} characters, more than the maximum of {limit}",
+    "inferred",
+    "partiql.md 6",
 )
 TABLE_EXISTS = Problem(
     "BadRequestException", "Table with name: USER.{name} already exists", "recorded", "driver-go tests", {"Code": "412"}
@@ -113,7 +130,10 @@ ACTIVE_TABLES_LIMIT = Problem(
 )
 DOCUMENT_NOT_STRUCT = Problem("BadRequestException", "A document must be an Ion struct", "inferred", "partiql.md 1.2")
 DOCUMENT_TOO_LARGE = Problem(
-    "BadRequestException", "The document has {size} bytes of Ion, more than the maximum of {limit}", "inferred", "partiql.md 9 Q14"
+    "BadRequestException",
+    "The document has {size} bytes of Ion, more than the maximum of {limit}",
+    "inferred",
+    "partiql.md 9 Q14",
 )
 TRANSACTION_DOCUMENTS = Problem(
     "BadRequestException", "A transaction must not change more than {limit} documents", "inferred", "partiql.md 9 Q14"
@@ -128,23 +148,39 @@ HISTORY_END_IN_FUTURE = Problem(
     "class and rule: working.history, dmv-nodejs #190",
 )
 HISTORY_RANGE = Problem(
-    "BadRequestException", "The start time of a history must not be after its end time: {start} is after {end}", "inferred", "working.history"
+    "BadRequestException",
+    "The start time of a history must not be after its end time: {start} is after {end}",
+    "inferred",
+    "working.history",
 )
-TABLE_NOT_FOUND = Problem("BadRequestException", "{text}", "inferred", "the No such variable form: partiql.md 9 Q14", {"Code": "432"})
+TABLE_NOT_FOUND = Problem(
+    "BadRequestException", "{text}", "inferred", "the No such variable form: partiql.md 9 Q14", {"Code": "432"}
+)
 TABLE_NAME_NOT_VALID = Problem(
     "BadRequestException",
-    "The table name {name!r} is not valid: it must have 1 to 128 letters, digits or underscores and not begin with a digit",
+    "The table name {name!r} is not valid: it must have 1 to 128 letters, digits or underscores, the first no digit",
     "inferred",
     "rule: amazon-qldb-kvs-nodejs Util.ts",
 )
 TABLE_NAME_RESERVED = Problem(
-    "BadRequestException", "The table name {name!r} is not valid: names that begin with _ql_ are reserved", "inferred", "partiql.md 3.1"
+    "BadRequestException",
+    "The table name {name!r} is not valid: names that begin with _ql_ are reserved",
+    "inferred",
+    "partiql.md 3.1",
 )
-TABLE_NOT_INACTIVE = Problem("BadRequestException", "No inactive table with id: {table_id}", "inferred", "partiql.md 1.1")
+TABLE_NOT_INACTIVE = Problem(
+    "BadRequestException", "No inactive table with id: {table_id}", "inferred", "partiql.md 1.1"
+)
 INDEX_EXISTS = Problem(
-    "BadRequestException", "Index on field {field} of table {name} already exists", "inferred", "partiql.md 5", {"Code": "412"}
+    "BadRequestException",
+    "Index on field {field} of table {name} already exists",
+    "inferred",
+    "partiql.md 5",
+    {"Code": "412"},
 )
-INDEX_NOT_FOUND = Problem("BadRequestException", "No index with id {index_id} on table {name}", "inferred", "partiql.md 9 Q14")
+INDEX_NOT_FOUND = Problem(
+    "BadRequestException", "No index with id {index_id} on table {name}", "inferred", "partiql.md 9 Q14"
+)
 INDEX_LIMIT = Problem(
     "BadRequestException",
     "Exceeded indexes limit: Table {name} has {limit} indexes, and cannot have another.",
@@ -155,10 +191,17 @@ INDEX_FIELD_TOO_LONG = Problem(
     "BadRequestException", "The indexed field's name has more than {limit} characters", "inferred", "partiql.md 6"
 )
 TABLE_TAGS_ALLOW_ALL = Problem(
-    "BadRequestException", "Tags on tables need a ledger in the STANDARD permissions mode", "inferred", "working.manage-tables"
+    "BadRequestException",
+    "Tags on tables need a ledger in the STANDARD permissions mode",
+    "inferred",
+    "working.manage-tables",
 )
-TABLE_TAGS_NOT_VALID = Problem("BadRequestException", "aws_tags must be a struct of strings", "inferred", "working.manage-tables")
-NO_SUCH_PROCEDURE = Problem("BadRequestException", "No such stored procedure: {name} ", "inferred", "partiql-lang-kotlin")
+TABLE_TAGS_NOT_VALID = Problem(
+    "BadRequestException", "aws_tags must be a struct of strings", "inferred", "working.manage-tables"
+)
+NO_SUCH_PROCEDURE = Problem(
+    "BadRequestException", "No such stored procedure: {name} ", "inferred", "partiql-lang-kotlin"
+)
 REDACTION_ARGUMENTS = Problem(
     "BadRequestException",
     "REDACT_REVISION expects a block address, a table id and a document id: {reason}",
@@ -173,7 +216,8 @@ REDACTION_NOT_FOUND = Problem(
 )
 REDACTION_ACTIVE = Problem(
     "BadRequestException",
-    "The revision of document {document_id} in the block with sequence number {sequence_no} is active and cannot be redacted",
+    "The revision of document {document_id} in the block with sequence number {sequence_no} is active "
+    "and cannot be redacted",
     "inferred",
     "rule: redact_revision; text: partiql.md 9 Q14",
 )
@@ -184,16 +228,25 @@ REDACTION_TWICE = Problem(
     "partiql.md 9 Q14",
 )
 REDACTION_LIMIT = Problem(
-    "BadRequestException", "A transaction must not redact more than {limit} revisions", "inferred", "rule: redact_revision"
+    "BadRequestException",
+    "A transaction must not redact more than {limit} revisions",
+    "inferred",
+    "rule: redact_revision",
 )
 SESSION_LIMIT = Problem("LimitExceededException", "Exceeded the session limit of {limit}", "inferred", "wire.md 2.6")
 SERVICE_FAILURE = Problem("InternalFailure", "", "recorded", "driver-nodejs: UnknownError")
 
 # --- Control plane -----------------------------------------------------------------------------------------
 LEDGER_NOT_FOUND = Problem(
-    "ResourceNotFoundException", "The Ledger with name {name} is not found{elsewhere}", "inferred", "wire.md 1.3", _LEDGER
+    "ResourceNotFoundException",
+    "The Ledger with name {name} is not found{elsewhere}",
+    "inferred",
+    "wire.md 1.3",
+    _LEDGER,
 )
-LEDGER_EXISTS = Problem("ResourceAlreadyExistsException", "Ledger name already exists", "recorded", "Terraform PR 10394", _LEDGER)
+LEDGER_EXISTS = Problem(
+    "ResourceAlreadyExistsException", "Ledger name already exists", "recorded", "Terraform PR 10394", _LEDGER
+)
 LEDGER_BEING_CREATED = Problem("ResourceInUseException", "Ledger is being created", "driver test", "driver-go", _LEDGER)
 LEDGER_BEING_DELETED = Problem("ResourceInUseException", "Ledger is being deleted", "driver test", "driver-go", _LEDGER)
 LEDGER_PROTECTED = Problem(
@@ -232,13 +285,18 @@ STRANDS_DIFFER = _proof_problem(
     "The Strand ID of the provided block address must match the Strand ID of the provided digest tip address."
 )
 BLOCK_AFTER_TIP = _proof_problem(
-    "The sequence number of the provided block address must not be greater than the sequence number of the provided digest tip address."
+    "The sequence number of the provided block address must not be greater than "
+    "the sequence number of the provided digest tip address."
 )
-REVISION_NOT_IN_BLOCK = _proof_problem("The provided Document ID was not found in the block at the specified block address")
+REVISION_NOT_IN_BLOCK = _proof_problem(
+    "The provided Document ID was not found in the block at the specified block address"
+)
 
 # --- Both ---------------------------------------------------------------------------------------------------
 SERIALIZATION = Problem("SerializationException", "{text}", "inferred", "wire.md 1.4")
 UNKNOWN_OPERATION = Problem("UnknownOperationException", "{text}", "inferred", "wire.md 1.4")
 REQUEST_TOO_LARGE = Problem("RequestEntityTooLargeException", "The request body is larger than {limit} bytes", "ours")
 NOT_SUPPORTED = Problem("NotSupportedByEmulatorException", "{what} is not supported by this emulator", "ours")
-LEDGER_FILE_UNUSABLE = Problem("LedgerFileUnusableException", "The file of ledger {name} cannot be used: {reason}", "ours")
+LEDGER_FILE_UNUSABLE = Problem(
+    "LedgerFileUnusableException", "The file of ledger {name} cannot be used: {reason}", "ours"
+)

@@ -29,7 +29,9 @@ class Limits:
     transaction_documents: int = limit(40, "documents changed", "documented: quotas")
     transaction_redactions: int = limit(1, "redactions", "documented: redact_revision")
     transaction_seconds: int = limit(30, "seconds from StartTransaction", "documented: quotas")
-    session_seconds: int = limit(15 * 60, "seconds from StartSession", "documented: driver-errors says 13 to 17 minutes")
+    session_seconds: int = limit(
+        15 * 60, "seconds from StartSession", "documented: driver-errors says 13 to 17 minutes"
+    )
     sessions_per_ledger: int = limit(3_000, "sessions with an open transaction", "documented: quotas")
     active_tables: int = limit(20, "tables", "documented: quotas")
     total_tables: int = limit(40, "tables, dropped ones included", "documented: quotas")
@@ -40,7 +42,9 @@ class Limits:
     page_bytes: int = limit(MIB, "bytes of Ion binary", "inferred: wire.md 2.7")
     expression_depth: int = limit(200, "nested expressions", "ours: keeps a statement from exhausting the stack")
     ion_depth: int = limit(200, "nested containers", "ours: keeps a value from exhausting the stack")
-    request_bytes: int = limit(16 * MIB, "bytes of a request body", "ours: 40 parameters of 128 KiB in base64, with room")
+    request_bytes: int = limit(
+        16 * MIB, "bytes of a request body", "ours: 40 parameters of 128 KiB in base64, with room"
+    )
     ledgers_per_region: int = limit(0, "active ledgers; 0 = no limit (QLDB: 5)", "ours: wire.md 1.3")
     exports_per_ledger: int = limit(2, "exports in progress", "documented: export-journal")
     streams_per_ledger: int = limit(5, "active streams", "documented: quotas")

@@ -30,9 +30,18 @@ AWS_OWNED_KEY = "AWS_OWNED_KMS_KEY"
 PAGE_SIZE_DEFAULT = 100  # the model's maximum; what the service took without MaxResults is not known (inferred)
 
 NOT_OFFERED = (
-    "ExportJournalToS3", "DescribeJournalS3Export", "ListJournalS3Exports", "ListJournalS3ExportsForLedger",
-    "StreamJournalToKinesis", "DescribeJournalKinesisStream", "ListJournalKinesisStreamsForLedger",
-    "CancelJournalKinesisStream", "UpdateLedgerPermissionsMode", "TagResource", "UntagResource", "ListTagsForResource",
+    "ExportJournalToS3",
+    "DescribeJournalS3Export",
+    "ListJournalS3Exports",
+    "ListJournalS3ExportsForLedger",
+    "StreamJournalToKinesis",
+    "DescribeJournalKinesisStream",
+    "ListJournalKinesisStreamsForLedger",
+    "CancelJournalKinesisStream",
+    "UpdateLedgerPermissionsMode",
+    "TagResource",
+    "UntagResource",
+    "ListTagsForResource",
 )
 
 

@@ -14,7 +14,10 @@ from ..partiql.data import Data
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """values: Ion binary, one complete stream each.  next_token: None on the last page.  read_ios: of this page alone."""
+    """One page of values.
+
+    values: Ion binary, one complete stream each.  next_token: None on the last page.  read_ios: of this page alone.
+    """
 
     values: list[bytes]
     next_token: str | None
@@ -28,7 +31,17 @@ class Cursor:
     memory holds one page a cursor.
     """
 
-    __slots__ = ("_counted", "_data", "_latest", "_latest_token", "_limits", "_new_token", "_next_token", "_row_ahead", "_rows")
+    __slots__ = (
+        "_counted",
+        "_data",
+        "_latest",
+        "_latest_token",
+        "_limits",
+        "_new_token",
+        "_next_token",
+        "_row_ahead",
+        "_rows",
+    )
 
     def __init__(self, rows: Iterator[IonValue], data: Data, limits: Limits, new_token: Callable[[], str]) -> None:
         self._rows = rows

@@ -63,7 +63,9 @@ class DdlEffect:
         )
 
 
-def ddl_effect(catalogue: Catalogue, statement: Ddl, transaction_id: str, statement_index: int, limits: Limits) -> DdlEffect:
+def ddl_effect(
+    catalogue: Catalogue, statement: Ddl, transaction_id: str, statement_index: int, limits: Limits
+) -> DdlEffect:
     """The effect of a DDL statement on a catalogue.  Pure.
 
     Raises the BadRequests of tables and indexes that exist already or do not, of bad names and of the limits.
@@ -82,9 +84,7 @@ def ddl_effect(catalogue: Catalogue, statement: Ddl, transaction_id: str, statem
             return _drop_index(catalogue, statement)
 
 
-def _effect(
-    catalogue: Catalogue, statement: Ddl, table: TableInfo, index: IndexInfo | None, *marks: Mark
-) -> DdlEffect:
+def _effect(catalogue: Catalogue, statement: Ddl, table: TableInfo, index: IndexInfo | None, *marks: Mark) -> DdlEffect:
     written = (CATALOGUE, name_mark(table.name), *marks)
     return DdlEffect(catalogue.replace(table), statement, table, index, written)
 

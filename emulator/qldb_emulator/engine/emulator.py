@@ -23,7 +23,9 @@ class Emulator:
     Raises DirectoryInUseError when another process has the data directory.
     """
 
-    def __init__(self, settings: Settings | None = None, clock: Clock | None = None, ids: IdSource | None = None) -> None:
+    def __init__(
+        self, settings: Settings | None = None, clock: Clock | None = None, ids: IdSource | None = None
+    ) -> None:
         self.settings = settings or Settings()
         self.clock: Clock = clock or SystemClock()
         self.ids: IdSource = ids or RandomIds(self.clock)

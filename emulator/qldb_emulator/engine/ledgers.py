@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ..clock import Clock
 from ..errors import DIGESTS_DO_NOT_MATCH, LEDGER_FILE_UNUSABLE, OCC_CONFLICT
 from ..ids import IdSource
+from ..ion.codec import loads
 from ..ion.values import Timestamp
 from ..journal.block import build_block, genesis_block
 from ..journal.model import Block, BlockAddress
 from ..journal.parse import block_from_ion
-from ..ion.codec import loads
 from ..limits import Limits
-from ..partiql.catalogue import Catalogue, IndexInfo, TableInfo
+from ..partiql.catalogue import Catalogue, IndexInfo, TableInfo, TableStatus
 from ..settings import Settings
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageError
@@ -159,7 +159,8 @@ def stored_catalogue(file: LedgerFile, sequence_no: int) -> Catalogue:
     tables = []
     for row in file.catalogue_rows(sequence_no):
         indexes = tuple(IndexInfo(i.index_id, i.field_name, "ONLINE", i.number) for i in row.indexes)
-        tables.append(TableInfo(row.table_id, row.name, row.status, indexes, row.number))
+        status: TableStatus = "ACTIVE" if row.status == "ACTIVE" else "INACTIVE"
+        tables.append(TableInfo(row.table_id, row.name, status, indexes, row.number))
     return Catalogue(tuple(tables))
 
 
@@ -213,7 +214,9 @@ class Ledgers:
 
     def elsewhere(self, region: str, name: str) -> str:
         """For an error text: in which other regions a ledger of this name is; empty when in none."""
-        regions = [other for other in self._directory.regions() if other != region and self._directory.exists(other, name)]
+        regions = [
+            other for other in self._directory.regions() if other != region and self._directory.exists(other, name)
+        ]
         return f" in region {region}; it is in {', '.join(sorted(regions))}" if regions else ""
 
     def open_ledgers(self) -> list[Ledger]:

@@ -60,7 +60,9 @@ class StatementReader:
         keys = {key for key in map(index_key, values) if key is not None}
         self._marks.update(key_mark(index.index_id, key) for key in keys)
         stored = self._stored_seek(index, sorted(keys))
-        pending = [p for p in self._overlay.of_table(table.table_id).values() if pending_key(p, index.field_name) in keys]
+        pending = [
+            p for p in self._overlay.of_table(table.table_id).values() if pending_key(p, index.field_name) in keys
+        ]
         return self._shown(source, stored, pending)
 
     def _stored_seek(self, index: IndexInfo, keys: list[bytes]) -> Iterator[RevisionRow]:
@@ -169,9 +171,7 @@ def catalogue_row(table: TableInfo) -> dict[str, IonValue]:
     return {
         "tableId": table.table_id,
         "name": table.name,
-        "indexes": [
-            {"indexId": index.index_id, "expr": index.expr, "status": index.status} for index in table.indexes
-        ],
+        "indexes": [{"indexId": index.index_id, "expr": index.expr, "status": index.status} for index in table.indexes],
         "status": table.status,
     }
 

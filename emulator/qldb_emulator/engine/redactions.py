@@ -37,7 +37,9 @@ def redact_revision(transaction: Transaction, name: str, arguments: Sequence[Ion
     file = transaction.ledger.file
     table = transaction.catalogue.by_id(table_id)
     rows = file.block_revisions(sequence_no) if sequence_no <= transaction.snapshot else []
-    row = next((r for r in rows if r.document_id == document_id and table is not None and r.table_no == table.number), None)
+    row = next(
+        (r for r in rows if r.document_id == document_id and table is not None and r.table_no == table.number), None
+    )
     if row is None:
         raise REDACTION_NOT_FOUND(document_id=document_id, table_id=table_id, sequence_no=sequence_no)
     transaction.reads.add(document_mark(document_id))
