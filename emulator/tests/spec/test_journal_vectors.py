@@ -146,7 +146,11 @@ def test_block_headers_of_the_guide_hold_or_not_as_noted(vector):
 
 
 def test_dot_agrees_with_a_pair_of_real_entries():
-    """Only the row taken from the captured block; the Rust driver's vector is in the unit tests, from its source."""
+    """The row taken from the captured block.
+
+    The other row, the Rust driver's vector, was copied into the file with one character wrong (``...q93bXv...`` where
+    that driver's source has the bytes of ``...q937Xv...``); the unit tests have it from the source.
+    """
     row = vectors("dot")[1]
     assert hashing.dot(row["a"], row["b"]) == row["dot"]
 
