@@ -75,7 +75,7 @@ def test_the_digital_passport_through_its_revisions(driver, qldb, ledger, talk):
     document = loads(passport["passport"])
     document["lastState"]["mileage"] = mileage["documentId"]
     document["services"] = [row["documentId"] for row in services]
-    run(driver, "INSERT INTO VehiclePassport ?", document)
+    run(driver, "INSERT INTO VehiclePassport ?", loads(dumps(document)))
     for revision in later:
         run(driver, "UPDATE VehicleMileage AS m BY id SET m = ? WHERE id = ?", revision, mileage["documentId"])
     history = run(driver, "SELECT * FROM history(VehicleMileage) AS h WHERE h.metadata.id = ?", mileage["documentId"])

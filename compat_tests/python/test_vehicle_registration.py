@@ -39,7 +39,7 @@ def registered(driver, tables):
         registration["Owners"]["PrimaryOwner"]["PersonId"] = person_id
         licence["PersonId"] = person_id
     for name in ("Vehicle", "VehicleRegistration", "DriversLicense"):
-        assert len(run(driver, f"INSERT INTO {name} ?", documents[name])) == 5
+        assert len(run(driver, f"INSERT INTO {name} ?", loads(dumps(documents[name])))) == 5
     return person_ids
 
 
@@ -102,9 +102,9 @@ def test_a_document_comes_back_as_it_went_in(driver, registered):
     (row,) = run(driver, "SELECT * FROM VehicleRegistration AS r WHERE r.VIN = ?", "3HGGK5G53FM761765")
     assert text(row) == (
         '{VIN:"3HGGK5G53FM761765",LicensePlateNumber:"CD820Z",State:"WA",City:"Everett",'
-        "PendingPenaltyTicketAmount:442.30,ValidFromDate:2011-03-17,ValidToDate:2021-03-24,"
+        "PendingPenaltyTicketAmount:442.30,ValidFromDate:2011-03-17T,ValidToDate:2021-03-24T,"
         f'Owners:{{PrimaryOwner:{{PersonId:"{registered[2]}"}},SecondaryOwners:[]}}}}'
-    ) or text(row).replace("17T", "17").replace("24T", "24").endswith("}")
+    )
 
 
 def test_a_secondary_owner_is_added(driver, registered):

@@ -119,6 +119,10 @@ class Document(dict):  # type: ignore[type-arg]
         self.ion = ion
 
 
+STRUCT_TYPES = frozenset((dict, MultiStruct, Document))
+"""The classes of a struct: ``type(value) in STRUCT_TYPES`` is the fast form of ``isinstance(value, dict)``."""
+
+
 def struct_of(pairs: Iterable[tuple[str, IonValue]]) -> dict[str, IonValue]:
     """The struct with these fields: a plain dict when no name repeats, else a MultiStruct."""
     listed = list(pairs)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..ion.values import Annotated, IonValue, MultiStruct, Sexp, Symbol, struct_items, struct_of
+from ..ion.values import STRUCT_TYPES, Annotated, Document, IonValue, MultiStruct, Sexp, Symbol, struct_items, struct_of
 from . import ast, semantics
 from .aggregates import Accumulator, make_accumulator
 from .casts import cast
@@ -370,7 +370,7 @@ def _field_of_slot(number: int, step: ast.FieldStep) -> Run:
     def get(frame: Frame) -> IonValue:
         value = frame[number]
         kind = type(value)
-        if (kind is dict or kind is MultiStruct) and name in value:
+        if kind in STRUCT_TYPES and name in value:
             return value[name]
         return general(value)
 
@@ -387,7 +387,7 @@ def _field_equals(number: int, step: ast.FieldStep, constant: str | int) -> Run:
 
     def compare(frame: Frame) -> IonValue:
         value = frame[number]
-        value = value[name] if type(value) is dict and name in value else general(value)
+        value = value[name] if type(value) in STRUCT_TYPES and name in value else general(value)
         return value == constant if type(value) is kind else equal(value, constant)
 
     return compare
@@ -453,6 +453,8 @@ def to_ion(value: IonValue) -> IonValue:
     kind = type(value)
     if kind is Bag or kind is list:
         return [to_ion(element) for element in value]
+    if kind is Document:
+        return value  # stored, so it holds nothing but Ion
     if kind is dict or kind is MultiStruct:
         return struct_of((name, to_ion(part)) for name, part in struct_items(value) if part is not MISSING)
     if kind is Sexp:

@@ -33,7 +33,7 @@ from functools import lru_cache
 from typing import Final
 
 from ..ion.compare import partiql_equal
-from ..ion.values import Annotated, IonValue, MultiStruct, Sexp, Timestamp, TypedNull, struct_items
+from ..ion.values import STRUCT_TYPES, Annotated, IonValue, Sexp, Timestamp, TypedNull, struct_items
 from . import faults
 from .faults import shown, type_name
 from .values import MISSING, Bag
@@ -60,21 +60,14 @@ ARITHMETIC: Final = decimal.Context(
 
 def is_unknown(value: IonValue) -> bool:
     """Whether a value is MISSING or a null of any type."""
-    if value is None or value is MISSING:
-        return True
-    kind = type(value)
-    if kind is Annotated:
-        return value.value is None or type(value.value) is TypedNull
-    return kind is TypedNull
+    return value is None or _bare(value) is None
 
 
 def _bare(value: IonValue) -> IonValue:
     """The value without its annotations; ``None`` for every unknown."""
-    kind = type(value)
-    if kind is Annotated:
+    if type(value) is Annotated:
         value = value.value
-        kind = type(value)
-    return None if kind is TypedNull or value is MISSING else value
+    return None if value is MISSING or type(value) is TypedNull else value
 
 
 _TYPE_OF_NAME: Final[dict[str, str]] = {
@@ -193,8 +186,8 @@ def not_(value: IonValue) -> Truth:
 
 def equal(left: IonValue, right: IonValue) -> Truth:
     """``left = right``: by value class (partiql.md 4.1); values of different classes are not equal; never an error."""
-    kind = type(left)
-    if kind is type(right) and (kind is str or kind is int or kind is bool):
+    exact = type(left)
+    if exact is type(right) and (exact is str or exact is int or exact is bool):
         return left == right  # type: ignore[no-any-return]
     left, right = _bare(left), _bare(right)
     if left is None or right is None:
@@ -210,8 +203,8 @@ def not_equal(left: IonValue, right: IonValue) -> Truth:
 
 def less(left: IonValue, right: IonValue) -> Truth:
     """``left < right``; None across classes and for kinds of values that have no order."""
-    kind = type(left)
-    if kind is type(right) and (kind is int or kind is str):
+    exact = type(left)
+    if exact is type(right) and (exact is int or exact is str):
         return left < right  # type: ignore[no-any-return]
     order = _compare(left, right)
     return None if order is None else order < 0
@@ -219,8 +212,8 @@ def less(left: IonValue, right: IonValue) -> Truth:
 
 def less_equal(left: IonValue, right: IonValue) -> Truth:
     """``left <= right``; None as for ``<``."""
-    kind = type(left)
-    if kind is type(right) and (kind is int or kind is str):
+    exact = type(left)
+    if exact is type(right) and (exact is int or exact is str):
         return left <= right  # type: ignore[no-any-return]
     order = _compare(left, right)
     return None if order is None else order <= 0
@@ -242,53 +235,20 @@ def between(value: IonValue, low: IonValue, high: IonValue) -> Truth:
     return None if above is None or below is None else above and below
 
 
+_NUMERIC: Final = frozenset((int, float, Decimal))
+
+
 def _compare(left: IonValue, right: IonValue) -> int | None:
-    """Negative, 0 or positive; None where there is no answer (an unknown, different classes)."""
+    """Negative, 0 or positive; None where there is no answer (an unknown, different classes, no order)."""
     left, right = _bare(left), _bare(right)
-    if left is None or right is None:
+    if type(left) in _NUMERIC and type(right) in _NUMERIC and left == left and right == right:  # but for nan
+        return (left > right) - (left < right)  # type: ignore[no-any-return]
+    if left is None or right is None or kind(left) != kind(right):
         return None
-    order = _order_of(left)
-    return None if order is None or order is not _order_of(right) else order(left, right)
-
-
-def _compare_plain(left: IonValue, right: IonValue) -> int:
-    return (left > right) - (left < right)  # type: ignore[no-any-return]
-
-
-def _compare_numbers(left: IonValue, right: IonValue) -> int:
-    """By exact value; nan is before every other number and equal to itself, as in the library's natural order."""
-    left_nan, right_nan = bool(left != left), bool(right != right)
-    if left_nan or right_nan:
-        return right_nan - left_nan
-    return (left > right) - (left < right)  # type: ignore[no-any-return]
-
-
-def _compare_timestamps(left: Timestamp, right: Timestamp) -> int:
-    first, second = left.instant(), right.instant()
-    return (first > second) - (first < second)
-
-
-def _compare_octets(left: bytes, right: bytes) -> int:
-    return (left > right) - (left < right)
-
-
-def _order_of(value: IonValue) -> Callable[[IonValue, IonValue], int] | None:
-    """The order of a value's class; None for containers, which nothing but equality compares."""
-    if isinstance(value, bool):
-        return _compare_plain
-    if isinstance(value, int | float | Decimal):
-        return _compare_numbers
-    if isinstance(value, str):
-        return _compare_text
-    if isinstance(value, Timestamp):
-        return _compare_timestamps
-    if isinstance(value, bytes):
-        return _compare_octets
-    return None
-
-
-def _compare_text(left: str, right: str) -> int:
-    return (left > right) - (left < right)
+    try:
+        return compare(left, right)
+    except NotComparable:
+        return None
 
 
 def in_(value: IonValue, collection: IonValue) -> Truth:
@@ -594,12 +554,9 @@ def plus(value: IonValue) -> IonValue:
 
 def field(value: IonValue, name: str) -> IonValue:
     """``value."name"`` or ``value['name']``: the first field of exactly this name, else MISSING."""
-    kind = type(value)
-    if kind is dict or kind is MultiStruct:
-        return value.get(name, MISSING)
-    if kind is Annotated:
-        return field(value.value, name)
-    return MISSING
+    if type(value) is Annotated:
+        value = value.value
+    return value.get(name, MISSING) if isinstance(value, dict) else MISSING
 
 
 def field_any_case(value: IonValue, name: str) -> IonValue:
@@ -614,11 +571,9 @@ def field_getter(name: str, is_quoted: bool) -> Callable[[IonValue], IonValue]:
     lowered = name.lower()
 
     def get(value: IonValue) -> IonValue:
-        kind = type(value)
-        if kind is Annotated:
+        if type(value) is Annotated:
             value = value.value
-            kind = type(value)
-        if kind is dict or kind is MultiStruct:
+        if isinstance(value, dict):
             found = value.get(name, MISSING)
             if found is not MISSING:
                 return found

@@ -46,7 +46,9 @@ def imports(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - node.level + 1]
             target = ".".join([*base, *(node.module or "").split(".")]).strip(".")
-            yield from ([f".{target}"] if node.module else [f".{'.'.join([*base, alias.name])}" for alias in node.names])
+            yield from (
+                [f".{target}"] if node.module else [f".{'.'.join([*base, alias.name])}" for alias in node.names]
+            )
         elif isinstance(node, ast.ImportFrom):
             yield node.module or ""
 
