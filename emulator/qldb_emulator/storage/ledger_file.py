@@ -93,7 +93,8 @@ class LedgerFile(Reads):
 
         sync: do not return before the commit is on the disk (durability "full").  Without it, a power cut may take
         the commit back, but never tears it, until ``sync()`` or the next synced commit.
-        Raises StorageError when the file cannot be written; it stays usable, as it was before.
+        Raises StorageError when the file cannot be written; it stays usable, as it was before.  When the disk fails in
+        the commit itself, tip() tells whether it took place.
         """
         with self._writing(sync) as connection:
             writer = Writer(connection, self.path)
@@ -117,14 +118,7 @@ class LedgerFile(Reads):
 
     @contextmanager
     def _writing(self, sync: bool) -> Iterator[sqlite3.Connection]:
-        thread = threading.get_ident()
-        if self._writing_thread == thread:
-            raise StorageError(f"This thread is already writing to {self.path}")
-        with self._write_lock:
-            connection = self._connection
-            if connection is None:
-                raise StorageError(f"The ledger file {self.path} is closed")
-            self._writing_thread = thread
+        with self._alone() as connection:
             try:
                 self._set_synchronous(connection, sync)
                 connection.execute("BEGIN IMMEDIATE")
@@ -137,6 +131,19 @@ class LedgerFile(Reads):
                 if isinstance(problem, sqlite3.Error):
                     raise unusable(self.path, problem) from problem
                 raise
+
+    @contextmanager
+    def _alone(self) -> Iterator[sqlite3.Connection]:
+        """The writing connection, for one thread at a time."""
+        thread = threading.get_ident()
+        if self._writing_thread == thread:
+            raise StorageError(f"This thread is already writing to {self.path}")
+        with self._write_lock:
+            if self._connection is None:
+                raise StorageError(f"The ledger file {self.path} is closed")
+            self._writing_thread = thread
+            try:
+                yield self._connection
             finally:
                 self._writing_thread = None
 
@@ -151,12 +158,10 @@ class LedgerFile(Reads):
     # --- the file ----------------------------------------------------------------------------------------------
     def checkpoint(self) -> None:
         """Move everything from the write-ahead log into the file itself, and empty the log."""
-        with self._write_lock:
-            if self._connection is None:
-                raise StorageError(f"The ledger file {self.path} is closed")
+        with self._alone() as connection:
             try:
-                self._set_synchronous(self._connection, sync=True)
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._set_synchronous(connection, sync=True)
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             except sqlite3.Error as problem:
                 raise unusable(self.path, problem) from problem
 
@@ -183,10 +188,10 @@ class LedgerFile(Reads):
 
     def close(self) -> None:
         """Close all connections; commits that are not yet on the disk get there.  A second time does nothing."""
-        with self._write_lock:
-            connection, self._connection = self._connection, None
-        if connection is None:
+        if self._connection is None:
             return
+        with self._alone() as connection:
+            self._connection = None
         self._readers.close()
         if self.durability == "full":
             with contextlib.suppress(sqlite3.Error):  # closing checkpoints at this level; it cannot fail for it

@@ -235,7 +235,8 @@ class Reads(ABC):
         """The block of the revision that follows the one of block seq; None when it is the document's last."""
         bounds = (doc_no << SEQ_BITS | seq, (doc_no + 1) << SEQ_BITS)
         rows = self._rows(
-            "SELECT revision_no FROM revision WHERE revision_no > ? AND revision_no < ? ORDER BY revision_no LIMIT 1", bounds
+            "SELECT revision_no FROM revision WHERE revision_no > ? AND revision_no < ? ORDER BY revision_no LIMIT 1",
+            bounds,
         )
         return rows[0][0] - (doc_no << SEQ_BITS) if rows else None
 
