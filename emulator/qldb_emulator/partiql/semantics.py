@@ -32,8 +32,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from ..ion.compare import partiql_equal
-from ..ion.values import STRUCT_TYPES, Annotated, IonValue, Sexp, Timestamp, TypedNull, struct_items
+from ..ion.compare import NotComparable, compare, kind, partiql_equal
+from ..ion.values import STRUCT_TYPES, Annotated, IonValue, Sexp, TypedNull, struct_items
 from . import faults
 from .faults import shown, type_name
 from .values import MISSING, Bag
@@ -556,7 +556,7 @@ def field(value: IonValue, name: str) -> IonValue:
     """``value."name"`` or ``value['name']``: the first field of exactly this name, else MISSING."""
     if type(value) is Annotated:
         value = value.value
-    return value.get(name, MISSING) if isinstance(value, dict) else MISSING
+    return value.get(name, MISSING) if type(value) in STRUCT_TYPES else MISSING
 
 
 def field_any_case(value: IonValue, name: str) -> IonValue:
@@ -573,7 +573,7 @@ def field_getter(name: str, is_quoted: bool) -> Callable[[IonValue], IonValue]:
     def get(value: IonValue) -> IonValue:
         if type(value) is Annotated:
             value = value.value
-        if isinstance(value, dict):
+        if type(value) in STRUCT_TYPES:
             found = value.get(name, MISSING)
             if found is not MISSING:
                 return found

@@ -10,6 +10,7 @@ class Missing:
     """The type of :data:`MISSING`; there is one object, so ``is`` compares."""
 
     __slots__ = ()
+    partiql_kind: ClassVar[str] = "null"  # inside a container it equals a null (the library's natural order)
     _only: ClassVar[Missing | None] = None
 
     def __new__(cls) -> Missing:
