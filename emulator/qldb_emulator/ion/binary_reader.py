@@ -24,7 +24,6 @@ from .values import (
     SYMBOL_ZERO,
     Annotated,
     Clob,
-    Document,
     IonError,
     IonValue,
     MultiStruct,
@@ -52,6 +51,7 @@ _NULLS: tuple[IonValue, ...] = tuple(
         "sexp", "struct",
     )
 )
+BROKEN_OFF = "the data ends inside a value, or uses a symbol id that is not defined"
 _unpack_float = packing.Struct(">f").unpack_from
 _unpack_double = packing.Struct(">d").unpack_from
 _from_bytes = int.from_bytes
@@ -67,58 +67,80 @@ def read_all(data: bytes, max_depth: int = MAX_DEPTH) -> Iterator[IonValue]:
 
     Raises IonError (while iterating) for anything that is not well-formed Ion 1.0 binary.
     """
-    pos = _start(data)
-    symbols: Sequence[str] = SYSTEM_SYMBOLS
-    size = len(data)
     try:
-        while pos < size:
-            if data[pos] == 0xE0:
-                if data[pos : pos + 4] != VERSION_MARKER:
-                    raise IonError(f"unsupported Ion version marker at byte {pos}")
-                symbols = SYSTEM_SYMBOLS
-                pos += 4
-                continue
-            table, pos = _symbol_table(data, pos, symbols, max_depth)
-            if table is not None:
-                symbols = table
-                continue
-            stop = skip(data, pos)
-            if stop > size:
-                raise IonError(f"the data ends inside the value at byte {pos}")
-            values = _contents(data, pos, stop, symbols, max_depth, None)
-            pos = stop
-            # No value: padding.  The symbol $ion_1_0 in any disguise is a no-op at the top (ion-tests nonIVMNoOps).
-            if values and not (type(values[0]) is Symbol and values[0] == VERSION_MARKER_TEXT):
-                yield values[0]
+        for pos, stop, symbols in data_values(data, max_depth):
+            yield _contents(data, pos, stop, symbols, max_depth, None)[0]
     except IndexError:
-        raise IonError("the data ends inside a value, or uses a symbol id that is not defined") from None
+        raise IonError(BROKEN_OFF) from None
     except UnicodeDecodeError as error:
         raise IonError(f"text is not UTF-8: {error.reason}") from None
 
 
-def read_document(data: bytes, max_depth: int = MAX_DEPTH) -> IonValue:
-    """The single value in ``data``, which came from our own writer; a plain struct as a Document.
+def read_one(data: bytes, max_depth: int = MAX_DEPTH) -> IonValue:
+    """The single value in ``data``.  Raises IonError like :func:`read_all`, and when there is not exactly one value."""
+    try:
+        pos, stop, symbols = single_value(data, max_depth)
+        return _contents(data, pos, stop, symbols, max_depth, None)[0]
+    except IndexError:
+        raise IonError(BROKEN_OFF) from None
+    except UnicodeDecodeError as error:
+        raise IonError(f"text is not UTF-8: {error.reason}") from None
 
-    Raises IonError like :func:`read_all`, and when there is not exactly one value.
+
+def data_values(data: bytes, max_depth: int = MAX_DEPTH) -> Iterator[tuple[int, int, Sequence[str]]]:
+    """(position, position after it, symbol table in force) of every top-level value that is data.
+
+    Version markers, symbol tables and padding are dealt with here.  Raises IonError, and IndexError or
+    UnicodeDecodeError for the caller to turn into one.
     """
-    values = list(read_all(data, max_depth))
-    if len(values) != 1:
-        raise IonError(f"expected one Ion value, found {len(values)}")
-    value = values[0]
-    return Document(value, data) if type(value) is dict else value
-
-
-def _start(data: bytes) -> int:
     if data[:4] != VERSION_MARKER:
         raise IonError("the data does not begin with the Ion 1.0 binary version marker")
-    return 4
+    symbols: Sequence[str] = SYSTEM_SYMBOLS
+    pos = 4
+    size = len(data)
+    while pos < size:
+        octet = data[pos]
+        if octet == 0xE0:
+            if data[pos : pos + 4] != VERSION_MARKER:
+                raise IonError(f"unsupported Ion version marker at byte {pos}")
+            symbols = SYSTEM_SYMBOLS
+            pos += 4
+            continue
+        if octet > 0xE0:
+            table, pos = _symbol_table(data, pos, symbols, max_depth)
+            if table is not None:
+                symbols = table
+                continue
+        start, stop = extent(data, pos)
+        if stop > size:
+            raise IonError(f"the data ends inside the value at byte {pos}")
+        code = octet >> 4
+        # Padding is no data; nor, at the top, is the symbol $ion_1_0 in any disguise (ion-tests nonIVMNoOps).
+        if not (
+            (code == 0 and octet != 0x0F)
+            or (code == 7 and octet != 0x7F and symbols[_from_bytes(data[start:stop], "big")] == VERSION_MARKER_TEXT)
+        ):
+            yield pos, stop, symbols
+        pos = stop
+
+
+def single_value(data: bytes, max_depth: int = MAX_DEPTH) -> tuple[int, int, Sequence[str]]:
+    """Like :func:`data_values`, for data that must have exactly one value; IonError when it has not."""
+    if data[:4] == VERSION_MARKER and data[4] > 0xE0:
+        # What is stored looks like this: a symbol table seen before, then one container to the end.
+        pos = extent(data, 4)[1]
+        known = _TABLE_CACHE.get(data[4:pos])
+        if known is not None and pos < len(data) and 0xB0 <= data[pos] < 0xE0 and extent(data, pos)[1] == len(data):
+            return pos, len(data), known
+    found = list(data_values(data, max_depth))
+    if len(found) != 1:
+        raise IonError(f"expected one Ion value, found {len(found)}")
+    return found[0]
 
 
 def _symbol_table(data: bytes, pos: int, symbols: Sequence[str], max_depth: int) -> tuple[Sequence[str] | None, int]:
-    """(new table, position after it) when a local symbol table stands here, else (None, pos)."""
-    if data[pos] >> 4 != 14:
-        return None, pos
-    stop = skip(data, pos)
+    """(new table, position after it) when the annotated value here is a local symbol table, else (None, pos)."""
+    start, stop = extent(data, pos)
     if stop > len(data):
         raise IonError(f"the data ends inside the value at byte {pos}")
     # Only a first table is a function of its bytes alone: a later one may build on the one before it.
@@ -127,9 +149,8 @@ def _symbol_table(data: bytes, pos: int, symbols: Sequence[str], max_depth: int)
     known = _TABLE_CACHE.get(raw)
     if known is not None:
         return known, stop
-    _, at = _length(data, pos)
-    _, at = varuint(data, at)
-    if varuint(data, at)[0] != SYMBOL_TABLE_ID:
+    _, first_annotation = varuint(data, start)
+    if varuint(data, first_annotation)[0] != SYMBOL_TABLE_ID:
         return None, pos
     (value,) = _contents(data, pos, stop, symbols, max_depth, None)
     if not is_symbol_table(value.annotations, value.value):
@@ -155,22 +176,19 @@ def varuint(data: bytes, pos: int) -> tuple[int, int]:
             raise IonError(f"a length or id before byte {pos} is too large")
 
 
-def _length(data: bytes, pos: int) -> tuple[int, int]:
-    """(length of the contents, position of the contents) of the value at ``pos``, by its first octets alone."""
+def extent(data: bytes, pos: int) -> tuple[int, int]:
+    """(position of the contents, position after them) of the value or padding at ``pos``, by its first octets alone.
+
+    The second may lie beyond the end of the data.
+    """
     octet = data[pos]
     length = octet & 15
     pos += 1
     if length == 14 or octet == 0xD1:
-        return varuint(data, pos)
-    if length == 15 or octet == 0x11:
-        return 0, pos
-    return length, pos
-
-
-def skip(data: bytes, pos: int) -> int:
-    """The position after the value (or padding) at ``pos``; it may lie beyond the end of the data."""
-    length, pos = _length(data, pos)
-    return pos + length
+        length, pos = varuint(data, pos)
+    elif length == 15 or octet == 0x11:
+        length = 0
+    return pos, pos + length
 
 
 def _contents(
@@ -193,8 +211,6 @@ def _contents(
             else:
                 name_id, pos = varuint(data, pos - 1)
                 names.append(symbols[name_id])
-            if pos >= end:
-                raise IonError(f"a field name without a value before byte {pos}")
         octet = data[pos]
         pos += 1
         code = octet >> 4
@@ -214,7 +230,7 @@ def _contents(
         if stop > end and code != 1 and octet != 0xD1:
             raise IonError(f"the value at byte {pos - 1} is longer than what holds it")
         if code == 8:
-            append(str(data[pos:stop], "utf-8"))
+            append(data[pos:stop].decode())
         elif code == 13:
             if octet == 0xD1:  # fields sorted by id: read like any other, but never empty
                 stop, pos = varuint(data, pos)
@@ -225,7 +241,7 @@ def _contents(
                 raise IonError(TOO_DEEP)
             inner_names: list[str] = []
             inner = _contents(data, pos, stop, symbols, depth - 1, inner_names)
-            fields = dict(zip(inner_names, inner, strict=True))
+            fields = dict(zip(inner_names, inner))  # noqa: B905 always as many; asking costs a tenth of a struct
             append(fields if len(fields) == len(inner) else MultiStruct(zip(inner_names, inner, strict=True)))
         elif code == 11:
             if not depth:
@@ -253,7 +269,7 @@ def _contents(
                 raise IonError(f"a negative zero is no int, before byte {stop}")
             append(-magnitude)
         elif code == 4:
-            append(_read_float(data, pos, stop))
+            append(read_float(data, pos, stop))
         elif code == 14:
             append(_annotated(data, pos, stop, symbols, depth, octet))
         elif code == 12:
@@ -294,7 +310,8 @@ def _annotated(data: bytes, pos: int, stop: int, symbols: Sequence[str], depth: 
     return Annotated(annotations, values[0])
 
 
-def _read_float(data: bytes, pos: int, stop: int) -> float:
+def read_float(data: bytes, pos: int, stop: int) -> float:
+    """The float whose contents are ``data[pos:stop]``: 0, 4 or 8 octets."""
     length = stop - pos
     if length == 8:
         return float(_unpack_double(data, pos)[0])
@@ -347,6 +364,13 @@ def read_decimal(data: bytes, pos: int, stop: int) -> Decimal:
 
 def read_timestamp(data: bytes, pos: int, stop: int) -> Timestamp:
     """The timestamp whose contents are ``data[pos:stop]``: offset, then fields in UTC.  IonError out of range."""
+    if stop - pos == 5 and data[pos] == 0xC0 and data[pos + 1] < 0x80:  # a date in the form of every writer
+        stamp = Timestamp(
+            "day", data[pos + 1] << 7 | data[pos + 2] & 0x7F, data[pos + 3] & 0x7F, data[pos + 4] & 0x7F
+        )
+        if data[pos + 2] & data[pos + 3] & data[pos + 4] & 0x80:
+            _check_date(stamp)
+            return stamp
     if stop - pos < 2:
         raise IonError(f"a timestamp without a year before byte {stop}")
     offset, west, pos = _varint(data, pos, stop)

@@ -279,11 +279,11 @@ def _write_rarer(value: IonValue, symbols: dict[str, bytes], depth: int, parts: 
 
 
 def plain(value: IonValue) -> IonValue:
-    """A value of a foreign subclass (of an enumeration, say) as the class itself.  Raises TypeError for what is no Ion value."""
+    """A value of a subclass (an enumeration's, say) as the class itself.  Raises TypeError for what is no Ion value."""
     if isinstance(value, dict):
         return dict(struct_items(value))
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):

@@ -33,6 +33,8 @@ def loads(data: bytes | str, max_depth: int = MAX_DEPTH) -> IonValue:
 
     Raises IonError when there is not exactly one value, or the data is not valid Ion.
     """
+    if not isinstance(data, str) and is_binary(data):
+        return _bounded(binary_reader.read_one, bytes(data), max_depth)
     values = load_all(data, max_depth)
     for value in values:
         for _ in values:
@@ -59,7 +61,8 @@ def loads_document(data: bytes) -> IonValue:
 
     An un-annotated struct without repeated names comes as a :class:`Document`, which :func:`dumps` writes back at once.
     """
-    return _bounded(binary_reader.read_document, data)
+    value = _bounded(binary_reader.read_one, data, MAX_DEPTH)
+    return Document(value, data) if type(value) is dict else value
 
 
 def dumps(value: IonValue, max_depth: int = MAX_DEPTH) -> bytes:
