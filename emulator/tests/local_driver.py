@@ -13,7 +13,7 @@ from qldb_emulator.ion.hash import hash_value
 from qldb_emulator.journal.hashing import CommitDigest, statement_digest
 from qldb_emulator.limits import STRICT, Limits
 from qldb_emulator.settings import Settings
-from qldb_emulator.wire.context import RequestContext
+from qldb_emulator.context import RequestContext
 
 REGION = "us-east-1"
 CONTEXT = RequestContext(REGION, "local", "4SnOdtcgpur5MmhXFEV3iE")

@@ -1,4 +1,4 @@
-"""What the tests of wire and web share: an emulator that only records, a WSGI caller, botocore as the outside oracle."""
+"""What the tests of wire and web share: an emulator that only records, a WSGI caller, botocore as outside oracle."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import botocore.awsrequest
 import botocore.model
 import botocore.parsers
 import botocore.serialize
+
 from qldb_emulator.clock import ManualClock
+from qldb_emulator.context import RequestContext
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.limits import Limits
 from qldb_emulator.settings import Settings
-from qldb_emulator.wire.context import RequestContext
 from qldb_emulator.wire.model import MODEL_DIRECTORY
 
 MODEL_FILES = {

@@ -21,6 +21,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..context import RequestContext
 from ..errors import (
     NO_OPEN_TRANSACTION,
     NO_SUCH_SESSION,
@@ -33,7 +34,6 @@ from ..errors import (
     TRANSACTION_ALREADY_OPEN,
     TRANSACTION_EXPIRED,
 )
-from ..wire.context import RequestContext
 from .cursors import Cursor, Page
 from .statements import execute_statement
 from .transactions import Transaction

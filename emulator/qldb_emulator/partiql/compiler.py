@@ -76,20 +76,17 @@ class Program:
     def rows(self, parameters: Sequence[IonValue], data: Data) -> Iterator[IonValue]:
         """The rows of a query, as Ion values.  Raises PartiqlError, now or while rows are pulled."""
         assert self._rows is not None
-        return self._rows(self._frame(parameters, data))
+        return self._rows(_new_frame(self.plan, parameters, data))
 
     def changes(self, parameters: Sequence[IonValue], data: Data) -> list[Change]:
         """What a DML statement asks for; nothing is applied.  Raises PartiqlError."""
         assert self._changes is not None
-        return self._changes(self._frame(parameters, data))
+        return self._changes(_new_frame(self.plan, parameters, data))
 
     def arguments(self, parameters: Sequence[IonValue], data: Data) -> list[IonValue]:
         """The evaluated arguments of an EXEC.  Raises PartiqlError."""
-        frame = self._frame(parameters, data)
+        frame = _new_frame(self.plan, parameters, data)
         return [to_ion(run(frame)) for run in self._arguments]
-
-    def _frame(self, parameters: Sequence[IonValue], data: Data) -> Frame:
-        return [data, parameters, *[MISSING] * (self.plan.slot_count - FIRST_FREE_SLOT)]
 
 
 def compile_plan(plan: Plan) -> Program:
@@ -100,10 +97,27 @@ def compile_plan(plan: Plan) -> Program:
     return compiler.finish(program, root)
 
 
+def evaluate(plan: Plan, parameters: Sequence[IonValue], data: Data) -> IonValue:
+    """The value of a query as the language has it: a Bag of rows, or a bare expression's value; MISSING stays MISSING.
+
+    For those who compare values of the language, not of Ion.  Raises PartiqlError.
+    """
+    compiler = _Compiler()
+    frame = _new_frame(plan, parameters, data)
+    if isinstance(plan.root, SelectPlan):
+        return Bag(compiler.query(plan.root, is_output=False)(frame))
+    assert isinstance(plan.root, ExpressionPlan)
+    return compiler.expression(plan.root.value)(frame)
+
+
+def _new_frame(plan: Plan, parameters: Sequence[IonValue], data: Data) -> Frame:
+    return [data, parameters, *[MISSING] * (plan.slot_count - FIRST_FREE_SLOT)]
+
+
 class _Compiler:
     def __init__(self) -> None:
         self._expressions = ExpressionCompiler(self._subquery)
-        self._compile = self._expressions.compile
+        self.expression = self._expressions.compile
 
     def finish(self, program: Program, root: object) -> Program:
         def of(kind: Kind, **parts: Any) -> Program:
@@ -113,16 +127,16 @@ class _Compiler:
             case SelectPlan():
                 return of("query", _rows=self.query(root, is_output=True))
             case ExpressionPlan(value=value):
-                run = self._compile(value)
+                run = self.expression(value)
                 return of("query", _rows=lambda frame: iter((to_ion(run(frame)),)))
             case InsertPlan():
-                return of("dml", _changes=compile_insert(root, self._compile))
+                return of("dml", _changes=compile_insert(root, self.expression))
             case UpdatePlan():
-                return of("dml", _changes=compile_update(root, self.relation(root.relation), self._compile))
+                return of("dml", _changes=compile_update(root, self.relation(root.relation), self.expression))
             case DeletePlan():
                 return of("dml", _changes=compile_delete(root, self.relation(root.relation)))
             case ExecPlan(name=name, arguments=arguments):
-                return of("exec", name=name, _arguments=tuple(self._compile(argument) for argument in arguments))
+                return of("exec", name=name, _arguments=tuple(self.expression(argument) for argument in arguments))
         assert isinstance(root, DefinitionPlan)
         return of("ddl")
 
@@ -169,7 +183,7 @@ class _Compiler:
             (
                 call.slot,
                 accumulator_of(call.call),
-                self._compile(ast.Literal(True) if call.argument is None else call.argument),
+                self.expression(ast.Literal(True) if call.argument is None else call.argument),
                 call.call.pos,
             )
             for call in calls
@@ -196,7 +210,7 @@ class _Compiler:
 
     def _output(self, node: ast.Expr, is_output: bool) -> Run:
         """An expression whose value becomes part of a row; MISSING stays, to be left out."""
-        run = self._compile(node)
+        run = self.expression(node)
         if not is_output or is_plain(node):
             return run
 
@@ -292,7 +306,7 @@ class _Compiler:
             case CatalogueScan():
                 return _table_rows(access, _catalogue, condition)
         assert isinstance(access, Unnest)
-        return _unnest(access, self._compile(access.collection), condition)
+        return _unnest(access, self.expression(access.collection), condition)
 
     def _keys(self, probe: Probe) -> Callable[[Frame], list[IonValue] | None]:
         """The values to look up; unknown ones are left out: they equal nothing.
@@ -300,8 +314,8 @@ class _Compiler:
         None when they cannot be told (the expression fails, or IN is not followed by a collection): then the source is
         scanned, so that the condition itself gives the answer or the error, and only if there is a row to ask about.
         """
-        values = [self._compile(value) for value in probe.values]
-        collection = None if probe.collection is None else self._compile(probe.collection)
+        values = [self.expression(value) for value in probe.values]
+        collection = None if probe.collection is None else self.expression(probe.collection)
 
         def keys(frame: Frame) -> list[IonValue] | None:
             try:
@@ -331,7 +345,7 @@ class _Compiler:
     def _time(self, node: ast.Expr | None) -> Callable[[Frame], Timestamp | None]:
         if node is None:
             return lambda frame: None
-        run, pos = self._compile(node), node.pos
+        run, pos = self.expression(node), node.pos
 
         def time(frame: Frame) -> Timestamp | None:
             value = run(frame)

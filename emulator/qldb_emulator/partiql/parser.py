@@ -2,12 +2,13 @@
 
 The dialect is QLDB's (partiql.md 1); precedence and the places where errors are found are the library's (partiql.md 0):
 
-    OR < AND < NOT < = <> IS IN < < <= > >= BETWEEN LIKE < + - || < * / % < signs < paths
+    OR, AND, NOT, = <> IS IN, < <= > >= BETWEEN LIKE, + - ||, * / %, signs, paths    (loosest first)
 
 Depth is bounded, so that neither the parser nor anything that walks the tree exhausts the stack: no more than
 ``max_depth`` expressions and joins stand inside one another, whether by brackets or as a row of left-associative
-operators (``a + b + c`` is two deep); a nested SELECT counts as three.  Rows of AND, OR and ``||`` make one flat
-:class:`~.ast.Chain` and may be as long as the statement.
+operators (``a + b + c`` is two deep); a struct, a CASE, an ``[index]`` and the list of an IN count as two, a nested
+SELECT as four with its parentheses.  Rows of AND, OR and ``||`` make one flat :class:`~.ast.Chain` and may be as long
+as the statement.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ from .reserved import DATE_PARTS, TRIM_SIDES
 from .values import MISSING
 
 DEFAULT_DEPTH: Final = 200
-_SELECT_DEPTH: Final = 3  # a SELECT takes about as much stack as three expressions, here and in whatever walks the tree
+# How many levels these count beyond the usual one, because whatever walks the tree takes more steps through them.
+_MORE_OF_SELECT, _MORE_OF_TWO_PARTS = 2, 1
 
 # --- Operators ---------------------------------------------------------------------------------------------
 _OR, _AND, _NOT, _EQUALITY, _COMPARISON, _ADDITION, _MULTIPLICATION = 10, 20, 30, 40, 50, 60, 70
-_RANKS: Final = {
+RANKS: Final = {
     "or": _OR, "and": _AND,
     "=": _EQUALITY, "<>": _EQUALITY, "!=": _EQUALITY, "is": _EQUALITY, "in": _EQUALITY,
     "<": _COMPARISON, "<=": _COMPARISON, ">": _COMPARISON, ">=": _COMPARISON,
@@ -42,9 +44,11 @@ _NEGATABLE: Final = frozenset({"in", "between", "like"})
 
 # --- Names -------------------------------------------------------------------------------------------------
 _NAMES: Final = frozenset({IDENTIFIER, QUOTED_IDENTIFIER})
+# Behind a parenthesis in FROM: these begin an expression in parentheses, anything else a source in parentheses.
+_EXPRESSION_IN_FROM: Final = frozenset({LITERAL, ION_LITERAL, "true", "false", "select"})
 # The library had these as keywords, QLDB's list has not: no alias without AS, so that the clause is what is refused.
 _NO_BARE_ALIAS: Final = frozenset({"let", "offset", "returning"})
-_FUNCTION_KEYWORDS: Final = frozenset(
+FUNCTION_KEYWORDS: Final = frozenset(
     {"exists", "char_length", "character_length", "octet_length", "bit_length", "upper", "lower", "size", "coalesce",
      "nullif"}
 )  # fmt: skip
@@ -170,7 +174,7 @@ class _Parser:
 
     def insert(self) -> ast.Statement:
         self.at = 2
-        table = self.target()
+        table = self.target(is_of_insert=True)
         is_single = self.accept("value")
         return ast.Insert(
             table, self.expression(), is_single, parameter_count=self.tokens.parameter_count, pos=self.pos(0)
@@ -238,8 +242,11 @@ class _Parser:
             if not self.accept(","):
                 return ast.SetOperation(tuple(assignments), pos=self.pos(start))
 
-    def target(self) -> ast.Variable | ast.Path:
-        """What DML writes to: a name, then steps that are names or literals."""
+    def target(self, is_of_insert: bool = False) -> ast.Variable | ast.Path:
+        """What DML writes to: a name, then steps that are names or literals.
+
+        is_of_insert: a bracket begins the list to insert, unless it holds one literal and something follows it.
+        """
         at = self.at
         kinds = self.kinds
         if kinds[at] not in _NAMES:
@@ -248,6 +255,8 @@ class _Parser:
         self.at += 1
         steps: list[ast.Step] = []
         while kinds[self.at] == "." or kinds[self.at] == "[":
+            if is_of_insert and kinds[self.at] == "[" and not self.is_step_of_insert():
+                break
             step = self.step()
             if isinstance(step, ast.FieldsStep):
                 raise self.error(fault.INVALID_PATH_COMPONENT, self.at - 1)
@@ -257,6 +266,11 @@ class _Parser:
                 raise self.error(fault.INVALID_INDEX_OF_TARGET, self.index_of(step) + 1)
             steps.append(step)
         return ast.Path(root, tuple(steps), pos=root.pos) if steps else root
+
+    def is_step_of_insert(self) -> bool:
+        """Whether the bracket that comes next belongs to the target of INSERT INTO, not to its value."""
+        following = self.kinds[self.at + 1 : self.at + 4]
+        return following[:2] == [LITERAL, "]"] and following[2] not in (END, ";")
 
     def index_of(self, node: ast.Node) -> int:
         """The index of the token at which a node began."""
@@ -349,7 +363,7 @@ class _Parser:
     def select(self) -> Expr:
         start = self.at
         self.at += 1
-        self.deepen(_SELECT_DEPTH - 1)
+        self.deepen(_MORE_OF_SELECT)
         self.accept("all")
         value: Expr | None = None
         items: tuple[ast.SelectItem | ast.SelectAll, ...] = ()
@@ -365,8 +379,8 @@ class _Parser:
             raise self.error(fault.NO_FROM)
         source = self.source()
         where = self.where()
-        self.depth -= _SELECT_DEPTH - 1
-        self.grow(_SELECT_DEPTH - 1)
+        self.depth -= _MORE_OF_SELECT
+        self.grow(_MORE_OF_SELECT)
         return ast.Select(source, where, items, value, is_star, pos=self.pos(start))
 
     def select_list(self) -> tuple[ast.SelectItem | ast.SelectAll, ...]:
@@ -407,36 +421,41 @@ class _Parser:
             kind = kinds[at]
             if kind == ",":
                 self.at += 1
-                left = ast.Join(left, self.right_item(at), pos=self.pos(at))
             elif kind == "join" or (kind == "inner" and kinds[at + 1] == "join"):
                 self.at += 1 if kind == "join" else 2
                 left = self.join_on(left, at)
-            elif (kind == "cross" and kinds[at + 1] == "join") or (
-                kind == "inner" and kinds[at + 1] == "cross" and kinds[at + 2] == "join"
-            ):
-                self.at += 2 if kind == "cross" else 3
-                left = ast.Join(left, self.right_item(at), pos=self.pos(at))
+                continue
+            elif kind == "cross" and kinds[at + 1] == "join":
+                self.at += 2
+            elif kind == "inner" and kinds[at + 1] == "cross" and kinds[at + 2] == "join":
+                self.at += 3
             else:
                 return left
-            self.grow(1)
-
-    def right_item(self, at: int) -> ast.FromItem:
-        right = self.from_item()
-        if isinstance(right, ast.Join):
-            raise self.error(fault.JOIN_ON_THE_RIGHT, at)
-        return right
+            left = self.join(left, self.from_item(), None, at)
 
     def join_on(self, left: ast.Source, at: int) -> ast.Join:
         right = self.from_item()
         if not self.accept("on"):
             raise self.error(fault.NO_ON)
-        condition = self.expression()
-        if not isinstance(right, ast.Join):
-            return ast.Join(left, right, condition, pos=self.pos(at))
-        if isinstance(left, ast.Join):
-            raise self.error(fault.JOIN_ON_THE_RIGHT, at)
-        # As in the library, the join in parentheses goes to the left.
-        return ast.Join(right, left, condition, pos=self.pos(at))
+        return self.join(left, right, self.expression(), at)
+
+    def join(self, left: ast.Source, right: ast.Source, condition: Expr | None, at: int) -> ast.Join:
+        """left JOIN right; a join in parentheses on the right is unrolled, which inner joins allow."""
+        self.grow(1)
+        pos = self.pos(at)
+        if isinstance(right, ast.FromItem):
+            return ast.Join(left, right, condition, pos=pos)
+        joins = []
+        while isinstance(right, ast.Join):
+            joins.append(right)
+            right = right.left
+        joined = ast.Join(left, right, None, pos=pos)
+        for inner in reversed(joins):
+            both = inner.condition
+            if inner is joins[0] and condition is not None:
+                both = condition if both is None else ast.Chain("AND", (both, condition), pos=pos)
+            joined = ast.Join(joined, inner.right, both, pos=inner.pos)
+        return joined
 
     def from_item(self) -> ast.Source:
         """One source with its aliases; a join only when it stands in parentheses."""
@@ -445,7 +464,7 @@ class _Parser:
         if kind == "unpivot":
             self.at += 1
             return self.aliased(self.expression(), start, is_unpivot=True)
-        if kind == "(" and kinds[start + 1] not in (LITERAL, ION_LITERAL, "select"):
+        if kind == "(" and kinds[start + 1] not in _EXPRESSION_IN_FROM:
             self.at += 1
             self.deepen(1)
             inner = self.source()
@@ -516,10 +535,10 @@ class _Parser:
             kind = kinds[self.at]
         height = self.height + 1
         while True:
-            rank = _RANKS.get(kind, 0)
+            rank = RANKS.get(kind, 0)
             if rank > _MULTIPLICATION:  # NOT: the word after it decides
                 following = kinds[self.at + 1]
-                rank = _RANKS[following] if following in _NEGATABLE else 0
+                rank = RANKS[following] if following in _NEGATABLE else 0
             if rank <= floor:
                 self.depth = depth - 1
                 self.height = height if height > highest else highest
@@ -564,7 +583,10 @@ class _Parser:
         if kinds[self.at] == "(" and kinds[self.at + 1] not in ("select", "values"):
             opening = self.at
             self.at += 1
+            self.deepen(_MORE_OF_TWO_PARTS)
             collection = ast.ListConstructor(self.expressions(), pos=self.pos(opening))
+            self.depth -= _MORE_OF_TWO_PARTS
+            self.grow(_MORE_OF_TWO_PARTS)
             self.expect(")", "RIGHT_PAREN")
         else:
             collection = self.right_side(rank, at)
@@ -648,7 +670,7 @@ class _Parser:
         """A name, or the call of a function of that name."""
         at = self.at
         if self.kinds[at + 1] == "(":
-            return self.call()
+            return self.aggregate() if self.values[at].lower() in _AGGREGATES else self.call()
         self.at = at + 1
         return ast.Variable(self.values[at], self.kinds[at] == QUOTED_IDENTIFIER, pos=self.pos(at))
 
@@ -724,7 +746,10 @@ class _Parser:
         if self.accept("*"):
             step = ast.ElementsStep(pos=self.pos(at))
         else:
+            self.deepen(_MORE_OF_TWO_PARTS)
             index = self.expression()
+            self.depth -= _MORE_OF_TWO_PARTS
+            self.grow(_MORE_OF_TWO_PARTS)
             if isinstance(index, ast.Literal) and type(index.value) is str and not index.is_ion:
                 step = ast.FieldStep(index.value, True, pos=self.pos(at))
             else:
@@ -762,6 +787,7 @@ class _Parser:
     def struct_constructor(self) -> Expr:
         at = self.at
         self.at = at + 1
+        self.deepen(_MORE_OF_TWO_PARTS)
         fields = []
         if self.kinds[self.at] != "}":
             while True:
@@ -771,11 +797,14 @@ class _Parser:
                 if not self.accept(","):
                     break
         self.expect("}", "RIGHT_CURLY")
+        self.depth -= _MORE_OF_TWO_PARTS
+        self.grow(_MORE_OF_TWO_PARTS)
         return ast.StructConstructor(tuple(fields), pos=self.pos(at))
 
     def case(self) -> Expr:
         at = self.at
         self.at = at + 1
+        self.deepen(_MORE_OF_TWO_PARTS)
         operand = None if self.kinds[self.at] == "when" else self.expression()
         if self.kinds[self.at] != "when":
             raise self.error(fault.NO_WHEN)
@@ -786,6 +815,8 @@ class _Parser:
             whens.append((condition, self.expression()))
         default = self.expression() if self.accept("else") else None
         self.expect_keyword("end")
+        self.depth -= _MORE_OF_TWO_PARTS
+        self.grow(_MORE_OF_TWO_PARTS)
         return ast.Case(operand, tuple(whens), default, pos=self.pos(at))
 
     # --- Calls ---------------------------------------------------------------------------------------------
@@ -813,7 +844,7 @@ class _Parser:
 
     def aggregate(self) -> Expr:
         at = self.at
-        name = self.kinds[at]
+        name: str = self.values[at].lower()
         if self.kinds[at + 1] != "(":
             raise self.error(fault.UNEXPECTED_KEYWORD)
         self.at = first = at + 2
@@ -969,12 +1000,12 @@ _TERMS: Final[dict[str, Callable[[_Parser], Expr]]] = {
     "trim": _Parser.trim, "extract": _Parser.extract, "date_add": _Parser.date_arithmetic,
     "date_diff": _Parser.date_arithmetic,
     **dict.fromkeys(_AGGREGATES, _Parser.aggregate),
-    **dict.fromkeys(_FUNCTION_KEYWORDS, _Parser.function_keyword),
+    **dict.fromkeys(FUNCTION_KEYWORDS, _Parser.function_keyword),
     **dict.fromkeys(_CONSTRUCTORS, _Parser.function_keyword),
 }  # fmt: skip
 
 _OPERATORS: Final[dict[str, Callable[[_Parser, Expr, int], Expr]]] = {
-    **dict.fromkeys(_RANKS, _Parser.binary),
+    **dict.fromkeys(RANKS, _Parser.binary),
     **dict.fromkeys(("and", "or", "||"), _Parser.chain),
     "is": _Parser.is_type, "in": _Parser.membership, "between": _Parser.between, "like": _Parser.like,
     "not": _Parser.negated,

@@ -165,9 +165,6 @@ STAR_AFTER_BRACKETS = SyntaxFault(
 NO_FROM = SyntaxFault("missing FROM after SELECT list, {token}", "Expected FROM after SELECT list")
 NO_ALIAS = SyntaxFault("expected identifier for alias, {token}", "Expected identifier for {word}-alias")
 NO_ON = SyntaxFault("malformed use of FROM with JOIN, {token}", "Expected 'ON'")
-JOIN_ON_THE_RIGHT = SyntaxFault(
-    "malformed use of FROM with JOIN, {token}", "A parenthesized join must stand on the left", "ours", _OWN
-)
 HISTORY_TABLE = SyntaxFault(
     "unexpected token found, {token}", "Expected a table name or the id of a table", "ours", _OWN
 )

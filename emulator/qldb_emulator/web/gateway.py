@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .. import __version__, errors
+from ..context import RequestContext
 from ..errors import QldbError
 from ..ids import IdSource
 from ..settings import Settings
-from ..wire.context import RequestContext
 from ..wire.errors import CONTENT_TYPES, REASONS, encode_error
 from ..wire.fast import CommandReader, serialize_command_result
 from ..wire.parse import credential_scope, parse_call

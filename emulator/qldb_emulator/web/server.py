@@ -141,9 +141,11 @@ class Server:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket on the first address of a host, IPv4 before IPv6."""
+    if not 0 <= port <= 65_535:  # getaddrinfo takes a larger one modulo 65,536
+        raise ListenError(f"Cannot listen on {host}:{port}: a port is a number from 0 to 65535")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError, OverflowError) as error:
+    except (OSError, UnicodeError) as error:
         raise ListenError(f"Cannot listen on {host}:{port}: {error}") from error
     family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
     listener = socket.socket(family, kind, protocol)
@@ -151,9 +153,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(_BACKLOG)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        if error.errno == errno.EADDRINUSE:
             raise PortInUseError(f"Port {port} on {host} is in use by another process; choose another port") from error
         raise ListenError(f"Cannot listen on {host}:{port}: {error}") from error
     return listener

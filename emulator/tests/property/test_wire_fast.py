@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wire_support import TRANSACTION_ID, refusal
+
 from qldb_emulator.errors import QldbError
 from qldb_emulator.limits import Limits
 from qldb_emulator.wire.fast import CommandReader
 from qldb_emulator.wire.parse import COMMANDS, parse_json_object, read_send_command
-from wire_support import TRANSACTION_ID, refusal
 
 # Small, so that sizes around the limits are cheap to make.
 LIMITS = Limits(statement_characters=12, parameter_binary_bytes=9, parameter_text_characters=5)
@@ -35,7 +36,9 @@ tokens = mostly(st.sampled_from(["abcd", "abc", "a" * 1024, "a" * 1025, "a+/=-Z9
 transaction_ids = mostly(
     st.sampled_from([TRANSACTION_ID, TRANSACTION_ID[:-1], TRANSACTION_ID + "a", "-" * 22, "é" * 22, "a" * 21 + "\n"])
 )
-statements = mostly(st.one_of(st.text(max_size=14), st.sampled_from(["\ud800", "é" * 12, "é" * 13, "😀" * 12, "x" * 13])))
+statements = mostly(
+    st.one_of(st.text(max_size=14), st.sampled_from(["\ud800", "é" * 12, "é" * 13, "😀" * 12, "x" * 13]))
+)
 encoded = st.one_of(
     st.binary(max_size=11).map(lambda data: base64.b64encode(data).decode()),
     st.sampled_from(["", "A", "AA", "AAA", "AA==", "AA==AA==", "AAAA\n", "A A A A", "====", "AB==", "éééé", "_-_-"]),
@@ -56,7 +59,9 @@ members = {
         optional={"Statement": statements, "Parameters": mostly(st.lists(holders, max_size=3))},
     ),
     "FetchPage": st.fixed_dictionaries({"TransactionId": transaction_ids, "NextPageToken": tokens}),
-    "CommitTransaction": st.fixed_dictionaries({"TransactionId": transaction_ids}, optional={"CommitDigest": mostly(encoded)}),
+    "CommitTransaction": st.fixed_dictionaries(
+        {"TransactionId": transaction_ids}, optional={"CommitDigest": mostly(encoded)}
+    ),
 }
 
 

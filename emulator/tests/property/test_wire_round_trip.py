@@ -1,4 +1,4 @@
-"""botocore is the outside oracle: what its serializer sends we read, what we send its parser reads, for all operations."""
+"""botocore is the outside oracle, for all operations: we read what it sends, and it reads what we send."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wire_support import FakeEmulator, Reply, ask, client_reads, client_request
+
 from qldb_emulator.limits import Limits
 from qldb_emulator.web.app import create_app
 from qldb_emulator.wire.fast import CommandReader, serialize_command_result
 from qldb_emulator.wire.model import Operation, Shape, load_service
 from qldb_emulator.wire.parse import COMMANDS, parse_call, read_send_command
 from qldb_emulator.wire.serialize import serialize_result, write_value
-from wire_support import FakeEmulator, Reply, ask, client_reads, client_request
 
 CONTROL_PLANE = list(load_service("qldb").operations.values())
 SEND_COMMAND = load_service("qldb-session").operations["SendCommand"]
@@ -24,16 +25,19 @@ REQUEST_SHAPES = {name: SEND_COMMAND.input.members[name].shape for name in COMMA
 LATEST_MS = 4_102_444_800_000  # the year 2100
 ALPHANUMERIC = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
-names = st.tuples(st.sampled_from("abcXYZ"), st.text(ALPHANUMERIC, max_size=10), st.text(ALPHANUMERIC, max_size=10)).map(
-    lambda parts: parts[0] + parts[1] + ("-" + parts[2] if parts[2] else "")
-)
+names = st.tuples(
+    st.sampled_from("abcXYZ"), st.text(ALPHANUMERIC, max_size=10), st.text(ALPHANUMERIC, max_size=10)
+).map(lambda parts: parts[0] + parts[1] + ("-" + parts[2] if parts[2] else ""))
 PATTERNED = {
     "LedgerName": names,
     "StreamName": names,
     "UniqueId": st.text(ALPHANUMERIC, min_size=22, max_size=22),
     "TransactionId": st.text(ALPHANUMERIC, min_size=22, max_size=22),
     "S3Bucket": st.text(ALPHANUMERIC + "-_.", min_size=3, max_size=63),
-    **{name: st.text(ALPHANUMERIC + "-+/=", min_size=4, max_size=200) for name in ("NextToken", "PageToken", "SessionToken")},
+    **{
+        name: st.text(ALPHANUMERIC + "-+/=", min_size=4, max_size=200)
+        for name in ("NextToken", "PageToken", "SessionToken")
+    },
 }
 
 
@@ -142,7 +146,11 @@ def test_session_results_are_what_boto3_gets_and_what_the_shapes_say(command, da
     drawn = data.draw(values(RESULT_SHAPES[command], whole_seconds=False))
     ios = {"ReadIOs": 1, "WriteIOs": 0}
     complete = {
-        **{name: data.draw(values(m.shape, False)) for name, m in RESULT_SHAPES[command].members.items() if name != "TimingInformation"},
+        **{
+            name: data.draw(values(m.shape, False))
+            for name, m in RESULT_SHAPES[command].members.items()
+            if name != "TimingInformation"
+        },
         **{name: value for name, value in drawn.items() if name not in ("TimingInformation", "FirstPage", "Page")},
     }
     wire: dict[str, Any] = {**complete, "TimingInformation": {"ProcessingTimeMilliseconds": 7}}
@@ -161,6 +169,6 @@ def test_session_results_are_what_boto3_gets_and_what_the_shapes_say(command, da
 def test_get_digest_is_read_without_body_and_content_type():
     environ = client_request("qldb", "GetDigest", {"Name": "cars"})
     assert "CONTENT_TYPE" not in environ
-    assert "0" == environ["CONTENT_LENGTH"]
+    assert environ["CONTENT_LENGTH"] == "0"
     call = parse_call(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"], b"")
-    assert ("GetDigest", {"Name": "cars"}) == (call.operation.name, call.parameters)
+    assert (call.operation.name, call.parameters) == ("GetDigest", {"Name": "cars"})

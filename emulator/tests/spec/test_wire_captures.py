@@ -8,9 +8,10 @@ import re
 from functools import cache
 
 import pytest
-from qldb_emulator.web.app import create_app
 from support import SHARED, needs_shared
 from wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator, ask, environ_of
+
+from qldb_emulator.web.app import create_app
 
 pytestmark = needs_shared
 
@@ -61,7 +62,7 @@ def test_the_requests_of_pyqldb_arrive_as_the_commands_of_one_transaction():
     requests = _http_requests(1)
     for headers, body in requests:
         assert headers["Content-Length"] == str(len(body))
-        assert 200 == ask(app, environ_of("POST", "/", headers=headers, body=body)).status
+        assert ask(app, environ_of("POST", "/", headers=headers, body=body)).status == 200
     assert [
         ("StartSession", LEDGER),
         ("StartTransaction", {}),
@@ -77,7 +78,7 @@ def test_the_requests_of_the_node_driver_arrive_the_same_but_for_the_bytes_of_th
     app, emulator = _app()
     for headers, body in _http_requests(3):
         assert headers["content-length"] == str(len(body))
-        assert 200 == ask(app, environ_of("POST", "/", headers=headers, body=body)).status
+        assert ask(app, environ_of("POST", "/", headers=headers, body=body)).status == 200
     assert [
         ("StartSession", LEDGER),
         ("ExecuteStatement", _python_parameters(SELECT, "e00100eae78183d487b28178d38a2101")),
@@ -101,7 +102,7 @@ def test_the_bodies_given_without_heads_arrive_too(section, commands):
     # An ellipsis stands for the rest of a long token.
     for body in re.findall(r"(?m)^> (\{.*\})$", _section(section)):
         reply = ask(app, environ_of("POST", "/", headers=SESSION_HEADERS, body=body.replace("…", "").encode()))
-        assert 200 == reply.status
+        assert reply.status == 200
     assert commands.split() == [asked[0] for asked in emulator.asked]
 
 
@@ -132,7 +133,7 @@ def _unusual(client: str) -> list[str]:
 def test_text_beyond_ascii_arrives_however_it_is_written(client, members):
     app, emulator = _app()
     body = _unusual(client)[0].encode()
-    assert 200 == ask(app, environ_of("POST", "/", headers=SESSION_HEADERS, body=body)).status
+    assert ask(app, environ_of("POST", "/", headers=SESSION_HEADERS, body=body)).status == 200
     assert [("ExecuteStatement", members)] == [asked[:2] for asked in emulator.asked]
 
 
@@ -141,16 +142,18 @@ def test_what_boto3_does_not_stop_is_refused_here():
     replies = [
         ask(app, environ_of("POST", "/", headers=SESSION_HEADERS, body=body.encode())) for body in _unusual("boto3")[1:]
     ]
-    assert [] == emulator.asked
-    assert 5 * [(400, "BadRequestException")] == [(reply.status, reply.headers["x-amzn-errortype"]) for reply in replies]
-    assert [
+    assert emulator.asked == []
+    assert [(reply.status, reply.headers["x-amzn-errortype"]) for reply in replies] == 5 * [
+        (400, "BadRequestException")
+    ]
+    assert [reply.json["Message"] for reply in replies] == [
         "Exactly one command must be given, but the request has 2",
         "Exactly one command must be given, but the request has 0",
         "The parameter SessionToken is not valid",
         "The parameter LedgerName is not valid: 'bad--name' does not match"
         " (?!^.*--)(?!^[0-9]+$)(?!^-)(?!.*-$)^[A-Za-z0-9-]+$",
         "Parameter 1 is not a valid Ion value: neither IonBinary nor IonText is given",
-    ] == [reply.json["Message"] for reply in replies]
+    ]
 
 
 NAME = {"Name": "my-ledger"}
@@ -246,9 +249,9 @@ def test_control_plane_requests_of_boto3_arrive_as_what_was_asked(number):
     reply = ask(app, environ_of(method, path, query, {"Content-Type": "application/json"} if body else {}, body))
     if name.endswith("Exception"):
         assert (400, name, meaning) == (reply.status, reply.headers["x-amzn-errortype"], reply.json["ParameterName"])
-        assert [] == emulator.asked
+        assert emulator.asked == []
     else:
-        assert 200 == reply.status
+        assert reply.status == 200
         assert [(name, meaning)] == [asked[:2] for asked in emulator.asked]
 
 
@@ -259,6 +262,6 @@ def test_the_first_control_plane_request_is_given_with_its_head():
     headers = dict(line.split(": ", 1) for line in block[1].splitlines())
     body = block[2].strip().encode()
     assert headers["Content-Length"] == str(len(body))
-    assert 200 == ask(app, environ_of("POST", "/ledgers", headers=headers, body=body)).status
+    assert ask(app, environ_of("POST", "/ledgers", headers=headers, body=body)).status == 200
     parameters = {**NAME, "PermissionsMode": "STANDARD", "Tags": {"a": "b", "c": ""}, "DeletionProtection": False}
     assert [("CreateLedger", parameters)] == [asked[:2] for asked in emulator.asked]

@@ -12,9 +12,10 @@ import botocore
 import botocore.loaders
 import botocore.session
 import pytest
-from qldb_emulator.wire.model import MODEL_DIRECTORY, command_shapes, load_service
-from qldb_emulator.limits import Limits
 from wire_support import MODEL_FILES
+
+from qldb_emulator.limits import Limits
+from qldb_emulator.wire.model import MODEL_DIRECTORY, command_shapes, load_service
 
 BOTOCORE_DATA = Path(botocore.__file__).parent / "data"
 PUBLISHED = {name: BOTOCORE_DATA / path.relative_to(MODEL_DIRECTORY) for name, path in MODEL_FILES.items()}
@@ -156,8 +157,8 @@ def test_the_sizes_of_session_parameters_follow_the_limits_of_the_emulator():
     execute = command_shapes(limits)["ExecuteStatement"]
     holder = execute.members["Parameters"].shape.item
     assert holder is not None
-    assert 10 == execute.members["Statement"].shape.maximum
-    assert [20, 30] == [holder.members[name].shape.maximum for name in ("IonBinary", "IonText")]
+    assert execute.members["Statement"].shape.maximum == 10
+    assert [holder.members[name].shape.maximum for name in ("IonBinary", "IonText")] == [20, 30]
 
 
 def test_the_strict_limits_are_the_model():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import botocore.parsers
 import pytest
+from wire_support import CLIENT_MODELS
+
 from qldb_emulator import errors
 from qldb_emulator.errors import Problem, QldbError
 from qldb_emulator.wire.errors import REASONS, STATUSES, encode_error, error_status
 from qldb_emulator.wire.model import load_service
-from wire_support import CLIENT_MODELS
 
 QUALIFIED = "com.amazonaws.qldbsession#"
 PROBLEMS = {name: problem for name, problem in vars(errors).items() if isinstance(problem, Problem)}
@@ -73,7 +74,7 @@ def test_every_problem_of_the_error_table_has_a_status_in_some_service():
         for name, problem in PROBLEMS.items()
         if error_status(problem.shape, "qldb") is None and error_status(problem.shape, "qldb-session") is None
     ]
-    assert [] == homeless
+    assert homeless == []
 
 
 def test_every_status_has_a_reason_phrase():
@@ -120,20 +121,20 @@ def test_session_errors_have_the_bytes_that_were_seen_to_work(error, body):
 
 def test_code_reaches_the_user_of_boto3():
     seen = _client_sees("qldb-session", encode_error(errors.TABLE_EXISTS(name="T"), "qldb-session"))
-    assert ("BadRequestException", "412") == (seen["Error"]["Code"], seen["Code"])
+    assert (seen["Error"]["Code"], seen["Code"]) == ("BadRequestException", "412")
 
 
 def test_the_members_of_a_control_plane_error_reach_the_user_of_boto3():
     seen = _client_sees("qldb", encode_error(errors.LEDGER_PROTECTED(name="cars"), "qldb"))
-    assert ("Ledger", "cars") == (seen["ResourceType"], seen["ResourceName"])
+    assert (seen["ResourceType"], seen["ResourceName"]) == ("Ledger", "cars")
 
 
 def test_a_control_plane_error_has_capital_message_and_its_members_and_no_code():
     encoded = encode_error(errors.LEDGER_EXISTS(name="cars"), "qldb")
-    assert (
+    assert encoded.body == (
         b'{"__type":"ResourceAlreadyExistsException","Message":"Ledger name already exists",'
         b'"ResourceType":"Ledger","ResourceName":"cars"}'
-    ) == encoded.body
+    )
 
 
 @pytest.mark.parametrize("service", ["qldb", "qldb-session"])

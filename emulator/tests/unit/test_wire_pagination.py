@@ -7,10 +7,11 @@ import base64
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wire_support import refusal
+
 from qldb_emulator.errors import QldbError
 from qldb_emulator.wire.model import load_service
 from qldb_emulator.wire.pagination import decode_token, encode_token, paginate
-from wire_support import refusal
 
 REFUSED = ("InvalidParameterException", "The parameter NextToken is not valid", {"ParameterName": "NextToken"})
 ITEMS = [(number * 10, f"ledger-{number}") for number in range(7)]
@@ -64,7 +65,7 @@ def test_an_item_that_went_away_neither_hides_nor_repeats_others():
 def test_without_a_size_a_page_has_at_most_100_items():
     items = [(number, "") for number in range(101)]
     page, token = paginate("ListLedgers", {}, items, _key)
-    assert (100, False) == (len(page), token is None)
+    assert (len(page), token is None) == (100, False)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +84,11 @@ def test_without_a_size_a_page_has_at_most_100_items():
 def test_a_foreign_token_is_refused(token):
     with pytest.raises(QldbError) as raised:
         paginate("ListLedgers", {"NextToken": token}, ITEMS, _key, "us-east-1")
-    assert REFUSED == refusal(raised.value)
+    assert refusal(raised.value) == REFUSED
 
 
 def test_a_token_whose_key_does_not_compare_is_refused():
     token = encode_token(("text", 1), "ListLedgers", {})
     with pytest.raises(QldbError) as raised:
         paginate("ListLedgers", {"NextToken": token}, ITEMS, _key)
-    assert REFUSED == refusal(raised.value)
+    assert refusal(raised.value) == REFUSED

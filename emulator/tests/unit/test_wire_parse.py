@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from wire_support import AUTHORIZATION
+
 from qldb_emulator.errors import QldbError
 from qldb_emulator.wire.parse import credential_scope, parse_call
-from wire_support import AUTHORIZATION
 
 DEFAULT = ("us-east-1", None)
 
@@ -37,7 +38,7 @@ def test_region_and_access_key_come_from_the_credential_scope(header, expected):
     [("POST", "/ledgers/cars/digest"), ("GET", "/ledgers/cars"), ("DELETE", "/ledgers/cars")],
 )
 def test_the_body_of_an_operation_that_has_none_is_not_looked_at(method, path, body):
-    assert {"Name": "cars"} == parse_call(method, path, "", body).parameters
+    assert parse_call(method, path, "", body).parameters == {"Name": "cars"}
 
 
 def test_a_slash_or_an_encoded_slash_in_a_tag_arn_are_the_same():
@@ -48,17 +49,17 @@ def test_a_slash_or_an_encoded_slash_in_a_tag_arn_are_the_same():
 def test_repeated_query_names_make_a_list_and_keep_their_order():
     arn = "arn:aws:qldb:us-east-1:123456789012:ledger/cars"
     call = parse_call("DELETE", f"/tags/{arn}", "tagKeys=k&tagKeys=k%202%2F%C3%A9", b"")
-    assert ["k", "k 2/é"] == call.parameters["TagKeys"]
+    assert call.parameters["TagKeys"] == ["k", "k 2/é"]
 
 
 def test_of_a_repeated_scalar_the_last_counts():
-    assert {"MaxResults": 2} == parse_call("GET", "/ledgers", "max_results=1&max_results=2", b"").parameters
+    assert parse_call("GET", "/ledgers", "max_results=1&max_results=2", b"").parameters == {"MaxResults": 2}
 
 
 def test_an_unknown_path_is_an_unknown_operation():
     with pytest.raises(QldbError) as raised:
         parse_call("GET", "/tables", "", b"")
-    assert ("UnknownOperationException", "There is no operation GET /tables") == (
+    assert (
         raised.value.shape,
         raised.value.message,
-    )
+    ) == ("UnknownOperationException", "There is no operation GET /tables")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from wire_support import TRANSACTION_ID
+
 from qldb_emulator.wire.fast import serialize_command_result
 from qldb_emulator.wire.model import load_service
 from qldb_emulator.wire.serialize import serialize_result
-from wire_support import TRANSACTION_ID
 
 OPERATIONS = load_service("qldb").operations
 IOS = {"ConsumedIOs": {"ReadIOs": 1, "WriteIOs": 0}}
@@ -18,12 +19,16 @@ DIGEST = bytes(range(32))
 # Answers that pyqldb accepted, wire-captures 1; members in the same order, blanks aside.
 SESSION_RESULTS = [
     ("StartSession", {"SessionToken": "a/b+c=="}, '{"StartSession": {"SessionToken": "a/b+c==", TIMING}}'),
-    ("StartTransaction", {"TransactionId": TRANSACTION_ID}, f'{{"StartTransaction": {{"TransactionId": "{TRANSACTION_ID}", TIMING}}}}'),
+    (
+        "StartTransaction",
+        {"TransactionId": TRANSACTION_ID},
+        f'{{"StartTransaction": {{"TransactionId": "{TRANSACTION_ID}", TIMING}}}}',
+    ),
     (
         "ExecuteStatement",
         {"FirstPage": {"Values": [TABLE1], "NextPageToken": "cGFnZTI="}, **IOS},
-        '{"ExecuteStatement": {"FirstPage": {"Values": [{"IonBinary": "4AEA6oZUYWJsZTE="}], "NextPageToken": "cGFnZTI="},'
-        ' TIMING, "ConsumedIOs": {"ReadIOs": 1, "WriteIOs": 0}}}',
+        '{"ExecuteStatement": {"FirstPage": {"Values": [{"IonBinary": "4AEA6oZUYWJsZTE="}],'
+        ' "NextPageToken": "cGFnZTI="}, TIMING, "ConsumedIOs": {"ReadIOs": 1, "WriteIOs": 0}}}',
     ),
     (
         "ExecuteStatement",
@@ -55,7 +60,7 @@ def test_a_session_result_has_the_members_that_drivers_need(command, result, tex
 
 def test_processing_time_is_at_least_one_millisecond():
     body = json.loads(serialize_command_result("EndSession", {}, 0))
-    assert {"EndSession": {"TimingInformation": {"ProcessingTimeMilliseconds": 1}}} == body
+    assert body == {"EndSession": {"TimingInformation": {"ProcessingTimeMilliseconds": 1}}}
 
 
 @pytest.mark.parametrize(
@@ -75,9 +80,7 @@ def test_processing_time_is_at_least_one_millisecond():
             b'"State":"ACTIVE","CreationDateTime":1568839243.951,"DeletionProtection":false}',
             id="timestamp with three decimals, None left out",
         ),
-        pytest.param(
-            "ListLedgers", {"Ledgers": [], "NextToken": None}, b'{"Ledgers":[]}', id="an empty list is there"
-        ),
+        pytest.param("ListLedgers", {"Ledgers": [], "NextToken": None}, b'{"Ledgers":[]}', id="an empty list is there"),
         pytest.param(
             "GetDigest",
             {"Digest": DIGEST, "DigestTipAddress": {"IonText": '{strandId:"x",sequenceNo:123}'}},
@@ -96,7 +99,7 @@ def test_a_control_plane_result_has_these_bytes(operation, result, body):
 
 def test_whole_seconds_are_a_json_number():
     body = serialize_result(OPERATIONS["CreateLedger"], {"CreationDateTime": 1590710400000})
-    assert 1590710400 == json.loads(body)["CreationDateTime"]
+    assert json.loads(body)["CreationDateTime"] == 1590710400
 
 
 @pytest.mark.parametrize(

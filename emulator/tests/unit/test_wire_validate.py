@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from wire_support import TRANSACTION_ID, refusal
+
 from qldb_emulator.errors import QldbError
 from qldb_emulator.limits import Limits
 from qldb_emulator.wire.parse import parse_call, parse_json_object, read_send_command
 from qldb_emulator.wire.serialize import encode_json
-from wire_support import TRANSACTION_ID, refusal
 
 ARN = "arn:aws:qldb:us-east-1:123456789012:ledger/cars"
 NAME_PATTERN = r"(?!^.*--)(?!^[0-9]+$)(?!^-)(?!.*-$)^[A-Za-z0-9-]+$"
@@ -40,7 +41,9 @@ def _bucket(**changes):
 
 CONTROL_PLANE = [
     pytest.param(_create(Name=""), "Name", "has 0 characters; the minimum is 1", id="empty name"),
-    pytest.param(_create(Name="a" * 33), "Name", "has 33 characters; the maximum is 32", id="33 characters, one too many"),
+    pytest.param(
+        _create(Name="a" * 33), "Name", "has 33 characters; the maximum is 32", id="33 characters, one too many"
+    ),
     pytest.param(_create(Name="bad--name"), "Name", f"'bad--name' does not match {NAME_PATTERN}", id="two hyphens"),
     pytest.param(_create(Name="123456"), "Name", f"'123456' does not match {NAME_PATTERN}", id="digits only"),
     pytest.param(_create(Name="-a"), "Name", f"'-a' does not match {NAME_PATTERN}", id="leading hyphen"),
@@ -51,26 +54,39 @@ CONTROL_PLANE = [
     pytest.param(_create(Name="\ud800"), "Name", "it holds half of a surrogate pair", id="half a surrogate pair"),
     pytest.param(_create(Name=5), "Name", "it must be a string, but is a number", id="number for a string"),
     pytest.param(_create(Name=["a"]), "Name", "it must be a string, but is a list", id="list for a string"),
-    pytest.param(_create(PermissionsMode="NOPE"), "PermissionsMode", "'NOPE' is none of ALLOW_ALL, STANDARD", id="enum"),
+    pytest.param(
+        _create(PermissionsMode="NOPE"), "PermissionsMode", "'NOPE' is none of ALLOW_ALL, STANDARD", id="enum"
+    ),
     pytest.param(
         _create(PermissionsMode="x" * 100), "PermissionsMode", f"'{'x' * 64}'... is none of", id="long values are cut"
     ),
     pytest.param(
         _create(DeletionProtection="true"), "DeletionProtection", "must be true or false, but is a string", id="boolean"
     ),
-    pytest.param(_create(DeletionProtection=1), "DeletionProtection", "must be true or false, but is a number", id="0/1"),
+    pytest.param(
+        _create(DeletionProtection=1), "DeletionProtection", "must be true or false, but is a number", id="0/1"
+    ),
     pytest.param(_create(KmsKey="k" * 1601), "KmsKey", "has 1601 characters; the maximum is 1600", id="KMS key"),
     pytest.param(_create(Tags=[]), "Tags", "it must be an object, but is a list", id="list for a map"),
     pytest.param(
         _create(Tags={str(n): "" for n in range(201)}), "Tags", "has 201 entries; the maximum is 200", id="201 tags"
     ),
     pytest.param(_create(Tags={"": "v"}), "Tags.key", "has 0 characters; the minimum is 1", id="empty tag key"),
-    pytest.param(_create(Tags={"k" * 129: "v"}), "Tags.key", "has 129 characters; the maximum is 128", id="long tag key"),
-    pytest.param(_create(Tags={"k": "v" * 257}), "Tags.value", "has 257 characters; the maximum is 256", id="tag value"),
-    pytest.param(_create(Tags={"k": 5}), "Tags.value", "it must be a string, but is a number", id="number for a tag"),
-    pytest.param(_bucket(Bucket="ab"), "S3ExportConfiguration.Bucket", "has 2 characters; the minimum is 3", id="bucket"),
     pytest.param(
-        _bucket(Bucket="a b"), "S3ExportConfiguration.Bucket", "'a b' does not match ^[A-Za-z-0-9-_.]+$", id="bucket text"
+        _create(Tags={"k" * 129: "v"}), "Tags.key", "has 129 characters; the maximum is 128", id="long tag key"
+    ),
+    pytest.param(
+        _create(Tags={"k": "v" * 257}), "Tags.value", "has 257 characters; the maximum is 256", id="tag value"
+    ),
+    pytest.param(_create(Tags={"k": 5}), "Tags.value", "it must be a string, but is a number", id="number for a tag"),
+    pytest.param(
+        _bucket(Bucket="ab"), "S3ExportConfiguration.Bucket", "has 2 characters; the minimum is 3", id="bucket"
+    ),
+    pytest.param(
+        _bucket(Bucket="a b"),
+        "S3ExportConfiguration.Bucket",
+        "'a b' does not match ^[A-Za-z-0-9-_.]+$",
+        id="bucket text",
     ),
     pytest.param(
         _bucket(EncryptionConfiguration={"ObjectEncryptionType": "NONE"}),
@@ -88,15 +104,29 @@ CONTROL_PLANE = [
     pytest.param(_export(InclusiveStartTime=True), "InclusiveStartTime", "but is a boolean", id="boolean timestamp"),
     pytest.param(_export(InclusiveStartTime=1e300), "InclusiveStartTime", "no time between", id="absurd timestamp"),
     pytest.param(_export(InclusiveStartTime=10**400), "InclusiveStartTime", "no time between", id="huge whole number"),
-    pytest.param(("GET", "/ledgers", "max_results=1000", None), "MaxResults", "1000 is more than the maximum of 100", id="max"),
+    pytest.param(
+        ("GET", "/ledgers", "max_results=1000", None), "MaxResults", "1000 is more than the maximum of 100", id="max"
+    ),
     pytest.param(("GET", "/ledgers", "max_results=0", None), "MaxResults", "0 is less than the minimum of 1", id="min"),
-    pytest.param(("GET", "/ledgers", "max_results=x", None), "MaxResults", "it must be a whole number, but is a string", id="x"),
-    pytest.param(("GET", "/ledgers", "max_results=", None), "MaxResults", "it must be a whole number", id="empty number"),
-    pytest.param(("GET", "/ledgers", "max_results=1.5", None), "MaxResults", "it must be a whole number", id="fraction"),
-    pytest.param(("GET", "/ledgers", "next_token=abc", None), "NextToken", "has 3 characters; the minimum is 4", id="token"),
-    pytest.param(("GET", "/ledgers", "next_token=a_bc", None), "NextToken", f"'a_bc' does not match {TOKEN_PATTERN}", id="_"),
+    pytest.param(
+        ("GET", "/ledgers", "max_results=x", None), "MaxResults", "it must be a whole number, but is a string", id="x"
+    ),
+    pytest.param(
+        ("GET", "/ledgers", "max_results=", None), "MaxResults", "it must be a whole number", id="empty number"
+    ),
+    pytest.param(
+        ("GET", "/ledgers", "max_results=1.5", None), "MaxResults", "it must be a whole number", id="fraction"
+    ),
+    pytest.param(
+        ("GET", "/ledgers", "next_token=abc", None), "NextToken", "has 3 characters; the minimum is 4", id="token"
+    ),
+    pytest.param(
+        ("GET", "/ledgers", "next_token=a_bc", None), "NextToken", f"'a_bc' does not match {TOKEN_PATTERN}", id="_"
+    ),
     pytest.param(("GET", "/ledgers/", "", None), "Name", "has 0 characters; the minimum is 1", id="empty label"),
-    pytest.param(("DELETE", "/ledgers/12", "", None), "Name", f"'12' does not match {NAME_PATTERN}", id="bad name in the path"),
+    pytest.param(
+        ("DELETE", "/ledgers/12", "", None), "Name", f"'12' does not match {NAME_PATTERN}", id="bad name in the path"
+    ),
     pytest.param(
         ("POST", "/ledgers/cars/revision", "", {"BlockAddress": {"IonText": "{}"}, "DocumentId": "short"}),
         "DocumentId",
@@ -109,9 +139,14 @@ CONTROL_PLANE = [
         "has 0 characters; the minimum is 1",
         id="empty Ion text",
     ),
-    pytest.param(("POST", "/tags/arn", "", {"Tags": {}}), "ResourceArn", "has 3 characters; the minimum is 20", id="tag ARN"),
     pytest.param(
-        ("DELETE", f"/tags/{ARN}", "tagKeys=a&tagKeys=", None), "TagKeys.2", "has 0 characters; the minimum is 1", id="2nd key"
+        ("POST", "/tags/arn", "", {"Tags": {}}), "ResourceArn", "has 3 characters; the minimum is 20", id="tag ARN"
+    ),
+    pytest.param(
+        ("DELETE", f"/tags/{ARN}", "tagKeys=a&tagKeys=", None),
+        "TagKeys.2",
+        "has 0 characters; the minimum is 1",
+        id="2nd key",
     ),
     pytest.param(
         ("DELETE", f"/tags/{ARN}", "&".join(["tagKeys=a"] * 201), None),
@@ -128,7 +163,7 @@ def test_the_control_plane_refuses_what_the_model_forbids(request_parts, paramet
     body = b"" if document is None else encode_json(document)
     with pytest.raises(QldbError) as raised:
         parse_call(method, path, query, body)
-    assert "InvalidParameterException" == raised.value.shape
+    assert raised.value.shape == "InvalidParameterException"
     assert {"ParameterName": parameter} == raised.value.members
     assert raised.value.message.startswith(f"The parameter {parameter} is not valid: ")
     assert reason in raised.value.message
@@ -195,7 +230,9 @@ def test_what_the_model_allows_is_accepted(request_parts, expected):
     ],
 )
 def test_any_json_number_is_a_timestamp(number, milliseconds):
-    body = encode_json({**EXPORT, "ExclusiveEndTime": 0}).replace(b'"ExclusiveEndTime":0', f'"ExclusiveEndTime":{number}'.encode())
+    body = encode_json({**EXPORT, "ExclusiveEndTime": 0}).replace(
+        b'"ExclusiveEndTime":0', f'"ExclusiveEndTime":{number}'.encode()
+    )
     call = parse_call("POST", "/ledgers/cars/journal-s3-exports", "", body)
     assert milliseconds == call.parameters["ExclusiveEndTime"]
 
@@ -209,7 +246,9 @@ def _execute(**changes):
 
 SESSION = [
     pytest.param({}, "Exactly one command must be given, but the request has 0", id="no command"),
-    pytest.param({"SessionToken": "abcd"}, "Exactly one command must be given, but the request has 0", id="token alone"),
+    pytest.param(
+        {"SessionToken": "abcd"}, "Exactly one command must be given, but the request has 0", id="token alone"
+    ),
     pytest.param(
         {"SessionToken": "abcd", "StartSession": {"LedgerName": "x"}, "StartTransaction": {}},
         "Exactly one command must be given, but the request has 2",
@@ -218,7 +257,9 @@ SESSION = [
     pytest.param({"StartTransaction": {}}, "The parameter SessionToken is required", id="no token"),
     pytest.param({"SessionToken": None, "EndSession": {}}, "The parameter SessionToken is required", id="null token"),
     *(
-        pytest.param({"SessionToken": token, "AbortTransaction": {}}, "The parameter SessionToken is not valid", id=name)
+        pytest.param(
+            {"SessionToken": token, "AbortTransaction": {}}, "The parameter SessionToken is not valid", id=name
+        )
         for name, token in {
             "token with a blank": "a b!",
             "short token": "abc",
@@ -234,7 +275,9 @@ SESSION = [
     ),
     pytest.param({"StartSession": {}}, "The parameter LedgerName is required", id="no ledger name"),
     pytest.param(
-        {"StartSession": "cars"}, "The parameter StartSession is not valid: it must be an object, but is a string", id="text"
+        {"StartSession": "cars"},
+        "The parameter StartSession is not valid: it must be an object, but is a string",
+        id="text",
     ),
     pytest.param(
         {"SessionToken": "abcd", "StartTransaction": []},
@@ -252,7 +295,9 @@ SESSION = [
         id="odd transaction id",
     ),
     pytest.param(
-        _execute(Statement=""), "The parameter Statement is not valid: it has 0 characters; the minimum is 1", id="no text"
+        _execute(Statement=""),
+        "The parameter Statement is not valid: it has 0 characters; the minimum is 1",
+        id="no text",
     ),
     pytest.param(
         _execute(Statement="x" * 100_001),
@@ -264,11 +309,11 @@ SESSION = [
         "The parameter Statement is not valid: it holds half of a surrogate pair, which is no Unicode text",
         id="half a surrogate pair",
     ),
+    pytest.param(_execute(Statement=None), "The parameter Statement is required", id="null statement"),
     pytest.param(
-        _execute(Statement=None), "The parameter Statement is required", id="null statement"
-    ),
-    pytest.param(
-        _execute(Parameters={}), "The parameter Parameters is not valid: it must be a list, but is an object", id="parameters"
+        _execute(Parameters={}),
+        "The parameter Parameters is not valid: it must be a list, but is an object",
+        id="parameters",
     ),
     pytest.param(
         _execute(Parameters=[{"IonBinary": "4AEA6iEB"}, {}]),
@@ -336,12 +381,12 @@ def test_the_session_refuses_what_the_model_forbids(document, message):
 
 def test_ion_text_is_a_legal_parameter():
     command = read_send_command(_execute(Parameters=[{"IonText": '{a:"é"}'}]), Limits())
-    assert [{"IonText": '{a:"é"}'}] == command.members["Parameters"]
+    assert command.members["Parameters"] == [{"IonText": '{a:"é"}'}]
 
 
 def test_a_token_given_with_start_session_is_ignored():
     command = read_send_command({"SessionToken": "?", "StartSession": {"LedgerName": "cars"}}, Limits())
-    assert ("StartSession", None, {"LedgerName": "cars"}) == command
+    assert command == ("StartSession", None, {"LedgerName": "cars"})
 
 
 @pytest.mark.parametrize(
@@ -367,5 +412,5 @@ def test_a_token_given_with_start_session_is_ignored():
 def test_a_body_that_is_no_json_object_is_a_serialization_error(body, reason):
     with pytest.raises(QldbError) as raised:
         parse_json_object(body)
-    assert "SerializationException" == raised.value.shape
+    assert raised.value.shape == "SerializationException"
     assert reason in raised.value.message

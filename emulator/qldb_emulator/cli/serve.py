@@ -1,4 +1,4 @@
-"""The command ``qldb-emulator``: the only reader of the environment."""
+"""``qldb-emulator serve``: start the server and run until stopped."""
 
 from __future__ import annotations
 
@@ -11,27 +11,11 @@ from types import FrameType
 
 import click
 
-from . import __version__
-from .settings import DEFAULT_ACCOUNT, DEFAULT_HOST, DEFAULT_PORT, DEFAULT_REGION, Settings
+from ..settings import DEFAULT_ACCOUNT, DEFAULT_HOST, DEFAULT_PORT, DEFAULT_REGION, Settings
+from .failure import Failure
 
-ENVIRONMENT_PREFIX = "QLDB_EMULATOR"
 # Short requests keep answering while a scan runs (performance.md 3.6); only a process of ours may set it.
 SWITCH_INTERVAL_SECONDS = 0.001
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-
-
-class Failure(click.ClickException):
-    """One clear sentence on standard error, and exit code 1."""
-
-    exit_code = EXIT_FAILED
-
-
-@click.group(context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX, "help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="qldb-emulator")
-def main() -> None:
-    """Amazon QLDB that runs on your machine."""
 
 
 def check_account(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -41,7 +25,7 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     return value
 
 
-@main.command()
+@click.command()
 @click.option(
     "--host", default=DEFAULT_HOST, show_default=True, envvar="QLDB_EMULATOR_HOST", help="Address to listen on."
 )
@@ -104,10 +88,10 @@ def serve(
 
 def run_server(settings: Settings, host: str, port: int) -> None:
     """Serve until a signal comes.  Raises Failure."""
-    from .engine.emulator import Emulator
-    from .storage.errors import StorageError
-    from .web.app import create_app
-    from .web.server import PortInUseError, Server
+    from ..engine.emulator import Emulator
+    from ..storage.errors import StorageError
+    from ..web.app import create_app
+    from ..web.server import PortInUseError, Server
 
     stop = threading.Event()
 

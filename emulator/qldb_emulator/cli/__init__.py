@@ -1,0 +1,42 @@
+"""The command ``qldb-emulator``: the only reader of the environment.
+
+Each subcommand is a module of its own, imported when it is asked for: ``--help`` must not cost a server's imports.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from .. import __version__
+
+# subcommand -> (module of this package, name of its click command, one line for --help)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "serve": ("serve", "serve", "Start the server and run until stopped."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        known = COMMANDS.get(cmd_name)
+        if known is None:
+            return None
+        module, attribute, _ = known
+        command: click.Command = getattr(importlib.import_module(f".{module}", __package__), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="qldb-emulator")
+def main() -> None:
+    """Amazon QLDB that runs on your machine."""
