@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from qldb_emulator.ion.values import Annotated, Clob, Sexp, Symbol, Timestamp, TypedNull, days_in_month
 from qldb_emulator.partiql import semantics as s
+from qldb_emulator.partiql.arithmetic import INT_MAX, INT_MIN
 from qldb_emulator.partiql.casts import cast
 from qldb_emulator.partiql.datetime_patterns import parse_ion_timestamp, to_string, to_timestamp
 from qldb_emulator.partiql.errors import PartiqlError
@@ -27,7 +28,7 @@ def outcome(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Partiql
 
 
 truths = st.sampled_from([True, False, None])
-ints = st.integers(s.INT_MIN, s.INT_MAX)
+ints = st.integers(INT_MIN, INT_MAX)
 decimals = st.builds(
     lambda coefficient, exponent: Decimal(coefficient).scaleb(exponent),
     st.integers(-(10**20), 10**20),
@@ -148,14 +149,14 @@ def test_a_pattern_with_everything_escaped_matches_only_itself(text: str) -> Non
 def test_int_arithmetic_is_exact_or_an_overflow(a: int, b: int) -> None:
     for operator, exact in ((s.add, a + b), (s.subtract, a - b), (s.multiply, a * b)):
         value, error = outcome(operator, a, b)
-        fits = s.INT_MIN <= exact <= s.INT_MAX
+        fits = INT_MIN <= exact <= INT_MAX
         assert (exact if fits else None) == value
         assert (None if fits else "Int overflow or underflow") == (error and error.generated)
 
 
 @given(ints, ints.filter(bool))
 def test_quotient_and_remainder_make_the_dividend(a: int, b: int) -> None:
-    if (a, b) != (s.INT_MIN, -1):
+    if (a, b) != (INT_MIN, -1):
         quotient, rest = s.divide(a, b), s.remainder(a, b)
         assert isinstance(quotient, int)
         assert isinstance(rest, int)
