@@ -19,8 +19,9 @@ from typing import Any, Final, Protocol
 from ..ion.compare import index_key, kind, order_key
 from ..ion.values import Annotated, IonValue, struct_items
 from . import faults
+from .arithmetic import add, decimal_of, divide
 from .faults import shown, type_name
-from .semantics import add, decimal_of, divide, is_unknown
+from .kinds import is_unknown
 
 _NUMBERS: Final = frozenset({"INT", "FLOAT", "DECIMAL"})
 

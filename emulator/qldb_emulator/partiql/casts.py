@@ -30,10 +30,11 @@ from typing import Final
 
 from ..ion.values import Annotated, Clob, IonValue, Sexp, Symbol, Timestamp
 from . import faults
+from .arithmetic import ARITHMETIC, INT_MAX, INT_MIN, decimal_of
 from .datetime_patterns import parse_ion_timestamp
 from .errors import PartiqlError
 from .faults import type_name
-from .semantics import ARITHMETIC, INT_MAX, INT_MIN, decimal_of, is_unknown, type_of_name
+from .kinds import is_unknown, type_of_name
 from .values import MISSING, Bag
 
 

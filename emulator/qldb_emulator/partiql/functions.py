@@ -31,7 +31,8 @@ from ..ion.values import (
 from . import faults
 from .datetime_patterns import to_string, to_timestamp
 from .faults import type_name
-from .semantics import equal, is_unknown
+from .kinds import is_unknown
+from .semantics import equal
 from .values import MISSING
 
 

@@ -1,0 +1,90 @@
+"""LIKE: a pattern as a function of the text, without backtracking."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+from . import faults
+from .faults import shown
+
+
+@lru_cache(maxsize=256)
+def like_matcher(pattern: str, escape: str | None) -> Callable[[str], bool]:
+    """A pattern as a function of the text; takes time proportional to text times pattern at worst.
+
+    Raises PartiqlError for an escape that is not one character, or that stands before anything but ``%``, ``_`` or
+    itself.
+    """
+    runs = [_find_run(run) for run in _like_runs(pattern, escape)]
+    lengths = [length for length, _, _ in runs]
+    total = sum(lengths)
+    if len(runs) == 1:
+        _, _, at = runs[0]
+        return lambda text: len(text) == total and at(text, 0)
+    first_length, _, starts = runs[0]
+    last_length, _, ends = runs[-1]
+    middle = [(length, find) for length, find, _ in runs[1:-1] if length]
+
+    def matches(text: str) -> bool:
+        size = len(text)
+        if size < total or not starts(text, 0) or not ends(text, size - last_length):
+            return False
+        position, stop = first_length, size - last_length
+        for length, find in middle:
+            position = find(text, position, stop)
+            if position < 0:
+                return False
+            position += length
+        return True
+
+    return matches
+
+
+_ANY_CHARACTER: Final = None
+_Run = list[str | None]  # characters; None stands for "_"
+
+
+def _like_runs(pattern: str, escape: str | None) -> list[_Run]:
+    """The parts of a pattern between its ``%``."""
+    if escape is not None:
+        _check_escape(escape)
+    runs: list[_Run] = [[]]
+    characters = iter(pattern)
+    for character in characters:
+        if character == escape:
+            escaped = next(characters, "")
+            if escaped not in ("%", "_", escape):
+                raise faults.LIKE_ESCAPE_SEQUENCE(pattern=shown(pattern)[1:-1])
+            runs[-1].append(escaped)
+        elif character == "%":
+            runs.append([])
+        else:
+            runs[-1].append(_ANY_CHARACTER if character == "_" else character)
+    return runs
+
+
+def _check_escape(escape: str) -> None:
+    if not escape:
+        raise faults.LIKE_ESCAPE_EMPTY(escape=escape)
+    if len(escape) != 1:
+        raise faults.LIKE_ESCAPE_SIZE(escape=shown(escape)[1:-1])
+
+
+def _find_run(
+    run: _Run,
+) -> tuple[int, Callable[[str, int, int], int], Callable[[str, int], bool]]:
+    """(length, find(text, start, stop) -> position or -1, whether it stands at a position)."""
+    length = len(run)
+    if _ANY_CHARACTER not in run:
+        word = "".join(character for character in run if character is not None)
+        return length, lambda text, start, end: text.find(word, start, end), lambda text, at: text.startswith(word, at)
+    expression = re.compile("".join("." if c is _ANY_CHARACTER else re.escape(c) for c in run), re.DOTALL)
+
+    def find(text: str, start: int, stop: int) -> int:
+        found = expression.search(text, start, stop)
+        return found.start() if found else -1
+
+    return length, find, lambda text, at: expression.match(text, at) is not None
