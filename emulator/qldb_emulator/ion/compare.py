@@ -158,11 +158,11 @@ def partiql_equal(a: IonValue, b: IonValue) -> bool:
 
 
 def index_key(value: IonValue) -> bytes | None:
-    """The canonical key of a value: ``partiql_equal(a, b)`` exactly when the keys are equal.  None for a null.
+    """The canonical key of a value: ``partiql_equal(a, b)`` exactly when the keys are equal.  None for a null or MISSING.
 
     At most KEY_BYTES_MAX octets; the first is the class of the value.
     """
-    if is_null(value):
+    if kind(value) == _NULL:
         return None
     key = _key(value)
     if len(key) <= KEY_BYTES_MAX:
