@@ -75,6 +75,18 @@ def test_seek_index_gives_the_documents_of_the_keys_at_the_block(
     assert expected == contents(scribe.file.seek_index(index_no, keys, at_seq, batch))
 
 
+def test_documents_of_a_key_come_in_the_order_of_insertion_whenever_they_lost_it(scribe: Scribe) -> None:
+    table_no = scribe.table("Cars", ["colour"])
+    ids = [f"d{number}" for number in range(6)]
+    at_seq = scribe.block(table_no, *(Put(id_, b"old", [b"red"]) for id_ in ids))
+    for id_ in ("d4", "d1", "d3"):
+        scribe.block(table_no, Put(id_, b"new", [b"blue"]))
+    (index_no,) = scribe.indexes[table_no]
+    for batch in (1, 4, 100):
+        rows = flat(scribe.file.seek_index(index_no, [b"red"], at_seq, batch))
+        assert ids == [row.document_id for row in rows]
+
+
 @pytest.mark.parametrize(
     ("ids", "at_seq", "expected"),
     [
@@ -412,6 +424,7 @@ def test_clearing_and_writing_again_gives_the_same_rows(scribe: Scribe, cars: in
     kept = (scribe.file.tip(), list(scribe.file.blocks()), scribe.file.merkle_nodes([(0, 0), (0, 4)]))
     with scribe.file.write() as writer:
         writer.set_meta({"name": "cars"})
+        scribe.change(writer, 5, cars, Put("d", b"d0"))  # a number that is given again
         writer.clear_derived()
         assert list(writer.dump_derived()) == []
         table_no = writer.create_table("table-Cars", "Cars", 0)

@@ -83,6 +83,16 @@ def test_what_a_dead_process_left_behind_is_replaced(tmp_path: Path) -> None:
         assert file.all_meta() == {"name": "cars"}
 
 
+def test_the_log_of_a_deleted_ledger_is_not_taken_for_the_new_ones(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.qldb", tmp_path / "new.qldb"
+    with LedgerFile.create(old) as file:
+        add_block(file, 0)
+        log = old.with_name("old.qldb-wal").read_bytes()
+    new.with_name("new.qldb-wal").write_bytes(log)
+    with LedgerFile.create(new) as file:
+        assert file.tip() is None
+
+
 def test_creating_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"nowhere.cars\.qldb cannot be used: unable to open database file"):
         LedgerFile.create(tmp_path / "nowhere" / "cars.qldb")
