@@ -55,7 +55,6 @@ class ExpressionCompiler:
             ast.Call: self._call,
             ast.DateCall: self._date_call,
             ast.Trim: self._trim,
-            ast.Aggregate: self._aggregate,
             ast.ListConstructor: self._list,
             ast.BagConstructor: self._bag,
             ast.SexpConstructor: self._sexp,
@@ -297,23 +296,6 @@ class ExpressionCompiler:
             values = [argument(frame) for argument in arguments]
             try:
                 return call(frame[DATA_SLOT], values)
-            except PartiqlError as error:
-                raise located(error, pos) from None
-
-        return run
-
-    def _aggregate(self, node: ast.Aggregate) -> Run:
-        """Outside a select list: over the elements of the argument."""
-        assert node.argument is not None
-        argument, pos, new = self.compile(node.argument), node.pos, accumulator_of(node)
-
-        def run(frame: Frame) -> IonValue:
-            value = argument(frame)
-            try:
-                total = new()
-                for element in semantics.elements(value):
-                    total.add(element)
-                return total.result()
             except PartiqlError as error:
                 raise located(error, pos) from None
 

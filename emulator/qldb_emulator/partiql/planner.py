@@ -64,7 +64,6 @@ from .resolve import (
     Frame,
     Resolver,
     Scope,
-    as_collection,
     global_not_allowed,
     no_such_variable,
     semantic_error,
@@ -184,7 +183,7 @@ class _Planner:
             if isinstance(item, ast.SelectAll):
                 columns.append(Spread(f"_{position}", value))
             else:
-                columns.append(Column(item.alias or name_of(item.value) or f"_{position}", value))
+                columns.append(Column(_first_name(item.alias, name_of(item.value), position), value))
         return ProjectStruct(tuple(columns))
 
     # --- FROM ----------------------------------------------------------------------------------------------
@@ -196,7 +195,7 @@ class _Planner:
         conditions: list[_Term | None] = []
         star: list[Column | Spread] = []
         for number, (item, condition) in enumerate(items, 1):
-            alias = item.alias or name_of(item.value) or f"_{number}"
+            alias = _first_name(item.alias, name_of(item.value), number)
             sources.append(self._source(item, alias, scope, is_dml))
             self._bind(item, alias, sources[-1], scope, star)
             bound = None if condition is None else self._resolver.resolve(condition, scope.body())
@@ -236,7 +235,7 @@ class _Planner:
         reference = None if item.is_unpivot else self._table(item.value, alias, scope)
         if reference is not None:
             return replace(reference, id_slot=id_slot)
-        collection = as_collection(self._resolver.resolve(item.value, scope))
+        collection = self._resolver.resolve_source(item.value, scope)
         return Unnest(
             alias,
             self.frame.new(),
@@ -253,7 +252,7 @@ class _Planner:
         if isinstance(value, ast.History):
             return self._history(value, alias, scope)
         root = value.root if isinstance(value, ast.Path) else value
-        if not isinstance(root, ast.Variable) or root.is_local:
+        if not isinstance(root, ast.Variable) or root.is_local or self._resolver.constant(root) is not None:
             return None
         is_bound = self._resolver.lexical(root, scope) is not None
         if isinstance(value, ast.Path):
@@ -262,7 +261,7 @@ class _Planner:
             view, table = "catalogue", None
         else:
             view, table = self._view(root.name)
-            if table is None or (is_bound and scope.is_nested) or self._resolver.constant(root) is not None:
+            if table is None or (is_bound and scope.is_nested):
                 return None
         if scope.is_nested:
             raise global_not_allowed(root.name, root.pos)
@@ -320,7 +319,7 @@ class _Planner:
     def _insert(self, statement: ast.Insert) -> InsertPlan:
         table = self._writable(statement.table)
         self._act("PartiQLInsert", table)
-        value = as_collection(self._resolver.resolve(statement.value, Scope()))
+        value = self._resolver.resolve(statement.value, Scope())
         return InsertPlan(table, value, statement.is_single)
 
     def _writable(self, target: ast.Expr) -> TableInfo:
@@ -455,6 +454,11 @@ def name_of(value: ast.Expr) -> str | None:
     if isinstance(value, ast.Path) and isinstance(value.steps[-1], ast.FieldStep):
         return value.steps[-1].name
     return None
+
+
+def _first_name(alias: str | None, own: str | None, position: int) -> str:
+    """The alias, else the name of the expression itself, else ``_n``.  Any of them may be the empty name."""
+    return next(name for name in (alias, own, f"_{position}") if name is not None)
 
 
 def _flatten(source: ast.Source) -> Iterator[tuple[ast.FromItem, ast.Expr | None]]:

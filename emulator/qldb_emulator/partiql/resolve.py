@@ -91,8 +91,6 @@ class Scope:
 
 PlanSelect = Callable[[ast.Select, Scope], SelectPlan]
 
-_COLLECTION_FUNCTIONS = frozenset(("exists", "size"))
-
 
 class Resolver:
     """Rewrites expressions.
@@ -141,6 +139,14 @@ class Resolver:
     def resolve(self, node: ast.Expr, scope: Scope) -> ast.Expr:
         """The expression with every name bound.  Raises PartiqlError."""
         return self._handlers[type(node)](node, scope)
+
+    def resolve_source(self, node: ast.Expr, scope: Scope) -> ast.Expr:
+        """The same for the value of a FROM source, where constants win over aliases (but not with ``@``)."""
+        root = node.root if isinstance(node, ast.Path) else node
+        constant = None if not isinstance(root, ast.Variable) or root.is_local else self.constant(root)
+        if constant is None:
+            return self.resolve(node, scope)
+        return self.resolve(replace(node, root=constant) if isinstance(node, ast.Path) else constant, scope)
 
     def _all(self, nodes: tuple[ast.Expr, ...], scope: Scope) -> tuple[ast.Expr, ...]:
         return tuple([self.resolve(node, scope) for node in nodes])
@@ -243,8 +249,7 @@ class Resolver:
         )
 
     def _in(self, node: ast.In, scope: Scope) -> ast.Expr:
-        collection = as_collection(self.resolve(node.collection, scope))
-        return replace(node, value=self._operand(node.value, scope), collection=collection)
+        return replace(node, value=self._operand(node.value, scope), collection=self.resolve(node.collection, scope))
 
     def _like(self, node: ast.Like, scope: Scope) -> ast.Expr:
         return replace(
@@ -268,8 +273,7 @@ class Resolver:
     # --- Calls and constructors ----------------------------------------------------------------------------
 
     def _arguments(self, node: ast.Call | ast.DateCall, scope: Scope) -> ast.Expr:
-        shape = as_collection if node.name in _COLLECTION_FUNCTIONS else as_scalar
-        return replace(node, arguments=tuple([shape(self.resolve(argument, scope)) for argument in node.arguments]))
+        return replace(node, arguments=self._all(node.arguments, scope))
 
     def _trim(self, node: ast.Trim, scope: Scope) -> ast.Expr:
         characters = self._optional(node.characters, scope)
@@ -285,21 +289,18 @@ class Resolver:
     # --- Queries -------------------------------------------------------------------------------------------
 
     def _select(self, node: ast.Select, scope: Scope) -> ast.Expr:
-        query = self._plan_select(node, scope)
-        return Subquery(query, is_scalar=bool(query.aggregates) and _has_one_column(query), pos=node.pos)
+        return Subquery(self._plan_select(node, scope), pos=node.pos)
 
     def _history(self, node: ast.History, scope: Scope) -> ast.Expr:
         raise semantic_error("history() can only be used as a source in the FROM clause", node.pos)
 
     def _aggregate(self, node: ast.Aggregate, scope: Scope) -> ast.Expr:
-        """In a select list: over the rows.  Elsewhere: over the elements of its argument (as the library has it)."""
+        """Only in a select list, over the rows (the pages of the aggregates show nothing else)."""
         if scope.is_argument:
             text = "The arguments of an aggregate function cannot contain aggregate functions"
             raise PartiqlError("Evaluator", node.pos, text)
         if scope.aggregates is None:
-            if node.argument is None:
-                raise PartiqlError("Evaluator", node.pos, "COUNT(*) is not allowed in this context")
-            return replace(node, argument=as_collection(self.resolve(node.argument, scope)))
+            raise semantic_error("An aggregate function can only be used in a SELECT list", node.pos)
         inner = replace(scope, is_grouped=False, is_argument=True)
         argument = None if node.argument is None else self.resolve(node.argument, inner)
         slot = self._frame.new()
@@ -308,15 +309,12 @@ class Resolver:
 
 
 def as_scalar(node: ast.Expr) -> ast.Expr:
-    """A nested SELECT of one named column as its value; anything else as it is."""
-    if isinstance(node, Subquery) and not node.is_scalar and _has_one_column(node.query):
-        return replace(node, is_scalar=True)
-    return node
+    """A nested SELECT of one named column as its value, where a bag would make no sense; anything else as it is.
 
-
-def as_collection(node: ast.Expr) -> ast.Expr:
-    """A nested SELECT as the bag of its rows, where rows are what is meant: FROM, IN, EXISTS, SIZE, aggregates."""
-    return replace(node, is_scalar=False) if isinstance(node, Subquery) and node.is_scalar else node
+    Elsewhere, in a select list for example, it is the bag of its rows: the library of the time knew nothing else
+    (partiql-lang-kotlin #826).
+    """
+    return replace(node, is_scalar=True) if isinstance(node, Subquery) and _has_one_column(node.query) else node
 
 
 def _has_one_column(query: SelectPlan) -> bool:
