@@ -186,7 +186,7 @@ class Reads(ABC):
             yield list(map(_revision, rows))
 
     def scan_heads(self, table_no: int, at_seq: int, batch: int = 4 * BATCH_ROWS) -> Iterator[list[Head]]:
-        """As scan, but only which revision is current.  A fifth of the price; for whoever keeps revisions in memory."""
+        """As scan, but only which revision is current.  Under half the price; for whoever keeps revisions in memory."""
         for rows in self._pages(SQL_SCAN_HEADS, {"table_no": table_no, "at_seq": at_seq, "after": 0}, batch):
             yield list(map(_head, rows))
 
