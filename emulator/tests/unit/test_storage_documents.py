@@ -215,6 +215,31 @@ def test_a_redacted_revision_keeps_its_hashes_and_loses_its_data(scribe: Scribe,
     assert block_hash(4) == scribe.file.tip().block_hash  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("doc_no", "seq", "expected"),
+    [
+        pytest.param(1, 1, 2, id="replaced"),
+        pytest.param(1, 2, None, id="current"),
+        pytest.param(2, 1, 3, id="deleted"),
+        pytest.param(2, 3, None, id="deletion"),
+        pytest.param(9, 1, None, id="no such document"),
+    ],
+)
+def test_the_block_that_replaced_a_revision_is_known(
+    scribe: Scribe, cars: int, doc_no: int, seq: int, expected: int | None
+) -> None:
+    assert expected == scribe.file.next_revision_seq(doc_no, seq)
+
+
+def test_the_keys_of_erased_data_are_erased_too(scribe: Scribe, cars: int) -> None:
+    """A short key holds the value itself.  Only the entry that ended where told goes; the others stay."""
+    (index_no,) = scribe.indexes[cars]
+    with scribe.file.write() as writer:
+        writer.delete_index_entries([(index_no, b"red", 1), (index_no, b"red", 3), (index_no, b"blue", 1)], 2)
+    entries = [row[:4] for table, row in scribe.file.dump_derived() if table == "index_entry"]
+    assert [(index_no, b"blue", LIVE, 1), (index_no, b"red", 3, 2), (index_no, b"red", LIVE, 3)] == entries
+
+
 @pytest.mark.parametrize(("doc_no", "seq"), [(1, 3), (9, 1), (1, 0)])
 def test_redacting_a_revision_that_is_not_there_is_refused(scribe: Scribe, cars: int, doc_no: int, seq: int) -> None:
     problem = f"Document {doc_no} has no revision in block {seq}"
