@@ -36,6 +36,9 @@ STOP_SECONDS = 3
 # In a process of our own: a short statement waits for its turn beside a long scan at most this long (default: 5 ms).
 SWITCH_SECONDS = 0.001
 _DRAIN_SECONDS = 2
+# More requests than threads is no news: they wait their turn.
+_queue_logger = logging.getLogger("qldb_emulator.web.queue")
+_queue_logger.setLevel(logging.ERROR)
 _TOO_LONG = (413, 431)
 _RECEIVE_BYTES = 65_536
 _BACKLOG = 1024
@@ -52,33 +55,20 @@ class PortInUseError(ListenError):
 class Server:
     """Serves one app.
 
-    port: 0 for any free one; ``port`` and ``url`` say which it became.  The port is taken when the object is made,
-    and answers wait from then on.  Raises PortInUseError or ListenError.
+    port: 0 for any free one; after ``start()`` ``host``, ``port`` and ``url`` say what it became.
 
     In a test or fixture: ``start()`` ... ``stop()``, or ``with Server(app) as server``.  As a process:
     ``serve_forever()``, which returns after ``request_stop()``; that one is safe in a signal handler.
     """
 
     def __init__(self, app: Flask, host: str = "127.0.0.1", port: int = 0, threads: int = DEFAULT_THREADS) -> None:
-        gateway: Gateway = app.extensions["qldb_gateway"]
-        self._socket = _listen(host, port)
-        self.host, self.port = self._socket.getsockname()[:2]
-        self._server: Any = create_server(
-            app,
-            sockets=[self._socket],
-            threads=threads,
-            connection_limit=CONNECTION_LIMIT,
-            channel_timeout=IDLE_SECONDS,
-            recv_bytes=_RECEIVE_BYTES,
-            # waitress refuses at the number itself; the app's own check is exact.
-            max_request_body_size=gateway.request_bytes + 1,
-            clear_untrusted_proxy_headers=False,  # nothing here believes a proxy header
-            ident="qldb-emulator",
-        )
-        self._server.channel_class = _channel_class(gateway)
+        self._app = app
+        self._threads = threads
+        self.host = host
+        self.port = port
+        self._server: Any = None
         self._thread: threading.Thread | None = None
         self._stop_requests: SimpleQueue[None] = SimpleQueue()
-        self._is_stopped = False
 
     @property
     def url(self) -> str:
@@ -87,19 +77,21 @@ class Server:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def start(self) -> None:
-        """Serve in a thread of its own."""
+        """Listen, and serve in a thread of its own.  Raises PortInUseError or ListenError."""
         assert self._thread is None, "a server starts once"
+        # The port before the threads: if it is not to be had, there is nothing to clean up.
+        listener = _listen(self.host, self.port)
+        self.host, self.port = listener.getsockname()[:2]
+        self._server = _waitress(self._app, listener, self._threads)
         self._thread = threading.Thread(target=self._server.run, name="qldb-emulator-server", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop taking requests, answer those in flight (at most STOP_SECONDS), close every connection.  Idempotent."""
-        if self._is_stopped:
-            return
-        self._is_stopped = True
-        if self._thread is None:
-            self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=STOP_SECONDS)
-            self._close_all()
+        """Stop taking requests, answer those in flight (at most STOP_SECONDS), close every connection.
+
+        Idempotent; a server that was never started has nothing to stop.
+        """
+        if self._thread is None or not self._thread.is_alive():
             return
         # What belongs to the server's loop is closed by the loop: a file descriptor closed under a running poll may
         # by then be somebody else's.
@@ -109,11 +101,13 @@ class Server:
         self._thread.join()
 
     def serve_forever(self) -> None:
-        """Serve until ``request_stop()``, then stop.  For a process of its own: sets the thread switch interval."""
+        """Serve until ``request_stop()``, then stop.  Starts if need be.
+
+        For a process of its own: sets the interpreter's thread switch interval.
+        """
         sys.setswitchinterval(SWITCH_SECONDS)
-        # More requests than threads is no news to whoever runs this; they wait their turn.
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-        self.start()
+        if self._thread is None:
+            self.start()
         try:
             self._stop_requests.get()
         finally:
@@ -137,6 +131,25 @@ class Server:
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()
         self._server.close()
+
+
+def _waitress(app: Flask, listener: socket.socket, threads: int) -> Any:
+    gateway: Gateway = app.extensions["qldb_gateway"]
+    server = create_server(
+        app,
+        sockets=[listener],
+        threads=threads,
+        connection_limit=CONNECTION_LIMIT,
+        channel_timeout=IDLE_SECONDS,
+        recv_bytes=_RECEIVE_BYTES,
+        # waitress refuses at the number itself; the app's own check is exact.
+        max_request_body_size=gateway.request_bytes + 1,
+        clear_untrusted_proxy_headers=False,  # nothing here believes a proxy header
+        ident="qldb-emulator",
+    )
+    server.channel_class = _channel_class(gateway)
+    server.task_dispatcher.queue_logger = _queue_logger
+    return server
 
 
 def _listen(host: str, port: int) -> socket.socket:
