@@ -1,0 +1,70 @@
+"""The command behind ``scripts/bench``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from . import scale
+from .bench import Tools
+from .machine import facts
+from .report import as_json, family_text, goal_text, head
+from .runner import all_rows, run
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Ratios of things measured side by side: median [least..greatest] of the repetitions, then goal",
+    )
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="about a minute: small ledgers, few repetitions")
+    size.add_argument("--full", action="store_true", help="with a ledger of 1,000,000 blocks, which takes long to fill")
+    parser.add_argument("--only", action="append", default=[], metavar="ROW", help="only this row (may be repeated)")
+    parser.add_argument("--list", action="store_true", help="show the rows and their goals, and measure nothing")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
+    parser.add_argument("--directory", type=Path, default=ROOT / "build", help="where ledgers may be put for a while")
+    parser.add_argument("--seed", type=int, default=1, help="of the order in which the sides take turns")
+    parser.add_argument("--client", type=Path, help="a Python with pyqldb")
+    parser.add_argument("--peers", type=Path, help="the directory of the command moto_server")
+    given = parser.parse_args()
+    unknown = set(given.only) - {row.name for row in all_rows()}
+    if unknown:
+        parser.error(f"there is no row {', '.join(sorted(unknown))}; --list shows them")
+    return given
+
+
+def main() -> int:
+    """Measure and report.  Returns 1 when a row could not be measured; a missed goal is a result, not a failure."""
+    given = arguments()
+    if given.list:
+        for row in all_rows():
+            print(f"{row.name:<19} {goal_text(row):<11} {row.what} / {row.against} ({row.source})")
+        return 0
+    size = scale.QUICK if given.quick else scale.FULL if given.full else scale.DEFAULT
+    node = shutil.which("node")
+    tools = Tools(given.client, given.peers and given.peers / "moto_server", Path(node) if node else None)
+    given.directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=given.directory) as directory:
+        tempfile.tempdir = directory  # ephemeral ledgers too: the system's place for small files may be memory
+        known = facts(Path(directory), tools)
+        print(head(known, size.name), flush=True)
+        families = []
+        for family in run(size, Path(directory), tools, given.only, given.seed):
+            families.append(family)
+            print(family_text(family), flush=True)
+    if given.json is not None:
+        given.json.write_text(json.dumps(as_json(known, size.name, families), indent=1, ensure_ascii=False) + "\n")
+    problems = [result for family in families for result in (family.control, *family.results) if result.problem]
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""The client of the rows over HTTP: a process of its own, in an environment with pyqldb and boto3.
+
+Reads a job as JSON from standard input and writes a result as JSON to standard output::
+
+    {"cases": [{"kind": "select", "endpoint": "http://...", "ledger": "bench", "keys": 1000}, ...],
+     "repetitions": 11, "count": 50, "seed": 1}
+    {"means_ns": [[one mean for each repetition], ...]}
+
+The cases take turns, transaction by transaction, in random order.  It shares no code with the emulator; the loop is
+that of ``benchmarks.alternate``, which cannot be imported here.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import random
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import boto3  # type: ignore[import-not-found, import-untyped, unused-ignore]
+from pyqldb.config.retry_config import RetryConfig  # type: ignore[import-not-found, import-untyped, unused-ignore]
+from pyqldb.driver.qldb_driver import QldbDriver  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+Case = dict[str, Any]
+Transaction = Callable[[], None]
+
+LOGIN = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
+WARM_UP = 20
+FIRST_NEW = 500_000_000  # numbers of inserted registrations start here, those that are selected at 0
+
+
+def vin(number: int) -> str:
+    return f"1N4AL11D{number:09d}"
+
+
+def registration(number: int) -> dict[str, Any]:
+    """The document of ``benchmarks.documents``, as a program with pyqldb has it."""
+    return {
+        "VIN": vin(number),
+        "LicensePlateNumber": f"LEWISR{number:07d}",
+        "State": "WA",
+        "City": "Seattle",
+        "Mileage": number,
+        "PendingPenaltyTicketAmount": Decimal(9000 + number % 1000).scaleb(-2),
+        "ValidFromDate": datetime(2017, 8, 21),
+        "ValidToDate": datetime(2020, 5, 11),
+        "Owners": {
+            "PrimaryOwner": {"PersonId": f"GddsXfIYfDlKCEprOLOw{number % 100:02d}"},
+            "SecondaryOwners": [{"PersonId": f"IN7MvYtUjkp1GMZu0F6C{number % 100:02d}"}],
+        },
+    }
+
+
+def driver_of(case: Case) -> Any:
+    # A retry would hide a failure and count its time: there are none.
+    return QldbDriver(case["ledger"], endpoint_url=case["endpoint"], retry_config=RetryConfig(retry_limit=0), **LOGIN)
+
+
+def select(case: Case, numbers: random.Random) -> Transaction:
+    """One row by its index, read."""
+    driver = driver_of(case)
+    checks_key = case["checks_key"]
+
+    def run() -> None:
+        wanted = vin(numbers.randrange(case["keys"]))
+        rows = driver.execute_lambda(
+            lambda t: list(t.execute_statement("SELECT * FROM VehicleRegistration WHERE VIN = ?", wanted))
+        )
+        if len(rows) != 1 or (checks_key and rows[0]["VIN"] != wanted):
+            raise RuntimeError(f"asked for {wanted}, got {rows}")
+
+    return run
+
+
+def insert(case: Case, numbers: random.Random) -> Transaction:
+    """One document of about 300 bytes of Ion."""
+    driver = driver_of(case)
+    number = FIRST_NEW + numbers.randrange(100_000_000)
+
+    def run() -> None:
+        nonlocal number
+        number += 1
+        document = registration(number)
+        rows = driver.execute_lambda(lambda t: list(t.execute_statement("INSERT INTO VehicleRegistration ?", document)))
+        if len(rows[0]["documentId"]) != 22:
+            raise RuntimeError(f"an INSERT answered {rows}")
+
+    return run
+
+
+def put_and_get(case: Case, numbers: random.Random) -> Transaction:
+    """An item of about 400 bytes into DynamoDB and out again: two requests."""
+    client = boto3.client("dynamodb", endpoint_url=case["endpoint"], **LOGIN)
+    client.create_table(
+        TableName="VehicleRegistration",
+        KeySchema=[{"AttributeName": "VIN", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "VIN", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    number = FIRST_NEW
+
+    def run() -> None:
+        nonlocal number
+        number += 1
+        item = as_item(number)
+        client.put_item(TableName="VehicleRegistration", Item=item)
+        found = client.get_item(TableName="VehicleRegistration", Key={"VIN": item["VIN"]})
+        if found["Item"]["VIN"] != item["VIN"]:
+            raise RuntimeError(f"asked for {item['VIN']}, got {found}")
+
+    for _ in range(case["keys"]):
+        number += 1
+        client.put_item(TableName="VehicleRegistration", Item=as_item(number))
+    return run
+
+
+def as_item(number: int) -> dict[str, Any]:
+    """The registration as DynamoDB has it."""
+    return {
+        "VIN": {"S": vin(number)},
+        "LicensePlateNumber": {"S": f"LEWISR{number:07d}"},
+        "State": {"S": "WA"},
+        "City": {"S": "Seattle"},
+        "Mileage": {"N": str(number)},
+        "PendingPenaltyTicketAmount": {"N": f"{90 + number % 10}.25"},
+        "ValidFromDate": {"S": "2017-08-21"},
+        "ValidToDate": {"S": "2020-05-11"},
+        "Owners": {
+            "M": {
+                "PrimaryOwner": {"M": {"PersonId": {"S": f"GddsXfIYfDlKCEprOLOw{number % 100:02d}"}}},
+                "SecondaryOwners": {"L": [{"M": {"PersonId": {"S": f"IN7MvYtUjkp1GMZu0F6C{number % 100:02d}"}}}]},
+            }
+        },
+    }
+
+
+KINDS: dict[str, Callable[[Case, random.Random], Transaction]] = {
+    "select": select,
+    "insert": insert,
+    "put_and_get": put_and_get,
+}
+
+
+def measure(transactions: list[Transaction], repetitions: int, count: int, numbers: random.Random) -> list[list[float]]:
+    """The mean of each repetition for each case, in nanoseconds."""
+    for transaction in transactions:
+        for _ in range(WARM_UP):
+            transaction()
+    means: list[list[float]] = [[] for _ in transactions]
+    order = list(range(len(transactions)))
+    for _ in range(repetitions):
+        gc.collect()
+        totals = [0] * len(transactions)
+        for _ in range(count):
+            numbers.shuffle(order)
+            for number in order:
+                began = time.perf_counter_ns()
+                transactions[number]()
+                totals[number] += time.perf_counter_ns() - began
+        for number, total in enumerate(totals):
+            means[number].append(total / count)
+    return means
+
+
+def main() -> None:
+    job = json.load(sys.stdin)
+    numbers = random.Random(job["seed"])
+    transactions = [KINDS[case["kind"]](case, numbers) for case in job["cases"]]
+    means = measure(transactions, job["repetitions"], job["count"], numbers)
+    json.dump({"means_ns": means}, sys.stdout)
+
+
+main()

@@ -1,0 +1,8 @@
+"""The rows of the table, a file for each family, in the order in which they run."""
+
+from __future__ import annotations
+
+from ..rows import Family
+from . import drivers, growth, processes, statements
+
+FAMILIES: tuple[Family, ...] = (drivers.FAMILY, growth.FAMILY, statements.FAMILY, processes.FAMILY)

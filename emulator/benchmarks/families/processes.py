@@ -1,0 +1,166 @@
+"""The process itself: how soon it answers, and what it takes while nobody asks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from ..alternate import Case, alternate
+from ..bench import Bench, BenchError, in_unit, package_environment
+from ..rows import Family, Row, Samples, control
+from ..servers import (
+    EMULATOR_PROBE,
+    MOTO_PROBE,
+    ServerProcess,
+    emulator_command,
+    free_port,
+    moto_command,
+    pss_mb,
+    running,
+    settle,
+)
+
+Start = Callable[[], AbstractContextManager[ServerProcess]]
+
+
+def emulator_start(bench: Bench) -> Start:
+    """The emulator, ephemeral."""
+
+    def start() -> AbstractContextManager[ServerProcess]:
+        port = free_port()
+        return running(emulator_command(port, None), port, bench.directory / "start.log", EMULATOR_PROBE)
+
+    return start
+
+
+def moto_start(bench: Bench) -> Start:
+    """moto's server."""
+    command = bench.tools.moto_server
+    if command is None:
+        raise BenchError("moto's server is not there")
+
+    def start() -> AbstractContextManager[ServerProcess]:
+        port = free_port()
+        return running(moto_command(command, port), port, bench.directory / "start-moto.log", MOTO_PROBE)
+
+    return start
+
+
+# --- Time ------------------------------------------------------------------------------------------------------
+
+
+def import_flask() -> float:
+    """A Python that imports Flask and ends."""
+    began = time.perf_counter_ns()
+    subprocess.run([sys.executable, "-c", "import flask"], check=True, env=package_environment())
+    return time.perf_counter_ns() - began
+
+
+def until_ready(start: Start) -> Case:
+    """From spawning a server to its first answer."""
+
+    def run() -> float:
+        with start() as server:
+            return server.ready_ms * 1_000_000
+
+    return run
+
+
+def compare_starts(bench: Bench, left: Case, right: Case, note: str) -> Samples:
+    means = alternate([left, right], bench.scale.repetitions, bench.scale.starts, bench.random)
+    return in_unit(means[0], means[1], "ms", note)
+
+
+def measure_control(bench: Bench) -> Samples:
+    return compare_starts(bench, import_flask, import_flask, "warm page cache")
+
+
+def measure_start(bench: Bench) -> Samples:
+    note = "spawn to first answer of GET /ledgers, warm page cache; design 10 wants 400 ms at most"
+    return compare_starts(bench, until_ready(emulator_start(bench)), import_flask, note)
+
+
+def measure_start_moto(bench: Bench) -> Samples:
+    note = "moto until it answers DynamoDB's ListTables"
+    return compare_starts(bench, until_ready(emulator_start(bench)), until_ready(moto_start(bench)), note)
+
+
+# --- Memory ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def flask_imported() -> Iterator[int]:
+    """A Python that has imported Flask and waits."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import flask, sys; print(flush=True); sys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=package_environment(),
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdout.readline()
+        yield process.pid
+    finally:
+        process.stdin.close()
+        process.wait()
+        process.stdout.close()
+
+
+def flask_memory() -> float:
+    with flask_imported() as process_id:
+        settle(process_id)
+        return pss_mb(process_id)
+
+
+def server_memory(start: Start) -> float:
+    with start() as server:
+        settle(server.process.pid)
+        return pss_mb(server.process.pid)
+
+
+def compare_memory(bench: Bench, left: Callable[[], float], right: Callable[[], float], note: str) -> Samples:
+    # Memory at rest hardly varies; three pairs show that.
+    pairs = [(left(), right()) for _ in range(3)]
+    return Samples(tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs), "MB", note)
+
+
+def measure_memory(bench: Bench) -> Samples:
+    start = emulator_start(bench)
+    note = "PSS at rest after the first answer; design 10 wants 45 MB at most"
+    return compare_memory(bench, lambda: server_memory(start), flask_memory, note)
+
+
+def measure_memory_moto(bench: Bench) -> Samples:
+    ours, theirs = emulator_start(bench), moto_start(bench)
+    return compare_memory(bench, lambda: server_memory(ours), lambda: server_memory(theirs), "PSS at rest, no ledgers")
+
+
+FAMILY = Family(
+    "process",
+    control("process-control", 'python -c "import flask"', measure_control),
+    (
+        Row(
+            "start",
+            "start of the server to its first answer",
+            'python -c "import flask"',
+            1.4,
+            "design 10; performance.md 11 G14",
+            measure_start,
+        ),
+        Row(
+            "start-moto",
+            "start of the server to its first answer",
+            "start of moto's server",
+            0.4,
+            "performance.md 11 G14",
+            measure_start_moto,
+        ),
+        Row("memory", "memory at rest", "Flask imported alone", 1.5, "design 10: 45 MB against 30", measure_memory),
+        Row("memory-moto", "memory at rest", "moto's server", 0.5, "performance.md 11 G15", measure_memory_moto),
+    ),
+)

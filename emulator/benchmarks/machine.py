@@ -1,0 +1,106 @@
+"""What the figures were measured on and with: without it they mean little."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sqlite3
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from qldb_emulator import __version__
+
+from .bench import Tools
+
+_SYNCS = 50
+_FAST_SYNC_MS = 0.02
+
+
+def facts(directory: Path, tools: Tools) -> dict[str, str]:
+    """Name and value of everything a reader of the figures wants to know, in the order to show it."""
+    found = {
+        "emulator": f"{__version__}, commit {commit()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "sqlite": sqlite3.sqlite_version,
+        "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
+        "processor": f"{processor()}, {os.cpu_count()} CPUs",
+        "memory": memory(),
+        "load": load(),
+        "fdatasync of 4 KB": disk(directory),
+    }
+    found.update({name: importlib.metadata.version(name) for name in ("flask", "waitress")})
+    if tools.client is not None:
+        clients = ("pyqldb", "boto3", "botocore", "amazon.ion")
+        found["client"] = ", ".join(f"{name} {version_in(tools.client, name)}" for name in clients)
+    if tools.moto_server is not None:
+        found["moto"] = version_in(tools.moto_server.parent / "python", "moto")
+    if tools.node is not None:
+        found["node"] = output([str(tools.node), "--version"])
+    return found
+
+
+def commit() -> str:
+    """The commit of the checkout, and whether it has changes."""
+    here = str(Path(__file__).resolve().parent)
+    revision = output(["git", "-C", here, "rev-parse", "--short", "HEAD"])
+    if not revision:
+        return "unknown"
+    return f"{revision} with changes" if output(["git", "-C", here, "status", "--porcelain", ".."]) else revision
+
+
+def processor() -> str:
+    """The model of the processor."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()
+
+
+def memory() -> str:
+    """How much memory there is."""
+    try:
+        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB"
+    except (ValueError, OSError):
+        return "unknown"
+
+
+def load() -> str:
+    """How busy the machine is before anything is measured."""
+    try:
+        return ", ".join(f"{average:.2f}" for average in os.getloadavg())
+    except OSError:
+        return "unknown"
+
+
+def disk(directory: Path) -> str:
+    """How long the disk under the durable ledgers takes to sync: what every durable commit must wait for."""
+    taken = []
+    with tempfile.TemporaryFile(dir=directory) as file:
+        for _ in range(_SYNCS):
+            file.write(bytes(4096))
+            file.flush()
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            taken.append((time.perf_counter() - began) * 1000)
+    middle = statistics.median(taken)
+    doubt = "; too fast for a disk: durable commits are cheaper here than they are" if middle < _FAST_SYNC_MS else ""
+    return f"{middle:.3f} ms{doubt}"
+
+
+def version_in(python: Path, package: str) -> str:
+    """The version of a package in the environment of a Python."""
+    code = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"
+    return output([str(python), "-c", code]) or "unknown"
+
+
+def output(command: list[str]) -> str:
+    """What a command prints; empty when it fails or is not there."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

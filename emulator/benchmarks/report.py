@@ -1,0 +1,138 @@
+"""Results, for people and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .ratios import Spread, ratio, spread
+from .rows import TRUSTED_HIGH, TRUSTED_LOW, Row, Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A measured row, or one that could not be measured (``problem`` says why)."""
+
+    row: Row
+    samples: Samples | None
+    problem: str = ""
+
+    @property
+    def ratio(self) -> Spread:
+        """Requires samples."""
+        assert self.samples is not None
+        return ratio(self.samples.left, self.samples.right)
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the median is where the goal wants it."""
+        return self.samples is not None and self.row.at_least <= self.ratio.median <= self.row.goal
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyResult:
+    """A family's rows, and its control."""
+
+    name: str
+    control: Result
+    results: tuple[Result, ...]
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the control shows that the machine was at rest."""
+        return self.control.is_met
+
+
+def head(facts: dict[str, str], scale: str) -> str:
+    """The lines above the table."""
+    width = max(map(len, facts))
+    return "\n".join([f"{name:<{width}}  {value}" for name, value in facts.items()] + [f"{'scale':<{width}}  {scale}"])
+
+
+def family_text(family: FamilyResult) -> str:
+    """One family as text."""
+    lines = ["", f"{family.name}: {trust(family)}"]
+    for result in (family.control, *family.results):
+        lines.extend(row_lines(result))
+    return "\n".join(lines)
+
+
+def trust(family: FamilyResult) -> str:
+    """What the control says of the rows below it."""
+    if family.control.samples is None:
+        return "NOT TRUSTED, the A/A row could not be measured"
+    median = family.control.ratio.median
+    if family.is_trusted:
+        return f"trusted, A/A is {median:.3f}"
+    return (
+        f"NOT TRUSTED, A/A is {median:.3f}, outside {TRUSTED_LOW:.2f}..{TRUSTED_HIGH:.2f}: "
+        "the machine is too busy; run again when it is at rest"
+    )
+
+
+def row_lines(result: Result) -> list[str]:
+    """A row, with its notes below it."""
+    row = result.row
+    if result.samples is None:
+        return [f"  {row.name:<19} not measured: {result.problem}"]
+    samples = result.samples
+    figures = f"{figure(spread(samples.left))} / {figure(spread(samples.right))} {samples.unit}"
+    verdict = "met" if result.is_met else "MISSED"
+    lines = [
+        f"  {row.name:<19} {result.ratio!s:<25} {goal_text(row):<11} {verdict:<7} {figures}",
+        f"  {'':<19} {row.what} / {row.against}",
+    ]
+    if samples.note:
+        lines.append(f"  {'':<19} {samples.note}")
+    return lines
+
+
+def goal_text(row: Row) -> str:
+    """The goal as a condition."""
+    return f"{row.at_least:g}..{row.goal:g}" if row.at_least else f"<= {row.goal:g}"
+
+
+def figure(values: Spread) -> str:
+    """A median with about three digits."""
+    return f"{values.median:.3g}" if values.median < 100 else f"{values.median:.0f}"
+
+
+def as_json(facts: dict[str, str], scale: str, families: list[FamilyResult]) -> dict[str, Any]:
+    """Everything, with every repetition, for a machine to read."""
+    return {
+        "facts": facts,
+        "scale": scale,
+        "families": [
+            {
+                "name": family.name,
+                "trusted": family.is_trusted,
+                "rows": [row_json(result) for result in (family.control, *family.results)],
+            }
+            for family in families
+        ],
+    }
+
+
+def row_json(result: Result) -> dict[str, Any]:
+    """A row for a machine to read."""
+    row = result.row
+    members: dict[str, Any] = {
+        "name": row.name,
+        "what": row.what,
+        "against": row.against,
+        "goal": row.goal,
+        "at_least": row.at_least,
+        "source": row.source,
+    }
+    if result.samples is None:
+        return {**members, "problem": result.problem}
+    samples, found = result.samples, result.ratio
+    return {
+        **members,
+        "ratio": {"median": found.median, "low": found.low, "high": found.high},
+        "met": result.is_met,
+        "unit": samples.unit,
+        "left": list(samples.left),
+        "right": list(samples.right),
+        "note": samples.note,
+    }
