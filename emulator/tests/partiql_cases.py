@@ -5,6 +5,8 @@ The globals of a case's environment are no tables but values: they are bound as 
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 
 from partiql_support import MemoryLedger
 
-from qldb_emulator.ion.codec import load_all
+from qldb_emulator.ion.codec import dumps_text, load_all
 from qldb_emulator.ion.values import (
     Annotated,
     IonValue,
@@ -25,6 +27,8 @@ from qldb_emulator.ion.values import (
 )
 from qldb_emulator.partiql.catalogue import Catalogue
 from qldb_emulator.partiql.compiler import evaluate
+from qldb_emulator.partiql.errors import PartiqlError
+from qldb_emulator.partiql.expressions import to_ion
 from qldb_emulator.partiql.parser import parse
 from qldb_emulator.partiql.planner import plan
 from qldb_emulator.partiql.values import MISSING, Bag
@@ -95,6 +99,8 @@ def language_value(value: IonValue) -> Any:
             return MISSING
         if value.annotations == ("$bag",):
             return Bag(language_value(part) for part in value.value)
+        if value.annotations == ("$ion",):  # only says that the value is Ion's own, as all of ours are
+            return language_value(value.value)
         return Annotated(value.annotations, language_value(value.value))
     if isinstance(value, Sexp):
         return Sexp(language_value(part) for part in value)
@@ -103,6 +109,87 @@ def language_value(value: IonValue) -> Any:
     if isinstance(value, dict):
         return struct_of((name, language_value(part)) for name, part in struct_items(value))
     return value
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a case.
+
+    kind: "passed" (as the permissive mode expects), "strict" (a type mistake is an error, as the other mode expects),
+    "deviation" (as the list of deviations says), "refused" (outside the dialect, with an error that says so) or
+    "failed".  detail: what happened, for people; for deviations and refusals the reason.
+    """
+
+    case: Case
+    kind: str
+    detail: str
+
+
+class Judge:
+    """Decides about cases by the lists in a data file (see ``spec/partiql_conformance.json``)."""
+
+    def __init__(self, path: Path) -> None:
+        lists = json.loads(path.read_text(encoding="utf-8"))
+        before = r"""(?<![\w"'.])"""
+        self.outside = [
+            (entry["reason"], re.compile(f"{before}(?:{entry['statement']})", re.IGNORECASE | re.DOTALL))
+            for entry in lists["outside"]
+        ]
+        self.deviations = {
+            statement: (entry["reason"], gives)
+            for entry in lists["deviations"]
+            for statement, gives in entry["statements"].items()
+        }
+        self.missing_operands = lists["missing_operands"]["reason"]
+
+    def judge(self, case: Case) -> Outcome:
+        """Run a case.  Anything raised but PartiqlError is the runner's failure too."""
+        try:
+            value, error = value_of(case), None
+        except PartiqlError as raised:
+            value, error = None, raised
+        shown = str(error) if error else text_of(value)
+        permissive = case.modes.get("EvalModeCoerce") or case.modes["EvalModeError"]
+        if self._fits(permissive, case, value, error):
+            return Outcome(case, "passed", shown)
+        if error and permissive[0] in ("EvaluationSuccess", "SyntaxSuccess"):
+            for reason, pattern in self.outside:
+                if pattern.search(case.statement):
+                    return Outcome(case, "refused", reason)
+        if error and case.modes.get("EvalModeError", ("", None))[0] == "EvaluationFail":
+            return Outcome(case, "strict", shown)
+        reason, gives = self.deviations.get(" ".join(case.statement.split()), ("", None))
+        if gives is not None and gives == ("error" if error else shown):
+            return Outcome(case, "deviation", reason)
+        if not error and same(without_missing(permissive[1]), without_missing(value)):
+            return Outcome(case, "deviation", self.missing_operands)
+        return Outcome(case, "failed", f"expected {permissive[0]} {text_of(permissive[1])}, got {shown}")
+
+    def _fits(self, expected: tuple[str, Any], case: Case, value: Any, error: PartiqlError | None) -> bool:
+        result, output = expected
+        if result == "EvaluationSuccess":
+            return error is None and same(output, value)
+        if result == "SyntaxSuccess":
+            try:
+                parse(case.statement)
+            except PartiqlError:
+                return False
+            return True
+        return error is not None
+
+
+def text_of(value: Any) -> str:
+    """A value of the language as Ion text."""
+    return dumps_text(to_ion(value))
+
+
+def without_missing(value: Any) -> Any:
+    """A value with null for every MISSING that is no field of a struct."""
+    if value is MISSING:
+        return None
+    if isinstance(value, Bag):
+        return Bag(without_missing(part) for part in value)
+    return [without_missing(part) for part in value] if type(value) is list else value
 
 
 def value_of(case: Case) -> Any:

@@ -364,7 +364,7 @@ _END = object()
 
 
 def _scan(source: TableSource) -> Callable[[Frame], Iterator[Row]]:
-    return lambda frame: frame[DATA_SLOT].scan(source)  # type: ignore[no-any-return]
+    return lambda frame: frame[DATA_SLOT].scan(source)
 
 
 def _catalogue(frame: Frame) -> Iterator[Row]:

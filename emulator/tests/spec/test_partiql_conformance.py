@@ -1,0 +1,79 @@
+"""partiql-tests against the engine: every case is passed, or deviates as listed, or is outside the dialect and refused.
+
+The lists and their reasons are in ``partiql_conformance.json``.  Where the suite's permissive mode gives MISSING for a
+type mistake, an error will do, as its strict mode has it: so it is on QLDB's pages (``SIZE(12)``, ``CAST('aa' AS
+integer)``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pytest
+from partiql_cases import Case, Judge, Outcome, read_cases
+from support import SHARED, needs_shared
+
+SUITE = SHARED / "partiql-tests"
+LISTS = Path(__file__).with_name("partiql_conformance.json")
+JUDGE = Judge(LISTS)
+
+pytestmark = needs_shared
+
+
+def _files() -> list[str]:
+    return sorted(str(path.relative_to(SUITE)) for path in SUITE.rglob("*.ion")) if SUITE.is_dir() else []
+
+
+@cache
+def _cases() -> dict[str, list[Case]]:
+    by_file: dict[str, list[Case]] = {}
+    for case in read_cases(SUITE):
+        by_file.setdefault(case.file, []).append(case)
+    return by_file
+
+
+@cache
+def _outcomes(file: str) -> list[Outcome]:
+    return [JUDGE.judge(case) for case in _cases().get(file, [])]
+
+
+@pytest.mark.parametrize("file", _files())
+def test_every_case_is_passed_or_accounted_for(file: str) -> None:
+    failed = [
+        f"{outcome.case.name}: {outcome.case.statement}: {outcome.detail}"
+        for outcome in _outcomes(file)
+        if outcome.kind == "failed"
+    ]
+    assert failed == []
+
+
+def test_every_listed_deviation_occurs() -> None:
+    met = {
+        " ".join(outcome.case.statement.split())
+        for file in _files()
+        for outcome in _outcomes(file)
+        if outcome.kind == "deviation"
+    }
+    assert sorted(set(JUDGE.deviations) - met) == []
+
+
+def test_every_reason_for_refusing_occurs() -> None:
+    met = {outcome.detail for file in _files() for outcome in _outcomes(file) if outcome.kind == "refused"}
+    assert [reason for reason, _ in JUDGE.outside if reason not in met] == []
+
+
+def test_the_score(capsys: pytest.CaptureFixture[str]) -> None:
+    kinds = Counter(outcome.kind for file in _files() for outcome in _outcomes(file))
+    total = sum(kinds.values())
+    in_dialect = total - kinds["refused"]
+    passed = kinds["passed"] + kinds["strict"]
+    with capsys.disabled():
+        print(
+            f"\npartiql-tests: passed {passed} (of them {kinds['strict']} in the strict mode), "
+            f"in the dialect {in_dialect}, cases {total}; deviations {kinds['deviation']}, failed {kinds['failed']}, "
+            f"outside the dialect and refused {kinds['refused']}"
+        )
+    assert passed + kinds["deviation"] == in_dialect
+    assert total > 5000
