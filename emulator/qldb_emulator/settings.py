@@ -22,6 +22,7 @@ class Settings:
     is_ephemeral: nothing needs to survive: no syncing to disk.
     region: used where a request does not say.  account: twelve digits, for ARNs.
     cache_bytes: how much memory decoded documents may take, counted as their Ion binary size, per ledger.
+    s3_endpoint, kinesis_endpoint: URLs that exports and streams are written to; None for what boto3 itself finds.
     """
 
     data_dir: Path | None = None
@@ -30,3 +31,5 @@ class Settings:
     account: str = DEFAULT_ACCOUNT
     limits: Limits = field(default=STRICT)
     cache_bytes: int = DEFAULT_CACHE_BYTES
+    s3_endpoint: str | None = None
+    kinesis_endpoint: str | None = None

@@ -6,13 +6,18 @@ import logging
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from ..settings import DEFAULT_ACCOUNT, DEFAULT_HOST, DEFAULT_PORT, DEFAULT_REGION, Settings
 from .failure import Failure
+
+if TYPE_CHECKING:
+    from ..aws.local import LocalAws
 
 # Short requests keep answering while a scan runs (performance.md 3.6); only a process of ours may set it.
 SWITCH_INTERVAL_SECONDS = 0.001
@@ -72,22 +77,86 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     envvar="QLDB_EMULATOR_LOG_LEVEL",
     help="How much to say on standard error.",
 )
+@click.option(
+    "--s3-endpoint",
+    metavar="URL",
+    envvar="QLDB_EMULATOR_S3_ENDPOINT",
+    help="Where ExportJournalToS3 writes.  [default: what boto3 finds]",
+)
+@click.option(
+    "--kinesis-endpoint",
+    metavar="URL",
+    envvar="QLDB_EMULATOR_KINESIS_ENDPOINT",
+    help="Where StreamJournalToKinesis writes.  [default: what boto3 finds]",
+)
+@click.option(
+    "--with-aws",
+    is_flag=True,
+    envvar="QLDB_EMULATOR_WITH_AWS",
+    help="Also run an S3 and a Kinesis (moto's, in memory), for exports and streams without an account.",
+)
+@click.option(
+    "--aws-port",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    envvar="QLDB_EMULATOR_AWS_PORT",
+    help="Port of --with-aws; 0 takes any free one and prints it.",
+)
 def serve(
-    host: str, port: int, data_dir: Path | None, ephemeral: bool, region: str, account: str, log_level: str
+    host: str,
+    port: int,
+    data_dir: Path | None,
+    ephemeral: bool,
+    region: str,
+    account: str,
+    log_level: str,
+    s3_endpoint: str | None,
+    kinesis_endpoint: str | None,
+    with_aws: bool,
+    aws_port: int,
 ) -> None:
     """Start the server and run until stopped (SIGINT or SIGTERM)."""
     if ephemeral and data_dir is not None:
         raise click.UsageError("--ephemeral keeps nothing, so it takes no --data-dir")
+    if aws_port and not with_aws:
+        raise click.UsageError("--aws-port needs --with-aws")
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     directory = None if ephemeral else (data_dir or Path.home() / ".qldb-emulator")
-    run_server(Settings(data_dir=directory, is_ephemeral=ephemeral, region=region, account=account), host, port)
+    settings = Settings(
+        data_dir=directory,
+        is_ephemeral=ephemeral,
+        region=region,
+        account=account,
+        s3_endpoint=s3_endpoint,
+        kinesis_endpoint=kinesis_endpoint,
+    )
+    if not with_aws:
+        run_server(settings, host, port)
+        return
+    with local_aws(aws_port) as aws:
+        settings = replace(settings, s3_endpoint=s3_endpoint or aws.url, kinesis_endpoint=kinesis_endpoint or aws.url)
+        run_server(settings, host, port, aws.url)
 
 
-def run_server(settings: Settings, host: str, port: int) -> None:
-    """Serve until a signal comes.  Raises Failure."""
+def local_aws(port: int) -> LocalAws:
+    """A running S3 and Kinesis.  Raises Failure."""
+    from ..aws.clients import AwsMissingError
+    from ..aws.local import LocalAws
+
+    try:
+        return LocalAws(port)
+    except AwsMissingError as error:
+        raise Failure(f"--with-aws: {error.message}") from error
+    except OSError as error:
+        raise Failure(f"--aws-port: port {port} cannot be used: {error.strerror}") from error
+
+
+def run_server(settings: Settings, host: str, port: int, aws_url: str | None = None) -> None:
+    """Serve until a signal comes.  aws_url: of an S3 and Kinesis that run along.  Raises Failure."""
     from ..engine.emulator import Emulator
     from ..storage.errors import StorageError
     from ..web.app import create_app
@@ -111,7 +180,7 @@ def run_server(settings: Settings, host: str, port: int) -> None:
         except (PortInUseError, OSError) as error:
             raise Failure(str(error)) from error
         try:
-            announce(server.url, settings)
+            announce(server.url, settings, aws_url)
             # A bare wait() would not let a signal handler run on every platform.
             while not stop.wait(3600):
                 pass
@@ -119,11 +188,13 @@ def run_server(settings: Settings, host: str, port: int) -> None:
             server.stop()
 
 
-def announce(url: str, settings: Settings) -> None:
+def announce(url: str, settings: Settings, aws_url: str | None = None) -> None:
     """The last lines of a start: where, and what to export to point a client here."""
     log = logging.getLogger("qldb_emulator")
     where = "a temporary directory, removed at exit" if settings.data_dir is None else str(settings.data_dir)
     log.info("data in %s", where)
+    if aws_url is not None:
+        log.info("S3 and Kinesis on %s - export AWS_ENDPOINT_URL_S3=%s AWS_ENDPOINT_URL_KINESIS=%s", *[aws_url] * 3)
     log.info(
         "Ready on %s - export AWS_ENDPOINT_URL_QLDB=%s AWS_ENDPOINT_URL_QLDB_SESSION=%s AWS_DEFAULT_REGION=%s "
         "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local",

@@ -14,15 +14,16 @@ LEAVES = {"__init__", "__version__", "clock", "context", "ids", "limits", "error
 
 # room -> the rooms it may import; leaves are open to all.
 MAY_IMPORT: dict[str, set[str]] = {
-    "cli": {"web", "engine", "verify", "storage", "partiql", "ion", "journal", "client", "admin"},
+    "cli": {"web", "engine", "verify", "storage", "partiql", "ion", "journal", "client", "admin", "aws"},
     "__main__": {"cli"},
     "web": {"wire", "engine"},
     "wire": {"aws_models"},
-    "engine": {"storage", "partiql", "journal", "ion"},
+    "engine": {"storage", "partiql", "journal", "ion", "aws"},
     "partiql": {"ion"},
     "storage": {"journal.model"},
     "journal": {"ion"},
-    "verify": {"journal", "ion"},
+    "verify": {"journal", "ion", "aws"},
+    "aws": set(),
     "ion": set(),
     "aws_models": set(),
 }
@@ -73,6 +74,9 @@ ONLY_IN = {
     "waitress": {"web"},
     "sqlite3": {"storage"},
     "click": {"cli"},
+    "boto3": {"aws"},
+    "botocore": {"aws"},
+    "moto": {"aws"},
 }
 
 

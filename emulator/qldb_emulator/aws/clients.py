@@ -1,0 +1,76 @@
+"""Clients of S3 and Kinesis, made when first needed: boto3 is an extra, and costs a start half a second.
+
+With an endpoint of its own a client needs credentials only because it must sign; when the machine has none, any do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+ANY_CREDENTIALS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+CONNECT_SECONDS = 5
+READ_SECONDS = 60
+ATTEMPTS = 3
+
+
+class AwsError(Exception):
+    """A call failed.
+
+    code, message: as the service gave them, or the name and text of what kept the call from being made.
+    is_answer: whether the service answered at all.
+    """
+
+    def __init__(self, code: str, message: str, is_answer: bool) -> None:
+        super().__init__(f"{code} {message}")
+        self.code = code
+        self.message = message
+        self.is_answer = is_answer
+
+
+class AwsMissingError(AwsError):
+    """boto3 or moto is not installed."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__("NotInstalled", f"{package} is needed: pip install 'qldb-emulator[aws]'", False)
+
+
+def client(service: str, region: str, endpoint: str | None = None) -> Any:
+    """A boto3 client.  endpoint: None for what boto3 itself finds (AWS_ENDPOINT_URL_S3, profiles, AWS).
+
+    Raises AwsMissingError, AwsError.
+    """
+    try:
+        import boto3
+        from botocore.config import Config
+    except ImportError as error:
+        raise AwsMissingError("boto3") from error
+    with errors():
+        session = boto3.Session()
+        given = ANY_CREDENTIALS if endpoint is not None and session.get_credentials() is None else {}
+        # The names of buckets do not resolve below an endpoint of one's own.
+        style = {"s3": {"addressing_style": "path"}} if endpoint is not None and service == "s3" else {}
+        config = Config(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+            **style,
+        )
+        return session.client(service, region_name=region, endpoint_url=endpoint, config=config, **given)
+
+
+@contextmanager
+def errors() -> Iterator[None]:
+    """Turns what botocore raises within it into AwsError."""
+    try:
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError as error:
+        raise AwsMissingError("boto3") from error
+    try:
+        yield
+    except ClientError as error:
+        answer = error.response.get("Error", {})
+        raise AwsError(str(answer.get("Code", "Unknown")), str(answer.get("Message", error)), True) from error
+    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
+        raise AwsError(type(error).__name__, str(error), False) from error
