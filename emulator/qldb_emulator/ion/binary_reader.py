@@ -106,7 +106,7 @@ def data_values(data: bytes, max_depth: int = MAX_DEPTH) -> Iterator[tuple[int, 
             symbols = SYSTEM_SYMBOLS
             pos += 4
             continue
-        if octet > 0xE0:
+        if 0xE0 < octet < 0xEF:
             table, pos = _symbol_table(data, pos, symbols, max_depth)
             if table is not None:
                 symbols = table
@@ -126,7 +126,7 @@ def data_values(data: bytes, max_depth: int = MAX_DEPTH) -> Iterator[tuple[int, 
 
 def single_value(data: bytes, max_depth: int = MAX_DEPTH) -> tuple[int, int, Sequence[str]]:
     """Like :func:`data_values`, for data that must have exactly one value; IonError when it has not."""
-    if data[:4] == VERSION_MARKER and data[4] > 0xE0:
+    if len(data) > 4 and data[:4] == VERSION_MARKER and data[4] > 0xE0:
         # What is stored looks like this: a symbol table seen before, then one container to the end.
         pos = extent(data, 4)[1]
         known = _TABLE_CACHE.get(data[4:pos])

@@ -158,9 +158,9 @@ def partiql_equal(a: IonValue, b: IonValue) -> bool:
 
 
 def index_key(value: IonValue) -> bytes | None:
-    """The canonical key of a value: ``partiql_equal(a, b)`` exactly when the keys are equal.  None for a null or MISSING.
+    """The canonical key of a value: ``partiql_equal(a, b)`` exactly when the keys are equal.
 
-    At most KEY_BYTES_MAX octets; the first is the class of the value.
+    None for a null or MISSING, which ``=`` never finds.  At most KEY_BYTES_MAX octets; the first is the value's class.
     """
     if kind(value) == _NULL:
         return None

@@ -234,7 +234,7 @@ class _Reader:
     def symbol(self, word: str, pos: int) -> Symbol:
         """The symbol of an unquoted word: its text, or by its id ``$10``."""
         if word[0] == "$" and _SYMBOL_ID(word):
-            number = int(word[1:]) if len(word) < 20 else len(self.symbols)
+            number = int(word[1:]) if len(word) <= 20 else len(self.symbols)
             if number >= len(self.symbols):
                 raise self.error(pos - len(word), "a symbol id that is not defined")
             word = self.symbols[number]
