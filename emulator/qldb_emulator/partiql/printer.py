@@ -268,8 +268,9 @@ def _drop_index(node: ast.DropIndex) -> _Text:
 
 
 def _exec(node: ast.Exec) -> _Text:
-    arguments = " " + _list(node.arguments) if node.arguments else ""
-    return f"EXEC {name_text(node.name)}{arguments}", _STATEMENT
+    arguments = [_text(argument, _ANY if index else _STATEMENT) for index, argument in enumerate(node.arguments)]
+    space = " " if arguments else ""  # behind it no parenthesis may stand, not even around a SELECT
+    return f"EXEC {name_text(node.name)}{space}{', '.join(arguments)}", _STATEMENT
 
 
 _WRITERS: Final[dict[type[ast.Node], Callable[[Any], _Text]]] = {
