@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from qldb_emulator.clock import ManualClock
+from qldb_emulator.context import RequestContext
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import dumps, loads
@@ -13,7 +14,6 @@ from qldb_emulator.ion.hash import hash_value
 from qldb_emulator.journal.hashing import CommitDigest, statement_digest
 from qldb_emulator.limits import STRICT, Limits
 from qldb_emulator.settings import Settings
-from qldb_emulator.context import RequestContext
 
 REGION = "us-east-1"
 CONTEXT = RequestContext(REGION, "local", "4SnOdtcgpur5MmhXFEV3iE")

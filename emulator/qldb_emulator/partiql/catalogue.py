@@ -70,7 +70,7 @@ class Catalogue:
         """The table with this id, active or dropped."""
         return self._by_id.get(table_id)
 
-    def replace(self, table: TableInfo) -> "Catalogue":
+    def replace(self, table: TableInfo) -> Catalogue:
         """This catalogue with one table changed or added."""
         if table.table_id in self._by_id:
             return Catalogue(tuple(table if t.table_id == table.table_id else t for t in self.tables))
