@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import struct as packing
 from collections.abc import Iterator, Sequence
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from decimal import Decimal
 
+from .numerals import EXACT, int_to_decimal
 from .symbols import (
     MAX_DEPTH,
     SYMBOL_TABLE_ID,
@@ -40,9 +41,8 @@ VERSION_MARKER = b"\xe0\x01\x00\xea"
 MAX_EXPONENT = 10**17
 # A fraction is kept digit by digit, and a binary one can claim a billion zeros in six bytes.
 MAX_FRACTION_DIGITS = 1000
+LONG_COEFFICIENT_BYTES = 1000  # from here on the way of converting matters
 MAX_OFFSET_MINUTES = 24 * 60 - 1
-
-EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, clamp=0, traps=[])
 
 _NULLS: tuple[IonValue, ...] = tuple(
     TypedNull.of(name)
@@ -359,6 +359,8 @@ def read_decimal(data: bytes, pos: int, stop: int) -> Decimal:
         if not coefficient:
             return Decimal((1, (0,), exponent))
         coefficient = -coefficient
+    if stop - pos > LONG_COEFFICIENT_BYTES:
+        return EXACT.scaleb(int_to_decimal(coefficient), exponent)
     return EXACT.scaleb(coefficient, exponent)
 
 

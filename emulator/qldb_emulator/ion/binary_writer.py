@@ -9,7 +9,8 @@ import struct as packing
 from collections.abc import Iterable
 from decimal import Decimal
 
-from .binary_reader import EXACT, MAX_EXPONENT, MAX_FRACTION_DIGITS, VERSION_MARKER
+from .binary_reader import MAX_EXPONENT, MAX_FRACTION_DIGITS, VERSION_MARKER
+from .numerals import EXACT, decimal_to_int
 from .symbols import MAX_DEPTH, SYSTEM_SYMBOLS, TOO_DEEP, VERSION_MARKER_TEXT, is_symbol_table
 from .values import (
     EPOCH_DAYS,
@@ -121,7 +122,7 @@ def decimal_octets(value: Decimal) -> bytes:
     if abs(exponent) > MAX_EXPONENT:
         raise IonError(f"the exponent of a decimal is beyond {MAX_EXPONENT}")
     negative = value.is_signed()
-    coefficient = int(EXACT.scaleb(value, -exponent))
+    coefficient = decimal_to_int(EXACT.scaleb(value, -exponent))
     if not coefficient and not exponent and not negative:
         return b""
     return _varint(exponent) + coefficient_octets(abs(coefficient), negative)

@@ -20,9 +20,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from hashlib import sha256
 
-from .binary_reader import EXACT
 from .hash import serialise
-from .numerals import int_text
+from .numerals import EXACT, int_text, int_to_decimal
 from .values import (
     SYMBOL_ZERO,
     Annotated,
@@ -40,6 +39,8 @@ from .values import (
 )
 
 KEY_BYTES_MAX = 64  # a longer key is replaced by its class and SHA-256
+
+LONG_INT_BITS = 8000
 
 _NULL = "null"
 _NUMBER = "number"
@@ -133,7 +134,7 @@ def partiql_equal(a: IonValue, b: IonValue) -> bool:
     if sort != kind(b):
         return False
     if sort == _NUMBER:
-        return bool(a == b or (a != a and b != b))
+        return bool(_quick(a) == _quick(b) or (a != a and b != b))
     if sort == "timestamp":
         return bool(a.instant() == b.instant())
     if sort == _NULL:
@@ -208,6 +209,11 @@ def _delimited(parts: Iterable[bytes]) -> bytes:
     return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
 
 
+def _quick(value: int | float | Decimal) -> int | float | Decimal:
+    """A number in the form that Python compares without delay: it takes seconds over a long int beside a Decimal."""
+    return int_to_decimal(value) if type(value) is int and value.bit_length() > LONG_INT_BITS else value
+
+
 def _number_text(value: int | float | Decimal) -> str:
     """One text per number: its significant digits and the power of ten; never more digits than the number has."""
     if type(value) is not int:
@@ -251,7 +257,7 @@ def order_key(value: IonValue) -> tuple[object, ...]:
         value = value.value
     sort = kind(value)
     if sort == _NUMBER:
-        return (False, 0) if value != value else (True, value)
+        return (False, 0) if value != value else (True, _quick(value))
     if sort == "timestamp":
         return tuple(value.instant())
     if sort in _ORDERED:

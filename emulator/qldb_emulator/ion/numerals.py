@@ -1,18 +1,23 @@
-"""Whole numbers to and from decimal digits, of any length.
+"""Whole numbers, their decimal digits and :class:`~decimal.Decimal`, converted at any length.
 
-Python refuses more than 4300 digits at a time (a guard against quadratic work); longer numerals are halved
-until they fit.
+Python refuses to convert more than 4300 digits at a time, and between int and Decimal takes quadratic time; one hostile
+document could keep the emulator busy for many seconds.  Longer numbers are halved until they are short.
 """
 
 from __future__ import annotations
 
-_CHUNK_DIGITS = 4000
-_CHUNK_BITS = 13_000  # fewer than 4000 digits
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+
+EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, clamp=0, traps=[])
+"""Never rounds.  Its flags mean nothing, so threads may share it."""
+
+_SHORT_DIGITS = 4000
+_SHORT_BITS = 13_000  # fewer than 4000 digits
 
 
 def parse_int(digits: str) -> int:
     """The value of decimal digits, with an optional minus sign.  The caller has checked the form."""
-    if len(digits) <= _CHUNK_DIGITS:
+    if len(digits) <= _SHORT_DIGITS:
         return int(digits)
     if digits[0] == "-":
         return -parse_int(digits[1:])
@@ -23,10 +28,21 @@ def parse_int(digits: str) -> int:
 
 def int_text(value: int) -> str:
     """Decimal digits, with a minus sign if negative."""
-    if value.bit_length() <= _CHUNK_BITS:
-        return str(value)
+    return str(value) if value.bit_length() <= _SHORT_BITS else str(int_to_decimal(value))
+
+
+def int_to_decimal(value: int) -> Decimal:
+    """The decimal of exponent 0 with this value."""
+    bits = value.bit_length()
+    if bits <= _SHORT_BITS:
+        return Decimal(value)
     if value < 0:
-        return "-" + int_text(-value)
-    half = int(value.bit_length() * 0.150514)  # half of the digits: log10(2) / 2 each bit
-    high, low = divmod(value, 10**half)
-    return int_text(high) + int_text(low).zfill(half)
+        return EXACT.minus(int_to_decimal(-value))
+    half = bits // 2
+    high, low = value >> half, value & ((1 << half) - 1)
+    return EXACT.fma(int_to_decimal(high), EXACT.power(Decimal(2), half), int_to_decimal(low))
+
+
+def decimal_to_int(value: Decimal) -> int:
+    """The value of a decimal whose exponent is 0."""
+    return int(value) if value.adjusted() < _SHORT_DIGITS else parse_int(str(value))
