@@ -1,0 +1,283 @@
+"""PartiQL queries evaluated as plainly as possible: a walk over the syntax tree with dictionaries of names.
+
+No plan, no slots, no indexes, no laziness.  It shares the operators and functions on values with the engine (they have
+their own tests) and nothing else: what is compared is name resolution, FROM, WHERE, projection and aggregates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from partiql_support import MemoryLedger
+
+from qldb_emulator.ion.values import Annotated, IonValue, struct_items, struct_of
+from qldb_emulator.partiql import ast, semantics
+from qldb_emulator.partiql.aggregates import make_accumulator
+from qldb_emulator.partiql.casts import cast
+from qldb_emulator.partiql.data import TableSource
+from qldb_emulator.partiql.functions import function_named
+from qldb_emulator.partiql.values import MISSING, Bag
+
+
+@dataclass
+class Names:
+    """The variables of one SELECT for one row.  sources: the value of each FROM source, by alias."""
+
+    outer: Names | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    source_count: int = 0
+    first: Any = MISSING
+    rows: list[Names] | None = None  # all rows, in the select list of an aggregate query
+
+
+class Unknown(Exception):
+    """A name that means nothing."""
+
+
+class Reference:
+    def __init__(self, ledger: MemoryLedger, parameters: tuple[IonValue, ...] = ()) -> None:
+        self.ledger = ledger
+        self.parameters = parameters
+
+    def statement(self, statement: ast.Query) -> list[Any]:
+        """The rows of a query as values of the language."""
+        node = statement.expression
+        return list(self.select(node, None)) if isinstance(node, ast.Select) else [self.value(node, Names())]
+
+    # --- Queries -------------------------------------------------------------------------------------------
+
+    def select(self, node: ast.Select, outer: Names | None) -> Iterator[Any]:
+        items = list(flat(node.source))
+        rows = list(self.rows(items, Names(outer, source_count=len(items))))
+        rows = [row for row in rows if node.where is None or semantics.is_true(self.value(node.where, row))]
+        if node.value is not None:
+            return iter([self.value(node.value, row) for row in rows])
+        if any(holds_aggregate(item.value) for item in node.items):
+            return iter([self.struct(node, items, Names(outer, rows=rows))])
+        return iter([self.struct(node, items, row) for row in rows])
+
+    def rows(self, items: list[tuple[ast.FromItem, ast.Expr | None]], names: Names, number: int = 0) -> Iterator[Names]:
+        if number == len(items):
+            yield names
+            return
+        item, condition = items[number]
+        for value, at, document_id in self.source(item, names):
+            row = Names(names.outer, dict(names.values), names.source_count, names.first)
+            row.values[alias_of(item, number)] = value
+            row.first = value if number == 0 else names.first
+            if item.at is not None:
+                row.values[item.at] = at
+            if item.by is not None:
+                row.values[item.by] = document_id
+            if condition is None or semantics.is_true(self.value(condition, row)):
+                yield from self.rows(items, row, number + 1)
+
+    def source(self, item: ast.FromItem, names: Names) -> Iterator[tuple[Any, Any, Any]]:
+        """(value, AT, BY) of each element."""
+        if isinstance(item.value, ast.Variable) and names.outer is None and not item.value.is_local:
+            table = self.ledger.catalogue.active(item.value.name)
+            if table is not None:
+                for row in self.ledger.scan(TableSource("user", table)):
+                    yield row.value, MISSING, row.document_id
+                return
+        value = self.value(item.value, Names(names.outer, names.values, 0))
+        bare = value.value if isinstance(value, Annotated) else value
+        if item.is_unpivot:
+            for name, part in semantics.fields(value):
+                yield part, name, MISSING
+        elif isinstance(bare, Bag):
+            for part in bare:
+                yield part, MISSING, MISSING
+        elif type(bare) is list:
+            for number, part in enumerate(bare):
+                yield part, number, MISSING
+        else:
+            yield value, MISSING, MISSING
+
+    def struct(self, node: ast.Select, items: list[tuple[ast.FromItem, ast.Expr | None]], row: Names) -> Any:
+        pairs: list[tuple[str, Any]] = []
+        if node.is_star:
+            position = 0
+            for number, (item, _) in enumerate(items):
+                position += 1
+                pairs += spread(row.values[alias_of(item, number)], position)
+                for extra in (item.at, item.by):
+                    if extra is not None:
+                        position += 1
+                        pairs.append((extra, row.values[extra]))
+        for position, part in enumerate(node.items, 1):
+            value = self.value(part.value, row)
+            if isinstance(part, ast.SelectAll):
+                pairs += spread(value, position)
+            else:
+                pairs.append((column_name(part, position), value))
+        return struct_of([(name, value) for name, value in pairs if value is not MISSING])
+
+    # --- Expressions ---------------------------------------------------------------------------------------
+
+    def value(self, node: ast.Expr | None, names: Names) -> Any:
+        """The value of an expression; a plain chain of questions."""
+
+        def of(part: ast.Expr) -> Any:
+            return self.value(part, names)
+
+        match node:
+            case None:
+                return None
+            case ast.Literal(value=value):
+                return value
+            case ast.Parameter(index=index):
+                return self.parameters[index]
+            case ast.Variable():
+                return self.name(node, names)
+            case ast.Path(root=root, steps=steps):
+                return self.path(of(root), steps, of)
+            case ast.Unary(operator=operator, operand=operand):
+                return semantics.UNARY[operator](self.scalar(operand, names))
+            case ast.Binary(operator=operator, left=left, right=right):
+                return semantics.BINARY[operator](self.scalar(left, names), self.scalar(right, names))
+            case ast.Chain(operator=operator, operands=operands):
+                return self.chain(operator, operands, names)
+            case ast.Between(value=value, low=low, high=high, is_negated=negated):
+                return negate_if(negated, semantics.between(of(value), of(low), of(high)))
+            case ast.In(value=value, collection=collection, is_negated=negated):
+                return negate_if(negated, semantics.in_(of(value), of(collection)))
+            case ast.Like(value=value, pattern=pattern, is_negated=negated):
+                return negate_if(negated, semantics.like(of(value), of(pattern)))
+            case ast.Is(value=value, type=type_name, is_negated=negated):
+                return semantics.is_type(of(value), type_name.name) is not negated
+            case ast.Cast(value=value, type=type_name):
+                return cast(of(value), type_name.name, type_name.arguments)
+            case ast.Case(operand=None, whens=whens, default=default):
+                return next(
+                    (of(then) for when, then in whens if semantics.is_true(of(when))), MISSING_CASE(default, of)
+                )
+            case ast.Call(name=name, arguments=arguments):
+                return function_named(name).call(self.ledger, [of(argument) for argument in arguments])
+            case ast.Aggregate():
+                return self.aggregate(node, names)
+            case ast.ListConstructor(items=items):
+                return [of(item) for item in items]
+            case ast.BagConstructor(items=items):
+                return Bag([of(item) for item in items])
+            case ast.StructConstructor(fields=fields):
+                pairs = [(of(name), of(value)) for name, value in fields]
+                return struct_of([(str(name), value) for name, value in pairs if value is not MISSING])
+            case ast.Select():
+                return Bag(self.select(node, names))
+        raise AssertionError(f"the reference does not know {type(node).__name__}")
+
+    def scalar(self, node: ast.Expr, names: Names) -> Any:
+        """An operand: a nested SELECT of one column is its value."""
+        value = self.value(node, names)
+        if isinstance(node, ast.Select) and len(node.items) == 1 and isinstance(node.items[0], ast.SelectItem):
+            assert len(value) == 1
+            return value[0].get(column_name(node.items[0], 1), MISSING)
+        return value
+
+    def chain(self, operator: str, operands: tuple[ast.Expr, ...], names: Names) -> Any:
+        result = self.scalar(operands[0], names)
+        for operand in operands[1:]:
+            decided = {"AND": False, "OR": True}.get(operator)
+            if decided is not None and semantics.truth(result) is decided:
+                return decided
+            result = semantics.BINARY[operator](result, self.scalar(operand, names))
+        return result
+
+    def name(self, node: ast.Variable, names: Names) -> Any:
+        at: Names | None = names
+        while at is not None:
+            if node.name in at.values:
+                return at.values[node.name]
+            lowered = [name for name in at.values if name.lower() == node.name.lower()]
+            if lowered and not node.is_quoted:
+                return at.values[lowered[0]]
+            at = at.outer
+        at = names
+        while at.source_count == 0 and at.outer is not None and at.rows is None:
+            at = at.outer
+        if at.source_count != 1:
+            raise Unknown(node.name)
+        return step(at.first, ast.FieldStep(node.name, node.is_quoted))
+
+    def path(self, value: Any, steps: tuple[ast.Step, ...], of: Callable[[ast.Expr], Any]) -> Any:
+        values, is_many = [value], False
+        for part in steps:
+            if isinstance(part, ast.ElementsStep):
+                values, is_many = [x for v in values for x in semantics.elements(v)], True
+            elif isinstance(part, ast.FieldsStep):
+                values, is_many = [x for v in values for _, x in semantics.fields(v)], True
+            elif isinstance(part, ast.IndexStep):
+                values = [semantics.index(v, of(part.index)) for v in values]
+            else:
+                values = [step(v, part) for v in values]
+        return Bag(values) if is_many else values[0]
+
+    def aggregate(self, node: ast.Aggregate, names: Names) -> Any:
+        accumulator = make_accumulator(node.name, node.is_distinct, node.argument is None)
+        assert names.rows is not None
+        for row in names.rows:
+            accumulator.add(True if node.argument is None else self.value(node.argument, row))
+        return accumulator.result()
+
+
+def MISSING_CASE(default: ast.Expr | None, of: Callable[[ast.Expr], Any]) -> Any:
+    return None if default is None else of(default)
+
+
+def step(value: Any, part: ast.FieldStep) -> Any:
+    bare = value.value if isinstance(value, Annotated) else value
+    if not isinstance(bare, dict):
+        return MISSING
+    for name, found in struct_items(bare):
+        if name == part.name:
+            return found
+    for name, found in struct_items(bare):
+        if name.lower() == part.name.lower() and not part.is_quoted:
+            return found
+    return MISSING
+
+
+def spread(value: Any, position: int) -> list[tuple[str, Any]]:
+    bare = value.value if isinstance(value, Annotated) else value
+    return list(struct_items(bare)) if isinstance(bare, dict) else [(f"_{position}", value)]
+
+
+def negate_if(is_negated: bool, value: Any) -> Any:
+    return semantics.not_(value) if is_negated else value
+
+
+def flat(source: ast.Source) -> Iterator[tuple[ast.FromItem, ast.Expr | None]]:
+    if isinstance(source, ast.Join):
+        yield from flat(source.left)
+        yield source.right, source.condition
+    else:
+        yield source, None
+
+
+def alias_of(item: ast.FromItem, number: int) -> str:
+    return item.alias or name_of(item.value) or f"_{number + 1}"
+
+
+def column_name(item: ast.SelectItem, position: int) -> str:
+    return item.alias or name_of(item.value) or f"_{position}"
+
+
+def name_of(value: ast.Expr) -> str | None:
+    if isinstance(value, ast.Variable):
+        return value.name
+    last = value.steps[-1] if isinstance(value, ast.Path) else None
+    return last.name if isinstance(last, ast.FieldStep) else None
+
+
+def holds_aggregate(node: Any) -> bool:
+    if isinstance(node, ast.Select):
+        return False
+    if isinstance(node, ast.Aggregate):
+        return True
+    if isinstance(node, tuple):
+        return any(holds_aggregate(part) for part in node)
+    fields = getattr(node, "__dataclass_fields__", {})
+    return any(holds_aggregate(getattr(node, name)) for name in fields)
