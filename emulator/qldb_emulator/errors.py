@@ -197,7 +197,7 @@ TABLE_TAGS_ALLOW_ALL = Problem(
     "working.manage-tables",
 )
 TABLE_TAGS_NOT_VALID = Problem(
-    "BadRequestException", "aws_tags must be a struct of strings", "inferred", "working.manage-tables"
+    "BadRequestException", "aws_tags is not valid: {reason}", "inferred", "working.manage-tables"
 )
 NO_SUCH_PROCEDURE = Problem(
     "BadRequestException", "No such stored procedure: {name} ", "inferred", "partiql-lang-kotlin"
@@ -255,6 +255,27 @@ LEDGER_PROTECTED = Problem(
     "documented",
     "LocalStack's page, looks copied from AWS",
     _LEDGER,
+)
+LEDGER_NOT_READY = Problem(
+    "ResourcePreconditionNotMetException",
+    "Ledger is being created",
+    "inferred",
+    "class: GetBlock; text: driver-go",
+    _LEDGER,
+)
+RESOURCE_NOT_FOUND = Problem(
+    "ResourceNotFoundException",
+    "The {type} with ARN {name} is not found{elsewhere}",
+    "inferred",
+    "wire.md 1.3",
+    {"ResourceType": "{type}", "ResourceName": "{name}"},
+)
+TAGS_LIMIT = Problem(
+    "InvalidParameterException",
+    "A resource must not have more than {limit} tags",
+    "inferred",
+    "rule: tagging",
+    {"ParameterName": "Tags"},
 )
 LEDGERS_LIMIT = Problem(
     "LimitExceededException",

@@ -21,6 +21,7 @@ class Settings:
     data_dir: where ledgers are kept; None for a temporary directory that is removed at the end.
     is_ephemeral: nothing needs to survive: no syncing to disk.
     region: used where a request does not say.  account: twelve digits, for ARNs.
+    state_delay_ms: how long a ledger is CREATING, DELETING, and its key UPDATING; 0: not at all.
     cache_bytes: how much memory decoded documents may take, counted as their Ion binary size, per ledger.
     s3_endpoint, kinesis_endpoint: URLs that exports and streams are written to; None for what boto3 itself finds.
     """
@@ -33,3 +34,4 @@ class Settings:
     cache_bytes: int = DEFAULT_CACHE_BYTES
     s3_endpoint: str | None = None
     kinesis_endpoint: str | None = None
+    state_delay_ms: int = 0

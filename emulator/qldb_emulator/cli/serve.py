@@ -70,6 +70,14 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     help="Account id in ARNs.",
 )
 @click.option(
+    "--state-delay",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 86_400),
+    envvar="QLDB_EMULATOR_STATE_DELAY",
+    help="Seconds that a ledger is CREATING, DELETING, and its key UPDATING.",
+)
+@click.option(
     "--log-level",
     default="info",
     show_default=True,
@@ -110,6 +118,7 @@ def serve(
     ephemeral: bool,
     region: str,
     account: str,
+    state_delay: float,
     log_level: str,
     s3_endpoint: str | None,
     kinesis_endpoint: str | None,
@@ -133,6 +142,7 @@ def serve(
         account=account,
         s3_endpoint=s3_endpoint,
         kinesis_endpoint=kinesis_endpoint,
+        state_delay_ms=round(state_delay * 1000),
     )
     if not with_aws:
         run_server(settings, host, port)

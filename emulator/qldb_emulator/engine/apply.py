@@ -7,7 +7,7 @@ nothing but the block and what earlier blocks left.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import QldbError
 from ..ion.codec import dumps, loads
@@ -22,7 +22,7 @@ from ..partiql.catalogue import Catalogue, IndexInfo, TableInfo
 from ..partiql.errors import PartiqlError
 from ..partiql.parser import parse
 from ..storage.rows import RevisionRow
-from .ddl import DDL_NODES, DdlEffect, ddl_effect, is_ddl_text
+from .ddl import DDL_NODES, DdlEffect, ddl_effect, is_ddl_text, table_tags
 from .marks import CATALOGUE, Mark, document_mark, key_mark, name_mark, table_mark
 from .reader import field_key
 
@@ -36,10 +36,16 @@ class ApplyError(ValueError):
 
 @dataclass(slots=True)
 class Applied:
-    """What a block changed.  catalogue: as it is afterwards.  marks: everything it wrote."""
+    """What a block changed.  catalogue: as it is afterwards.  marks: everything it wrote.  facts: of the ledger."""
 
     catalogue: Catalogue
     marks: set[Mark] = field(default_factory=set)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def table_tags_key(table_id: str) -> str:
+    """The fact that holds a table's tags."""
+    return f"table_tags/{table_id}"
 
 
 def apply_block(writer: Writer, catalogue: Catalogue, block: Block, ion: bytes | None = None) -> Applied:
@@ -111,6 +117,7 @@ def _store_ddl(writer: Writer, applied: Applied, effect: DdlEffect, sequence_no:
         case ast.CreateTable():
             number = writer.create_table(table.table_id, table.name, sequence_no)
             applied.catalogue = effect.catalogue.replace(replace(table, number=number))
+            _put_first_tags(writer, applied, table.table_id, table_tags(effect.statement))
             return None
         case ast.DropTable() | ast.UndropTable():
             writer.change_table(table.number, sequence_no, status=table.status)
@@ -128,6 +135,14 @@ def _store_ddl(writer: Writer, applied: Applied, effect: DdlEffect, sequence_no:
             indexes = tuple(online if other.index_id == online.index_id else other for other in table.indexes)
             applied.catalogue = effect.catalogue.replace(replace(table, indexes=indexes))
             return online
+
+
+def _put_first_tags(writer: Writer, applied: Applied, table_id: str, tags: dict[str, str] | None) -> None:
+    """The tags that a table is made with.  When blocks are applied again, what TagResource did since then stays."""
+    key = table_tags_key(table_id)
+    if tags and writer.meta(key) is None:
+        writer.set_meta({key: tags})
+        applied.facts[key] = tags
 
 
 def _build_index(writer: Writer, catalogue: Catalogue, table_id: str, index: IndexInfo, sequence_no: int) -> None:
@@ -178,6 +193,7 @@ def _adopt_table(writer: Writer, applied: Applied, table_id: str, name: str, seq
     existing = applied.catalogue.active(name)
     if existing is not None and next(writer.history(existing.number, sequence_no), None) is None:
         writer.adopt_table_id(existing.number, table_id)
+        _put_first_tags(writer, applied, table_id, writer.meta(table_tags_key(existing.table_id)))
         table = replace(existing, table_id=table_id)
         others = tuple(table if t.number == existing.number else t for t in applied.catalogue.tables)
         applied.catalogue = Catalogue(others)

@@ -156,3 +156,12 @@ def is_ddl_text(text: str) -> bool:
     """Whether a statement text may be DDL: a cheap look that only ever errs towards yes."""
     head = text.lstrip()
     return head[:6].upper().startswith(DDL_KEYWORDS) or head[:1] in "-/"  # a comment may precede it
+
+
+def table_tags(statement: ast.CreateTable) -> dict[str, str] | None:
+    """The tags of ``WITH (aws_tags = ...)``; None when they are not a struct of texts."""
+    tags = statement.tags
+    value = tags.value if isinstance(tags, ast.Literal) else None
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        return None
+    return {str(key): str(text) for key, text in value.items()}

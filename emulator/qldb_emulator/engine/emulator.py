@@ -9,7 +9,7 @@ from ..context import RequestContext
 from ..ids import IdSource, RandomIds
 from ..settings import Settings
 from ..storage.directory import DataDirectory
-from .control import ControlPlane
+from .control import call_operation
 from .ledgers import Ledgers
 from .sessions import Sessions
 
@@ -31,11 +31,10 @@ class Emulator:
         self.directory = DataDirectory(None if self.settings.is_ephemeral else self.settings.data_dir)
         self.ledgers = Ledgers(self.directory, self.settings, self.clock, self.ids)
         self.sessions = Sessions(self)
-        self.control = ControlPlane(self)
 
     def call(self, operation: str, members: Members, context: RequestContext) -> Members:
         """A control plane operation: request members in, result members out.  Raises QldbError."""
-        return self.control.call(operation, members, context.region)
+        return call_operation(self, operation, members, context.region)
 
     def send_command(self, command: str, token: str | None, members: Members, context: RequestContext) -> Members:
         """One command of SendCommand; its result members but for TimingInformation.  Raises QldbError."""

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 Facts = dict[str, Any]
 
 
+def stream_key(stream_id: str) -> str:
+    """The fact that holds a journal stream."""
+    return f"stream/{stream_id}"
+
+
 class Ledger:
     """One ledger: its file, its catalogue and its commit lock.
 
@@ -43,6 +48,7 @@ class Ledger:
         self.clock = clock
         self.ids = ids
         self.is_closed = False
+        self._known_ms = -1  # some time that has passed
         self.facts: Facts = file.all_meta()
         self.name: str = self.facts["name"]
         self.strand_id: str = self.facts["strand_id"]
@@ -66,8 +72,15 @@ class Ledger:
 
     @property
     def state(self) -> str:
-        """CREATING, ACTIVE, DELETING or DELETED."""
-        return str(self.facts["state"])
+        """CREATING, ACTIVE, DELETING or DELETED: a matter of time alone, so it survives a restart."""
+        facts = self.facts
+        gone_ms = facts.get("gone_ms")
+        if gone_ms is None and facts.get("active_ms", 0) <= self._known_ms:
+            return "ACTIVE"  # without a look at the clock, for every StartSession
+        self._known_ms = self.clock.now_ms()
+        if gone_ms is not None:
+            return "DELETED" if gone_ms <= self._known_ms else "DELETING"
+        return "ACTIVE" if facts.get("active_ms", 0) <= self._known_ms else "CREATING"
 
     @property
     def permissions_mode(self) -> str:
@@ -76,9 +89,10 @@ class Ledger:
 
     def set_facts(self, **facts: Any) -> None:
         """Change what the control plane knows of the ledger, durably."""
-        with self.commit_lock, self.file.write() as writer:
-            writer.set_meta(facts)
-        self.facts = {**self.facts, **facts}
+        with self.commit_lock:
+            with self.file.write() as writer:
+                writer.set_meta(facts)
+            self.facts = {**self.facts, **facts}
 
     def snapshot(self) -> tuple[int, Catalogue]:
         """The last block's sequence number and the catalogue after it, taken together."""
@@ -130,6 +144,8 @@ class Ledger:
         """Build, then apply: the one way in."""
         with self.file.write(sync=sync) as writer:
             applied = apply_block(writer, self._state[1], block)
+        if applied.facts:
+            self.facts = {**self.facts, **applied.facts}
         sequence_no = block.address.sequence_no
         self.writes.record(applied.marks, sequence_no)
         self._tip_hash = block.block_hash
@@ -145,6 +161,8 @@ class Ledger:
             catalogue = Catalogue()
             for _, ion in writer.blocks():
                 catalogue = derive(writer, catalogue, block_from_ion(loads(ion))).catalogue
+            facts = writer.all_meta()
+        self.facts = facts
         self._state = (self._state[0], catalogue)
 
     def close(self) -> None:
@@ -177,6 +195,13 @@ class Ledgers:
 
     def find(self, region: str, name: str) -> Ledger | None:
         """The ledger of a region and name, or None.  Raises LEDGER_FILE_UNUSABLE."""
+        ledger = self._find(region, name)
+        if ledger is None or ledger.state != "DELETED":
+            return ledger
+        self.delete(ledger)
+        return None
+
+    def _find(self, region: str, name: str) -> Ledger | None:
         ledger = self._open.get((region, name))
         if ledger is not None:
             return ledger
@@ -202,15 +227,21 @@ class Ledgers:
         return self._register(file, region, name)
 
     def delete(self, ledger: Ledger) -> None:
-        """Close a ledger and remove its file."""
+        """Close a ledger and remove its file.  Does nothing for one that is deleted already."""
         with self.lock:
-            self._open.pop((ledger.region, ledger.name), None)
+            if self._open.pop((ledger.region, ledger.name), None) is not ledger:
+                return
             ledger.close()
             self._directory.delete(ledger.region, ledger.name)
 
     def names(self, region: str) -> list[str]:
-        """The names of a region's ledgers."""
+        """The names of a region's ledger files."""
         return self._directory.ledgers(region)
+
+    def in_region(self, region: str) -> list[Ledger]:
+        """The ledgers of a region, in any state, by name.  Raises LEDGER_FILE_UNUSABLE."""
+        found = (self.find(region, name) for name in self.names(region))
+        return [ledger for ledger in found if ledger is not None]
 
     def elsewhere(self, region: str, name: str) -> str:
         """For an error text: in which other regions a ledger of this name is; empty when in none."""

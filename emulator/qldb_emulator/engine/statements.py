@@ -25,13 +25,17 @@ from ..partiql.errors import PartiqlError
 from ..partiql.parser import parse
 from ..partiql.planner import plan
 from .cursors import Cursor
-from .ddl import DDL_NODES, ddl_effect
+from .ddl import DDL_NODES, ddl_effect, table_tags
 from .marks import CATALOGUE, name_mark
 from .reader import StatementReader
 from .redactions import redact_revision
 
 if TYPE_CHECKING:
     from .transactions import Transaction
+
+TAG_KEY_CHARACTERS = 128
+TAG_VALUE_CHARACTERS = 256
+RESERVED_TAG_PREFIX = "aws:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +150,7 @@ def _define(transaction: Transaction, statement: ast.Statement) -> dict[str, Ion
     if isinstance(statement, ast.CreateTable) and statement.tags is not None:
         if transaction.ledger.permissions_mode != "STANDARD":
             raise TABLE_TAGS_ALLOW_ALL()
-        if table_tags(statement) is None:
-            raise TABLE_TAGS_NOT_VALID()
+        _check_tags(table_tags(statement), transaction.ledger.limits.tags_per_resource)
     effect = ddl_effect(
         transaction.catalogue, statement, transaction.id, len(transaction.statements), transaction.ledger.limits
     )
@@ -157,10 +160,15 @@ def _define(transaction: Transaction, statement: ast.Statement) -> dict[str, Ion
     return {"tableId": effect.table.table_id}
 
 
-def table_tags(statement: ast.CreateTable) -> dict[str, str] | None:
-    """The tags of ``WITH (aws_tags = ...)``; None when they are not a struct of texts."""
-    tags = statement.tags
-    value = tags.value if isinstance(tags, ast.Literal) else None
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        return None
-    return {str(key): str(text) for key, text in value.items()}
+def _check_tags(tags: dict[str, str] | None, limit: int) -> None:
+    """Raises TABLE_TAGS_NOT_VALID for what TagResource would refuse (its model; documented: tagging)."""
+    if tags is None:
+        raise TABLE_TAGS_NOT_VALID(reason="it must be a struct of strings")
+    if len(tags) > limit:
+        raise TABLE_TAGS_NOT_VALID(reason=f"it has more than {limit} tags")
+    for key, value in tags.items():
+        if not 1 <= len(key) <= TAG_KEY_CHARACTERS or len(value) > TAG_VALUE_CHARACTERS:
+            reason = f"a key has 1 to {TAG_KEY_CHARACTERS} characters, a value at most {TAG_VALUE_CHARACTERS}"
+            raise TABLE_TAGS_NOT_VALID(reason=reason)
+        if key.lower().startswith(RESERVED_TAG_PREFIX):
+            raise TABLE_TAGS_NOT_VALID(reason=f"keys that begin with {RESERVED_TAG_PREFIX} are reserved")

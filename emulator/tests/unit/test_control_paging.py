@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire_support import refusal
 
+from qldb_emulator.engine.control.paging import decode_token, encode_token, paginate
 from qldb_emulator.errors import QldbError
 from qldb_emulator.wire.model import load_service
-from qldb_emulator.wire.pagination import decode_token, encode_token, paginate
 
 REFUSED = ("InvalidParameterException", "The parameter NextToken is not valid", {"ParameterName": "NextToken"})
 ITEMS = [(number * 10, f"ledger-{number}") for number in range(7)]

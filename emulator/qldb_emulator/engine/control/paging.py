@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from .. import errors
+from ... import errors
 
 Item = TypeVar("Item")
 Key = tuple[int | str, ...]

@@ -1,0 +1,163 @@
+"""Ledgers: create, describe, list, update, delete.
+
+=========================================  ===============================================  ==========
+behaviour                                  here                                             source
+=========================================  ===============================================  ==========
+the answer of CreateLedger                 State CREATING, whatever a Describe says next    recorded
+deletion protection                        on unless said otherwise                         documented
+no KmsKey, or AWS_OWNED_KMS_KEY            no KmsKeyArn, no EncryptionDescription           recorded
+key id or alias                            answered as a full ARN                           documented
+a changed key                              UPDATING in the answer of UpdateLedger, then     recorded
+                                           ENABLED; back to AWS's own key: then absent
+the name of a ledger on its way in or out  ResourceInUse; of an active one: AlreadyExists   inferred
+UpdateLedger without members               succeeds, changes nothing                        inferred
+DeleteLedger while streams run             ends them                                        inferred
+=========================================  ===============================================  ==========
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...errors import INVALID_PARAMETER, LEDGER_EXISTS, LEDGER_PROTECTED, LEDGERS_LIMIT
+from ..arns import kms_key_arn
+from .common import Members, any_ledger, changeable_ledger, check_not_changing, ledger_arn
+from .paging import paginate
+from .tags import checked_tags
+
+if TYPE_CHECKING:
+    from ..emulator import Emulator
+    from ..ledgers import Ledger
+
+AWS_OWNED_KEY = "AWS_OWNED_KMS_KEY"
+
+
+def create_ledger(emulator: Emulator, members: Members, region: str) -> Members:
+    """CreateLedger."""
+    name = members["Name"]
+    ledgers, limits = emulator.ledgers, emulator.settings.limits
+    tags = checked_tags(emulator, {}, members.get("Tags") or {})
+    key = _key_arn(emulator, members.get("KmsKey"), region)
+    with ledgers.lock:
+        existing = ledgers.find(region, name)
+        if existing is not None:
+            check_not_changing(existing)
+            raise LEDGER_EXISTS(name=name)
+        if limits.ledgers_per_region and len(ledgers.in_region(region)) >= limits.ledgers_per_region:
+            raise LEDGERS_LIMIT(limit=limits.ledgers_per_region)
+        now = emulator.clock.now_ms()
+        facts = {
+            "strand_id": emulator.ids.new_id(),
+            "creation_ms": now,
+            "active_ms": now + emulator.settings.state_delay_ms,
+            "permissions_mode": members["PermissionsMode"],
+            "deletion_protection": members.get("DeletionProtection", True),
+            "kms_key_arn": None if key == AWS_OWNED_KEY else key,
+            "tags": tags,
+        }
+        ledger = ledgers.create(region, name, facts)
+    answer = {
+        **_summary(ledger),
+        "State": "CREATING",
+        "Arn": ledger_arn(emulator, ledger),
+        "PermissionsMode": ledger.permissions_mode,
+        "DeletionProtection": ledger.facts["deletion_protection"],
+    }
+    if ledger.facts["kms_key_arn"] is not None:
+        answer["KmsKeyArn"] = ledger.facts["kms_key_arn"]
+    return answer
+
+
+def describe_ledger(emulator: Emulator, members: Members, region: str) -> Members:
+    """DescribeLedger."""
+    ledger = any_ledger(emulator, members["Name"], region)
+    return {**_description(emulator, ledger), "PermissionsMode": ledger.permissions_mode}
+
+
+def list_ledgers(emulator: Emulator, members: Members, region: str) -> Members:
+    """ListLedgers: by creation time, then name (inferred)."""
+    ledgers = sorted(emulator.ledgers.in_region(region), key=_age)
+    page, token = paginate("ListLedgers", members, ledgers, _age, scope=region)
+    answer: Members = {"Ledgers": [_summary(ledger) for ledger in page]}
+    if token is not None:
+        answer["NextToken"] = token
+    return answer
+
+
+def update_ledger(emulator: Emulator, members: Members, region: str) -> Members:
+    """UpdateLedger."""
+    ledger = changeable_ledger(emulator, members["Name"], region)
+    facts: Members = {}
+    if members.get("DeletionProtection") is not None:
+        facts["deletion_protection"] = members["DeletionProtection"]
+    key = _key_arn(emulator, members.get("KmsKey"), region)
+    if key is not None:
+        facts["kms_key_arn"] = key
+        facts["key_ready_ms"] = emulator.clock.now_ms() + emulator.settings.state_delay_ms
+    if facts:
+        ledger.set_facts(**facts)
+    answer = _description(emulator, ledger)
+    if key is not None:
+        answer["EncryptionDescription"] = {"KmsKeyArn": key, "EncryptionStatus": "UPDATING"}
+    return answer
+
+
+def update_permissions_mode(emulator: Emulator, members: Members, region: str) -> Members:
+    """UpdateLedgerPermissionsMode.  The next transaction sees it (inferred)."""
+    ledger = changeable_ledger(emulator, members["Name"], region)
+    ledger.set_facts(permissions_mode=members["PermissionsMode"])
+    return {"Name": ledger.name, "Arn": ledger_arn(emulator, ledger), "PermissionsMode": ledger.permissions_mode}
+
+
+def delete_ledger(emulator: Emulator, members: Members, region: str) -> Members:
+    """DeleteLedger."""
+    with emulator.ledgers.lock:
+        ledger = changeable_ledger(emulator, members["Name"], region)
+        if ledger.facts["deletion_protection"]:
+            raise LEDGER_PROTECTED(name=ledger.name)
+        emulator.sessions.end_all(ledger)
+        delay_ms = emulator.settings.state_delay_ms
+        if delay_ms:
+            ledger.set_facts(gone_ms=emulator.clock.now_ms() + delay_ms)
+        else:
+            emulator.ledgers.delete(ledger)
+    return {}
+
+
+def _age(ledger: Ledger) -> tuple[int | str, ...]:
+    return ledger.facts["creation_ms"], ledger.name
+
+
+def _summary(ledger: Ledger) -> Members:
+    return {"Name": ledger.name, "State": ledger.state, "CreationDateTime": ledger.facts["creation_ms"]}
+
+
+def _description(emulator: Emulator, ledger: Ledger) -> Members:
+    members = {
+        **_summary(ledger),
+        "Arn": ledger_arn(emulator, ledger),
+        "DeletionProtection": ledger.facts["deletion_protection"],
+    }
+    encryption = _encryption(emulator, ledger)
+    if encryption is not None:
+        members["EncryptionDescription"] = encryption
+    return members
+
+
+def _encryption(emulator: Emulator, ledger: Ledger) -> Members | None:
+    key = ledger.facts.get("kms_key_arn")
+    is_updating = emulator.clock.now_ms() < ledger.facts.get("key_ready_ms", 0)
+    if key is None or (key == AWS_OWNED_KEY and not is_updating):
+        return None
+    return {"KmsKeyArn": key, "EncryptionStatus": "UPDATING" if is_updating else "ENABLED"}
+
+
+def _key_arn(emulator: Emulator, key: str | None, region: str) -> str | None:
+    """The ARN of a key as given, or the literal for AWS's own; None when none is given.  Raises INVALID_PARAMETER."""
+    if key is None or key == AWS_OWNED_KEY:
+        return key
+    arn = kms_key_arn(key, region, emulator.settings.account)
+    if arn is None:
+        text = f"The parameter KmsKey is not valid: it must be the ARN, id or alias of a KMS key, or {AWS_OWNED_KEY}"
+        raise INVALID_PARAMETER(text=text, parameter="KmsKey")
+    return arn

@@ -1,0 +1,108 @@
+"""TagResource, UntagResource and ListTagsForResource.
+
+===========================  ==================================  =====================
+behaviour                    here                                source
+===========================  ==================================  =====================
+a key that is there already  overwritten                         driver test (Terraform)
+a key that is not there      removed in silence                  documented
+more than 50 tags            InvalidParameter, nothing changed   documented: tagging
+a key that begins with aws:  InvalidParameter                    documented: tagging
+malformed ARN                InvalidParameter                    inferred
+unknown ARN, other account   ResourceNotFound                    inferred
+table, dropped               keeps its tags                      inferred
+===========================  ==================================  =====================
+
+Tags are facts of their ledger's file: of the ledger and its catalog under a name of their own, of a table or stream
+under its id.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...errors import INVALID_PARAMETER, RESOURCE_NOT_FOUND, TAGS_LIMIT
+from ..apply import table_tags_key
+from ..arns import QldbResource, parse_qldb_arn
+from ..ledgers import stream_key
+from ..statements import RESERVED_TAG_PREFIX
+from .common import Members
+
+if TYPE_CHECKING:
+    from ..emulator import Emulator
+    from ..ledgers import Ledger
+
+Tags = dict[str, str]
+
+
+def tag_resource(emulator: Emulator, members: Members, region: str) -> Members:
+    """TagResource."""
+    ledger, fact = _taggable(emulator, members["ResourceArn"], region)
+    with ledger.commit_lock:
+        ledger.set_facts(**{fact: checked_tags(emulator, ledger.facts.get(fact) or {}, members["Tags"])})
+    return {}
+
+
+def untag_resource(emulator: Emulator, members: Members, region: str) -> Members:
+    """UntagResource."""
+    ledger, fact = _taggable(emulator, members["ResourceArn"], region)
+    with ledger.commit_lock:
+        tags: Tags = ledger.facts.get(fact) or {}
+        rest = {key: value for key, value in tags.items() if key not in members["TagKeys"]}
+        if rest != tags:
+            ledger.set_facts(**{fact: rest})
+    return {}
+
+
+def list_tags(emulator: Emulator, members: Members, region: str) -> Members:
+    """ListTagsForResource."""
+    ledger, fact = _taggable(emulator, members["ResourceArn"], region)
+    return {"Tags": dict(ledger.facts.get(fact) or {})}
+
+
+def checked_tags(emulator: Emulator, before: Tags, added: Tags) -> Tags:
+    """The tags after adding some.  Raises INVALID_PARAMETER or TAGS_LIMIT."""
+    reserved = [key for key in added if key.lower().startswith(RESERVED_TAG_PREFIX)]
+    if reserved:
+        text = f"The parameter Tags is not valid: keys that begin with {RESERVED_TAG_PREFIX} are reserved"
+        raise INVALID_PARAMETER(text=text, parameter="Tags")
+    tags = {**before, **added}
+    limit = emulator.settings.limits.tags_per_resource
+    if len(tags) > limit:
+        raise TAGS_LIMIT(limit=limit)
+    return tags
+
+
+def _taggable(emulator: Emulator, arn: str, region: str) -> tuple[Ledger, str]:
+    """The ledger that a resource belongs to, and the name of the fact its tags are.
+
+    Raises INVALID_PARAMETER, RESOURCE_NOT_FOUND.
+    """
+    resource = parse_qldb_arn(arn)
+    if resource is None:
+        text = "The parameter ResourceArn is not valid: it must be the ARN of a ledger, table, catalog or stream"
+        raise INVALID_PARAMETER(text=text, parameter="ResourceArn")
+    missing = RESOURCE_NOT_FOUND(type=resource.kind.capitalize(), name=arn, elsewhere="")
+    if resource.account != emulator.settings.account:
+        raise missing
+    if resource.region != region:
+        where = f": the request is for region {region}"
+        raise RESOURCE_NOT_FOUND(type=resource.kind.capitalize(), name=arn, elsewhere=where)
+    ledger = emulator.ledgers.find(region, resource.ledger)
+    if ledger is None or ledger.state == "DELETING":
+        raise missing
+    fact = _fact(ledger, resource)
+    if fact is None:
+        raise missing
+    return ledger, fact
+
+
+def _fact(ledger: Ledger, resource: QldbResource) -> str | None:
+    match resource.kind:
+        case "ledger":
+            return "tags"
+        case "catalog":
+            return "catalog_tags"
+        case "table":
+            return table_tags_key(resource.id) if ledger.catalogue.by_id(resource.id) is not None else None
+        case "stream":
+            return f"{stream_key(resource.id)}/tags" if stream_key(resource.id) in ledger.facts else None
