@@ -31,6 +31,9 @@ class Bag(list):  # type: ignore[type-arg]
 class Missing:
     partiql_kind: ClassVar[str] = "null"
 
+    def __repr__(self) -> str:
+        return "Missing()"
+
 
 # Each line: values that PartiQL calls equal; values of different lines are unequal.  Source: partiql.md 4.1.
 CLASSES = [
