@@ -143,13 +143,21 @@ class Tokens:
         shown = "<EOF>" if offset >= len(text) else f"'{text[offset]}' [U+{ord(text[offset]):x}]"
         return PartiqlError("Lexer", self.pos_at(offset), f"invalid character at, {shown}")
 
-    def pos_at(self, offset: int) -> Pos:
-        """Line and column, from 1, of an offset in the text."""
+    def line_of(self, offset: int) -> tuple[int, int, int]:
+        """The line, from 1, on which an offset is, the offset where it begins and the one where the next begins."""
         starts = self._line_starts
         if starts is None:
-            starts = self._line_starts = [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+            text = self.text
+            has_lines = "\n" in text or "\r" in text
+            ends = [match.end() for match in _LINE_END.finditer(text)] if has_lines else ()
+            starts = self._line_starts = [0, *ends, len(text) + 1]
         line = bisect_right(starts, offset)
-        return Pos(line, offset - starts[line - 1] + 1)
+        return line, starts[line - 1], starts[line]
+
+    def pos_at(self, offset: int) -> Pos:
+        """Line and column, from 1, of an offset in the text."""
+        line, start, _ = self.line_of(offset)
+        return Pos(line, offset - start + 1)
 
     def pos(self, index: int) -> Pos:
         """Where a token begins."""

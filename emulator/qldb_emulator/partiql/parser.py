@@ -29,6 +29,8 @@ DEFAULT_DEPTH: Final = 200
 # How many levels these count beyond the usual one, because whatever walks the tree takes more steps through them.
 _MORE_OF_SELECT, _MORE_OF_TWO_PARTS = 2, 1
 
+_new_pos = tuple.__new__  # half the time of Pos(...), eight times a statement
+
 # --- Operators ---------------------------------------------------------------------------------------------
 _OR, _AND, _NOT, _EQUALITY, _COMPARISON, _ADDITION, _MULTIPLICATION = 10, 20, 30, 40, 50, 60, 70
 RANKS: Final = {
@@ -44,6 +46,7 @@ _NEGATABLE: Final = frozenset({"in", "between", "like"})
 
 # --- Names -------------------------------------------------------------------------------------------------
 _NAMES: Final = frozenset({IDENTIFIER, QUOTED_IDENTIFIER})
+_BEFORE_ALIAS: Final = frozenset({*_NAMES, "as", "at", "by"})
 # Behind a parenthesis in FROM: these begin an expression in parentheses, anything else a source in parentheses.
 _EXPRESSION_IN_FROM: Final = frozenset({LITERAL, ION_LITERAL, "true", "false", "select"})
 # The library had these as keywords, QLDB's list has not: no alias without AS, so that the clause is what is refused.
@@ -81,14 +84,16 @@ def parse(text: str, max_depth: int = DEFAULT_DEPTH) -> ast.Statement:
 class _Parser:
     """Reads tokens from left to right; ``at`` is the index of the next one."""
 
-    __slots__ = ("at", "depth", "height", "is_one_line", "kinds", "max_depth", "offsets", "tokens", "values")
+    __slots__ = (
+        "at", "depth", "height", "kinds", "line", "line_end", "line_start", "max_depth", "offsets", "tokens", "values",
+    )  # fmt: skip
 
     def __init__(self, tokens: Tokens, max_depth: int) -> None:
         self.tokens = tokens
         self.kinds = tokens.kinds
         self.values = tokens.values
         self.offsets = tokens.offsets
-        self.is_one_line = "\n" not in tokens.text and "\r" not in tokens.text
+        self.line, self.line_start, self.line_end = tokens.line_of(0)  # of the last token whose position was asked for
         self.max_depth = max_depth
         self.at = 0
         self.depth = 0  # of the expression being read, from above
@@ -98,9 +103,10 @@ class _Parser:
 
     def pos(self, index: int) -> Pos:
         """Where a token begins."""
-        if self.is_one_line:
-            return Pos(1, self.offsets[index] + 1)
-        return self.tokens.pos(index)
+        offset = self.offsets[index]
+        if not self.line_start <= offset < self.line_end:
+            self.line, self.line_start, self.line_end = self.tokens.line_of(offset)
+        return _new_pos(Pos, (self.line, offset - self.line_start + 1))
 
     def error(self, row: fault.SyntaxFault, index: int | None = None, **values: object) -> PartiqlError:
         """The error of a row, at a token (the next one unless given)."""
@@ -479,6 +485,8 @@ class _Parser:
 
     def aliased(self, value: Expr, start: int, is_unpivot: bool = False) -> ast.FromItem:
         """A source that has been read, with the aliases that follow it: ``[AS] a AT b BY c``."""
+        if self.kinds[self.at] not in _BEFORE_ALIAS:
+            return ast.FromItem(value, None, None, None, is_unpivot, pos=self.pos(start))
         return ast.FromItem(
             value, self.alias("as"), self.alias("at"), self.alias("by"), is_unpivot, pos=self.pos(start)
         )
