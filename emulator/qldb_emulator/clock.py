@@ -59,3 +59,8 @@ class ManualClock:
 
     def monotonic(self) -> float:
         return self._now_ms / 1000
+
+    def set(self, now_ms: int) -> None:
+        """Put the clock to a time, backwards too: for beginning anew."""
+        with self._lock:
+            self._now_ms = now_ms

@@ -321,3 +321,12 @@ NOT_SUPPORTED = Problem("NotSupportedByEmulatorException", "{what} is not suppor
 LEDGER_FILE_UNUSABLE = Problem(
     "LedgerFileUnusableException", "The file of ledger {name} cannot be used: {reason}", "ours"
 )
+
+# --- Admin interface ---------------------------------------------------------------------------------------
+ADMIN_OFF = Problem(
+    "AdminOffException",
+    "The admin interface is off: start the server with --admin (with --ephemeral it is on by itself)",
+    "ours",
+)
+ADMIN_REQUEST = Problem("AdminRequestException", "{text}", "ours")
+ADMIN_NOT_FOUND = Problem("AdminNotFoundException", "{text}", "ours")

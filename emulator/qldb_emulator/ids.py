@@ -86,6 +86,10 @@ class IdSource(Protocol):
         """A fresh 22-character id."""
         ...
 
+    def new_request_id(self) -> str:
+        """A fresh id for a request; never part of a journal."""
+        ...
+
     def new_token(self) -> str:
         """A fresh session token: base64 text."""
         ...
@@ -96,9 +100,16 @@ class RandomIds:
 
     def __init__(self, clock: Clock, seed: str | None = None) -> None:
         self._clock = clock
+        self._is_seeded = seed is not None
+        self._lock = threading.Lock()
+        self.reseed(seed)
+
+    def reseed(self, seed: str | None) -> None:
+        """Begin anew: with the same seed and clock, the same ids follow."""
         # Not for secrets: ids need to differ, not to be unguessable; a seeded run must repeat.
         self._random = random.Random(seed if seed is not None else os.urandom(32))
-        self._lock = threading.Lock()
+        # Health checks and retried requests come as they like; they must not move what the journal is made of.
+        self._requests = random.Random(f"{seed}/requests")
 
     def new_id(self) -> str:
         now_ms = self._clock.now_ms()
@@ -108,6 +119,12 @@ class RandomIds:
         time_part = (seconds << _SUBSECOND_BITS) | (milliseconds << _SUBSECOND_BITS) // 1000
         high = (bits >> 64) << _TIME_BITS | time_part
         return encode_id(high, bits & 0xFFFF_FFFF_FFFF_FFFF)
+
+    def new_request_id(self) -> str:
+        if not self._is_seeded:
+            return self.new_id()
+        with self._lock:
+            return encode_id(self._requests.getrandbits(64), self._requests.getrandbits(64))
 
     def new_token(self) -> str:
         with self._lock:

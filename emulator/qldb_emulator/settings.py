@@ -12,6 +12,7 @@ DEFAULT_PORT = 7532  # QLDB on a phone's keys
 DEFAULT_REGION = "us-east-1"
 DEFAULT_ACCOUNT = "123456789012"
 DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
+DEFAULT_STATEMENT_LOG = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,9 @@ class Settings:
     region: used where a request does not say.  account: twelve digits, for ARNs.
     state_delay_ms: how long a ledger is CREATING, DELETING, and its key UPDATING; 0: not at all.
     cache_bytes: how much memory decoded documents may take, counted as their Ion binary size, per ledger.
+    has_admin: whether the admin interface under /_qldb answers.
+    deterministic_seed: when given, ids, tokens and time follow from it and from the order of the requests.
+    statement_log: how many recent statements are kept in memory for the admin interface; 0 for none.
     s3_endpoint, kinesis_endpoint: URLs that exports and streams are written to; None for what boto3 itself finds.
     """
 
@@ -32,6 +36,9 @@ class Settings:
     account: str = DEFAULT_ACCOUNT
     limits: Limits = field(default=STRICT)
     cache_bytes: int = DEFAULT_CACHE_BYTES
+    has_admin: bool = False
+    deterministic_seed: str | None = None
+    statement_log: int = DEFAULT_STATEMENT_LOG
     s3_endpoint: str | None = None
     kinesis_endpoint: str | None = None
     state_delay_ms: int = 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-import threading
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -13,15 +12,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..settings import DEFAULT_ACCOUNT, DEFAULT_HOST, DEFAULT_PORT, DEFAULT_REGION, Settings
+from ..settings import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    DEFAULT_REGION,
+    DEFAULT_STATEMENT_LOG,
+    Settings,
+)
 from .failure import Failure
 
 if TYPE_CHECKING:
     from ..aws.local import LocalAws
-
-# Short requests keep answering while a scan runs (performance.md 3.6); only a process of ours may set it.
-SWITCH_INTERVAL_SECONDS = 0.001
-
 
 def check_account(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     """An AWS account id: twelve digits."""
@@ -86,6 +88,27 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     help="How much to say on standard error.",
 )
 @click.option(
+    "--admin/--no-admin",
+    "has_admin",
+    default=None,
+    envvar="QLDB_EMULATOR_ADMIN",
+    help="Answer the admin interface under /_qldb.  [default: only with --ephemeral]",
+)
+@click.option(
+    "--deterministic",
+    metavar="SEED",
+    envvar="QLDB_EMULATOR_DETERMINISTIC",
+    help="Take ids, tokens and time from this seed: the same requests leave the same journals, byte for byte.",
+)
+@click.option(
+    "--statement-log",
+    default=DEFAULT_STATEMENT_LOG,
+    show_default=True,
+    type=click.IntRange(0, 100_000),
+    envvar="QLDB_EMULATOR_STATEMENT_LOG",
+    help="How many recent statements /_qldb/requests shows; 0 keeps none.",
+)
+@click.option(
     "--s3-endpoint",
     metavar="URL",
     envvar="QLDB_EMULATOR_S3_ENDPOINT",
@@ -120,6 +143,9 @@ def serve(
     account: str,
     state_delay: float,
     log_level: str,
+    has_admin: bool | None,
+    deterministic: str | None,
+    statement_log: int,
     s3_endpoint: str | None,
     kinesis_endpoint: str | None,
     with_aws: bool,
@@ -133,13 +159,15 @@ def serve(
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
-    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     directory = None if ephemeral else (data_dir or Path.home() / ".qldb-emulator")
     settings = Settings(
         data_dir=directory,
         is_ephemeral=ephemeral,
         region=region,
         account=account,
+        has_admin=ephemeral if has_admin is None else has_admin,
+        deterministic_seed=deterministic,
+        statement_log=statement_log,
         s3_endpoint=s3_endpoint,
         kinesis_endpoint=kinesis_endpoint,
         state_delay_ms=round(state_delay * 1000),
@@ -170,32 +198,27 @@ def run_server(settings: Settings, host: str, port: int, aws_url: str | None = N
     from ..engine.emulator import Emulator
     from ..storage.errors import StorageError
     from ..web.app import create_app
-    from ..web.server import PortInUseError, Server
+    from ..web.server import ListenError, Server
 
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, on_signal)
     try:
         emulator = Emulator(settings)
     except (StorageError, OSError) as error:
         raise Failure(str(error)) from error
     with emulator:
         server = Server(create_app(emulator), host, port)
+
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
+            server.request_stop()
+
+        # Set explicitly: process 1 of a container gets no default handlers, a background job of a shell no SIGINT.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, on_signal)
         try:
             server.start()
-        except (PortInUseError, OSError) as error:
+        except ListenError as error:
             raise Failure(str(error)) from error
-        try:
-            announce(server.url, settings, aws_url)
-            # A bare wait() would not let a signal handler run on every platform.
-            while not stop.wait(3600):
-                pass
-        finally:
-            server.stop()
+        announce(server.url, settings, aws_url)
+        server.serve_forever()
 
 
 def announce(url: str, settings: Settings, aws_url: str | None = None) -> None:
@@ -213,3 +236,4 @@ def announce(url: str, settings: Settings, aws_url: str | None = None) -> None:
         url,
         settings.region,
     )
+    log.info("Ready.")  # the line that what was written for LocalStack waits for

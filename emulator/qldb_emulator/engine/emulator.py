@@ -10,6 +10,7 @@ from ..ids import IdSource, RandomIds
 from ..settings import Settings
 from ..storage.directory import DataDirectory
 from .control import call_operation
+from .determinism import deterministic_sources
 from .ledgers import Ledgers
 from .sessions import Sessions
 
@@ -26,9 +27,12 @@ class Emulator:
         self, settings: Settings | None = None, clock: Clock | None = None, ids: IdSource | None = None
     ) -> None:
         self.settings = settings or Settings()
+        self.directory = DataDirectory(None if self.settings.is_ephemeral else self.settings.data_dir)
+        seed = self.settings.deterministic_seed
+        if seed is not None and clock is None and ids is None:
+            clock, ids = deterministic_sources(seed, self.directory)
         self.clock: Clock = clock or SystemClock()
         self.ids: IdSource = ids or RandomIds(self.clock)
-        self.directory = DataDirectory(None if self.settings.is_ephemeral else self.settings.data_dir)
         self.ledgers = Ledgers(self.directory, self.settings, self.clock, self.ids)
         self.sessions = Sessions(self)
 

@@ -13,6 +13,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from ..wire.model import SESSION_TARGET
+from .admin import add_admin
 from .gateway import Answer, EmulatorProtocol, Gateway
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 def create_app(emulator: EmulatorProtocol) -> Flask:
     """A WSGI application that answers both APIs for one emulator.  Holds no state of its own; nothing is global.
 
-    ``app.extensions["qldb_gateway"]`` is its :class:`Gateway`.
+    ``app.extensions["qldb_gateway"]`` is its :class:`Gateway`, ``app.extensions["qldb_admin"]`` its :class:`Admin`.
     """
     # No static folder, no templates: every path is the API's until a page claims it with a more exact route.
     app = Flask("qldb_emulator.web", static_folder=None)
@@ -42,6 +43,7 @@ def create_app(emulator: EmulatorProtocol) -> Flask:
     def product() -> Response:
         return _flask_response(gateway.product())
 
+    add_admin(app, emulator, gateway)
     app.add_url_rule("/", "product", product, methods=["GET"], provide_automatic_options=False)
     for rule in ("/", "/<path:path>"):
         app.add_url_rule(rule, "control_plane", control_plane, methods=_METHODS, provide_automatic_options=False)

@@ -20,6 +20,7 @@ from ..wire.errors import CONTENT_TYPES, REASONS, encode_error
 from ..wire.fast import CommandReader, serialize_command_result
 from ..wire.parse import credential_scope, parse_call
 from ..wire.serialize import encode_json, serialize_result
+from .metrics import Metrics
 
 PRODUCT = "qldb-emulator"
 logger = logging.getLogger(__name__)
@@ -67,8 +68,9 @@ class Gateway:
         self._emulator = emulator
         self.request_bytes = emulator.settings.limits.request_bytes
         self._region = emulator.settings.region
-        self._new_id = emulator.ids.new_id
+        self._new_id = emulator.ids.new_request_id
         self._reader = CommandReader(emulator.settings.limits)
+        self.metrics = Metrics()
 
     def send_command(self, environ: Environ) -> Answer:
         """Answer a session request.  Never raises."""
@@ -76,7 +78,7 @@ class Gateway:
         request_id = self._new_id()
         name = "SendCommand"
         try:
-            body = self._read_body(environ)
+            body = self.read_body(environ)
             name, token, members = self._reader.parse_send_command(body)
             region, access_key = credential_scope(environ.get("HTTP_AUTHORIZATION"), self._region)
             context = RequestContext(region, access_key, request_id)
@@ -87,7 +89,7 @@ class Gateway:
             answer = self._refuse(error, "qldb-session", request_id)
         except Exception:
             answer = _fail("qldb-session", request_id)
-        _log(name, request_id, started, answer)
+        self._finish(name, request_id, started, answer)
         return answer
 
     def call(self, environ: Environ) -> Answer:
@@ -99,7 +101,7 @@ class Gateway:
             target = environ.get("HTTP_X_AMZ_TARGET")
             if target is not None:
                 raise errors.UNKNOWN_OPERATION(text=f"There is no operation {target[:200]}")
-            call = parse_call(name, decoded_path(environ), environ.get("QUERY_STRING", ""), self._read_body(environ))
+            call = parse_call(name, decoded_path(environ), environ.get("QUERY_STRING", ""), self.read_body(environ))
             name = call.operation.name
             region, access_key = credential_scope(environ.get("HTTP_AUTHORIZATION"), self._region)
             result = self._emulator.call(name, call.parameters, RequestContext(region, access_key, request_id))
@@ -108,7 +110,7 @@ class Gateway:
             answer = self._refuse(error, "qldb", request_id)
         except Exception:
             answer = _fail("qldb", request_id)
-        _log(name, request_id, started, answer)
+        self._finish(name, request_id, started, answer)
         return answer
 
     def product(self) -> Answer:
@@ -119,7 +121,11 @@ class Gateway:
         """The answer to a request that was refused before it could be read at all."""
         return self._refuse(error, service, self._new_id())
 
-    def _read_body(self, environ: Environ) -> bytes:
+    def fail(self, service: str) -> Answer:
+        """The answer to a request that met a bug of ours: called where the exception is handled."""
+        return _fail(service, self._new_id())
+
+    def read_body(self, environ: Environ) -> bytes:
         """The body.  Raises RequestEntityTooLargeException before reading what a header says is too much, and after
         one byte too many of a chunked body."""
         limit = self.request_bytes
@@ -139,6 +145,13 @@ class Gateway:
         if len(data) > limit:
             raise errors.REQUEST_TOO_LARGE(limit=limit)
         return data
+
+    def _finish(self, name: str, request_id: str, started: float, answer: Answer) -> None:
+        seconds = time.perf_counter() - started
+        outcome = next((value for key, value in answer.headers if key == "x-amzn-ErrorType"), "ok")
+        self.metrics.observe(name, outcome, seconds)
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("%s request_id=%s duration_ms=%.2f outcome=%s", name, request_id, seconds * 1000, outcome)
 
     def _refuse(self, error: QldbError, service: str, request_id: str) -> Answer:
         try:
@@ -170,10 +183,3 @@ def _fail(service: str, request_id: str) -> Answer:
     logger.exception("request %s failed", request_id)
     encoded = encode_error(errors.SERVICE_FAILURE(), service)
     return _answer(encoded.status, service, request_id, encoded.body, encoded.error_type)
-
-
-def _log(name: str, request_id: str, started: float, answer: Answer) -> None:
-    if logger.isEnabledFor(logging.INFO):
-        outcome = next((value for key, value in answer.headers if key == "x-amzn-ErrorType"), "ok")
-        elapsed_ms = (time.perf_counter() - started) * 1000
-        logger.info("%s request_id=%s duration_ms=%.2f outcome=%s", name, request_id, elapsed_ms, outcome)

@@ -43,12 +43,16 @@ STATUSES = {
     "RequestEntityTooLargeException": Status(413, "ours", "named after the HTTP status"),
     "NotSupportedByEmulatorException": Status(400, "ours", "asking again does not help"),
     "LedgerFileUnusableException": Status(400, "ours", "asking again does not help"),
+    "AdminOffException": Status(403, "ours", "named after the HTTP status"),
+    "AdminRequestException": Status(400, "ours", "named after the HTTP status"),
+    "AdminNotFoundException": Status(404, "ours", "named after the HTTP status"),
 }
 _OURS = {name for name, status in STATUSES.items() if status.source == "ours"}
 
 REASONS = {
     200: "OK",
     400: "Bad Request",
+    403: "Forbidden",
     404: "Not Found",
     409: "Conflict",
     412: "Precondition Failed",

@@ -1,0 +1,234 @@
+"""The admin interface: what an emulator can do that the service could not, as JSON under ``/_qldb``.
+
+Every route is a row of :data:`ROUTES`.  Rows that only look and tell nothing of documents (``is_open``) always answer;
+the others need ``Settings.has_admin``, and refuse a request that a page of another origin made in somebody's browser.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import Flask, Response, request
+
+from .. import __version__
+from ..errors import ADMIN_NOT_FOUND, ADMIN_OFF, ADMIN_REQUEST, QldbError
+from ..wire.serialize import encode_json
+from .gateway import PRODUCT, EmulatorProtocol, Gateway
+
+if TYPE_CHECKING:
+    from ..engine.emulator import Emulator
+
+PREFIX = "/_qldb"
+_ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_REGION_CHARACTERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An answer that is no JSON."""
+
+    body: str
+    content_type: str
+
+
+class Unready(Exception):
+    """The server is not ready: status 503."""
+
+
+@dataclass(slots=True)
+class AdminCall:
+    """One request.  path: what the rule's placeholders stand for.  body: the members of the JSON object sent."""
+
+    admin: Admin
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def emulator(self) -> Emulator:
+        """The emulator in charge."""
+        return cast("Emulator", self.admin.emulator)
+
+    @property
+    def region(self) -> str:
+        """``?region=``, or the server's own.  Raises ADMIN_REQUEST for what cannot be one."""
+        region = self.query.get("region") or self.admin.emulator.settings.region
+        if not region.replace("-", "").isalnum() or not region.isascii() or len(region) > _REGION_CHARACTERS:
+            raise ADMIN_REQUEST(text=f"{region!r} is no region")
+        return region
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A text of the body.  Raises ADMIN_REQUEST when it is missing without a default, or no text."""
+        value = self.body.get(name, default)
+        if not isinstance(value, str):
+            raise ADMIN_REQUEST(text=f"the body must be a JSON object with a text {name!r}")
+        return value
+
+    def number(self, name: str, default: int, maximum: int) -> int:
+        """A number of the query, 0 to maximum.  Raises ADMIN_REQUEST for anything else."""
+        text = self.query.get(name)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= maximum):
+            raise ADMIN_REQUEST(text=f"{name} must be a number from 0 to {maximum}")
+        return int(text)
+
+
+Handler = Callable[[AdminCall], "dict[str, Any] | Text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A row of the admin interface.  path: as Flask writes rules, below ``/_qldb`` or, with ``is_root``, the root."""
+
+    method: str
+    path: str
+    handler: Handler
+    about: str
+    is_open: bool = False
+    is_root: bool = False
+
+    @property
+    def rule(self) -> str:
+        """The whole path."""
+        return self.path if self.is_root else PREFIX + self.path
+
+
+class Admin:
+    """The admin interface of one app.
+
+    is_ready: what ``/_qldb/ready`` says; whoever seeds the server sets it when that is done.
+    reseed: called by a reset that asks for it; None when there is nothing to seed with.
+    """
+
+    def __init__(self, emulator: EmulatorProtocol, gateway: Gateway) -> None:
+        self.emulator = emulator
+        self.gateway = gateway
+        self.is_ready = True
+        self.reseed: Callable[[], None] | None = None
+        self.started = time.monotonic()
+
+    def answer(self, route: Route, path: dict[str, str]) -> Response:
+        """Run a route; its errors are answers, too."""
+        try:
+            if not route.is_open:
+                self._check_allowed()
+            result = route.handler(AdminCall(self, path, request.args, self._body()))
+        except QldbError as error:
+            return _flask(self.gateway.refuse(error, "qldb"))
+        except Unready as error:
+            return _json({"status": "starting", "message": str(error)}, 503)
+        except Exception:
+            return _flask(self.gateway.fail("qldb"))
+        if isinstance(result, Text):
+            return Response(result.body, content_type=result.content_type)
+        return _json(result, 200)
+
+    def _check_allowed(self) -> None:
+        if not self.emulator.settings.has_admin:
+            raise ADMIN_OFF()
+        origin = request.headers.get("Origin")
+        if origin is not None and origin.split("://", 1)[-1] != request.host:
+            raise ADMIN_REQUEST(text=f"a page of {origin[:200]} may not use the admin interface")
+
+    def _body(self) -> dict[str, Any]:
+        data = self.gateway.read_body(request.environ)
+        if not data.strip():
+            return {}
+        try:
+            body = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise ADMIN_REQUEST(text=f"the body is not JSON: {error}") from error
+        if not isinstance(body, dict):
+            raise ADMIN_REQUEST(text="the body must be a JSON object")
+        return body
+
+
+def _flask(answer: Any) -> Response:
+    response = Response(answer.body, status=answer.status)
+    response.headers.clear()
+    response.headers.extend(answer.headers)
+    return response
+
+
+def _json(members: dict[str, Any], status: int) -> Response:
+    return Response(encode_json(members), status=status, content_type="application/json")
+
+
+# --- Health, readiness, metrics ------------------------------------------------------------------------------
+
+
+def _health(call: AdminCall) -> dict[str, Any]:
+    return {"status": "ok", "name": PRODUCT, "version": __version__}
+
+
+def _ready(call: AdminCall) -> dict[str, Any]:
+    if not call.admin.is_ready:
+        raise Unready("The init files are still running")
+    return {"status": "ready", "name": PRODUCT, "version": __version__}
+
+
+def _localstack_health(call: AdminCall) -> dict[str, Any]:
+    # The shape LocalStack answered with: what waits for it looks for "running" or "available".
+    state = "running" if call.admin.is_ready else "starting"
+    return {"services": {"qldb": state, "qldb-session": state}, "edition": PRODUCT, "version": __version__}
+
+
+def _metrics(call: AdminCall) -> Text:
+    emulator = call.emulator
+    ledgers = emulator.ledgers.open_ledgers()
+    gauges = [
+        ("qldb_up_seconds", "Time since the start.", time.monotonic() - call.admin.started),
+        ("qldb_sessions", "Sessions that have not ended.", float(emulator.sessions.count())),
+        ("qldb_open_ledgers", "Ledgers in use since the start.", float(len(ledgers))),
+        ("qldb_open_transactions", "Open transactions.", float(sum(x.writes.open_count() for x in ledgers))),
+        ("qldb_blocks", "Blocks of the ledgers in use.", float(sum(x.tip().sequence_no + 1 for x in ledgers))),
+    ]
+    return Text(call.admin.gateway.metrics.text(gauges), "text/plain; version=0.0.4; charset=utf-8")
+
+
+HEALTH_ROUTES = (
+    Route("GET", "/health", _health, "Whether the process answers.", is_open=True),
+    Route("GET", "/ready", _ready, "200 once the init files have run, 503 before.", is_open=True),
+    Route("GET", "/metrics", _metrics, "Counts and times in Prometheus' text form.", is_open=True, is_root=True),
+    Route(
+        "GET", "/_localstack/health", _localstack_health, "The same, as LocalStack says it.", is_open=True, is_root=True
+    ),
+)
+
+
+def _index(call: AdminCall) -> dict[str, Any]:
+    rows = [{"method": r.method, "path": r.rule.replace("<", "{").replace(">", "}"), "about": r.about} for r in ROUTES]
+    return {"routes": rows, "admin": call.admin.emulator.settings.has_admin}
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/", _index, "These rows.", is_open=True),
+    *HEALTH_ROUTES,
+)
+
+
+def add_admin(app: Flask, emulator: EmulatorProtocol, gateway: Gateway) -> Admin:
+    """Add every route to an app.  ``app.extensions["qldb_admin"]`` is the Admin."""
+    admin = Admin(emulator, gateway)
+    app.extensions["qldb_admin"] = admin
+    for route in ROUTES:
+        app.add_url_rule(
+            route.rule,
+            f"{route.method} {route.rule}".replace(".", "-"),
+            lambda _route=route, **path: admin.answer(_route, path),
+            methods=[route.method],
+            provide_automatic_options=False,
+        )
+
+    def unknown(path: str = "") -> Response:
+        text = f"There is no {request.method} {PREFIX}/{path}; GET {PREFIX}/ lists what there is"
+        return _flask(gateway.refuse(ADMIN_NOT_FOUND(text=text), "qldb"))
+
+    for rule in (PREFIX, f"{PREFIX}/<path:path>"):
+        app.add_url_rule(rule, f"unknown {rule}", unknown, methods=_ALL_METHODS, provide_automatic_options=False)
+    return admin
