@@ -24,17 +24,21 @@ class BenchError(Exception):
     """A row could not be measured; the text says why."""
 
 
+class SkippedError(Exception):
+    """A row was not measured because something optional is not on this machine; the text says what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What runs outside this process.
 
-    client: a Python with pyqldb.  moto_server: moto's command.  node: Node.js, None when there is none.
+    client: a Python with pyqldb.  moto_server: moto's command.  node_modules: where the Node.js driver is installed.
     None means that the rows which need it cannot run.
     """
 
     client: Path | None = None
     moto_server: Path | None = None
-    node: Path | None = None
+    node_modules: Path | None = None
 
 
 class Bench:

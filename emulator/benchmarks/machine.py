@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
 import sqlite3
@@ -30,7 +31,7 @@ def facts(directory: Path, tools: Tools) -> dict[str, str]:
         "processor": f"{processor()}, {os.cpu_count()} CPUs",
         "memory": memory(),
         "load": load(),
-        "fdatasync of 4 KB": disk(directory),
+        "one sync of 4 KB": disk(directory),
     }
     found.update({name: importlib.metadata.version(name) for name in ("flask", "waitress")})
     if tools.client is not None:
@@ -38,8 +39,8 @@ def facts(directory: Path, tools: Tools) -> dict[str, str]:
         found["client"] = ", ".join(f"{name} {version_in(tools.client, name)}" for name in clients)
     if tools.moto_server is not None:
         found["moto"] = version_in(tools.moto_server.parent / "python", "moto")
-    if tools.node is not None:
-        found["node"] = output([str(tools.node), "--version"])
+    if tools.node_modules is not None:
+        found["node client"] = f"node {output(['node', '--version'])}, {package_versions(tools.node_modules)}"
     return found
 
 
@@ -77,7 +78,14 @@ def load() -> str:
 
 
 def disk(directory: Path) -> str:
-    """How long the disk under the durable ledgers takes to sync: what every durable commit must wait for."""
+    """How long the disk under the durable ledgers takes to sync, and whether that can be true."""
+    middle = sync_ms(directory)
+    doubt = "; too fast for a disk: durable commits are cheaper here than they are" if middle < _FAST_SYNC_MS else ""
+    return f"{middle:.3f} ms{doubt}"
+
+
+def sync_ms(directory: Path) -> float:
+    """Milliseconds that the disk needs for a sync: what every durable commit must wait for."""
     taken = []
     with tempfile.TemporaryFile(dir=directory) as file:
         for _ in range(_SYNCS):
@@ -86,15 +94,20 @@ def disk(directory: Path) -> str:
             began = time.perf_counter()
             os.fsync(file.fileno())
             taken.append((time.perf_counter() - began) * 1000)
-    middle = statistics.median(taken)
-    doubt = "; too fast for a disk: durable commits are cheaper here than they are" if middle < _FAST_SYNC_MS else ""
-    return f"{middle:.3f} ms{doubt}"
+    return statistics.median(taken)
 
 
 def version_in(python: Path, package: str) -> str:
     """The version of a package in the environment of a Python."""
     code = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"
     return output([str(python), "-c", code]) or "unknown"
+
+
+def package_versions(node_modules: Path) -> str:
+    """The versions of the Node.js packages that do the work."""
+    names = ("amazon-qldb-driver-nodejs", "@aws-sdk/client-qldb-session", "ion-js")
+    manifests = {name: json.loads((node_modules / name / "package.json").read_text()) for name in names}
+    return ", ".join(f"{name} {manifest['version']}" for name, manifest in manifests.items())
 
 
 def output(command: list[str]) -> str:

@@ -54,7 +54,7 @@ def control(name: str, what: str, measure: Measure) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Rows that are measured in the same way.  The control runs first, whichever rows are asked for."""
+    """Rows that are measured in the same way.  The control runs before and after them, whichever are asked for."""
 
     name: str
     control: Row

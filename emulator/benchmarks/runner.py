@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from .bench import Bench, BenchError, Tools
+from .bench import Bench, BenchError, SkippedError, Tools
 from .families import FAMILIES
 from .report import FamilyResult, Result
 from .rows import Family, Row
@@ -26,8 +26,9 @@ def run(scale: Scale, directory: Path, tools: Tools, only: Collection[str], seed
         here = directory / family.name.split()[0].strip(",")
         here.mkdir()
         with Bench(scale, here, tools, seed) as bench:
-            control = measured(bench, family.control)
-            yield FamilyResult(family.name, control, tuple([measured(bench, row) for row in wanted]))
+            before = measured(bench, family.control)
+            results = [measured(bench, row) for row in wanted]
+            yield FamilyResult(family.name, (before, measured(bench, family.control)), tuple(results))
 
 
 def measured(bench: Bench, row: Row) -> Result:
@@ -36,4 +37,6 @@ def measured(bench: Bench, row: Row) -> Result:
     try:
         return Result(row, row.measure(bench))
     except BenchError as error:
-        return Result(row, None, str(error))
+        return Result(row, None, str(error), has_failed=True)
+    except SkippedError as reason:
+        return Result(row, None, str(reason))

@@ -9,17 +9,18 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.settings import Settings
 
-from ..bench import Bench, BenchError, in_unit, package_environment
+from ..bench import Bench, BenchError, SkippedError, in_unit, package_environment
 from ..documents import INDEXED, TABLE, registration
 from ..fill import create_ledger
 from ..local_driver import LocalDriver
+from ..machine import sync_ms
 from ..rows import Family, Row, Samples, control
 from ..servers import (
     EMULATOR_PROBE,
@@ -33,7 +34,9 @@ from ..servers import (
 )
 
 LEDGER = "bench"
-PYQLDB_CLIENT = Path(__file__).resolve().parents[1] / "clients" / "pyqldb_client.py"
+CLIENTS = Path(__file__).resolve().parents[1] / "clients"
+PYQLDB_CLIENT = CLIENTS / "pyqldb_client.py"
+NODE_CLIENT = CLIENTS / "node" / "client.cjs"
 _A_TRANSACTION = 40
 
 
@@ -100,7 +103,9 @@ def _case(kind: str, server: ServerProcess, documents: int) -> dict[str, Any]:
     return {"kind": kind, "endpoint": server.url, "ledger": LEDGER, "keys": documents}
 
 
-def run_client(bench: Bench, command: list[str], left: dict[str, Any], right: dict[str, Any]) -> Samples:
+def run_client(
+    bench: Bench, command: list[str], left: dict[str, Any], right: dict[str, Any], **environment: str
+) -> Samples:
     """Both cases in turn, in a client process.  Raises BenchError with the client's own words."""
     job = {
         "cases": [left, right],
@@ -108,9 +113,8 @@ def run_client(bench: Bench, command: list[str], left: dict[str, Any], right: di
         "count": bench.scale.count,
         "seed": bench.random.randrange(1 << 32),
     }
-    done = subprocess.run(
-        command, input=json.dumps(job), capture_output=True, text=True, check=False, env=package_environment()
-    )
+    variables = package_environment() | environment
+    done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, check=False, env=variables)
     if done.returncode != 0:
         raise BenchError(f"the client failed:\n{done.stderr[-2000:]}")
     means = [tuple(figures) for figures in json.loads(done.stdout)["means_ns"]]
@@ -124,6 +128,13 @@ def pyqldb(bench: Bench, left: dict[str, Any], right: dict[str, Any]) -> Samples
     return run_client(bench, [str(bench.tools.client), str(PYQLDB_CLIENT)], left, right)
 
 
+def node(bench: Bench, left: dict[str, Any], right: dict[str, Any]) -> Samples:
+    """Both cases in turn by the Node.js driver."""
+    if bench.tools.node_modules is None:
+        raise SkippedError("Node.js is not on this machine")
+    return run_client(bench, ["node", str(NODE_CLIENT)], left, right, NODE_PATH=str(bench.tools.node_modules))
+
+
 def measure_control(bench: Bench) -> Samples:
     there = bench.shared(servers)
     return pyqldb(bench, select(there.stub, there.documents, False), select(there.same_stub, there.documents, False))
@@ -134,9 +145,17 @@ def measure_select(bench: Bench) -> Samples:
     return pyqldb(bench, select(there.emulator, there.documents, True), select(there.stub, there.documents, False))
 
 
+def measure_node(bench: Bench) -> Samples:
+    there = bench.shared(servers)
+    return node(bench, select(there.emulator, there.documents, True), select(there.stub, there.documents, False))
+
+
 def measure_insert(bench: Bench) -> Samples:
     there = bench.shared(servers)
-    return pyqldb(bench, insert(there.emulator, there.documents), insert(there.stub, there.documents))
+    before = sync_ms(bench.directory)
+    samples = pyqldb(bench, insert(there.emulator, there.documents), insert(there.stub, there.documents))
+    after = sync_ms(bench.directory)
+    return replace(samples, note=f"one sync of the disk takes {before:.2f} ms before, {after:.2f} ms after")
 
 
 def measure_dynamodb(bench: Bench) -> Samples:
@@ -157,6 +176,14 @@ FAMILY = Family(
             1.15,
             "design 10; performance.md 11 G1",
             measure_select,
+        ),
+        Row(
+            "select-node",
+            "Node.js driver's transaction, SELECT by index, one row",
+            "the same on a canned-reply stub",
+            1.3,
+            "performance.md 11 G3",
+            measure_node,
         ),
         Row(
             "insert",

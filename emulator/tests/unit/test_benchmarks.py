@@ -87,25 +87,42 @@ def test_cases_take_turns_and_the_means_belong_to_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("median", "expected"),
-    [(1.0, "trusted, A/A is 1.000"), (1.2, "NOT TRUSTED, A/A is 1.200")],
-    ids=["quiet", "busy"],
+    ("before", "after", "expected"),
+    [
+        ((1.0,), (0.98,), True),
+        ((1.2,), (1.0,), False),
+        ((1.0,), (0.9,), False),
+        ((0.8, 1.0, 1.2), (1.0,), False),
+    ],
+    ids=["quiet", "busy before", "busy after", "restless"],
 )
-def test_a_table_says_whether_it_can_be_trusted(median: float, expected: str) -> None:
-    family = FamilyResult("family", measured(median), ())
-    assert expected in family_text(family)
-    assert as_json({}, "tiny", [family])["families"][0]["trusted"] == (median == 1.0)
+def test_a_table_says_whether_it_can_be_trusted(
+    before: tuple[float, ...], after: tuple[float, ...], expected: bool
+) -> None:
+    family = FamilyResult("family", (measured(*before), measured(*after)), ())
+    assert ("NOT TRUSTED" not in family_text(family)) == expected
+    assert as_json({}, "tiny", [family])["families"][0]["trusted"] == expected
 
 
-def test_a_row_that_could_not_be_measured_says_why() -> None:
+@pytest.mark.parametrize(
+    ("ratios", "expected"),
+    [((1.0,), "met"), ((0.9, 1.0, 1.2), "met?"), ((1.2,), "MISSED"), ((1.0, 1.2, 1.4), "MISSED?")],
+    ids=["met", "met, restless", "missed", "missed, restless"],
+)
+def test_a_verdict_says_when_it_is_in_doubt(ratios: tuple[float, ...], expected: str) -> None:
+    assert measured(*ratios).verdict == expected
+
+
+@pytest.mark.parametrize(("has_failed", "word"), [(True, "FAILED"), (False, "skipped")], ids=["failed", "skipped"])
+def test_a_row_that_was_not_measured_says_why(has_failed: bool, word: str) -> None:
     row = measured(1.0).row
-    family = FamilyResult("family", Result(row, None, "no such server"), ())
-    assert "not measured: no such server" in family_text(family)
+    family = FamilyResult("family", (Result(row, None, "no such server", has_failed),), ())
+    assert f"{word}: no such server" in family_text(family)
     assert as_json({}, "tiny", [family])["families"][0]["rows"][0]["problem"] == "no such server"
 
 
-def measured(median: float) -> Result:
-    samples = Samples((median,), (1.0,), "ms")
+def measured(*ratios: float) -> Result:
+    samples = Samples(ratios, (1.0,) * len(ratios), "ms")
     return Result(control("control", "a thing", lambda bench: samples), samples)
 
 
@@ -114,6 +131,6 @@ IN_PROCESS = {row.name for family in FAMILIES if family.name.endswith("in proces
 
 def test_every_row_in_process_runs(tmp_path: Path) -> None:
     families = list(run(scale.TINY, tmp_path, Tools(), IN_PROCESS, seed=1))
-    results = [result for family in families for result in family.results]
+    results = [result for family in families for result in family.all_results()[1:-1]]
     assert {result.row.name for result in results} == IN_PROCESS
     assert [result.problem for result in results if result.problem] == []
