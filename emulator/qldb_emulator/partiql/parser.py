@@ -410,8 +410,9 @@ class _Parser:
                     raise self.error(fault.STAR_IN_SELECT_LIST, self.index_of(step) + 1)
             if isinstance(last, ast.FieldsStep):
                 for step in value.steps:
-                    if isinstance(step, ast.IndexStep):
-                        raise self.error(fault.STAR_AFTER_BRACKETS, self.index_of(step))
+                    at = self.index_of(step)
+                    if self.kinds[at] == "[":  # an index, or a field's name in brackets
+                        raise self.error(fault.STAR_AFTER_BRACKETS, at)
                 rest = value.steps[:-1]
                 inner = ast.Path(value.root, rest, pos=value.pos) if rest else value.root
                 return ast.SelectAll(inner, pos=self.pos(start))

@@ -221,6 +221,11 @@ SELECTS = [
         "Cannot use [] and * together in SELECT list expression",
     ),
     (
+        "SELECT a['b'].* FROM t",
+        "at line 1, column 9: Cannot mix [] and * in the same expression in a select list, LEFT_BRACKET : '['; "
+        "Cannot use [] and * together in SELECT list expression",
+    ),
+    (
         "SELECT a AS FROM t",
         "at line 1, column 13: expected identifier for alias, KEYWORD : from; Expected identifier for AS-alias",
     ),
