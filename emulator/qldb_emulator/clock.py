@@ -21,6 +21,10 @@ class Clock(Protocol):
         """Seconds on a clock that only measures durations."""
         ...
 
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        ...
+
 
 class SystemClock:
     """The machine's clock, held from going backwards (a journal's times must not)."""
@@ -37,6 +41,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 class ManualClock:
@@ -64,3 +71,6 @@ class ManualClock:
         """Put the clock to a time, backwards too: for beginning anew."""
         with self._lock:
             self._now_ms = now_ms
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)

@@ -11,6 +11,7 @@ Exceptions::
 
     QldbError               one error of the service, ready for the wire
       partiql.errors.PartiqlError is turned into a BadRequest by the engine
+    ConnectionDropped       no answer at all, because a fault rule says so
 """
 
 from __future__ import annotations
@@ -21,12 +22,17 @@ from typing import Any, Literal
 Source = Literal["recorded", "documented", "driver test", "sample", "inferred", "ours"]
 
 
+class ConnectionDropped(Exception):
+    """The client gets no answer at all: the connection closes under it.  Only a fault rule asks for this."""
+
+
 class QldbError(Exception):
     """One error of the service.
 
     shape: name of the error shape in the service model.
     message: the text a client sees.
     members: further members of the shape (``Code``, ``ResourceName`` ...).
+    debug: what explains the error to a developer, by name; sent as ``x-qldb-emulator-NAME`` headers and logged.
     """
 
     def __init__(self, shape: str, message: str, members: dict[str, Any] | None = None) -> None:
@@ -34,6 +40,7 @@ class QldbError(Exception):
         self.shape = shape
         self.message = message
         self.members: dict[str, Any] = members or {}
+        self.debug: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +240,13 @@ REDACTION_LIMIT = Problem(
     "inferred",
     "rule: redact_revision",
 )
+CAPACITY_EXCEEDED = Problem("CapacityExceededException", "Capacity exceeded", "recorded", "wire.md 2.6")
+RATE_EXCEEDED = Problem("RateExceededException", "The rate was exceeded", "inferred", "wire.md 7 #4")
 SESSION_LIMIT = Problem("LimitExceededException", "Exceeded the session limit of {limit}", "inferred", "wire.md 2.6")
 SERVICE_FAILURE = Problem("InternalFailure", "", "recorded", "driver-nodejs: UnknownError")
+SERVICE_UNAVAILABLE = Problem(
+    "ServiceUnavailable", "The service is unavailable", "inferred", "name and status: driver-go retries it"
+)
 
 # --- Control plane -----------------------------------------------------------------------------------------
 LEDGER_NOT_FOUND = Problem(

@@ -13,6 +13,7 @@ from .. import __version__
 
 # subcommand -> (module of this package, name of its click command, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "fault": ("fault", "fault", "Make a running server fail on demand."),
     "serve": ("serve", "serve", "Start the server and run until stopped."),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..limits import PRESETS, Limits, with_limit
 from ..settings import (
     DEFAULT_ACCOUNT,
     DEFAULT_HOST,
@@ -24,6 +26,17 @@ from .failure import Failure
 
 if TYPE_CHECKING:
     from ..aws.local import LocalAws
+
+def limits_of(preset: str, changes: Sequence[str]) -> Limits:
+    """The limits that the options ask for.  Raises BadParameter."""
+    limits = PRESETS[preset]
+    for change in changes:
+        try:
+            limits = with_limit(limits, change)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--limit") from error
+    return limits
+
 
 def check_account(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     """An AWS account id: twelve digits."""
@@ -134,6 +147,29 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     envvar="QLDB_EMULATOR_AWS_PORT",
     help="Port of --with-aws; 0 takes any free one and prints it.",
 )
+@click.option(
+    "--limits",
+    "limits_preset",
+    default="strict",
+    show_default=True,
+    type=click.Choice(sorted(PRESETS)),
+    envvar="QLDB_EMULATOR_LIMITS",
+    help="QLDB's quotas, or none of them.",
+)
+@click.option(
+    "--limit",
+    "limit_changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    envvar="QLDB_EMULATOR_LIMIT",
+    help="Set one limit, or lift it with the value none; may be repeated.  Names: docs/limits.md.",
+)
+@click.option(
+    "--admin/--no-admin",
+    default=None,
+    envvar="QLDB_EMULATOR_ADMIN",
+    help="Answer admin requests under /_qldb: faults on demand and more.  [default: only with --ephemeral]",
+)
 def serve(
     host: str,
     port: int,
@@ -150,6 +186,9 @@ def serve(
     kinesis_endpoint: str | None,
     with_aws: bool,
     aws_port: int,
+    limits_preset: str,
+    limit_changes: tuple[str, ...],
+    admin: bool | None,
 ) -> None:
     """Start the server and run until stopped (SIGINT or SIGTERM)."""
     if ephemeral and data_dir is not None:
@@ -168,6 +207,7 @@ def serve(
         has_admin=ephemeral if has_admin is None else has_admin,
         deterministic_seed=deterministic,
         statement_log=statement_log,
+        limits=limits_of(limits_preset, limit_changes),
         s3_endpoint=s3_endpoint,
         kinesis_endpoint=kinesis_endpoint,
         state_delay_ms=round(state_delay * 1000),

@@ -6,11 +6,14 @@ from typing import Any
 
 from ..clock import Clock, SystemClock
 from ..context import RequestContext
+from ..errors import LEDGER_FILE_UNUSABLE, LEDGER_NOT_FOUND, QldbError
 from ..ids import IdSource, RandomIds
 from ..settings import Settings
 from ..storage.directory import DataDirectory
+from ..storage.errors import StorageError
 from .control import call_operation
 from .determinism import deterministic_sources
+from .faults import Faults
 from .ledgers import Ledgers
 from .sessions import Sessions
 
@@ -34,11 +37,21 @@ class Emulator:
         self.clock: Clock = clock or SystemClock()
         self.ids: IdSource = ids or RandomIds(self.clock)
         self.ledgers = Ledgers(self.directory, self.settings, self.clock, self.ids)
+        self.faults = Faults()
         self.sessions = Sessions(self)
 
     def call(self, operation: str, members: Members, context: RequestContext) -> Members:
         """A control plane operation: request members in, result members out.  Raises QldbError."""
-        return call_operation(self, operation, members, context.region)
+        try:
+            return call_operation(self, operation, members, context.region)
+        except StorageError as error:
+            raise self._storage_problem(members.get("Name", ""), context.region, error) from error
+
+    def _storage_problem(self, name: str, region: str, error: StorageError) -> QldbError:
+        """A file that cannot be used: of a ledger that was deleted while it was asked, or a real failure."""
+        if self.ledgers.find(region, name) is None:
+            return LEDGER_NOT_FOUND(name=name, elsewhere="")
+        return LEDGER_FILE_UNUSABLE(name=name, reason=error)
 
     def send_command(self, command: str, token: str | None, members: Members, context: RequestContext) -> Members:
         """One command of SendCommand; its result members but for TimingInformation.  Raises QldbError."""
@@ -46,6 +59,7 @@ class Emulator:
 
     def close(self) -> None:
         """Close every ledger and leave the data directory to others."""
+        self.ledgers.is_shut = True  # requests still in flight must not open a ledger again
         self.ledgers.close()
         self.directory.close()
 

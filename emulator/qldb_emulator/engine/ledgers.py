@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
 from ..clock import Clock
-from ..errors import DIGESTS_DO_NOT_MATCH, LEDGER_FILE_UNUSABLE, OCC_CONFLICT
+from ..errors import DIGESTS_DO_NOT_MATCH, LEDGER_FILE_UNUSABLE, OCC_CONFLICT, QldbError
 from ..ids import IdSource
 from ..ion.codec import loads
 from ..ion.values import Timestamp
@@ -19,7 +20,7 @@ from ..settings import Settings
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageError
 from ..storage.ledger_file import LedgerFile
-from .apply import apply_block, derive
+from .apply import Applied, apply_block, derive
 from .documents import DocumentCache
 from .marks import WriteLog
 from .statements import StatementCache
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from .transactions import Transaction
 
 Facts = dict[str, Any]
+logger = logging.getLogger(__name__)
+# A header must not outgrow what clients accept; the log line has all of them.
+STATEMENT_HASHES_IN_HEADER = 40
 
 
 def stream_key(stream_id: str) -> str:
@@ -128,7 +132,7 @@ class Ledger:
         leaves no block; one that only read does (inferred: journal.md 1.6).
         """
         if commit_digest != transaction.digest.value:
-            raise DIGESTS_DO_NOT_MATCH()
+            raise digest_problem(transaction, commit_digest)
         if not transaction.statements:
             return
         result = transaction.result()
@@ -141,9 +145,24 @@ class Ledger:
             self._append(block, sync=transaction.is_writing)
 
     def _append(self, block: Block, sync: bool) -> None:
-        """Build, then apply: the one way in."""
-        with self.file.write(sync=sync) as writer:
-            applied = apply_block(writer, self._state[1], block)
+        """Build, then apply: the one way in.
+
+        Raises StorageError.  A disk that fails in the commit itself leaves it open whether the block is there; then the
+        file is asked, so that what is in memory follows what is on the disk.
+        """
+        sequence_no = block.address.sequence_no
+        applied = None
+        try:
+            with self.file.write(sync=sync) as writer:
+                applied = apply_block(writer, self._state[1], block)
+        except StorageError:
+            tip = self.file.tip()
+            if applied is not None and tip is not None and tip.sequence_no == sequence_no:
+                self._accept(block, applied)
+            raise
+        self._accept(block, applied)
+
+    def _accept(self, block: Block, applied: Applied) -> None:
         if applied.facts:
             self.facts = {**self.facts, **applied.facts}
         sequence_no = block.address.sequence_no
@@ -172,6 +191,25 @@ class Ledger:
             self.file.close()
 
 
+def digest_problem(transaction: Transaction, received: bytes) -> QldbError:
+    """``Digests don't match``, with what it takes to find the first difference: both digests, each statement's hash."""
+    error = DIGESTS_DO_NOT_MATCH()
+    hashes = [digest.hex() for _, digest in transaction.asked]
+    error.debug = {
+        "digest-expected": transaction.digest.value.hex(),
+        "digest-received": received.hex(),
+        "statement-hashes": ",".join(hashes[:STATEMENT_HASHES_IN_HEADER]),
+    }
+    logger.warning(
+        "Digests don't match: transaction %s expected %s, received %s, statements in order: %s",
+        transaction.id,
+        transaction.digest.value.hex(),
+        received.hex(),
+        "; ".join(f"{digest.hex()} {text[:120]!r}" for text, digest in transaction.asked) or "none",
+    )
+    return error
+
+
 def stored_catalogue(file: LedgerFile, sequence_no: int) -> Catalogue:
     """The catalogue after a block, from its rows."""
     tables = []
@@ -192,6 +230,7 @@ class Ledgers:
         self._ids = ids
         self._open: dict[tuple[str, str], Ledger] = {}
         self.lock = threading.RLock()
+        self.is_shut = False
 
     def find(self, region: str, name: str) -> Ledger | None:
         """The ledger of a region and name, or None.  Raises LEDGER_FILE_UNUSABLE."""
@@ -208,7 +247,7 @@ class Ledgers:
         with self.lock:
             if (region, name) in self._open:
                 return self._open[region, name]
-            if not self._directory.exists(region, name):
+            if self.is_shut or not self._directory.exists(region, name):
                 return None
             try:
                 file = self._directory.open(region, name)

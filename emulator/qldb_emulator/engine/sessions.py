@@ -12,17 +12,21 @@ expired transaction       ``Transaction <id> has expired`` once; then it is gone
 expired session           ``Session <id> has expired``; then ``No such session``      documented
 wrong transaction id      ``No open transaction``                                     inferred
 second commit             ``No open transaction``                                     inferred
+ledger deleted, closed    ``No such session``                                         inferred
+server restarted          ``No such session``                                         documented
 ========================  ==========================================================  ============
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..context import RequestContext
 from ..errors import (
+    LEDGER_FILE_UNUSABLE,
     NO_OPEN_TRANSACTION,
     NO_SUCH_SESSION,
     PAGE_TOKEN_NOT_VALID,
@@ -33,9 +37,13 @@ from ..errors import (
     SESSION_TOKEN_MISSING,
     TRANSACTION_ALREADY_OPEN,
     TRANSACTION_EXPIRED,
+    ConnectionDropped,
+    QldbError,
 )
+from ..storage.errors import StorageError
 from .cursors import Cursor, Page
-from .statements import execute_statement
+from .faults import KINDS, Event
+from .statements import execute_statement, statement_tables
 from .transactions import Transaction
 
 if TYPE_CHECKING:
@@ -54,6 +62,7 @@ class Session:
         self.started = ledger.clock.monotonic()
         self.lock = threading.Lock()
         self.transaction: Transaction | None = None
+        self.is_ended = False
 
     def has_expired(self) -> bool:
         """Whether the session is older than sessions get."""
@@ -61,9 +70,9 @@ class Session:
 
     def end_transaction(self) -> None:
         """Forget the open transaction, if any."""
-        if self.transaction is not None:
-            self.ledger.writes.close(self.transaction.id)
-            self.transaction = None
+        transaction, self.transaction = self.transaction, None
+        if transaction is not None:
+            self.ledger.writes.close(transaction.id)
 
     def open_transaction(self, transaction_id: str | None = None) -> Transaction:
         """The open transaction.  Raises NO_OPEN_TRANSACTION or, once, TRANSACTION_EXPIRED."""
@@ -98,7 +107,15 @@ class Sessions:
         }
 
     def send(self, command: str, token: str | None, members: Members, context: RequestContext) -> Members:
-        """Run one command and return its result members, all but TimingInformation."""
+        """Run one command and return its result members, all but TimingInformation.
+
+        Raises QldbError; ConnectionDropped when a fault rule says so.
+        """
+        if self._emulator.faults:
+            return self._send_with_faults(command, token, members, context)
+        return self._send(command, token, members, context)
+
+    def _send(self, command: str, token: str | None, members: Members, context: RequestContext) -> Members:
         if command == "StartSession":
             return self._start_session(members["LedgerName"], context)
         if token is None:
@@ -107,6 +124,8 @@ class Sessions:
         if session is None:
             raise NO_SUCH_SESSION()
         with session.lock:
+            if session.is_ended:  # while this request waited for the lock
+                raise NO_SUCH_SESSION()
             if session.has_expired():
                 self._forget(token, session)
                 raise SESSION_EXPIRED(id=session.id)
@@ -116,7 +135,57 @@ class Sessions:
             if command == "EndSession":
                 self._forget(token, session)
                 return {}
-            return self._commands[command](session, members)
+            try:
+                return self._commands[command](session, members)
+            except StorageError as error:
+                raise self._storage_problem(token, session, error) from error
+            finally:
+                if session.is_ended:  # its ledger was deleted while the command ran
+                    session.end_transaction()
+
+    def _storage_problem(self, token: str, session: Session, error: StorageError) -> QldbError:
+        """A file that cannot be read or written: of a ledger that was closed meanwhile, or a real failure."""
+        if session.ledger.is_closed:
+            self._forget(token, session)
+            return NO_SUCH_SESSION()
+        return LEDGER_FILE_UNUSABLE(name=session.ledger.name, reason=error)
+
+    # --- faults ------------------------------------------------------------------------------------------
+
+    def _send_with_faults(self, command: str, token: str | None, members: Members, context: RequestContext) -> Members:
+        session = None if token is None else self._sessions.get(token)
+        ledger_name = session.ledger.name if session is not None else members.get("LedgerName")
+        strike = self._emulator.faults.strike(
+            Event(command, ledger_name, lambda: _texts(session, members), lambda: _tables(session, members))
+        )
+        if strike.latency_ms:
+            self._emulator.clock.sleep(strike.latency_ms / 1000)
+        if strike.kind is None:
+            return self._send(command, token, members, context)
+        if strike.kind == "drop-after":
+            with contextlib.suppress(QldbError):
+                self._send(command, token, members, context)
+            raise ConnectionDropped
+        if strike.kind == "drop-before":
+            raise ConnectionDropped
+        self._fail(strike.kind, token, session, members)
+        raise AssertionError("a fault either fails or drops")
+
+    def _fail(self, kind_name: str, token: str | None, session: Session | None, members: Members) -> None:
+        """Raise the error of a fault, with what it takes along."""
+        kind = KINDS[kind_name]
+        assert kind.problem is not None
+        transaction_id = ""
+        if session is not None and token is not None:
+            with session.lock:
+                if kind.loses == "transaction":
+                    transaction_id = session.open_transaction(members["TransactionId"]).id
+                    session.end_transaction()
+                elif kind.loses == "session":
+                    self._forget(token, session)
+        raise kind.problem(id=transaction_id, limit=self._emulator.settings.limits.sessions_per_ledger)
+
+    # --- the register ------------------------------------------------------------------------------------
 
     def count(self) -> int:
         """How many sessions there are."""
@@ -129,6 +198,7 @@ class Sessions:
                 self._forget(token, session)
 
     def _forget(self, token: str, session: Session) -> None:
+        session.is_ended = True
         session.end_transaction()
         with self._lock:
             self._sessions.pop(token, None)
@@ -197,6 +267,24 @@ class Sessions:
     def _abort_transaction(session: Session, members: Members) -> Members:
         session.end_transaction()
         return {}
+
+
+def _texts(session: Session | None, members: Members) -> list[str]:
+    """For fault rules: the statement's text, or those of the open transaction."""
+    if "Statement" in members:
+        return [members["Statement"]]
+    transaction = None if session is None else session.transaction
+    return [] if transaction is None else [statement.text for statement in transaction.statements]
+
+
+def _tables(session: Session | None, members: Members) -> set[str]:
+    """For fault rules: the names of the tables that the statement, or else the open transaction, uses."""
+    transaction = None if session is None else session.transaction
+    if transaction is None:
+        return set()
+    if "Statement" in members:
+        return statement_tables(transaction, members["Statement"])
+    return transaction.table_names()
 
 
 def _page(transaction: Transaction, cursor: Cursor, page: Page) -> Members:

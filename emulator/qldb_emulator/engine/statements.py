@@ -96,7 +96,7 @@ def execute_statement(transaction: Transaction, text: str, holders: Sequence[dic
         raise STATEMENT_TOO_LONG(length=len(text), limit=ledger.limits.statement_characters)
     parameters = [_parameter(number, holder, ledger.limits.ion_depth) for number, holder in enumerate(holders, 1)]
     digest = statement_digest(text, [hash_value(value) for value in parameters], ledger.statements.text_hash(text))
-    transaction.digest.add(digest)
+    transaction.ask(text, digest)
     start_time = Timestamp.from_epoch_ms(ledger.clock.now_ms())
     try:
         program = ledger.statements.prepare(text, transaction.catalogue, ledger.limits.expression_depth)
@@ -109,6 +109,17 @@ def execute_statement(transaction: Transaction, text: str, holders: Sequence[dic
         raise partiql_problem(error) from error
     transaction.record(text, start_time, digest)
     return cursor
+
+
+def statement_tables(transaction: Transaction, text: str) -> set[str]:
+    """The names of the tables that a statement uses; none for a text that is no statement."""
+    try:
+        program = transaction.ledger.statements.prepare(
+            text, transaction.catalogue, transaction.ledger.limits.expression_depth
+        )
+    except PartiqlError:
+        return set()
+    return {table.name for _, table in program.actions if table is not None}
 
 
 def partiql_problem(error: PartiqlError) -> Exception:

@@ -37,6 +37,7 @@ class Transaction:
         self.snapshot, self.catalogue = ledger.snapshot()
         ledger.writes.open(transaction_id, self.snapshot)
         self.digest = CommitDigest(transaction_id)
+        self.asked: list[tuple[str, bytes]] = []
         self.reads: set[Mark] = set()
         self.overlay = Overlay()
         self.statements: list[ExecutedStatement] = []
@@ -60,6 +61,16 @@ class Transaction:
     def is_writing(self) -> bool:
         """Whether the block will hold more than what was asked."""
         return bool(self.overlay.count or self.system_revisions or self.redactions)
+
+    def table_names(self) -> set[str]:
+        """The tables that the transaction's statements have named so far."""
+        # A copy first: another request of the session may be adding marks.
+        return {str(mark[1]) for mark in tuple(self.reads) if mark[0] == "name"}
+
+    def ask(self, text: str, digest: bytes) -> None:
+        """A statement was sent: it is part of the commit digest whatever becomes of it."""
+        self.digest.add(digest)
+        self.asked.append((text, digest))
 
     def record(self, text: str, start_time: Timestamp, digest: bytes) -> None:
         """A statement took effect: it gets its place in the block."""

@@ -45,6 +45,7 @@ def create_app(emulator: EmulatorProtocol) -> Flask:
 
     add_admin(app, emulator, gateway)
     app.add_url_rule("/", "product", product, methods=["GET"], provide_automatic_options=False)
+    add_admin(app, emulator, gateway)
     for rule in ("/", "/<path:path>"):
         app.add_url_rule(rule, "control_plane", control_plane, methods=_METHODS, provide_automatic_options=False)
     app.register_error_handler(HTTPException, no_such_route)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from .. import __version__, errors
 from ..context import RequestContext
-from ..errors import QldbError
+from ..errors import ConnectionDropped, QldbError
 from ..ids import IdSource
 from ..settings import Settings
 from ..wire.errors import CONTENT_TYPES, REASONS, encode_error
@@ -73,7 +73,7 @@ class Gateway:
         self.metrics = Metrics()
 
     def send_command(self, environ: Environ) -> Answer:
-        """Answer a session request.  Never raises."""
+        """Answer a session request.  Raises ConnectionDropped, when a fault rule says so, and nothing else."""
         started = time.perf_counter()
         request_id = self._new_id()
         name = "SendCommand"
@@ -87,6 +87,9 @@ class Gateway:
             answer = _answer(200, "qldb-session", request_id, serialize_command_result(name, result, elapsed_ms))
         except QldbError as error:
             answer = self._refuse(error, "qldb-session", request_id)
+        except ConnectionDropped:
+            logger.info("%s request_id=%s outcome=connection dropped by a fault rule", name, request_id)
+            raise
         except Exception:
             answer = _fail("qldb-session", request_id)
         self._finish(name, request_id, started, answer)
@@ -158,7 +161,9 @@ class Gateway:
             encoded = encode_error(error, service)
         except Exception:
             return _fail(service, request_id)
-        return _answer(encoded.status, service, request_id, encoded.body, encoded.error_type)
+        answer = _answer(encoded.status, service, request_id, encoded.body, encoded.error_type)
+        answer.headers.extend((f"x-qldb-emulator-{key}", value) for key, value in error.debug.items())
+        return answer
 
 
 def decoded_path(environ: Environ) -> str:

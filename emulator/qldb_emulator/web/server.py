@@ -24,7 +24,7 @@ from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped]
 from waitress.wasyncore import dispatcher  # type: ignore[import-untyped]
 
 from .. import errors
-from ..errors import QldbError
+from ..errors import ConnectionDropped, QldbError
 from ..wire.model import SESSION_TARGET
 from .gateway import Answer, Gateway
 
@@ -178,6 +178,13 @@ class _OneWriteTask(WSGITask):  # type: ignore[misc]
     """Sends head and body together: one packet for a client to wait for, one system call for us."""
 
     wrote_header: bool
+
+    def execute(self) -> None:
+        try:
+            super().execute()
+        except ConnectionDropped:
+            self.wrote_header = True  # nothing is owed any more
+            self.close_on_finish = True
 
     def write(self, data: bytes) -> None:
         if self.wrote_header or not data or self.chunked_response or self.content_length != len(data):

@@ -16,6 +16,7 @@ LEAVES = {"__init__", "__version__", "clock", "context", "ids", "limits", "error
 MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"web", "engine", "verify", "storage", "partiql", "ion", "journal", "client", "admin", "aws"},
     "__main__": {"cli"},
+    "admin": set(),
     "web": {"wire", "engine"},
     "wire": {"aws_models"},
     "engine": {"storage", "partiql", "journal", "ion", "aws"},

@@ -1,0 +1,113 @@
+"""Talk to a running emulator's admin interface, from a test or a tool::
+
+    admin = Admin("http://127.0.0.1:7532")
+    admin.add_fault("occ", ledger="cars", count=2)      # the next two commits on cars conflict
+    with admin.fault("latency", latency_ms=200): ...    # only inside the block
+
+The server must have been started with ``--admin`` or ``--ephemeral``.  Needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+PREFIX = "/_qldb"
+TIMEOUT_SECONDS = 30
+
+
+class AdminError(Exception):
+    """The server refused an admin request, or could not be reached.  The text says why."""
+
+
+class Admin:
+    """The admin interface of one server.
+
+    url: where the server listens, as its last log line says.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send one admin request and return its answer.  path: below ``/_qldb``.  Raises AdminError."""
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            asked = urllib.request.Request(  # noqa: S310 (the address is the caller's own)
+                self.url + PREFIX + path, data, {"Content-Type": "application/json"}, method=method
+            )
+            with urllib.request.urlopen(asked, timeout=TIMEOUT_SECONDS) as reply:
+                answer: dict[str, Any] = json.load(reply)
+                return answer
+        except urllib.error.HTTPError as error:
+            raise AdminError(_reason(error)) from error
+        except (OSError, ValueError) as error:
+            raise AdminError(f"No emulator answers at {self.url}: {error}") from error
+
+    # --- faults ------------------------------------------------------------------------------------------
+
+    def add_fault(
+        self,
+        kind: str,
+        *,
+        commands: Sequence[str] = (),
+        ledger: str | None = None,
+        table: str | None = None,
+        statement: str | None = None,
+        count: int | None = None,
+        probability: float = 1.0,
+        latency_ms: int = 0,
+        seed: str | None = None,
+    ) -> dict[str, Any]:
+        """Add a fault rule and return its description, ``id`` among it.
+
+        kind: occ, transaction-expired, invalid-session, capacity-exceeded, rate-exceeded, limit-exceeded,
+        internal-failure, service-unavailable, latency, drop-before or drop-after.  commands: which session commands;
+        the usual ones of the kind otherwise.  statement: a regular expression.  count: how often; None for always.
+        """
+        return self.request(
+            "POST",
+            "/faults",
+            {
+                "kind": kind,
+                "commands": list(commands),
+                "ledger": ledger,
+                "table": table,
+                "statement": statement,
+                "count": count,
+                "probability": probability,
+                "latency_ms": latency_ms,
+                "seed": seed,
+            },
+        )
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Every fault rule, with how often it matched and struck."""
+        rules: list[dict[str, Any]] = self.request("GET", "/faults")["faults"]
+        return rules
+
+    def clear_faults(self, fault_id: str | None = None) -> int:
+        """Remove one fault rule, or all; returns how many."""
+        path = "/faults" if fault_id is None else f"/faults/{quote(fault_id, safe='')}"
+        return int(self.request("DELETE", path)["cleared"])
+
+    @contextmanager
+    def fault(self, kind: str, **options: Any) -> Iterator[dict[str, Any]]:
+        """A fault rule that is there inside the block; options as add_fault takes them."""
+        rule = self.add_fault(kind, **options)
+        try:
+            yield rule
+        finally:
+            self.clear_faults(rule["id"])
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.load(error)["Message"])
+    except (ValueError, KeyError, TypeError):
+        return f"{error.url} answered {error.code} {error.reason}: is this a qldb-emulator?"
