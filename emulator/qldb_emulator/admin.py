@@ -38,7 +38,7 @@ class Admin:
         """Send one admin request and return its answer.  path: below ``/_qldb``.  Raises AdminError."""
         data = None if body is None else json.dumps(body).encode()
         try:
-            asked = urllib.request.Request(  # noqa: S310 (the address is the caller's own)
+            asked = urllib.request.Request(
                 self.url + PREFIX + path, data, {"Content-Type": "application/json"}, method=method
             )
             with urllib.request.urlopen(asked, timeout=TIMEOUT_SECONDS) as reply:

@@ -115,3 +115,31 @@ def with_limit(limits: Limits, assignment: str) -> Limits:
 def is_lifted(value: float) -> bool:
     """Whether a limit of this value is none."""
     return value >= _BOUNDLESS
+
+
+_PAGE = """# Limits
+
+Made by `scripts/docs` from `emulator/qldb_emulator/limits.py`.
+
+QLDB's quotas are enforced by default, so that a program that outgrows them fails here and not in production.  Every
+number is inclusive.  `serve --limits relaxed` lifts the documented quotas and leaves what protects the process;
+`serve --limit name=value` sets one limit and `--limit name=none` lifts it, as often as needed:
+
+```sh
+scripts/serve --limits relaxed
+scripts/serve --ephemeral --limit transaction_seconds=2 --limit transaction_documents=none
+```
+
+| limit | strict | relaxed | unit | beyond it | how it is known |
+|---|---|---|---|---|---|
+"""
+
+
+def as_markdown() -> str:
+    """The page ``docs/limits.md``."""
+    relaxed = {f.name: getattr(RELAXED, f.name) for f in fields(Limits)}
+    return _PAGE + "".join(
+        f"| `{name}` | {value:,} | {'none' if is_lifted(relaxed[name]) else f'{relaxed[name]:,}'} "
+        f"| {unit} | {error} | {source} |\n"
+        for name, value, unit, source, error in describe()
+    )

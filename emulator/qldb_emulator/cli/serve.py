@@ -164,12 +164,6 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     envvar="QLDB_EMULATOR_LIMIT",
     help="Set one limit, or lift it with the value none; may be repeated.  Names: docs/limits.md.",
 )
-@click.option(
-    "--admin/--no-admin",
-    default=None,
-    envvar="QLDB_EMULATOR_ADMIN",
-    help="Answer admin requests under /_qldb: faults on demand and more.  [default: only with --ephemeral]",
-)
 def serve(
     host: str,
     port: int,
@@ -188,7 +182,6 @@ def serve(
     aws_port: int,
     limits_preset: str,
     limit_changes: tuple[str, ...],
-    admin: bool | None,
 ) -> None:
     """Start the server and run until stopped (SIGINT or SIGTERM)."""
     if ephemeral and data_dir is not None:

@@ -17,6 +17,7 @@ from flask import Flask, Response, request
 from .. import __version__
 from ..errors import ADMIN_NOT_FOUND, ADMIN_OFF, ADMIN_REQUEST, QldbError
 from ..wire.serialize import encode_json
+from .admin_faults import FAULT_ROUTES
 from .gateway import PRODUCT, EmulatorProtocol, Gateway
 
 if TYPE_CHECKING:
@@ -209,6 +210,7 @@ def _index(call: AdminCall) -> dict[str, Any]:
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", _index, "These rows.", is_open=True),
     *HEALTH_ROUTES,
+    *(Route(*row) for row in FAULT_ROUTES),
 )
 
 

@@ -2,58 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from ..engine.faults import Faults, Rule
+from ..engine.faults import Rule
 from ..errors import ADMIN_REQUEST
-from ..ids import IdSource
-from .admin_routes import AdminRoute, take
 
-_MEMBERS: dict[str, type | tuple[type, ...]] = {
-    "kind": str,
-    "commands": list,
-    "ledger": str,
-    "table": str,
-    "statement": str,
-    "count": int,
-    "probability": (int, float),
-    "latency_ms": int,
-    "seed": str,
+if TYPE_CHECKING:
+    from .admin import AdminCall
+
+# member of a rule -> (type, its name in words)
+_MEMBERS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "kind": (str, "a text"),
+    "commands": (list, "a list of texts"),
+    "ledger": (str, "a text"),
+    "table": (str, "a text"),
+    "statement": (str, "a text"),
+    "count": (int, "a whole number"),
+    "probability": ((int, float), "a number"),
+    "latency_ms": (int, "a whole number"),
+    "seed": (str, "a text"),
 }
 
 
-class HasFaults(Protocol):
-    """An emulator with fault rules."""
-
-    @property
-    def faults(self) -> Faults: ...
-
-    @property
-    def ids(self) -> IdSource: ...
-
-
-def _add(emulator: HasFaults, arguments: Mapping[str, str], body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-    members = take(body, _MEMBERS)
+def _rule(body: dict[str, Any]) -> Rule:
+    """The rule of a body; null is as good as absent.  Raises ADMIN_REQUEST."""
+    members: dict[str, Any] = {}
+    for name, value in body.items():
+        if name not in _MEMBERS:
+            raise ADMIN_REQUEST(text=f"a fault has no member {name[:100]!r}; it has {', '.join(_MEMBERS)}")
+        wanted, words = _MEMBERS[name]
+        if value is None:
+            continue
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise ADMIN_REQUEST(text=f"the member {name} must be {words}")
+        members[name] = value
     if "kind" not in members:
-        raise ADMIN_REQUEST(text="The member kind is required")
+        raise ADMIN_REQUEST(text="the member kind is required")
     commands = members.pop("commands", [])
     if not all(isinstance(command, str) for command in commands):
-        raise ADMIN_REQUEST(text="The member commands must be a list of strings")
-    return 201, emulator.faults.add(Rule(**members, commands=tuple(commands)), emulator.ids.new_id)
+        raise ADMIN_REQUEST(text=f"the member commands must be {_MEMBERS['commands'][1]}")
+    return Rule(**members, commands=tuple(commands))
 
 
-def _list(emulator: HasFaults, arguments: Mapping[str, str], body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-    return 200, {"faults": emulator.faults.list()}
+def _add(call: AdminCall) -> dict[str, Any]:
+    return call.emulator.faults.add(_rule(call.body), call.emulator.ids.new_request_id)
 
 
-def _clear(emulator: HasFaults, arguments: Mapping[str, str], body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-    return 200, {"cleared": emulator.faults.clear(arguments.get("fault_id"))}
+def _list(call: AdminCall) -> dict[str, Any]:
+    return {"faults": call.emulator.faults.list()}
 
 
+def _clear(call: AdminCall) -> dict[str, Any]:
+    return {"cleared": call.emulator.faults.clear(call.path.get("fault_id"))}
+
+
+# Rows of admin.ROUTES: method, path, handler, what it is about.
 FAULT_ROUTES = (
-    AdminRoute("POST", "/faults", _add),
-    AdminRoute("GET", "/faults", _list),
-    AdminRoute("DELETE", "/faults", _clear),
-    AdminRoute("DELETE", "/faults/<fault_id>", _clear),
+    ("POST", "/faults", _add, "Add a fault rule."),
+    ("GET", "/faults", _list, "Every fault rule, with how often it matched and struck."),
+    ("DELETE", "/faults", _clear, "Remove every fault rule."),
+    ("DELETE", "/faults/<fault_id>", _clear, "Remove one fault rule."),
 )

@@ -43,7 +43,6 @@ def create_app(emulator: EmulatorProtocol) -> Flask:
     def product() -> Response:
         return _flask_response(gateway.product())
 
-    add_admin(app, emulator, gateway)
     app.add_url_rule("/", "product", product, methods=["GET"], provide_automatic_options=False)
     add_admin(app, emulator, gateway)
     for rule in ("/", "/<path:path>"):

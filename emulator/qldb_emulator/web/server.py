@@ -125,7 +125,11 @@ class Server:
         self.stop()
 
     def _in_loop(self, action: Any) -> None:
-        self._server.trigger.pull_trigger(action)
+        trigger = self._server.trigger
+        # pull_trigger() writes after it has let go of the lock: the action may have closed the descriptor by then.
+        with trigger.lock:
+            trigger.thunks.append(action)
+            trigger._physical_pull()
 
     def _close_all(self) -> None:
         for channel in list(self._server.active_channels.values()):
