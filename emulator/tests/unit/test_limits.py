@@ -16,8 +16,19 @@ def test_a_limit_is_set_by_name() -> None:
 
 @pytest.mark.parametrize(
     "assignment",
-    ["nothing=1", "document_bytes", "document_bytes=", "document_bytes=1.5", "document_bytes=0", "page_values=-1"]
-    + ["transaction_seconds=0", "transaction_seconds=nan", "transaction_seconds=inf", "ledgers_per_region=-1", "=", ""],
+    [
+        "nothing=1",
+        "document_bytes",
+        "document_bytes=",
+        "document_bytes=1.5",
+        "document_bytes=0",
+        "page_values=-1",
+        "=",
+        "transaction_seconds=0",
+        "transaction_seconds=nan",
+        "transaction_seconds=inf",
+        "ledgers_per_region=-1",
+    ],
 )
 def test_a_limit_that_makes_no_sense_is_refused(assignment: str) -> None:
     with pytest.raises(ValueError, match=r"must be|is not name=value"):
