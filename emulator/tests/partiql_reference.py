@@ -23,10 +23,11 @@ from qldb_emulator.partiql.values import MISSING, Bag
 
 @dataclass
 class Names:
-    """The variables of one SELECT for one row.  sources: the value of each FROM source, by alias."""
+    """The variables of one SELECT for one row.  written: the names that were written as aliases."""
 
     outer: Names | None = None
     values: dict[str, Any] = field(default_factory=dict)
+    written: frozenset[str] = frozenset()
     source_count: int = 0
     first: Any = MISSING
     rows: list[Names] | None = None  # all rows, in the select list of an aggregate query
@@ -64,7 +65,8 @@ class Reference:
             return
         item, condition = items[number]
         for value, at, document_id in self.source(item, names):
-            row = Names(names.outer, dict(names.values), names.source_count, names.first)
+            row = Names(names.outer, dict(names.values), names.written, names.source_count, names.first)
+            row.written |= {name for name in (item.alias, item.at, item.by) if name is not None}
             row.values[alias_of(item, number)] = value
             row.first = value if number == 0 else names.first
             if item.at is not None:
@@ -82,7 +84,7 @@ class Reference:
                 for row in self.ledger.scan(TableSource("user", table)):
                     yield row.value, MISSING, row.document_id
                 return
-        value = self.value(item.value, Names(names.outer, names.values, 0))
+        value = self.value(item.value, Names(names.outer, names.values, names.written))
         bare = value.value if isinstance(value, Annotated) else value
         if item.is_unpivot:
             for name, part in semantics.fields(value):
@@ -191,7 +193,7 @@ class Reference:
         while at is not None:
             if node.name in at.values:
                 return at.values[node.name]
-            lowered = [name for name in at.values if name.lower() == node.name.lower()]
+            lowered = [name for name in at.written if name.lower() == node.name.lower()]
             if lowered and not node.is_quoted:
                 return at.values[lowered[0]]
             at = at.outer

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..ion.values import Annotated, IonValue, Timestamp, struct_items, struct_of
+from ..ion.values import Annotated, IonValue, Timestamp, strip_annotations, struct_items, struct_of
 from . import ast, semantics
-from .analysis import is_plain
+from .analysis import holds_bag_or_missing, is_plain
 from .data import Change, Data, Row, TableSource
 from .dml import Changes, compile_delete, compile_insert, compile_update
 from .errors import PartiqlError
@@ -298,7 +298,8 @@ class _Compiler:
                     values = keys(frame)
                     if values is None:
                         return frame[DATA_SLOT].scan(source)  # type: ignore[no-any-return]
-                    return frame[DATA_SLOT].fetch(source, values) if values else iter(())
+                    ids = _document_ids(values)
+                    return frame[DATA_SLOT].fetch(source, ids) if ids else iter(())
 
                 return _table_rows(access, fetch, condition)
             case HistoryScan():
@@ -309,13 +310,14 @@ class _Compiler:
         return _unnest(access, self.expression(access.collection), condition)
 
     def _keys(self, probe: Probe) -> Callable[[Frame], list[IonValue] | None]:
-        """The values to look up; unknown ones are left out: they equal nothing.
+        """The values to look up; unknown ones are left out, and what is no Ion: they equal nothing that is stored.
 
         None when they cannot be told (the expression fails, or IN is not followed by a collection): then the source is
         scanned, so that the condition itself gives the answer or the error, and only if there is a row to ask about.
         """
         values = [self.expression(value) for value in probe.values]
         collection = None if probe.collection is None else self.expression(probe.collection)
+        is_ion = all(map(is_plain, (*probe.values, *([] if probe.collection is None else [probe.collection]))))
 
         def keys(frame: Frame) -> list[IonValue] | None:
             try:
@@ -326,7 +328,9 @@ class _Compiler:
                 found = found.value
             if not isinstance(found, list):
                 return None
-            return [value for value in found if not semantics.is_unknown(value)]
+            return [
+                value for value in found if not semantics.is_unknown(value) and (is_ion or not holds_bag_or_missing(value))
+            ]
 
         return keys
 
@@ -338,7 +342,8 @@ class _Compiler:
         def rows(frame: Frame) -> Iterator[Row]:
             first, last = start(frame), end(frame)
             ids = None if keys is None else keys(frame)
-            return frame[DATA_SLOT].history(table, first, last, ids)  # type: ignore[no-any-return]
+            wanted = None if ids is None else _document_ids(ids)
+            return frame[DATA_SLOT].history(table, first, last, wanted)  # type: ignore[no-any-return]
 
         return rows
 
@@ -365,6 +370,11 @@ _END = object()
 
 def _scan(source: TableSource) -> Callable[[Frame], Iterator[Row]]:
     return lambda frame: frame[DATA_SLOT].scan(source)
+
+
+def _document_ids(values: list[IonValue]) -> list[IonValue]:
+    """Those of the values that can be ids, as plain strings, each once."""
+    return list(dict.fromkeys(str(bare) for bare in map(strip_annotations, values) if isinstance(bare, str)))
 
 
 def _catalogue(frame: Frame) -> Iterator[Row]:

@@ -214,6 +214,8 @@ class _Planner:
         plain = not isinstance(source, Unnest) or is_plain(source.collection)
         value = Slot(source.slot, alias, plain)
         self._declare(alias, value, item, scope)
+        if item.alias is None:
+            scope.implied.add(alias)
         if scope.first is None:
             scope.first = value
         star.append(Spread(f"_{len(star) + 1}", value))

@@ -6,7 +6,9 @@ The rules (partiql.md 1.3; the library's, and they explain every recorded error)
 2. else, when the FROM clause has exactly one source, the name is a field of that source, whatever tables exist;
 3. else it is an error.  Only FROM sources of the outermost query reach tables; see ``planner``.
 
-Aliases match exactly; an unquoted name that matches none exactly matches one that differs only in case.
+Aliases match exactly; an unquoted name that matches none exactly matches one that differs only in case, if that was
+written as an alias.  The name of a table stands for its rows only as it is spelled: ``UPDATE Name SET name = ...`` is
+about a field.
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ class Frame:
 class Scope:
     """The variables of one SELECT (or DML statement), and those of the queries around it.
 
+    implied: those of the variables that are no written aliases but names of tables or last steps of paths.
     source_count: how many sources its FROM clause has.  first: the value of the first.
     is_body: FROM is behind us, so rule 2 applies.
     is_grouped: in the select list of an aggregate query, where the rows are gone and only aggregates remain.
@@ -62,6 +65,7 @@ class Scope:
 
     parent: Scope | None = None
     variables: dict[str, Slot] = field(default_factory=dict)
+    implied: set[str] = field(default_factory=set)
     source_count: int = 0
     first: Slot | None = None
     is_body: bool = False
@@ -83,7 +87,9 @@ class Scope:
         if exact is not None or is_quoted:
             return exact
         lowered = name.lower()
-        matches = [slot for other, slot in self.variables.items() if other.lower() == lowered]
+        matches = [
+            slot for other, slot in self.variables.items() if other.lower() == lowered and other not in self.implied
+        ]
         if len(matches) > 1:
             raise semantic_error(f"Multiple matches were found for the specified identifier '{name}'", ast.NOWHERE)
         return matches[0] if matches else None
