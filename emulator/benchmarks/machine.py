@@ -33,7 +33,7 @@ def facts(directory: Path, tools: Tools) -> dict[str, str]:
         "load": load(),
         "one sync of 4 KB": disk(directory),
     }
-    found.update({name: importlib.metadata.version(name) for name in ("flask", "waitress")})
+    found.update({name: importlib.metadata.version(name) for name in ("flask",)})
     if tools.client is not None:
         clients = ("pyqldb", "boto3", "botocore", "amazon.ion")
         found["client"] = ", ".join(f"{name} {version_in(tools.client, name)}" for name in clients)

@@ -72,7 +72,6 @@ def test_arrows_point_down(path: Path) -> None:
 
 ONLY_IN = {
     "flask": {"web"},
-    "waitress": {"web"},
     "sqlite3": {"storage"},
     "click": {"cli"},
     "boto3": {"aws"},

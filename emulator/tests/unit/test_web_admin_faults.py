@@ -25,7 +25,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     has_admin = getattr(request, "param", True)
     with Emulator(Settings(is_ephemeral=True, has_admin=has_admin)) as emulator:
         emulator.call("CreateLedger", {"Name": "cars", "PermissionsMode": "ALLOW_ALL"}, CONTEXT)
-        with Server(create_app(emulator), threads=4) as server:
+        with Server(create_app(emulator)) as server:
             yield server
 
 
