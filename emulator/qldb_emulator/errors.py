@@ -296,6 +296,63 @@ LEDGERS_LIMIT = Problem(
     "wire.md 1.3",
     {"ResourceType": "Ledger"},
 )
+STREAM_NOT_FOUND = Problem(
+    "ResourceNotFoundException",
+    "The Journal stream with id {id} is not found in ledger {name}",
+    "inferred",
+    "class: API model",
+    {"ResourceType": "JournalKinesisStream", "ResourceName": "{id}"},
+)
+STREAM_NAME_TAKEN = Problem(
+    "ResourcePreconditionNotMetException",
+    "The Ledger with name {name} has an active Journal stream with name {stream} already",
+    "inferred",
+    "rule: API model, StreamName; class: wire.md 1.2",
+    {"ResourceType": "JournalKinesisStream", "ResourceName": "{stream}"},
+)
+STREAM_NOT_ACTIVE = Problem(
+    "ResourcePreconditionNotMetException",
+    "The Journal stream with id {id} is not active: its status is {status}",
+    "inferred",
+    "rule: CancelJournalKinesisStream",
+    {"ResourceType": "JournalKinesisStream", "ResourceName": "{id}"},
+)
+STREAMS_LIMIT = Problem(
+    "LimitExceededException",
+    "Exceeded the limit of {limit} concurrently running Journal streams to Kinesis Data Streams",
+    "documented",
+    "streams.errors; wording back-translated",
+    {"ResourceType": "JournalKinesisStream"},
+)
+STREAM_START_IN_FUTURE = Problem(
+    "InvalidParameterException",
+    "Start date cannot be in the future.",
+    "documented",
+    "streams.errors; wording back-translated",
+    {"ParameterName": "InclusiveStartTime"},
+)
+STREAM_START_AFTER_END = Problem(
+    "InvalidParameterException",
+    "Start date must not be greater than end date.",
+    "documented",
+    "streams.errors; wording back-translated",
+    {"ParameterName": "InclusiveStartTime"},
+)
+KINESIS_REFUSED = Problem(
+    "InvalidParameterException",
+    "QLDB encountered an error validating Kinesis Data Streams: Response from Kinesis: {code} {text}",
+    "documented",
+    "streams.errors",
+    {"ParameterName": "KinesisConfiguration"},
+)
+KINESIS_UNREACHABLE = Problem(
+    "InvalidParameterException",
+    "Unexpected response from Kinesis Data Streams while validating the Kinesis configuration. "
+    "Response from Kinesis: {code} {text}",
+    "documented",
+    "streams.errors; wording back-translated",
+    {"ParameterName": "KinesisConfiguration"},
+)
 INVALID_PARAMETER = Problem(
     "InvalidParameterException", "{text}", "ours", "carries a text made elsewhere", {"ParameterName": "{parameter}"}
 )

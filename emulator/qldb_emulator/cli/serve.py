@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -251,6 +252,7 @@ def run_server(settings: Settings, host: str, port: int, aws_url: str | None = N
         except ListenError as error:
             raise Failure(str(error)) from error
         announce(server.url, settings, aws_url)
+        threading.Thread(target=emulator.resume_streams, name="qldb-emulator-resume", daemon=True).start()
         server.serve_forever()
 
 

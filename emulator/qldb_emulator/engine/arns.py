@@ -31,6 +31,7 @@ _RESOURCES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("stream", re.compile(rf"stream/{_NAME}/(?P<id>[A-Za-z0-9]{{22}})")),
 )
 _KEY_RESOURCE = re.compile(r"(key/[A-Za-z0-9-]{1,128}|alias/[A-Za-z0-9:/_-]{1,250})", re.ASCII)
+_KINESIS_RESOURCE = re.compile(r"stream/[A-Za-z0-9_.-]{1,128}", re.ASCII)
 _KEY_ID = re.compile(r"[A-Za-z0-9-]{1,128}", re.ASCII)
 _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
@@ -96,3 +97,14 @@ def is_role_arn(text: str) -> bool:
     """Whether a text is the ARN of an IAM role."""
     arn = parse_arn(text)
     return arn is not None and arn.service == "iam" and arn.region == "" and arn.resource.startswith("role/")
+
+
+def is_kinesis_arn(text: str) -> bool:
+    """Whether a text is the ARN of a Kinesis data stream."""
+    arn = parse_arn(text)
+    return (
+        arn is not None
+        and arn.service == "kinesis"
+        and arn.region != ""
+        and _KINESIS_RESOURCE.fullmatch(arn.resource) is not None
+    )

@@ -16,6 +16,8 @@ from .determinism import deterministic_sources
 from .faults import Faults
 from .ledgers import Ledgers
 from .sessions import Sessions
+from .stream_facts import has_running_streams
+from .streams import OpenTarget, Streams
 
 Members = dict[str, Any]
 
@@ -23,11 +25,17 @@ Members = dict[str, Any]
 class Emulator:
     """A QLDB: ledgers in a directory, sessions in memory.
 
+    open_target: where journal streams are delivered to; by default Kinesis, see Settings.
+
     Raises DirectoryInUseError when another process has the data directory.
     """
 
     def __init__(
-        self, settings: Settings | None = None, clock: Clock | None = None, ids: IdSource | None = None
+        self,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        ids: IdSource | None = None,
+        open_target: OpenTarget | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self.directory = DataDirectory(None if self.settings.is_ephemeral else self.settings.data_dir)
@@ -39,6 +47,8 @@ class Emulator:
         self.ledgers = Ledgers(self.directory, self.settings, self.clock, self.ids)
         self.faults = Faults()
         self.sessions = Sessions(self)
+        self.streams = Streams(self, open_target)
+        self.ledgers.on_open = self.streams.resume
 
     def call(self, operation: str, members: Members, context: RequestContext) -> Members:
         """A control plane operation: request members in, result members out.  Raises QldbError."""
@@ -57,9 +67,14 @@ class Emulator:
         """One command of SendCommand; its result members but for TimingInformation.  Raises QldbError."""
         return self.sessions.send(command, token, members, context)
 
+    def resume_streams(self) -> None:
+        """Open the ledgers that have journal streams to deliver; the others wait until they are asked for."""
+        self.ledgers.open_where(has_running_streams)
+
     def close(self) -> None:
         """Close every ledger and leave the data directory to others."""
         self.ledgers.is_shut = True  # requests still in flight must not open a ledger again
+        self.streams.close()
         self.ledgers.close()
         self.directory.close()
 

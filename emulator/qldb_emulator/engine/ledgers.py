@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..clock import Clock
@@ -28,15 +29,22 @@ from .statements import StatementCache
 if TYPE_CHECKING:
     from .transactions import Transaction
 
-Facts = dict[str, Any]
 logger = logging.getLogger(__name__)
+
+Facts = dict[str, Any]
 # A header must not outgrow what clients accept; the log line has all of them.
 STATEMENT_HASHES_IN_HEADER = 40
+STREAM_PREFIX = "stream/"
 
 
 def stream_key(stream_id: str) -> str:
     """The fact that holds a journal stream."""
-    return f"stream/{stream_id}"
+    return f"{STREAM_PREFIX}{stream_id}"
+
+
+def stream_tags_key(stream_id: str) -> str:
+    """The fact that holds a journal stream's tags."""
+    return f"stream_tags/{stream_id}"
 
 
 class Ledger:
@@ -60,6 +68,8 @@ class Ledger:
         self.statements = StatementCache()
         self.writes = WriteLog()
         self.commit_lock = threading.RLock()
+        self._news = threading.Condition()
+        self._waiting = 0
         tip = file.tip()
         if tip is None:
             block = genesis_block(self.strand_id, ids.new_id(), Timestamp.from_epoch_ms(clock.now_ms()))
@@ -95,6 +105,13 @@ class Ledger:
         """Change what the control plane knows of the ledger, durably."""
         with self.commit_lock:
             with self.file.write() as writer:
+                writer.set_meta(facts)
+            self.facts = {**self.facts, **facts}
+
+    def note_facts(self, facts: Facts) -> None:
+        """As set_facts, but a power cut may take it back: for progress that may be made twice."""
+        with self.commit_lock:
+            with self.file.write(sync=False) as writer:
                 writer.set_meta(facts)
             self.facts = {**self.facts, **facts}
 
@@ -170,6 +187,26 @@ class Ledger:
         self._tip_hash = block.block_hash
         self._tip_time_ms = block.timestamp.epoch_ms()
         self._state = (sequence_no, applied.catalogue)
+        if self._waiting:
+            self.wake()
+
+    # --- followers ---------------------------------------------------------------------------------------
+
+    def wait_for_block(self, sequence_no: int, timeout: float, stop: threading.Event) -> bool:
+        """Wait until there is a block of this number; False when time is up, ``stop`` is set or the ledger closes."""
+        with self._news:
+            # Counted before the first look: a commit sees the waiter, or the waiter sees the commit.
+            self._waiting += 1
+            try:
+                self._news.wait_for(lambda: self._state[0] >= sequence_no or stop.is_set() or self.is_closed, timeout)
+            finally:
+                self._waiting -= 1
+        return self._state[0] >= sequence_no and not stop.is_set() and not self.is_closed
+
+    def wake(self) -> None:
+        """Let whoever waits for a block look again."""
+        with self._news:
+            self._news.notify_all()
 
     # --- life --------------------------------------------------------------------------------------------
 
@@ -188,6 +225,7 @@ class Ledger:
         """Close the file; whoever still holds the ledger finds it closed."""
         with self.commit_lock:
             self.is_closed = True
+            self.wake()
             self.file.close()
 
 
@@ -231,6 +269,7 @@ class Ledgers:
         self._open: dict[tuple[str, str], Ledger] = {}
         self.lock = threading.RLock()
         self.is_shut = False
+        self.on_open: Callable[[Ledger], None] = lambda ledger: None
 
     def find(self, region: str, name: str) -> Ledger | None:
         """The ledger of a region and name, or None.  Raises LEDGER_FILE_UNUSABLE."""
@@ -258,7 +297,23 @@ class Ledgers:
     def _register(self, file: LedgerFile, region: str, name: str) -> Ledger:
         ledger = Ledger(file, region, self._settings, self._clock, self._ids)
         self._open[region, name] = ledger
+        self.on_open(ledger)
         return ledger
+
+    def open_where(self, wanted: Callable[[Facts], bool]) -> None:
+        """Open every ledger whose facts are wanted.  One that cannot be opened says so in the log."""
+        for region in self._directory.regions():
+            for name in self._directory.ledgers(region):
+                with self.lock:
+                    if self.is_shut or (region, name) in self._open:
+                        continue
+                    try:
+                        with self._directory.open(region, name) as file:
+                            is_wanted = wanted(file.all_meta())
+                        if is_wanted:
+                            self.find(region, name)
+                    except (StorageError, QldbError) as error:
+                        logger.warning("ledger %s in region %s stays closed: %s", name, region, error)
 
     def create(self, region: str, name: str, facts: Facts) -> Ledger:
         """A new ledger with its genesis block.  The caller holds ``lock`` and knows that the name is free."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ...errors import NOT_SUPPORTED
-from . import ledgers, tags, verification
+from . import ledgers, streams, tags, verification
 from .common import Members
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ OPERATIONS: Mapping[str, Handler] = {
     "GetDigest": verification.digest_of_ledger,
     "GetBlock": verification.block_of_ledger,
     "GetRevision": verification.revision_of_ledger,
+    "StreamJournalToKinesis": streams.start_stream,
+    "DescribeJournalKinesisStream": streams.describe_stream,
+    "ListJournalKinesisStreamsForLedger": streams.list_streams,
+    "CancelJournalKinesisStream": streams.cancel_stream,
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
     "ListTagsForResource": tags.list_tags,

@@ -116,6 +116,7 @@ def delete_ledger(emulator: Emulator, members: Members, region: str) -> Members:
         if ledger.facts["deletion_protection"]:
             raise LEDGER_PROTECTED(name=ledger.name)
         emulator.sessions.end_all(ledger)
+        emulator.streams.end_ledger(ledger)
         delay_ms = emulator.settings.state_delay_ms
         if delay_ms:
             ledger.set_facts(gone_ms=emulator.clock.now_ms() + delay_ms)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from ...errors import INVALID_PARAMETER, RESOURCE_NOT_FOUND, TAGS_LIMIT
 from ..apply import table_tags_key
 from ..arns import QldbResource, parse_qldb_arn
-from ..ledgers import stream_key
+from ..ledgers import stream_key, stream_tags_key
 from ..statements import RESERVED_TAG_PREFIX
 from .common import Members
 
@@ -105,4 +105,4 @@ def _fact(ledger: Ledger, resource: QldbResource) -> str | None:
         case "table":
             return table_tags_key(resource.id) if ledger.catalogue.by_id(resource.id) is not None else None
         case "stream":
-            return f"{stream_key(resource.id)}/tags" if stream_key(resource.id) in ledger.facts else None
+            return stream_tags_key(resource.id) if stream_key(resource.id) in ledger.facts else None
