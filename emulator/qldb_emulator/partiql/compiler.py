@@ -49,6 +49,7 @@ from .plan import (
     Unnest,
     UpdatePlan,
 )
+from .resolve import too_deep
 from .values import MISSING, Bag
 
 Kind = Literal["query", "dml", "ddl", "exec"]
@@ -91,10 +92,10 @@ class Program:
 
 def compile_plan(plan: Plan) -> Program:
     """The program of a plan.  Raises PartiqlError for functions that do not exist."""
-    compiler = _Compiler()
-    root = plan.root
-    program = Program("query", plan, plan.parameter_count, plan.actions, plan.statement)
-    return compiler.finish(program, root)
+    try:
+        return _Compiler().program(plan)
+    except RecursionError:
+        raise too_deep(plan.statement.pos) from None
 
 
 def evaluate(plan: Plan, parameters: Sequence[IonValue], data: Data) -> IonValue:
@@ -119,9 +120,11 @@ class _Compiler:
         self._expressions = ExpressionCompiler(self._subquery)
         self.expression = self._expressions.compile
 
-    def finish(self, program: Program, root: object) -> Program:
+    def program(self, plan: Plan) -> Program:
+        root = plan.root
+
         def of(kind: Kind, **parts: Any) -> Program:
-            return Program(kind, program.plan, program.parameter_count, program.actions, program.statement, **parts)
+            return Program(kind, plan, plan.parameter_count, plan.actions, plan.statement, **parts)
 
         match root:
             case SelectPlan():
@@ -146,13 +149,13 @@ class _Compiler:
         """is_output: rows leave as Ion values; otherwise they stay values of the language."""
         rows, project = self.relation(plan.relation), self._projection(plan.projection, is_output)
         if plan.aggregates:
-            total = self._aggregates(plan.aggregates, rows)
+            total = self._aggregates(plan.aggregates)
 
-            def one(frame: Frame) -> Iterator[IonValue]:
-                total(frame)
-                return iter((project(frame),))
+            def one(frame: Frame, opened: Iterator[None]) -> Iterator[IonValue]:
+                total(frame, opened)
+                yield project(frame)
 
-            return one
+            return lambda frame: one(frame, rows(frame))
 
         def pull(frame: Frame, opened: Iterator[None]) -> Iterator[IonValue]:
             for _ in opened:
@@ -178,7 +181,7 @@ class _Compiler:
 
         return value
 
-    def _aggregates(self, calls: tuple[AggregateCall, ...], rows: Open) -> Callable[[Frame], None]:
+    def _aggregates(self, calls: tuple[AggregateCall, ...]) -> Callable[[Frame, Iterator[None]], None]:
         parts = [
             (
                 call.slot,
@@ -189,9 +192,9 @@ class _Compiler:
             for call in calls
         ]
 
-        def total(frame: Frame) -> None:
+        def total(frame: Frame, opened: Iterator[None]) -> None:
             running = [(new(), argument, pos) for _, new, argument, pos in parts]
-            for _ in rows(frame):
+            for _ in opened:
                 for sum_, argument, pos in running:
                     value = argument(frame)
                     try:
@@ -328,9 +331,8 @@ class _Compiler:
                 found = found.value
             if not isinstance(found, list):
                 return None
-            return [
-                value for value in found if not semantics.is_unknown(value) and (is_ion or not holds_bag_or_missing(value))
-            ]
+            known = [value for value in found if not semantics.is_unknown(value)]
+            return known if is_ion else [value for value in known if not holds_bag_or_missing(value)]
 
         return keys
 
@@ -403,7 +405,10 @@ def _unnest(access: Unnest, collection: Run, condition: Run | None) -> Open:
     elements = _fields if access.is_unpivot else _elements
 
     def pull(frame: Frame) -> Iterator[None]:
-        for value, at, position in elements(collection(frame)):
+        ranged = collection(frame)
+        if ranged is MISSING and position_slot is not None:
+            return  # a DML statement has nothing to change in what a document has not
+        for value, at, position in elements(ranged):
             frame[slot] = value
             if at_slot is not None:
                 frame[at_slot] = at

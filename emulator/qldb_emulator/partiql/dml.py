@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 
 from ..ion.values import Annotated, IonValue, Sexp, struct_items, struct_of
 from . import ast
+from .analysis import is_plain
 from .data import Change
 from .errors import PartiqlError
 from .expressions import Frame, Run, to_ion
@@ -50,7 +51,7 @@ def _error(text: str, pos: ast.Pos) -> PartiqlError:
 
 def compile_insert(plan: InsertPlan, compile_expression: Compile) -> Changes:
     """The changes of an INSERT: one per document, in order."""
-    run, table, pos = compile_expression(plan.value), plan.table, plan.value.pos
+    run, table, pos = _stored(plan.value, compile_expression), plan.table, plan.value.pos
 
     def changes(frame: Frame) -> list[Change]:
         value = run(frame)
@@ -66,7 +67,20 @@ def _document(value: IonValue, pos: ast.Pos) -> IonValue:
     """A value as a document.  Raises PartiqlError when it is no struct."""
     if not isinstance(value.value if type(value) is Annotated else value, dict):
         raise _error(f"A document must be a STRUCT, not {type_name(value)}", pos)
-    return to_ion(value)
+    return value
+
+
+def _stored(node: ast.Expr, compile_expression: Compile) -> Run:
+    """An expression whose value will be stored: Ion, or MISSING."""
+    run = compile_expression(node)
+    if is_plain(node):
+        return run
+
+    def convert(frame: Frame) -> IonValue:
+        value = run(frame)
+        return value if value is MISSING else to_ion(value)
+
+    return convert
 
 
 def compile_delete(plan: DeletePlan, rows: Rows) -> Changes:
@@ -225,7 +239,7 @@ def _compile_edit(edit: Edit, plan: UpdatePlan, compile_expression: Compile) -> 
     if edit.kind == "remove":
         return _remove(keys)
     assert edit.value is not None
-    value = compile_expression(edit.value)
+    value = _stored(edit.value, compile_expression)
     if edit.kind == "set":
         return _set(keys, value, pos)
     at = None if edit.at is None else compile_expression(edit.at)
@@ -296,7 +310,6 @@ def _set(keys_of: Keys, value_of: Run, pos: ast.Pos) -> Apply:
         if not keys:
             draft.root.value = _document(value, pos)
             return
-        value = value if value is MISSING else to_ion(value)
         container, key = _reach(draft, keys[:-1], pos).opened(), keys[-1]
         if isinstance(container, _StructDraft) and isinstance(key, ast.FieldStep):
             container.put(key, value)
@@ -314,7 +327,8 @@ def _set(keys_of: Keys, value_of: Run, pos: ast.Pos) -> Apply:
 
 def _insert(keys_of: Keys, value_of: Run, at: Run | None, pos: ast.Pos) -> Apply:
     def apply(frame: Frame, draft: _Draft) -> None:
-        value = to_ion(value_of(frame))
+        value = value_of(frame)
+        value = None if value is MISSING else value
         container = _reach(draft, keys_of(frame), pos).opened()
         key = None if at is None else _key(at(frame), pos)
         draft.writes += 1

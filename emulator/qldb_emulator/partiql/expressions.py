@@ -68,7 +68,7 @@ class ExpressionCompiler:
     def condition(self, node: ast.Expr) -> Run:
         """The closure of a WHERE or ON: True, False or None.  It raises PartiqlError for what is no truth value."""
         run = self.compile(node)
-        if isinstance(node, _ALWAYS_TRUTH) or (isinstance(node, ast.Binary) and node.operator in _COMPARISONS):
+        if _is_truth(node):
             return run
         pos = node.pos
 
@@ -223,6 +223,10 @@ class ExpressionCompiler:
         return _negate_if(node.is_negated, _apply(semantics.between, runs, node.pos))
 
     def _in(self, node: ast.In) -> Run:
+        if isinstance(node.collection, ast.ListConstructor | ast.BagConstructor):
+            constants = [item.value for item in node.collection.items if isinstance(item, ast.Literal)]
+            if len(constants) == len(node.collection.items) and {type(value) for value in constants} <= {str, int}:
+                return _negate_if(node.is_negated, _in_constants(self.compile(node.value), constants))
         runs = [self.compile(node.value), self.compile(node.collection)]
         return _negate_if(node.is_negated, _apply(semantics.in_, runs, node.pos))
 
@@ -332,8 +336,14 @@ class ExpressionCompiler:
         return build
 
 
-_COMPARISONS = frozenset(("=", "<>", "<", "<=", ">", ">="))
-_ALWAYS_TRUTH = (ast.Between, ast.In, ast.Like, ast.Is)
+_TRUTH_OPERATORS = frozenset(("=", "<>", "<", "<=", ">", ">=", "AND", "OR", "NOT"))
+
+
+def _is_truth(node: ast.Expr) -> bool:
+    """Whether an expression gives nothing but True, False and None."""
+    if isinstance(node, ast.Binary | ast.Chain | ast.Unary):
+        return node.operator in _TRUTH_OPERATORS
+    return isinstance(node, ast.Between | ast.In | ast.Like | ast.Is)
 
 
 def accumulator_of(node: ast.Aggregate) -> Callable[[], Accumulator]:
@@ -383,6 +393,24 @@ def _equals(run: Run, constant: str | int) -> Run:
         return value == constant if type(value) is kind else equal(value, constant)
 
     return compare
+
+
+def _in_constants(run: Run, constants: list[str | int]) -> Run:
+    """``value IN ('a', 'b', 7)``: a plain text or int is looked up, however long the list."""
+    texts = frozenset(value for value in constants if type(value) is str)
+    ints = frozenset(value for value in constants if type(value) is int)
+    in_ = semantics.in_
+
+    def contains(frame: Frame) -> IonValue:
+        value = run(frame)
+        kind = type(value)
+        if kind is str:
+            return value in texts
+        if kind is int:
+            return value in ints
+        return in_(value, constants)
+
+    return contains
 
 
 def _apply_1(operator: Callable[[IonValue], IonValue], operand: Run, pos: ast.Pos) -> Run:

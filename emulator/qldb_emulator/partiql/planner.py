@@ -67,6 +67,7 @@ from .resolve import (
     global_not_allowed,
     no_such_variable,
     semantic_error,
+    too_deep,
 )
 
 Found = TypeVar("Found")
@@ -89,7 +90,10 @@ def plan(statement: ast.Statement, catalogue: Catalogue, constants: Mapping[str,
     constants: names that stand for values, for statements without tables; a ledger has none.
     """
     planner = _Planner(catalogue, constants or {})
-    root = planner.root(statement)
+    try:
+        root = planner.root(statement)
+    except RecursionError:
+        raise too_deep(statement.pos) from None
     return Plan(statement, root, planner.frame.size, statement.parameter_count, tuple(planner.actions))
 
 

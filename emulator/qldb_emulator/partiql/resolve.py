@@ -41,6 +41,11 @@ def semantic_error(text: str, pos: ast.Pos) -> PartiqlError:
     return PartiqlError("Semantic", pos, text)
 
 
+def too_deep(pos: ast.Pos) -> PartiqlError:
+    """A statement that would exhaust the stack, for a caller whose own stack is already deep."""
+    return semantic_error("The statement is nested too deeply", pos)
+
+
 class Frame:
     """Hands out the slots of a statement."""
 

@@ -48,6 +48,17 @@ RESULTS = {
     "WHERE keeps only what is true": ("SELECT VALUE n FROM N WHERE m = 2 OR m <> 2", ["2"]),
     "IS NULL is true for missing": ("SELECT VALUE n FROM N WHERE m IS NULL", ["1", "3"]),
     "IS MISSING is not true for null": ("SELECT VALUE n FROM N WHERE m IS MISSING", ["1"]),
+    "IN constants compares by value": (
+        "SELECT VALUE x IN (1, 'a') FROM [1, 1.0, 'a', true, null] AS x",
+        [
+            "true",
+            "true",
+            "true",
+            "false",
+            "null",
+        ],
+    ),
+    "NOT IN constants": ("SELECT VALUE x NOT IN (1, 'a') FROM [1, 2, null] AS x", ["false", "true", "null"]),
     # --- stars
     "the document as it is": ("SELECT * FROM Vehicle", [dumps_text(loads(DOCUMENT))]),
     "with the document's id": ("SELECT * FROM N BY pid WHERE n = 1", ['{n:1,pid:"N-0"}']),
@@ -221,6 +232,22 @@ def test_depth_and_length_are_no_danger(ledger: MemoryLedger, condition: object)
 def test_a_thousand_sources_are_no_danger(ledger: MemoryLedger) -> None:
     sources = ", ".join(f"[{n}] AS v{n}" for n in range(150))
     assert ledger.query(f"SELECT VALUE v149 FROM {sources}") == ["149"]
+
+
+def test_a_caller_whose_stack_is_deep_gets_an_error_that_says_so(ledger: MemoryLedger) -> None:
+    def below(frames: int) -> str:
+        if frames:
+            return below(frames - 1)
+        try:
+            return ledger.query("COALESCE(" * 150 + "1" + ")" * 150)[0]
+        except PartiqlError as error:
+            return str(error).partition(": ")[2].partition(": ")[2][:27]
+
+    def run() -> None:
+        outcomes = {below(frames) for frames in range(300, 800, 25)}
+        assert outcomes == {"1", "The statement is nested too", "the statement is nested mor"}
+
+    in_thread(run)
 
 
 def test_too_many_nested_queries_are_refused(ledger: MemoryLedger) -> None:

@@ -147,6 +147,7 @@ WRITES: dict[str, tuple[str, list[Any]]] = {
     "DELETE": ("DELETE FROM Two WHERE a = 1", [("delete", "Two-0", None, 1)]),
     "DELETE of everything": ("DELETE FROM Two", [("delete", "Two-0", None, 1), ("delete", "Two-1", None, 1)]),
     "nothing found": ("UPDATE Two SET a = 1 WHERE a = 9", []),
+    "a document without the nested collection": ("FROM Two AS t, t.nope AS x REMOVE x", []),
     "an equal value": ("UPDATE Two SET a = 1 WHERE a = 1", [("update", "Two-0", "{a:1}", 1)]),
     "INSERT of a struct": ("INSERT INTO Two {'b': 1}", [("insert", None, "{b:1}", 1)]),
     "INSERT VALUE": ("INSERT INTO Two VALUE {}", [("insert", None, "{}", 1)]),
