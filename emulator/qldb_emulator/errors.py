@@ -382,6 +382,57 @@ REVISION_NOT_IN_BLOCK = _proof_problem(
     "The provided Document ID was not found in the block at the specified block address"
 )
 
+START_AFTER_END = Problem(
+    "InvalidParameterException",
+    "Start date must not be greater than end date",
+    "documented",
+    "export-journal.errors",
+    {"ParameterName": "{parameter}"},
+)
+END_IN_FUTURE = Problem(
+    "InvalidParameterException",
+    "End date cannot be in the future",
+    "documented",
+    "export-journal.errors",
+    {"ParameterName": "{parameter}"},
+)
+EXPORT_KEY_MISMATCH = Problem(
+    "InvalidParameterException",
+    "The supplied object encryption setting (S3EncryptionConfiguration) is not compatible with "
+    "an AWS Key Management Service (AWS KMS) key",
+    "documented",
+    "export-journal.errors",
+    {"ParameterName": "S3ExportConfiguration.EncryptionConfiguration"},
+)
+S3_REFUSED = Problem(
+    "InvalidParameterException",
+    "QLDB encountered an error validating S3 configuration: {code} {message}",
+    "documented",
+    "export-journal.errors; class: dmv-nodejs ExportJournal",
+    {"ParameterName": "S3ExportConfiguration"},
+)
+S3_NOT_REACHED = Problem(
+    "InvalidParameterException",
+    "Unexpected response from Amazon S3 while validating the S3 configuration. Response from S3: {code} {message}",
+    "documented",
+    "export-journal.errors",
+    {"ParameterName": "S3ExportConfiguration"},
+)
+EXPORTS_LIMIT = Problem(
+    "LimitExceededException",
+    "Exceeded the limit of {limit} concurrently running Journal export jobs",
+    "documented",
+    "export-journal.errors",
+    {"ResourceType": "JournalS3Export"},
+)
+EXPORT_NOT_FOUND = Problem(
+    "ResourceNotFoundException",
+    "The JournalS3Export with id {id} of ledger {name} is not found",
+    "inferred",
+    "after the ledger text",
+    {"ResourceType": "JournalS3Export", "ResourceName": "{id}"},
+)
+
 # --- Both ---------------------------------------------------------------------------------------------------
 SERIALIZATION = Problem("SerializationException", "{text}", "inferred", "wire.md 1.4")
 UNKNOWN_OPERATION = Problem("UnknownOperationException", "{text}", "inferred", "wire.md 1.4")

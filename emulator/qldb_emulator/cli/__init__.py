@@ -14,7 +14,10 @@ from .. import __version__
 # subcommand -> (module of this package, name of its click command, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "fault": ("fault", "fault", "Make a running server fail on demand."),
+    "export": ("export", "export", "Write a ledger's journal to a directory, as ExportJournalToS3 does."),
     "serve": ("serve", "serve", "Start the server and run until stopped."),
+    "verify": ("verify", "verify", "Verify a ledger, or an exported journal."),
+    "verify-receipt": ("verify_receipt", "verify_receipt", "Verify a saved revision or block with its proof."),
 }
 
 

@@ -13,8 +13,9 @@ from ..storage.directory import DataDirectory
 from ..storage.errors import StorageError
 from .control import call_operation
 from .determinism import deterministic_sources
+from .exports import Exports, has_running_exports
 from .faults import Faults
-from .ledgers import Ledgers
+from .ledgers import Ledger, Ledgers
 from .sessions import Sessions
 from .stream_facts import has_running_streams
 from .streams import OpenTarget, Streams
@@ -48,7 +49,8 @@ class Emulator:
         self.faults = Faults()
         self.sessions = Sessions(self)
         self.streams = Streams(self, open_target)
-        self.ledgers.on_open = self.streams.resume
+        self.exports = Exports(self)
+        self.ledgers.on_open = self._resume
 
     def call(self, operation: str, members: Members, context: RequestContext) -> Members:
         """A control plane operation: request members in, result members out.  Raises QldbError."""
@@ -68,13 +70,18 @@ class Emulator:
         return self.sessions.send(command, token, members, context)
 
     def resume_streams(self) -> None:
-        """Open the ledgers that have journal streams to deliver; the others wait until they are asked for."""
-        self.ledgers.open_where(has_running_streams)
+        """Open the ledgers that have streams or exports to deliver; the others wait until they are asked for."""
+        self.ledgers.open_where(lambda facts: has_running_streams(facts) or has_running_exports(facts))
+
+    def _resume(self, ledger: Ledger) -> None:
+        self.streams.resume(ledger)
+        self.exports.resume(ledger)
 
     def close(self) -> None:
         """Close every ledger and leave the data directory to others."""
         self.ledgers.is_shut = True  # requests still in flight must not open a ledger again
         self.streams.close()
+        self.exports.close()
         self.ledgers.close()
         self.directory.close()
 

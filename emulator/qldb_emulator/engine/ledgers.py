@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..clock import Clock
@@ -114,6 +114,17 @@ class Ledger:
             with self.file.write(sync=False) as writer:
                 writer.set_meta(facts)
             self.facts = {**self.facts, **facts}
+
+    def drop_facts(self, names: Iterable[str]) -> None:
+        """Forget facts, durably."""
+        gone = set(names)
+        if not gone:
+            return
+        with self.commit_lock:
+            with self.file.write() as writer:
+                for name in gone:
+                    writer.delete_meta(name)
+            self.facts = {name: value for name, value in self.facts.items() if name not in gone}
 
     def snapshot(self) -> tuple[int, Catalogue]:
         """The last block's sequence number and the catalogue after it, taken together."""

@@ -114,14 +114,39 @@ def data_values(data: bytes, max_depth: int = MAX_DEPTH) -> Iterator[tuple[int, 
         start, stop = extent(data, pos)
         if stop > size:
             raise IonError(f"the data ends inside the value at byte {pos}")
-        code = octet >> 4
-        # Padding is no data; nor, at the top, is the symbol $ion_1_0 in any disguise (ion-tests nonIVMNoOps).
-        if not (
-            (code == 0 and octet != 0x0F)
-            or (code == 7 and octet != 0x7F and symbols[_from_bytes(data[start:stop], "big")] == VERSION_MARKER_TEXT)
-        ):
+        if not _is_nothing(data, pos, start, stop, symbols):
             yield pos, stop, symbols
         pos = stop
+
+
+def read_piece(
+    data: bytes, symbols: Sequence[str], max_depth: int = MAX_DEPTH
+) -> tuple[Sequence[str], list[IonValue]]:
+    """(symbol table in force afterwards, the value if it is data) of exactly one top-level item of a stream.
+
+    Not for version markers.  Raises IonError.
+    """
+    try:
+        if data[0] > 0xE0:
+            table, _ = _symbol_table(data, 0, symbols, max_depth)
+            if table is not None:
+                return table, []
+        if _is_nothing(data, 0, *extent(data, 0), symbols):
+            return symbols, []
+        return symbols, _contents(data, 0, len(data), symbols, max_depth, None)
+    except IndexError:
+        raise IonError(BROKEN_OFF) from None
+    except UnicodeDecodeError as error:
+        raise IonError(f"text is not UTF-8: {error.reason}") from None
+
+
+def _is_nothing(data: bytes, pos: int, start: int, stop: int, symbols: Sequence[str]) -> bool:
+    """Padding is no data; nor, at the top, is the symbol $ion_1_0 in any disguise (ion-tests nonIVMNoOps)."""
+    octet = data[pos]
+    code = octet >> 4
+    return (code == 0 and octet != 0x0F) or (
+        code == 7 and octet != 0x7F and symbols[_from_bytes(data[start:stop], "big")] == VERSION_MARKER_TEXT
+    )
 
 
 def single_value(data: bytes, max_depth: int = MAX_DEPTH) -> tuple[int, int, Sequence[str]]:

@@ -110,6 +110,10 @@ _SYMBOL_ID = re.compile(r"\$[0-9]+\Z").match
 _VERSION_MARKER = re.compile(r"\$ion_[0-9]+_[0-9]+\Z").match
 
 
+NOTHING = object()
+"""Instead of a value: there is none."""
+
+
 def read_all(text: str, max_depth: int = MAX_DEPTH) -> Iterator[IonValue]:
     """Every top-level value of Ion text, in order, lazily.
 
@@ -119,25 +123,58 @@ def read_all(text: str, max_depth: int = MAX_DEPTH) -> Iterator[IonValue]:
         raise IonError("the text has half of a surrogate pair")
     reader = _Reader(text, max_depth)
     pos = 0
-    while True:
-        token = _TOKEN(text, pos)
-        if token is None:
-            pos = _end(_BLANKS(text, pos))
-            if pos < len(text):
-                raise reader.error(pos, "unexpected character")
-            return
-        if token.lastindex == _WORD and _VERSION_MARKER(token[_WORD]) and not _DOUBLE_COLON(text, token.end()):
-            if token[_WORD] != VERSION_MARKER_TEXT:
-                raise reader.error(token.start(_WORD), f"unsupported Ion version marker {token[_WORD]}")
-            reader.symbols = SYSTEM_SYMBOLS
-            pos = token.end()
-            continue
-        value, pos = reader.value(token, False)
-        if type(value) is Annotated and is_symbol_table(value.annotations, value.value):
-            reader.symbols = next_table(reader.symbols, value.value)
-        elif not (type(value) is Symbol and value == VERSION_MARKER_TEXT):
-            # The symbol $ion_1_0 in any disguise is a no-op at the top (ion-tests nonIVMNoOps).
+    while pos < len(text):
+        value, pos = reader.next_top(pos)
+        if value is not NOTHING:
             yield value
+
+
+class StreamReader:
+    """Ion text that arrives in parts; keeps the symbol table and the place from one to the next."""
+
+    # A value that ends so cannot go on in the next part; any other might: 1 and 12, a and a::b, '''a''' '''b'''.
+    _CLOSED = frozenset('}])"')
+    _LOOKAHEAD = 3
+
+    def __init__(self, max_depth: int = MAX_DEPTH) -> None:
+        self._reader = _Reader("", max_depth)
+        self._max_depth = max_depth
+        self._problem: IonError | None = None
+
+    def read(self, text: str, at_end: bool) -> tuple[list[IonValue], str]:
+        """(the whole values at the beginning of the text, the text after them).
+
+        text: what was left last time, and more.  at_end: nothing follows it; then all of it must be read.
+        Raises IonError, with line and column in the stream.
+        """
+        reader, values, pos = self._reader, [], 0
+        reader.text = text
+        while pos < len(text):
+            reader.depth = self._max_depth
+            symbols = reader.symbols
+            try:
+                value, stop = reader.next_top(pos)
+            except IonError as error:
+                if at_end or str(error) == TOO_DEEP:
+                    raise
+                self._problem = error
+                break
+            if not (at_end or text[stop - 1] in self._CLOSED or self._is_over(text, stop)):
+                reader.symbols = symbols
+                break
+            if value is not NOTHING:
+                values.append(value)
+            pos = stop
+        reader.move_on(pos)
+        return values, text[pos:]
+
+    def _is_over(self, text: str, stop: int) -> bool:
+        following = _end(_BLANKS(text, stop))
+        return following + self._LOOKAHEAD < len(text) and text[following] != "/"
+
+    def too_long(self, rest: str, most: int) -> IonError:
+        """The error for a value that does not end within what may be held."""
+        return IonError(f"no value can be read from {len(rest)} characters (the most tried is {most}): {self._problem}")
 
 
 def _end(match: re.Match[str] | None) -> int:
@@ -146,18 +183,49 @@ def _end(match: re.Match[str] | None) -> int:
 
 
 class _Reader:
-    """The text, and the symbol table in force."""
+    """The text, and the symbol table in force.
 
-    __slots__ = ("depth", "symbols", "text")
+    lines, columns: what stood before the text, when it is part of a stream.
+    """
+
+    __slots__ = ("columns", "depth", "lines", "symbols", "text")
 
     def __init__(self, text: str, max_depth: int) -> None:
         self.text = text
         self.depth = max_depth
         self.symbols: Sequence[str] = SYSTEM_SYMBOLS
+        self.lines = self.columns = 0
+
+    def next_top(self, pos: int) -> tuple[IonValue, int]:
+        """(the next top-level value, position after it); NOTHING for what is no data: the end, a symbol table."""
+        token = _TOKEN(self.text, pos)
+        if token is None:
+            pos = _end(_BLANKS(self.text, pos))
+            if pos < len(self.text):
+                raise self.error(pos, "unexpected character")
+            return NOTHING, pos
+        if token.lastindex == _WORD and _VERSION_MARKER(token[_WORD]) and not _DOUBLE_COLON(self.text, token.end()):
+            if token[_WORD] != VERSION_MARKER_TEXT:
+                raise self.error(token.start(_WORD), f"unsupported Ion version marker {token[_WORD]}")
+            self.symbols = SYSTEM_SYMBOLS
+            return NOTHING, token.end()
+        value, pos = self.value(token, False)
+        if type(value) is Annotated and is_symbol_table(value.annotations, value.value):
+            self.symbols = next_table(self.symbols, value.value)
+            return NOTHING, pos
+        # The symbol $ion_1_0 in any disguise is a no-op at the top (ion-tests nonIVMNoOps).
+        return (NOTHING if type(value) is Symbol and value == VERSION_MARKER_TEXT else value), pos
+
+    def move_on(self, pos: int) -> None:
+        """Count the text before ``pos`` as gone."""
+        lines = self.text.count("\n", 0, pos)
+        self.lines += lines
+        self.columns = pos - self.text.rfind("\n", 0, pos) - 1 if lines else self.columns + pos
 
     def error(self, pos: int, problem: str) -> IonError:
         line = self.text.count("\n", 0, pos) + 1
-        column = pos - (self.text.rfind("\n", 0, pos) + 1) + 1
+        column = pos - (self.text.rfind("\n", 0, pos) + 1) + 1 + (self.columns if line == 1 else 0)
+        line += self.lines
         seen = repr(self.text[pos : pos + 20]) if pos < len(self.text) else "the end of the text"
         return IonError(f"{problem} at line {line}, column {column}, before {seen}")
 

@@ -15,6 +15,7 @@ from ..journal.merkle import RightEdge
 from ..journal.model import Block, BlockAddress
 from ..journal.parse import BlockFormatError, block_from_ion
 from .checks import Counts, Finding, Inspection, inspect_block, is_own, show
+from .json_blocks import is_json_block, restored
 
 FINDINGS_KEPT = 1_000
 
@@ -31,6 +32,7 @@ class VerificationReport:
     digest: at the last block; None when it cannot be computed, and digest_problem says why.
     digests: at the tips asked for, as far as they were reached.
     redactions_recorded: revisions that redactionInfo structs named.
+    json_blocks: blocks that went through JSON.
     """
 
     first: BlockAddress | None
@@ -44,6 +46,7 @@ class VerificationReport:
     digest_problem: str | None
     digests: dict[int, bytes]
     redactions_recorded: int
+    json_blocks: int = 0
 
     @property
     def ok(self) -> bool:
@@ -83,22 +86,43 @@ class JournalVerifier:
         self._digests: dict[int, bytes] = {}
         self._redactions = 0
         self._service_blocks = 0
+        self._json_blocks = 0
+
+    @property
+    def previous(self) -> Block | None:
+        """The last block taken in."""
+        return self._previous
 
     def add_value(self, value: IonValue) -> list[Finding]:
         """Take in the next block as an Ion value; one that is no block is a finding."""
+        return self.take(value)[1]
+
+    def take(self, value: IonValue) -> tuple[Block | None, list[Finding]]:
+        """Take in the next block as an Ion value, JSON's loss of types made good as far as can be.
+
+        The block, None for a value that is none, and everything that is wrong with it.
+        """
+        from_json = is_json_block(value)
         try:
-            block = block_from_ion(value)
+            block = block_from_ion(restored(value) if from_json else value)
         except BlockFormatError as error:
             self._digest_problem = self._digest_problem or f"{error}"
             # The next block is compared with the last one that could be read: its sequence number will not follow.
-            return self._keep([Finding("format", error.address, "a block", error.problem, error.field)])
-        return self.add(block)
+            return None, self._keep([Finding("format", error.address, "a block", error.problem, error.field)])
+        return block, self.add(block, from_json)
 
-    def add(self, block: Block) -> list[Finding]:
+    def note(self, finding: Finding, hides_blocks: bool = False) -> None:
+        """Take in a finding made elsewhere.  hides_blocks: blocks may be missing for it, so there is no digest."""
+        if hides_blocks:
+            self._digest_problem = self._digest_problem or f"{finding}"
+        self._keep([finding])
+
+    def add(self, block: Block, from_json: bool = False) -> list[Finding]:
         """Take in the next block.  Everything that is wrong with it."""
         self._first = self._first or block.address
         own = self._is_own(block)
-        look = inspect_block(block, self._previous, own, self._counts)
+        self._json_blocks += from_json
+        look = inspect_block(block, self._previous, own, self._counts, from_json)
         if self._versions is not None:
             self._check_versions(look, self._versions)
         self._redactions += len((block.redaction_info or {}).get("revisions", ()))
@@ -122,6 +146,7 @@ class JournalVerifier:
             digest_problem=problem,
             digests=dict(self._digests),
             redactions_recorded=self._redactions,
+            json_blocks=self._json_blocks,
         )
 
     def _is_own(self, block: Block) -> bool:

@@ -49,6 +49,13 @@ class SendCommand(NamedTuple):
 # --- Control plane ------------------------------------------------------------------------------------------
 
 
+DOCUMENTED_TEXTS: dict[tuple[str, str], str] = {
+    # export-journal.errors
+    ("S3ExportConfiguration.Prefix", "too large"): "Amazon S3 bucket prefix must not exceed 128 characters",
+}
+"""(member, broken constraint) -> the text the service had for it, where it is known."""
+
+
 def parse_call(method: str, path: str, query: str, body: bytes) -> Call:
     """Read a control plane request.
 
@@ -64,7 +71,8 @@ def parse_call(method: str, path: str, query: str, body: bytes) -> Call:
     try:
         return Call(operation, read_value(operation.input, wire, ""))
     except Refused as refusal:
-        raise errors.INVALID_PARAMETER(text=refusal, parameter=refusal.path) from refusal
+        text = DOCUMENTED_TEXTS.get((refusal.path, refusal.constraint), refusal)
+        raise errors.INVALID_PARAMETER(text=text, parameter=refusal.path) from refusal
 
 
 def _gather(operation: Operation, labels: dict[str, str], query: str, document: dict[str, Any]) -> dict[str, object]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ...errors import NOT_SUPPORTED
-from . import ledgers, streams, tags, verification
+from . import exports, ledgers, streams, tags, verification
 from .common import Members
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ OPERATIONS: Mapping[str, Handler] = {
     "DescribeJournalKinesisStream": streams.describe_stream,
     "ListJournalKinesisStreamsForLedger": streams.list_streams,
     "CancelJournalKinesisStream": streams.cancel_stream,
+    "ExportJournalToS3": exports.export_journal,
+    "DescribeJournalS3Export": exports.describe_export,
+    "ListJournalS3Exports": exports.list_exports,
+    "ListJournalS3ExportsForLedger": exports.list_exports_of_ledger,
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
     "ListTagsForResource": tags.list_tags,

@@ -1,0 +1,133 @@
+"""Options that several commands have, and what they stand for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..settings import DEFAULT_REGION
+from .failure import Failure
+
+if TYPE_CHECKING:
+    from ..storage.ledger_file import LedgerFile
+    from ..verify import SavedDigest
+
+EXIT_UNREADABLE = 3
+
+data_dir = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="QLDB_EMULATOR_DATA_DIR",
+    help="Where ledgers are kept.  [default: ~/.qldb-emulator]",
+)
+region = click.option(
+    "--region", default=DEFAULT_REGION, show_default=True, envvar="QLDB_EMULATOR_REGION", help="Region of the ledger."
+)
+s3_endpoint = click.option(
+    "--s3-endpoint",
+    metavar="URL",
+    envvar="QLDB_EMULATOR_S3_ENDPOINT",
+    help="Where s3:// leads to.  [default: what boto3 finds]",
+)
+strand = click.option("--strand", metavar="ID", help="Which journal, when the source has those of several ledgers.")
+export_id = click.option("--export", "export_id", metavar="ID", help="Which export, when the source has several.")
+digest = click.option(
+    "--digest",
+    metavar="DIGEST|FILE",
+    help="A digest kept from earlier: base64, hexadecimal, or a file with one or with GetDigest's answer.",
+)
+tip = click.option("--tip", metavar="ADDRESS|NUMBER", help="The digest's tip: Ion text, or its sequence number.")
+
+Command = Callable[..., Any]
+
+
+def journal_source(command: Command) -> Command:
+    """The options that say what of a source is read, and what it is compared with."""
+    for option in (s3_endpoint, export_id, strand, tip, digest):
+        command = option(command)
+    return command
+
+
+class Unreadable(Failure):
+    """What was named cannot be read."""
+
+    exit_code = EXIT_UNREADABLE
+
+
+def directory_of(given: Path | None) -> Path:
+    """The data directory."""
+    return given or Path.home() / ".qldb-emulator"
+
+
+def saved_digest(digest: str | None, tip: str | None, strand_id: Callable[[], str]) -> SavedDigest | None:
+    """The digest that options give.  strand_id: asked when the tip is a number.  Raises UsageError."""
+    from ..journal.model import BlockAddress
+    from ..verify import InputError, SavedDigest, read_digest, read_tip
+
+    if digest is None:
+        if tip is not None:
+            raise click.UsageError("--tip says where a digest ends, so it needs --digest")
+        return None
+    try:
+        saved = read_digest(text_or_file(digest))
+        if tip is not None:
+            number = tip.strip()
+            is_number = number.isascii() and number.isdigit() and len(number) < 19
+            address = BlockAddress(strand_id(), int(number)) if is_number else read_tip(text_or_file(tip))
+            saved = SavedDigest(saved.digest, address)
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
+    return saved
+
+
+def text_or_file(value: str) -> str:
+    """An option's own text, or that of the file it names.  Raises UsageError."""
+    try:
+        path = Path(value)
+        if not path.is_file():
+            return value
+        return path.read_bytes()[: 16 * 1024 * 1024].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{value} is not a text") from error
+    except (OSError, ValueError):
+        return value
+
+
+@contextmanager
+def ledger_for_reading(given: Path | None, region: str, name: str) -> Iterator[LedgerFile]:
+    """A ledger's file, also while a server is working with it.  Raises Unreadable."""
+    from ..storage.directory import SUFFIX
+    from ..storage.errors import StorageError
+    from ..storage.ledger_file import LedgerFile
+
+    root = directory_of(given)
+    path = root / region / f"{name}{SUFFIX}"
+    try:
+        if not path.is_file():
+            elsewhere = sorted(other.parent.name for other in root.glob(f"*/{name}{SUFFIX}"))
+            hint = f"; there is one in region {', '.join(elsewhere)} (--region)" if elsewhere else ""
+            raise Unreadable(f"There is no ledger {name} in region {region} in {root}{hint}")
+        file = LedgerFile.open(path)
+    except (StorageError, OSError, ValueError) as error:
+        raise Unreadable(str(error)) from error
+    try:
+        yield file
+    except StorageError as error:
+        raise Unreadable(str(error)) from error
+    finally:
+        file.close()
+
+
+@contextmanager
+def progress(total: int, label: str) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error when that is a terminal; to be told of what was done since the last time."""
+    if not sys.stderr.isatty():
+        yield lambda _done: None
+        return
+    with click.progressbar(length=max(total, 1), label=label, file=sys.stderr) as bar:
+        yield bar.update

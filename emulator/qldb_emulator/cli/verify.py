@@ -1,0 +1,183 @@
+"""``qldb-emulator verify``: the verdict on a journal, wherever it is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import __version__
+from . import options
+from .options import Unreadable
+
+if TYPE_CHECKING:
+    from ..storage.ledger_file import LedgerFile
+    from ..verify import Finding, JournalReport
+    from ..verify.sources import Part
+
+EXIT_CODES = {"whole": 0, "broken": 1, "incomplete": 4}
+LEDGER_SUFFIX = ".qldb"
+
+
+@click.command(
+    epilog="Exit code: 0 the journal is whole, 1 it is broken, 2 wrong usage, 3 it could not be read, "
+    "4 nothing is wrong but not all could be proved."
+)
+@click.argument("target", metavar="LEDGER|DIRECTORY|ZIP|FILE|S3-URL")
+@options.journal_source
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the report as one HTML file.",
+)
+@options.data_dir
+@options.region
+@click.pass_context
+def verify(
+    context: click.Context,
+    target: str,
+    digest: str | None,
+    tip: str | None,
+    strand: str | None,
+    export_id: str | None,
+    s3_endpoint: str | None,
+    as_json: bool,
+    html_file: Path | None,
+    data_dir: Path | None,
+    region: str,
+) -> None:
+    """Verify a ledger, or an exported journal: a directory, a zip, a file, or s3://bucket/prefix.
+
+    A name that is no path is a ledger's, in the data directory; a running server need not be stopped.
+    """
+    if target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX)):
+        report = verify_source(target, digest, tip, strand, export_id, region, s3_endpoint)
+    else:
+        if strand is not None or export_id is not None:
+            raise click.UsageError("a ledger has one journal: --strand and --export are for exports")
+        report = verify_ledger(target, digest, tip, data_dir, region)
+    if html_file is not None:
+        write_html(report, html_file)
+    click.echo(report_json(report) if as_json else report_text(report))
+    context.exit(EXIT_CODES[report.verdict])
+
+
+def verify_source(
+    target: str,
+    digest: str | None,
+    tip: str | None,
+    strand: str | None,
+    export_id: str | None,
+    region: str,
+    s3_endpoint: str | None,
+) -> JournalReport:
+    """The report on an export.  Raises Unreadable."""
+    from ..verify import SourceError, choose_journal, open_container, verify_container
+
+    try:
+        container = open_container(target, region, s3_endpoint)
+        try:
+            journal = choose_journal(container, strand, export_id)
+            saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
+            with options.progress(journal.size, "Verifying") as done:
+                return verify_container(container, journal, saved, done)
+        finally:
+            container.close()
+    except SourceError as error:
+        raise Unreadable(str(error)) from error
+
+
+def verify_ledger(
+    target: str, digest: str | None, tip: str | None, data_dir: Path | None, region: str
+) -> JournalReport:
+    """The report on a ledger: its journal, its tree, and the rows that queries read.  Raises Unreadable."""
+    path = Path(target)
+    name = target
+    if target.endswith(LEDGER_SUFFIX):
+        name, region, data_dir = path.stem, path.absolute().parent.name, path.absolute().parent.parent
+    with options.ledger_for_reading(data_dir, region, name) as file:
+        return audit_ledger(file, f"ledger {name} in {file.path}", digest, tip)
+
+
+def audit_ledger(file: LedgerFile, source: str, digest: str | None, tip: str | None) -> JournalReport:
+    """The report on an open ledger file, as of its last block now."""
+    from ..verify import Audit, Journal
+    from ..verify.audit import check_tables
+    from ..verify.sources import Part
+
+    strand_id = file.meta("strand_id", "")
+    last = file.tip()
+    stop = -1 if last is None else last.sequence_no
+    first = next((number for number, _ in file.blocks(0, stop, 1)), 0)
+    part = Part(str(file.path), file.path.stat().st_size, strand_id, first, None)
+    audit = Audit(source, Journal(strand_id, (part,), ()), options.saved_digest(digest, tip, lambda: strand_id))
+    with options.progress(stop + 1 - first, "Verifying") as done:
+        for block in audit.blocks(ledger_values(file, part, stop)):
+            rows = file.block_revisions(block.address.sequence_no)
+            check_tables(audit, block, {row.document_id: (row.hash, row.data, row.data_hash) for row in rows})
+            done(1)
+    check_nodes(audit, file, stop)
+    return audit.report()
+
+
+def ledger_values(file: LedgerFile, part: Part, stop: int) -> Iterator[tuple[Part, Any]]:
+    """The blocks of a ledger file as an audit takes them."""
+    from ..ion.codec import IonError, loads
+    from ..journal.model import BlockAddress
+    from ..verify import Finding
+
+    for sequence_no, ion in file.blocks(0, stop):
+        value: Any | Finding
+        try:
+            value = loads(ion)
+        except IonError as error:
+            value = Finding("file", BlockAddress(part.strand_id, sequence_no), "a block", str(error), part.name)
+        yield part, value
+
+
+def check_nodes(audit: Any, file: LedgerFile, stop: int) -> None:
+    """Note a stored Merkle tree that leads elsewhere: GetDigest and proofs are made from it."""
+    from ..journal.merkle import MissingNodeError, digest
+    from ..verify import Finding
+    from ..verify.checks import show
+
+    report = audit.verifier.report()
+    if report.digest is None:
+        return
+    try:
+        found = show(digest(stop + 1, file.merkle_nodes))
+    except MissingNodeError as error:
+        found = str(error)
+    if found != show(report.digest):
+        audit.verifier.note(Finding("nodes", report.last, show(report.digest), found, "what GetDigest answers"))
+
+
+def report_text(report: JournalReport) -> str:
+    """The report for a terminal."""
+    from ..verify.report import summary
+
+    return summary(report)
+
+
+def report_json(report: JournalReport) -> str:
+    """The report for a program."""
+    return json.dumps(report.as_dict(), indent=2)
+
+
+def write_html(report: JournalReport, path: Path) -> None:
+    """Write the HTML report.  Raises Unreadable when the file cannot be written."""
+    from ..clock import SystemClock
+    from ..ion.values import Timestamp
+    from ..verify.report import html
+
+    made = str(Timestamp.from_epoch_ms(SystemClock().now_ms()))
+    try:
+        path.write_text(html(report, made, __version__), encoding="utf-8")
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be written: {error.strerror}") from error

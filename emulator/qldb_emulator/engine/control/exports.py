@@ -1,0 +1,121 @@
+"""ExportJournalToS3, DescribeJournalS3Export, ListJournalS3Exports and ListJournalS3ExportsForLedger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...errors import (
+    END_IN_FUTURE,
+    EXPORT_KEY_MISMATCH,
+    EXPORT_NOT_FOUND,
+    INVALID_PARAMETER,
+    START_AFTER_END,
+)
+from ...journal.exports import Export
+from ..arns import is_role_arn
+from ..exports import Job
+from .common import Members, active_ledger, any_ledger
+from .paging import paginate
+
+if TYPE_CHECKING:
+    from ..emulator import Emulator
+    from ..ledgers import Ledger
+
+
+def export_journal(emulator: Emulator, members: Members, region: str) -> Members:
+    """ExportJournalToS3."""
+    ledger = active_ledger(emulator, members["Name"], region)
+    configuration = members["S3ExportConfiguration"]
+    encryption = configuration["EncryptionConfiguration"]
+    now = emulator.clock.now_ms()
+    _check_range(members["InclusiveStartTime"], members["ExclusiveEndTime"], now)
+    _check_key(encryption)
+    if not is_role_arn(members["RoleArn"]):
+        text = "The parameter RoleArn is not valid: it must be the ARN of an IAM role"
+        raise INVALID_PARAMETER(text=text, parameter="RoleArn")
+    export = Export(
+        export_id=emulator.ids.new_id(),
+        ledger_name=ledger.name,
+        strand_id=ledger.strand_id,
+        requested_ms=now,
+        start_ms=max(members["InclusiveStartTime"], ledger.facts["creation_ms"]),
+        end_ms=members["ExclusiveEndTime"],
+        bucket=configuration["Bucket"],
+        prefix=configuration["Prefix"],
+        encryption=encryption["ObjectEncryptionType"],
+        output_format=members.get("OutputFormat", "ION_TEXT"),
+        format_given="OutputFormat" in members,
+    )
+    emulator.exports.start(ledger, export, members["RoleArn"], encryption.get("KmsKeyArn"))
+    return {"ExportId": export.export_id}
+
+
+def describe_export(emulator: Emulator, members: Members, region: str) -> Members:
+    """DescribeJournalS3Export."""
+    ledger = any_ledger(emulator, members["Name"], region)
+    job = next((job for job in emulator.exports.of(ledger) if job["export_id"] == members["ExportId"]), None)
+    if job is None:
+        raise EXPORT_NOT_FOUND(id=members["ExportId"], name=ledger.name)
+    return {"ExportDescription": _description(job)}
+
+
+def list_exports(emulator: Emulator, members: Members, region: str) -> Members:
+    """ListJournalS3Exports: those of all ledgers of the region."""
+    return _page(emulator, "ListJournalS3Exports", members, region, emulator.ledgers.in_region(region))
+
+
+def list_exports_of_ledger(emulator: Emulator, members: Members, region: str) -> Members:
+    """ListJournalS3ExportsForLedger."""
+    ledger = any_ledger(emulator, members["Name"], region)
+    return _page(emulator, "ListJournalS3ExportsForLedger", members, region, [ledger])
+
+
+def _page(emulator: Emulator, operation: str, members: Members, region: str, ledgers: list[Ledger]) -> Members:
+    """Jobs by the time of their request, then id (inferred)."""
+    jobs = sorted((job for ledger in ledgers for job in emulator.exports.of(ledger)), key=_age)
+    page, token = paginate(operation, members, jobs, _age, scope=region)
+    answer: Members = {"JournalS3Exports": [_description(job) for job in page]}
+    if token is not None:
+        answer["NextToken"] = token
+    return answer
+
+
+def _age(job: Job) -> tuple[int | str, ...]:
+    return job["requested_ms"], job["export_id"]
+
+
+def _description(job: Job) -> Members:
+    encryption = {"ObjectEncryptionType": job["encryption"]}
+    if job["kms_key_arn"] is not None:
+        encryption["KmsKeyArn"] = job["kms_key_arn"]
+    return {
+        "LedgerName": job["ledger_name"],
+        "ExportId": job["export_id"],
+        "ExportCreationTime": job["requested_ms"],
+        "Status": job["status"],
+        "InclusiveStartTime": job["start_ms"],
+        "ExclusiveEndTime": job["end_ms"],
+        "S3ExportConfiguration": {
+            "Bucket": job["bucket"], "Prefix": job["prefix"], "EncryptionConfiguration": encryption,
+        },
+        "RoleArn": job["role_arn"],
+        "OutputFormat": job["output_format"],
+    }
+
+
+def _check_range(start_ms: int, end_ms: int, now_ms: int) -> None:
+    """Raises START_AFTER_END also when both are equal: the start must be before the end (documented)."""
+    if start_ms >= end_ms:
+        raise START_AFTER_END(parameter="InclusiveStartTime")
+    if end_ms > now_ms:
+        raise END_IN_FUTURE(parameter="ExclusiveEndTime")
+
+
+def _check_key(encryption: Members) -> None:
+    is_kms = encryption["ObjectEncryptionType"] == "SSE_KMS"
+    if "KmsKeyArn" in encryption and not is_kms:
+        raise EXPORT_KEY_MISMATCH()
+    if is_kms and "KmsKeyArn" not in encryption:
+        parameter = "S3ExportConfiguration.EncryptionConfiguration.KmsKeyArn"
+        text = f"The parameter {parameter} is required with SSE_KMS"
+        raise INVALID_PARAMETER(text=text, parameter=parameter)

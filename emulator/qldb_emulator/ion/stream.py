@@ -1,0 +1,110 @@
+"""Top-level values one by one from a stream, in memory that depends on the largest value and not on the stream.
+
+The stream is cut where values end.  In binary the length stands in front; in text a value is read, and read again with
+more text behind it when it may have been cut off.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterator, Sequence
+
+from . import binary_reader, text_reader
+from .symbols import MAX_DEPTH, SYSTEM_SYMBOLS, TOO_DEEP
+from .values import IonError, IonValue
+
+CHUNK_BYTES = 256 * 1024
+# Far above any block (a transaction has 4 MiB of documents): it bounds what a broken or hostile file can make us hold.
+MAX_VALUE_BYTES = 64 * 1024 * 1024
+_LONGEST_HEADER = 12  # type octet and a length of up to ten
+
+Read = Callable[[int], bytes]
+"""Gives up to so many of the next bytes; none at the end."""
+
+
+def read_stream(read: Read, max_value_bytes: int = MAX_VALUE_BYTES, max_depth: int = MAX_DEPTH) -> Iterator[IonValue]:
+    """Every top-level value of an Ion stream, binary or text (UTF-8), in order.
+
+    Raises IonError (while iterating) where the data is not valid Ion, ends inside a value, or has a value of more than
+    max_value_bytes; and whatever *read* raises.
+    """
+    head = _exactly(read, len(binary_reader.VERSION_MARKER))
+    values = _binary(read, head, max_value_bytes, max_depth)
+    if head != binary_reader.VERSION_MARKER:
+        values = _text(read, head, max_value_bytes, max_depth)
+    try:
+        yield from values
+    except RecursionError:
+        raise IonError(TOO_DEEP) from None
+
+
+def _exactly(read: Read, size: int) -> bytes:
+    """That many bytes; fewer at the end of the stream only."""
+    data = read(size)
+    while len(data) < size and (more := read(size - len(data))):
+        data += more
+    return data
+
+
+def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int) -> Iterator[IonValue]:
+    buffer, pos = head, len(head)
+    offset = 0  # of the buffer in the stream
+    symbols: Sequence[str] = SYSTEM_SYMBOLS
+    while True:
+        if len(buffer) - pos < _LONGEST_HEADER:
+            buffer, offset, pos = buffer[pos:] + _exactly(read, CHUNK_BYTES), offset + pos, 0
+            if not buffer:
+                return
+        try:
+            marker = buffer[pos] == 0xE0
+            stop = pos + 4 if marker else binary_reader.extent(buffer, pos)[1]
+        except IndexError:
+            raise IonError(f"{binary_reader.BROKEN_OFF} (byte {offset + pos})") from None
+        if stop - pos > max_value_bytes:
+            raise IonError(f"a value of {stop - pos} bytes at byte {offset + pos}: the most read is {max_value_bytes}")
+        if stop > len(buffer):
+            missing = stop - len(buffer)
+            buffer, offset = buffer[pos:] + _exactly(read, max(missing, CHUNK_BYTES)), offset + pos
+            stop, pos = stop - pos, 0
+            if stop > len(buffer):
+                raise IonError(f"the data ends inside the value at byte {offset}")
+        piece = buffer[pos:stop]
+        if marker:
+            if piece != binary_reader.VERSION_MARKER:
+                raise IonError(f"unsupported Ion version marker at byte {offset + pos}")
+            symbols = SYSTEM_SYMBOLS
+        else:
+            try:
+                symbols, values = binary_reader.read_piece(piece, symbols, max_depth)
+            except IonError as error:
+                raise IonError(f"{error} of the value at byte {offset + pos}") from None
+            yield from values
+        pos = stop
+
+
+def _text(read: Read, head: bytes, max_value_bytes: int, max_depth: int) -> Iterator[IonValue]:
+    decode = codecs.getincrementaldecoder("utf-8")()
+    text, decoded = "", 0
+    wanted, at_end = CHUNK_BYTES, False
+    reader = text_reader.StreamReader(max_depth)
+    data = head
+    while True:
+        data += _exactly(read, wanted - len(data))
+        at_end = len(data) < wanted
+        try:
+            text += decode.decode(data, at_end)
+        except UnicodeDecodeError as error:
+            raise IonError(
+                f"neither Ion binary nor UTF-8 text: {error.reason} at byte {decoded + error.start}"
+            ) from None
+        decoded += len(data)
+        data = b""
+        values, rest = reader.read(text, at_end)
+        yield from values
+        if at_end:
+            return
+        # A value that is still not whole is tried again with twice the text, so the work stays linear.
+        wanted = CHUNK_BYTES if len(rest) < CHUNK_BYTES else len(rest)
+        if len(rest) > max_value_bytes:
+            raise reader.too_long(rest, max_value_bytes)
+        text = rest

@@ -1,0 +1,308 @@
+"""One pass over a journal from wherever it is, and the verdict on it.
+
+::
+
+    audit = Audit("directory ./export", journal, digest)
+    for block in audit.blocks(read_values(container, journal)): ...
+    report = audit.report()          # JournalReport: verdict, findings, what could not be proved
+
+The caller pulls, so whoever imports stores each block as it is verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from ..ion.codec import dumps
+from ..ion.values import IonValue
+from ..journal.model import Block, BlockAddress, Struct
+from .chain import JournalVerifier, VerificationReport
+from .checks import Finding, show
+from .inputs import SavedDigest
+from .sources import Journal, Part, form_of
+
+Verdict = Literal["whole", "incomplete", "broken"]
+
+CHECKS: dict[str, str] = {
+    "manifest": "Manifests and files fit together.",
+    "file": "Every file can be read to its end and holds the blocks its name says.",
+    "format": "Every value has the form of a block.",
+    "blockHash": "blockHash follows from entriesHash and previousBlockHash.",
+    "entriesHash": "entriesHash is the Merkle root over entriesHashList.",
+    "link": "previousBlockHash is the hash of the block before.",
+    "sequence": "Sequence numbers go up by one.",
+    "strand": "All blocks are of one strand.",
+    "info": "The hash of transactionInfo is among the entries.",
+    "redaction": "The hash of redactionInfo is among the entries.",
+    "revisions": "The Merkle root over the revisions is among the entries.",
+    "revision": "Every revision's hash follows from its metadata and its data.",
+    "address": "Every revision has the address of its block.",
+    "transaction": "Every revision has the transaction id of its block.",
+    "statement": "Every statement's digest follows from its text, where no parameter had a part in it.",
+    "version": "A document's versions go up by one.",
+    "header": "Blocks of this emulator: address, transaction id and time are covered by the hash.",
+    "statements": "Blocks of this emulator: the statements' digests are covered by the hash.",
+    "layout": "Blocks of this emulator: there are exactly the entries the block calls for.",
+    "order": "Blocks of this emulator: revisions are in their order.",
+    "documents": "Blocks of this emulator: transactionInfo names exactly the documents with a revision.",
+    "times": "Blocks of this emulator: times are in order and of one form.",
+    "digest": "The digest that was kept is the one of this journal.",
+    "nodes": "The ledger's own Merkle tree leads to the journal's digest.",
+    "tables": "The revisions that queries read are those of the journal.",
+}
+"""Check -> what must hold, in the order of a report.  See ``checks`` for formulas and sources."""
+
+
+@dataclass(frozen=True, slots=True)
+class DigestCheck:
+    """A digest that was kept, compared.  found: None when this journal does not tell, and problem says why."""
+
+    expected: bytes
+    tip: BlockAddress | None
+    found: bytes | None
+    problem: str | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is the digest of the journal."""
+        return self.found == self.expected
+
+
+@dataclass(frozen=True, slots=True)
+class JournalReport:
+    """What an audit came to.
+
+    source: in words.  files: how many were read.  forms: "Ion", "JSON".  limits: sentences that say what could not be
+    proved; these make a journal incomplete.  notes: sentences for understanding, of no consequence for the verdict.
+    """
+
+    source: str
+    strand_id: str
+    files: int
+    forms: tuple[str, ...]
+    verification: VerificationReport
+    digest_check: DigestCheck | None
+    limits: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """whole: all was proved.  incomplete: nothing is wrong, but not all is proved.  broken: a check failed."""
+        if self.verification.findings_total:
+            return "broken"
+        return "incomplete" if self.limits else "whole"
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The checks that failed, as far as they were kept."""
+        return self.verification.findings
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; hashes in base64."""
+        check = self.digest_check
+        return {
+            "verdict": self.verdict,
+            "source": self.source,
+            "strand_id": self.strand_id,
+            "files": self.files,
+            "forms": list(self.forms),
+            "journal": self.verification.as_dict(),
+            "digest_check": None
+            if check is None
+            else {
+                "ok": check.ok,
+                "expected": show(check.expected),
+                "tip": None if check.tip is None else asdict(check.tip),
+                "found": None if check.found is None else show(check.found),
+                "problem": check.problem,
+            },
+            "not_proved": list(self.limits),
+            "notes": list(self.notes),
+        }
+
+
+class Audit:
+    """Verifies the blocks of one journal as they are pulled."""
+
+    def __init__(self, source: str, journal: Journal, digest: SavedDigest | None = None) -> None:
+        self._source = source
+        self._journal = journal
+        self._digest = digest
+        tips = () if digest is None or digest.tip is None else (digest.tip.sequence_no,)
+        self.verifier = JournalVerifier(tips=tips)
+        self._forms: dict[str, None] = {}
+        self._part: Part | None = None
+        self._part_first: int | None = None
+        self._part_spoilt = False
+        self._files = 0
+        for finding in journal.findings:
+            self.verifier.note(finding)
+
+    def blocks(self, values: Iterable[tuple[Part, IonValue | Finding]]) -> Iterator[Block]:
+        """The blocks among the values, each after its checks; what is wrong is in the report."""
+        for part, value in values:
+            if part is not self._part:
+                self._end_part()
+                self._part, self._part_first, self._part_spoilt = part, None, False
+                self._files += 1
+            if isinstance(value, Finding):
+                self._part_spoilt = True
+                self.verifier.note(self._placed(value), hides_blocks=True)
+                continue
+            block, _ = self.verifier.take(value)
+            if block is None:
+                self._part_spoilt = True
+                continue
+            self._forms[form_of(value)] = None
+            if self._part_first is None:
+                self._begin_part(part, block)
+            yield block
+        self._end_part()
+
+    def _placed(self, finding: Finding) -> Finding:
+        """A finding in a file with the address that the block there should have."""
+        previous = self.verifier.previous
+        if finding.address is not None or self._part is None:
+            return finding
+        sequence_no = self._part.first if self._part_first is None or previous is None else (
+            previous.address.sequence_no + 1
+        )
+        address = BlockAddress(self._part.strand_id, sequence_no)
+        return Finding(finding.check, address, finding.expected, finding.found, finding.detail)
+
+    def _begin_part(self, part: Part, block: Block) -> None:
+        self._part_first = block.address.sequence_no
+        claim = BlockAddress(part.strand_id, part.first)
+        if claim != block.address:
+            self.verifier.note(Finding("file", block.address, _text(claim), _text(block.address), part.name))
+
+    def _end_part(self) -> None:
+        part, previous = self._part, self.verifier.previous
+        if part is None or part.last is None or self._part_spoilt:
+            return
+        if self._part_first is None:
+            claim = BlockAddress(part.strand_id, part.first)
+            self.verifier.note(Finding("file", claim, f"blocks {part.first} to {part.last}", "none", part.name))
+        elif previous is not None and previous.address.sequence_no != part.last:
+            found = f"block {previous.address.sequence_no}"
+            self.verifier.note(Finding("file", previous.address, f"block {part.last} at the end", found, part.name))
+
+    def report(self) -> JournalReport:
+        """The verdict, once all blocks were pulled."""
+        before = self.verifier.report()
+        check = None if self._digest is None else _check_digest(self._digest, before, self._journal.strand_id)
+        if check is not None and check.found is not None and not check.ok:
+            tip = check.tip or before.last
+            self.verifier.note(Finding("digest", tip, show(check.expected), show(check.found), "the digest kept"))
+        elif check is not None and check.tip is not None and check.tip.strand_id != self._journal.strand_id:
+            self.verifier.note(
+                Finding("strand", before.last, check.tip.strand_id, self._journal.strand_id, "the digest's tip address")
+            )
+        verification = self.verifier.report()
+        return JournalReport(
+            source=self._source,
+            strand_id=self._journal.strand_id,
+            files=self._files,
+            forms=tuple(self._forms),
+            verification=verification,
+            digest_check=check,
+            limits=tuple(_limits(verification, check)),
+            notes=(*self._journal.notes, *_notes(verification, check)),
+        )
+
+
+def check_tables(audit: Audit, block: Block, rows: dict[str, tuple[bytes, bytes | None, bytes | None]]) -> None:
+    """Note where the rows that queries read differ from a block's revisions.
+
+    rows: document id -> (revision hash, document as Ion binary, hash of redacted data).
+    """
+    revisions = {r["metadata"]["id"]: r for r in block.revisions or () if "metadata" in r}
+    for document_id in sorted({*revisions, *rows}):
+        revision, row = revisions.get(document_id), rows.get(document_id)
+        expected, found = _row_of(revision), row
+        if expected != found:
+            audit.verifier.note(
+                Finding("tables", block.address, _row_text(expected), _row_text(found), f"document {document_id}")
+            )
+
+
+def _row_of(revision: Struct | None) -> tuple[bytes, bytes | None, bytes | None] | None:
+    if revision is None:
+        return None
+    return revision["hash"], dumps(revision["data"]) if "data" in revision else None, revision.get("dataHash")
+
+
+def _row_text(row: tuple[bytes, bytes | None, bytes | None] | None) -> str:
+    if row is None:
+        return "no revision"
+    what = "redacted data" if row[2] is not None else "no data" if row[1] is None else f"{len(row[1])} bytes of data"
+    return f"{show(row[0])} with {what}"
+
+
+def _text(address: BlockAddress) -> str:
+    return f"block {address.sequence_no} of strand {address.strand_id}"
+
+
+def _check_digest(saved: SavedDigest, report: VerificationReport, strand_id: str) -> DigestCheck:
+    tip, last = saved.tip, report.last
+    if tip is not None and tip.strand_id != strand_id:
+        return DigestCheck(saved.digest, tip, None, f"it is of strand {tip.strand_id}, and this is strand {strand_id}")
+    found = report.digest if tip is None else report.digests.get(tip.sequence_no)
+    if found is not None:
+        return DigestCheck(saved.digest, tip, found, None)
+    problem = report.digest_problem
+    if problem is None and tip is not None and last is not None and tip.sequence_no > last.sequence_no:
+        problem = f"the journal ends at block {last.sequence_no}, before the digest's tip {tip.sequence_no}"
+    return DigestCheck(saved.digest, tip, None, problem or "the journal does not reach the digest's tip")
+
+
+def _limits(report: VerificationReport, check: DigestCheck | None) -> Iterator[str]:
+    counts, first = report.counts, report.first
+    if first is None:
+        yield "There is no block, so there is nothing to prove."
+    elif first.sequence_no:
+        yield (
+            f"The journal begins at block {first.sequence_no}. What was before it is not known; that block's "
+            "previousBlockHash is taken as it is, and no digest can be computed, because a digest covers all blocks."
+        )
+    if counts.data_unproven:
+        yield (
+            f"{report.json_blocks} blocks are JSON, which has no Ion types. The data of "
+            f"{counts.revisions - counts.data_unproven} of {counts.revisions} revisions could still be shown to lead "
+            f"to its hash; of {counts.data_unproven} it could not, and may be anything."
+        )
+    if check is not None and check.found is None:
+        yield f"The digest could not be compared: {check.problem}."
+
+
+def _notes(report: VerificationReport, check: DigestCheck | None) -> Iterator[str]:
+    counts = report.counts
+    if counts.redacted:
+        yield (
+            f"{counts.redacted} revisions are redacted: their data is gone, the hash of it is still there and leads to "
+            "the revision's hash."
+        )
+    if counts.deletions_unproven:
+        yield (
+            f"{counts.deletions_unproven} deletions have a hash of no form that is known for deletions. Their blocks "
+            "cover that hash."
+        )
+    if counts.system_items:
+        yield f"Of {counts.system_items} system revisions only the hash is in the journal."
+    if counts.digests_unknown:
+        yield (
+            f"{counts.digests_unknown} of {counts.statements} statements had parameters, which are not in a journal: "
+            "their digests are covered by the block, and cannot be computed again."
+        )
+    if report.profile.startswith("service"):
+        yield (
+            "In blocks of QLDB itself some entries are internal. transactionId and blockTimestamp are covered by those "
+            "alone, so outside of QLDB nobody can recompute that part."
+        )
+    if check is None and counts.blocks:
+        yield (
+            "No digest was given to compare with. The journal agrees with itself; that it is the one that once was, "
+            "only a digest kept from that time can show (--digest)."
+        )
