@@ -19,6 +19,7 @@ from .ledgers import Ledger, Ledgers
 from .sessions import Sessions
 from .stream_facts import has_running_streams
 from .streams import OpenTarget, Streams
+from .statement_log import StatementLog
 
 Members = dict[str, Any]
 
@@ -47,6 +48,7 @@ class Emulator:
         self.ids: IdSource = ids or RandomIds(self.clock)
         self.ledgers = Ledgers(self.directory, self.settings, self.clock, self.ids)
         self.faults = Faults()
+        self.statement_log = StatementLog(self.settings.statement_log)
         self.sessions = Sessions(self)
         self.streams = Streams(self, open_target)
         self.exports = Exports(self)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..clock import Clock
-from ..errors import DIGESTS_DO_NOT_MATCH, LEDGER_FILE_UNUSABLE, OCC_CONFLICT, QldbError
+from ..errors import DIGESTS_DO_NOT_MATCH, LEDGER_FILE_UNUSABLE, NO_SUCH_SESSION, OCC_CONFLICT, QldbError
 from ..ids import IdSource
 from ..ion.codec import loads
 from ..ion.values import Timestamp
@@ -35,6 +35,7 @@ Facts = dict[str, Any]
 # A header must not outgrow what clients accept; the log line has all of them.
 STATEMENT_HASHES_IN_HEADER = 40
 STREAM_PREFIX = "stream/"
+STREAM_TAGS_PREFIX = "stream_tags/"
 
 
 def stream_key(stream_id: str) -> str:
@@ -44,7 +45,7 @@ def stream_key(stream_id: str) -> str:
 
 def stream_tags_key(stream_id: str) -> str:
     """The fact that holds a journal stream's tags."""
-    return f"stream_tags/{stream_id}"
+    return f"{STREAM_TAGS_PREFIX}{stream_id}"
 
 
 class Ledger:
@@ -165,6 +166,8 @@ class Ledger:
             return
         result = transaction.result()
         with self.commit_lock:
+            if self.is_closed:
+                raise NO_SUCH_SESSION()
             if self.writes.conflict(transaction.reads, transaction.snapshot) is not None:
                 raise OCC_CONFLICT()
             # The journal's times never go back, whatever the machine's clock does.
@@ -231,6 +234,12 @@ class Ledger:
             facts = writer.all_meta()
         self.facts = facts
         self._state = (self._state[0], catalogue)
+
+    def retire(self) -> None:
+        """Give the file to another ledger; whoever still holds this one finds it closed."""
+        with self.commit_lock:
+            self.is_closed = True
+            self.wake()
 
     def close(self) -> None:
         """Close the file; whoever still holds the ledger finds it closed."""
@@ -305,8 +314,10 @@ class Ledgers:
                 raise LEDGER_FILE_UNUSABLE(name=name, reason=error) from error
             return self._register(file, region, name)
 
-    def _register(self, file: LedgerFile, region: str, name: str) -> Ledger:
-        ledger = Ledger(file, region, self._settings, self._clock, self._ids)
+    def _register(
+        self, file: LedgerFile, region: str, name: str, clock: Clock | None = None, ids: IdSource | None = None
+    ) -> Ledger:
+        ledger = Ledger(file, region, self._settings, clock or self._clock, ids or self._ids)
         self._open[region, name] = ledger
         self.on_open(ledger)
         return ledger
@@ -338,6 +349,45 @@ class Ledgers:
                 return
             ledger.close()
             self._directory.delete(ledger.region, ledger.name)
+
+    def restore(self, ledger: Ledger, source: LedgerFile) -> Ledger:
+        """Put the contents of another file into a ledger's own and begin with it anew.
+
+        The file stays open: questions on their way are answered from before or after, never refused.
+        Raises StorageError; the ledger is then as it was, but its sessions have ended.
+        """
+        with self.lock, ledger.commit_lock:
+            ledger.retire()
+            try:
+                ledger.file.restore(source)
+            finally:
+                restored = self._register(ledger.file, ledger.region, ledger.name)
+            return restored
+
+    def fork(
+        self,
+        source: LedgerFile,
+        region: str,
+        name: str,
+        facts: Facts,
+        clock: Clock | None = None,
+        ids: IdSource | None = None,
+    ) -> Ledger:
+        """A new ledger that begins as a copy of a file, with these facts changed.
+
+        clock, ids: of its own, for a ledger that is to be deterministic beside others that are not.
+        The caller holds ``lock`` and knows that the name is free.  Raises StorageError.
+        """
+        path = self._directory.path(region, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        source.fork(path, {"name": name, **facts})
+        file = self._directory.open(region, name)
+        running = [key for key in file.all_meta() if key.startswith((STREAM_PREFIX, STREAM_TAGS_PREFIX))]
+        if running:
+            with file.write() as writer:
+                for key in running:
+                    writer.delete_meta(key)
+        return self._register(file, region, name, clock, ids)
 
     def names(self, region: str) -> list[str]:
         """The names of a region's ledger files."""

@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..context import RequestContext
@@ -234,12 +235,32 @@ class Sessions:
         session.transaction = Transaction(ledger, ledger.ids.new_id())
         return {"TransactionId": session.transaction.id}
 
-    @staticmethod
-    def _execute_statement(session: Session, members: Members) -> Members:
+    def _execute_statement(self, session: Session, members: Members) -> Members:
         transaction = session.open_transaction(members["TransactionId"])
-        cursor = execute_statement(transaction, members["Statement"], members.get("Parameters") or ())
-        page = cursor.page(None)
+        text, holders = members["Statement"], members.get("Parameters") or ()
+        started = time.perf_counter()
+        try:
+            cursor = execute_statement(transaction, text, holders)
+            page = cursor.page(None)
+        except QldbError as error:
+            self._log(transaction, text, holders, started, error=error)
+            raise
+        self._log(transaction, text, holders, started, read_ios=page.read_ios)
         return {"FirstPage": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)}
+
+    def _log(
+        self, transaction: Transaction, text: str, holders: Sequence[Members], started: float, **outcome: Any
+    ) -> None:
+        self._emulator.statement_log.add(
+            ledger=transaction.ledger.name,
+            region=transaction.ledger.region,
+            transaction_id=transaction.id,
+            text=text,
+            holders=holders,
+            seconds=time.perf_counter() - started,
+            program=transaction.program,
+            **outcome,
+        )
 
     @staticmethod
     def _fetch_page(session: Session, members: Members) -> Members:

@@ -92,6 +92,7 @@ def execute_statement(transaction: Transaction, text: str, holders: Sequence[dic
     Raises QldbError.
     """
     ledger = transaction.ledger
+    transaction.program = None
     if len(text) > ledger.limits.statement_characters:
         raise STATEMENT_TOO_LONG(length=len(text), limit=ledger.limits.statement_characters)
     parameters = [_parameter(number, holder, ledger.limits.ion_depth) for number, holder in enumerate(holders, 1)]
@@ -100,6 +101,7 @@ def execute_statement(transaction: Transaction, text: str, holders: Sequence[dic
     start_time = Timestamp.from_epoch_ms(ledger.clock.now_ms())
     try:
         program = ledger.statements.prepare(text, transaction.catalogue, ledger.limits.expression_depth)
+        transaction.program = program
         if program.parameter_count != len(parameters):
             raise PARAMETER_COUNT(expected=program.parameter_count, given=len(parameters))
         transaction.reads.update(name_mark(table.name) for _, table in program.actions if table is not None)

@@ -20,6 +20,7 @@ from .marks import Mark, document_mark
 from .overlay import Overlay, PendingDocument
 
 if TYPE_CHECKING:
+    from ..partiql.compiler import Program
     from .cursors import Cursor
     from .ddl import DdlEffect
     from .ledgers import Ledger
@@ -45,6 +46,7 @@ class Transaction:
         self.redactions: list[Redaction] = []
         self.cursors: dict[str, Cursor] = {}
         self.statement_bytes = 0
+        self.program: Program | None = None  # of the last statement, once it is prepared
         self._utc_now: Timestamp | None = None
 
     def utc_now(self) -> Timestamp:

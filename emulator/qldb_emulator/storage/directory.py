@@ -1,4 +1,7 @@
-"""Where the ledger files are: ``<data directory>/<region>/<ledger name>.qldb``."""
+"""Where the ledger files are: ``<data directory>/<region>/<ledger name>.qldb``.
+
+Snapshots are ledger files, too: ``<data directory>/<region>/.snapshots/<ledger name>/<snapshot name>.qldb``.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from .ledger_file import LedgerFile, remove_database
 from .lock import DirectoryLock
 
 SUFFIX = ".qldb"
+SNAPSHOTS = ".snapshots"
 
 # What a ledger may be called is decided elsewhere.  Here: nothing that a file system could read as anything but a name.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}\Z")
@@ -82,6 +86,34 @@ class DataDirectory:
             remove_database(path)
         except OSError as problem:
             raise StorageError(f"The ledger file {path} cannot be deleted: {problem}") from problem
+
+    # --- snapshots ---------------------------------------------------------------------------------------------
+    def snapshot_path(self, region: str, ledger: str, snapshot: str) -> Path:
+        """Where a snapshot is, or would be.  Raises StorageError for what cannot be a file's name."""
+        return self._folder(region) / SNAPSHOTS / _checked(ledger) / f"{_checked(snapshot)}{SUFFIX}"
+
+    def snapshots(self, region: str) -> list[tuple[str, str]]:
+        """(ledger, snapshot) of a region, sorted; the ledger itself may be gone."""
+        files = (self._folder(region) / SNAPSHOTS).glob(f"*/*{SUFFIX}")
+        return sorted((path.parent.name, path.stem) for path in files if _NAME.match(path.stem))
+
+    def take_snapshot(self, file: LedgerFile, region: str, ledger: str, snapshot: str) -> None:
+        """Keep a copy of a ledger as it is now.  Raises StorageError when there is one of this name."""
+        path = self.snapshot_path(region, ledger, snapshot)
+        self._make(path.parent)
+        file.fork(path)
+
+    def open_snapshot(self, region: str, ledger: str, snapshot: str) -> LedgerFile:
+        """Open a snapshot for reading.  Raises StorageError, see LedgerFile.open."""
+        return LedgerFile.open(self.snapshot_path(region, ledger, snapshot), self.durability)
+
+    def delete_snapshot(self, region: str, ledger: str, snapshot: str) -> None:
+        """Remove a snapshot, which must be closed.  Raises StorageError when it cannot be."""
+        path = self.snapshot_path(region, ledger, snapshot)
+        try:
+            remove_database(path)
+        except OSError as problem:
+            raise StorageError(f"The snapshot {path} cannot be deleted: {problem}") from problem
 
     def close(self) -> None:
         """Unlock the directory, and remove it when it is temporary.  Its ledgers must be closed."""

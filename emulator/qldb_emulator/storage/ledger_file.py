@@ -186,6 +186,22 @@ class LedgerFile(Reads):
             finally:
                 self._readers.give(source)
 
+    def restore(self, source: LedgerFile) -> None:
+        """Become a copy of another ledger file, facts included, in one transaction.
+
+        Readers in the middle of a question are answered from before.  Raises StorageError; the file is then as it was.
+        """
+        reader = source._readers.take()
+        try:
+            with self._alone() as connection:
+                self._set_synchronous(connection, sync=True)
+                reader.backup(connection)
+                self._unsynced = False
+        except sqlite3.Error as problem:
+            raise unusable(self.path, problem) from problem
+        finally:
+            source._readers.give(reader)
+
     def close(self) -> None:
         """Close all connections; commits that are not yet on the disk get there.  A second time does nothing."""
         if self._connection is None:

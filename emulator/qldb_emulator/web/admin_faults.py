@@ -8,7 +8,7 @@ from ..engine.faults import Rule
 from ..errors import ADMIN_REQUEST
 
 if TYPE_CHECKING:
-    from .admin import AdminCall
+    from .routes import AdminCall
 
 # member of a rule -> (type, its name in words)
 _MEMBERS: dict[str, tuple[type | tuple[type, ...], str]] = {

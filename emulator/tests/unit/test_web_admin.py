@@ -91,3 +91,87 @@ def test_what_is_not_there_is_said_so(client: FlaskClient, method: str, path: st
     answer = client.open(path, method=method)
     assert answer.status_code == 404
     assert json.loads(answer.data)["Message"].startswith(f"There is no {method} /_qldb")
+
+
+def post(client: FlaskClient, path: str, **members: object):
+    return client.post(f"/_qldb{path}", json=members)
+
+
+def test_snapshot_restore_fork_diff_and_reset_over_http(emulator: Emulator, client: FlaskClient) -> None:
+    session = new_ledger(emulator)
+    session.run("CREATE TABLE Car")
+    assert post(client, "/ledgers/cars/snapshots", name="empty").json["blocks"] == 2
+    session.run("INSERT INTO Car ?", {"VIN": "1"})
+    found = client.get("/_qldb/ledgers/cars/diff?from=empty").json
+    assert (found["changes"]["added"], found["documents"][0]["after"]["data"]) == (1, '{VIN:"1"}')
+    assert post(client, "/ledgers/cars/fork", name="copy").json["blocks"] == 3
+    assert post(client, "/ledgers/cars/snapshots/empty/restore").json["blocks"] == 2
+    assert [row["name"] for row in client.get("/_qldb/ledgers").json["ledgers"]] == ["cars", "copy"]
+    assert [row["name"] for row in client.get("/_qldb/snapshots?ledger=cars").json["snapshots"]] == ["empty"]
+    assert client.delete("/_qldb/ledgers/cars/snapshots/empty").status_code == 200
+    assert post(client, "/reset").json == {"deleted": ["cars", "copy"], "seeded": False}
+
+
+def test_recent_statements_show_parameters_plan_time_and_scans(emulator: Emulator, client: FlaskClient) -> None:
+    session = new_ledger(emulator)
+    session.run("CREATE TABLE Car")
+    session.run("INSERT INTO Car ?", {"VIN": "1"})
+    after = client.get("/_qldb/requests").json["last"]
+    session.run("SELECT * FROM Car WHERE VIN = ?", "1")
+    answer = client.get(f"/_qldb/requests?after={after}").json
+    (row,) = answer["statements"]
+    assert (row["statement"], row["parameters"], row["scans"]) == ("SELECT * FROM Car WHERE VIN = ?", ['"1"'], ["Car"])
+    assert "scan Car" in row["plan"]
+    assert row["durationMs"] >= 0
+    client.delete("/_qldb/requests")
+    assert client.get("/_qldb/requests").json == {"last": after + 1, "statements": []}
+
+
+def test_a_failed_statement_is_among_them_with_its_error(emulator: Emulator, client: FlaskClient) -> None:
+    session = new_ledger(emulator)
+    with pytest.raises(Exception, match="No such variable"):
+        session.run("SELECT * FROM Nowhere")
+    (row,) = client.get("/_qldb/requests").json["statements"]
+    assert row["error"]["type"] == "BadRequestException"
+
+
+def test_the_ring_keeps_the_newest() -> None:
+    with new_emulator(statement_log=2) as emulator:
+        session = new_ledger(emulator)
+        for number in range(3):
+            session.run(f"SELECT VALUE {number} FROM information_schema.user_tables")
+        assert [row.number for row in emulator.statement_log.rows()] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "text"),
+    [
+        ("POST", "/reset", b"{", 400, "the body is not JSON"),
+        ("POST", "/reset", b"[]", 400, "the body must be a JSON object"),
+        ("POST", "/reset", b'{"seed":1}', 400, "seed must be true or false"),
+        ("POST", "/reset", b'{"seed":true}', 400, "nothing to seed with"),
+        ("POST", "/reset", b'{"ledger":5}', 400, "a text 'ledger'"),
+        ("POST", "/reset", b'{"ledger":"none"}', 404, "is not found"),
+        ("POST", "/ledgers/cars/fork", b"", 400, "a text 'name'"),
+        ("POST", "/ledgers/cars/fork", b'{"name":"a--b"}', 400, ""),
+        ("POST", "/ledgers/cars/snapshots", b'{"name":"12"}', 400, "it stands for a block"),
+        ("POST", "/ledgers/cars/snapshots", b'{"name":"a/b"}', 400, "cannot be the name of a file"),
+        ("GET", "/ledgers/cars/diff", b"", 400, "from is missing"),
+        ("GET", "/ledgers/cars/diff?from=now&limit=x", b"", 400, "limit must be a number"),
+        ("GET", "/ledgers?region=../etc", b"", 400, "is no region"),
+        ("GET", "/ledgers/..%2f..%2fetc/diff?from=now", b"", 404, ""),
+        ("POST", "/ledgers/cars/snapshots/none/restore", b"", 404, "has no snapshot none: it has none"),
+    ],
+    ids=lambda value: value.decode() if isinstance(value, bytes) else str(value),
+)
+def test_wrong_requests_get_one_sentence(
+    emulator: Emulator, client: FlaskClient, method: str, path: str, body: bytes, status: int, text: str
+) -> None:
+    new_ledger(emulator)
+    answer = client.open(f"/_qldb{path}", method=method, data=body)
+    assert (answer.status_code, text in answer.get_data(as_text=True)) == (status, True), answer.data
+
+
+def test_a_page_of_another_origin_is_refused(client: FlaskClient) -> None:
+    assert client.post("/_qldb/reset", headers={"Origin": "http://evil.example"}).status_code == 400
+    assert client.post("/_qldb/reset", headers={"Origin": "http://localhost"}).status_code == 200
