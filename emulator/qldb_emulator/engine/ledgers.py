@@ -25,6 +25,7 @@ from .apply import Applied, apply_block, derive
 from .documents import DocumentCache
 from .marks import WriteLog
 from .statements import StatementCache
+from .tables import TableCache
 
 if TYPE_CHECKING:
     from .transactions import Transaction
@@ -66,6 +67,7 @@ class Ledger:
         self.name: str = self.facts["name"]
         self.strand_id: str = self.facts["strand_id"]
         self.cache = DocumentCache(settings.cache_bytes)
+        self.tables = TableCache(file, self.cache, settings.cache_bytes)
         self.statements = StatementCache()
         self.writes = WriteLog()
         self.commit_lock = threading.RLock()
@@ -232,6 +234,7 @@ class Ledger:
             for _, ion in writer.blocks():
                 catalogue = derive(writer, catalogue, block_from_ion(loads(ion))).catalogue
             facts = writer.all_meta()
+        self.tables.clear()
         self.facts = facts
         self._state = (self._state[0], catalogue)
 

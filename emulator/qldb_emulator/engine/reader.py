@@ -47,8 +47,25 @@ class StatementReader:
     def scan(self, source: TableSource) -> Iterator[Row]:
         table = source.table
         self._marks.add(table_mark(table.table_id))
-        stored = self._stored_scan(table)
-        return self._shown(source, stored, self._overlay.of_table(table.table_id).values())
+        if source.view == "committed":
+            return self._shown_committed(self._stored_scan(table))
+        stored = self._ledger.tables.scan(table.number, self._transaction.snapshot) if table.number else iter(())
+        overlay = self._overlay.of_table(table.table_id)
+        return self._laid_over(stored, overlay) if overlay else stored
+
+    @staticmethod
+    def _laid_over(stored: Iterator[Row], overlay: dict[str, PendingDocument]) -> Iterator[Row]:
+        """A whole table with the transaction's writes: changed documents in their place, new ones at the end."""
+        new = {document.document_id: document for document in overlay.values()}
+        for row in stored:
+            changed = new.pop(row.document_id, None)
+            if changed is None:
+                yield row
+            elif changed.value is not None:
+                yield Row(row.document_id, changed.value)
+        for document in new.values():
+            if document.value is not None:
+                yield Row(document.document_id, document.value)
 
     def _stored_scan(self, table: TableInfo) -> Iterator[RevisionRow]:
         if table.number:

@@ -389,13 +389,17 @@ def _table_rows(access: Access, find: Callable[[Frame], Iterator[Row]], conditio
 
     def pull(frame: Frame, rows: Iterator[Row]) -> Iterator[None]:
         data = frame[DATA_SLOT]
+        taken = 0  # handed over when the caller may look: an attribute for every row would cost as much as a comparison
         for document_id, value in rows:
-            data.read_ios += 1
+            taken += 1
             frame[slot] = value
             if id_slot is not None:
                 frame[id_slot] = document_id
             if condition is None or condition(frame) is True:
+                data.read_ios += taken
+                taken = 0
                 yield
+        data.read_ios += taken
 
     return lambda frame: pull(frame, find(frame))
 

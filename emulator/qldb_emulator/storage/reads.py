@@ -89,6 +89,10 @@ SQL_DOCUMENT_HISTORY = f"""
 SQL_BLOCK_REVISIONS = f"""
     SELECT {_COLUMNS} FROM revision r WHERE r.seq = ? ORDER BY r.revision_no"""
 
+SQL_REVISIONS_BETWEEN = f"""
+    SELECT {_COLUMNS} FROM revision r WHERE r.seq > ? AND r.seq <= ? AND r.table_no = ?
+    ORDER BY r.seq, r.revision_no LIMIT ?"""
+
 SQL_DOCUMENT_INFO = f"""
     SELECT d.doc_no, d.document_id, d.table_no, d.seq, d.until_seq, d.last_seq, r.version FROM document d
     CROSS JOIN revision r ON r.revision_no = d.doc_no << {SEQ_BITS} | d.last_seq WHERE d.document_id = ?"""
@@ -168,6 +172,10 @@ class Reads(ABC):
     def block_revisions(self, seq: int) -> list[RevisionRow]:
         """The revisions with a document id that a block holds, by document."""
         return list(map(_revision, self._rows(SQL_BLOCK_REVISIONS, (seq,))))
+
+    def revisions_between(self, table_no: int, after_seq: int, to_seq: int, at_most: int) -> list[RevisionRow]:
+        """The revisions of a table in the blocks after after_seq up to to_seq, oldest block first."""
+        return list(map(_revision, self._rows(SQL_REVISIONS_BETWEEN, (after_seq, to_seq, table_no, at_most))))
 
     # --- the catalogue -----------------------------------------------------------------------------------------
     def catalogue_rows(self, at_seq: int) -> list[TableRow]:
