@@ -84,6 +84,10 @@ class TableCache:
         kept = self._current(table_no, at_seq)
         return iter(kept) if kept is not None else self._read(table_no, at_seq)
 
+    def kept(self) -> int:
+        """How many tables are kept."""
+        return len(self._tables)
+
     def clear(self) -> None:
         """Forget everything: the rows below were rebuilt."""
         with self._lock:

@@ -50,6 +50,7 @@ from .plan import (
     UpdatePlan,
 )
 from .resolve import too_deep
+from .screen import Batches, Screen, screen_of
 from .values import MISSING, Bag
 
 Kind = Literal["query", "dml", "ddl", "exec"]
@@ -247,13 +248,16 @@ class _Compiler:
     # --- Relations -----------------------------------------------------------------------------------------
 
     def relation(self, relation: Relation) -> Open:
-        condition = None
-        if isinstance(relation, Filter):
-            condition = self._expressions.condition(relation.condition)
-            relation = relation.input
-        if isinstance(relation, Join):
-            return self._join(relation, condition)
-        return self._access(relation, condition)
+        if not isinstance(relation, Filter):
+            return self._join(relation, None) if isinstance(relation, Join) else self._access(relation, None)
+        condition = self._expressions.condition(relation.condition)
+        if isinstance(relation.input, Join):
+            return self._join(relation.input, condition)
+        if isinstance(relation.input, Scan) and relation.input.source.view == "user":
+            screen = screen_of(relation.condition, relation.input.slot)
+            if screen is not None:
+                return _screened_rows(relation.input, screen, condition)
+        return self._access(relation.input, condition)
 
     def _join(self, join: Join, where: Run | None) -> Open:
         """Nested loops without nested generators, however many sources there are."""
@@ -385,6 +389,11 @@ def _catalogue(frame: Frame) -> Iterator[Row]:
 
 def _table_rows(access: Access, find: Callable[[Frame], Iterator[Row]], condition: Run | None) -> Open:
     """Each row taken counts as a read, before the condition is asked."""
+    pull = _pull_rows(access, condition)
+    return lambda frame: pull(frame, find(frame))
+
+
+def _pull_rows(access: Access, condition: Run | None) -> Callable[[Frame, Iterator[Row]], Iterator[None]]:
     slot, id_slot = access.slot, access.id_slot
 
     def pull(frame: Frame, rows: Iterator[Row]) -> Iterator[None]:
@@ -401,7 +410,31 @@ def _table_rows(access: Access, find: Callable[[Frame], Iterator[Row]], conditio
                 yield
         data.read_ios += taken
 
-    return lambda frame: pull(frame, find(frame))
+    return pull
+
+
+def _screened_rows(access: Scan, screen: Screen, condition: Run) -> Open:
+    """As _table_rows, for a scan that can leave rows out without asking the condition.  All of them count as read."""
+    slot, id_slot, find = access.slot, access.id_slot, _scan(access.source)
+    pull_all = _pull_rows(access, condition)
+
+    def pull(frame: Frame, batches: Batches) -> Iterator[None]:
+        data = frame[DATA_SLOT]
+        for taken, passing in batches:
+            data.read_ios += taken
+            for document_id, value in passing:
+                frame[slot] = value
+                if id_slot is not None:
+                    frame[id_slot] = document_id
+                if condition(frame) is True:
+                    yield
+
+    def rows(frame: Frame) -> Iterator[None]:
+        found = find(frame)
+        batches = screen(frame, found)
+        return pull_all(frame, found) if batches is None else pull(frame, batches)
+
+    return rows
 
 
 def _unnest(access: Unnest, collection: Run, condition: Run | None) -> Open:

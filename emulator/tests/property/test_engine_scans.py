@@ -1,0 +1,103 @@
+"""Scans out of memory say what scans out of the file say, whatever was written in between."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from local_driver import LocalSession, new_emulator, new_ledger
+
+from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.ion.codec import dumps_text, loads
+
+TEXTS = ("blue", "red", "a::'blue'", '"blue"', "1", "1.0", "1e0", "true", "null", "[1]", "{c:1}", "2020T")
+FIELDS = st.fixed_dictionaries({}, optional={"c": st.sampled_from(TEXTS), "C": st.sampled_from(TEXTS)})
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("insert"), FIELDS),
+        st.tuples(st.just("update"), st.sampled_from(TEXTS), st.sampled_from(TEXTS)),
+        st.tuples(st.just("delete"), st.sampled_from(TEXTS)),
+        st.tuples(st.just("look"), st.sampled_from(TEXTS)),
+    ),
+    max_size=12,
+)
+QUERIES = ("SELECT * FROM T WHERE c = ?", "SELECT * FROM T AS t BY id WHERE ? = t.c AND id <> ''", "SELECT * FROM T")
+
+
+def look(session: LocalSession, text: str) -> list[list[str]]:
+    answers = []
+    for query in QUERIES:
+        rows = session.run(query, *([loads(text)] if "?" in query else []))
+        answers.append([dumps_text(row) for row in rows])
+    return answers
+
+
+def apply(session: LocalSession, step: tuple[object, ...]) -> None:
+    if step[0] == "insert":
+        assert isinstance(step[1], dict)
+        session.run("INSERT INTO T ?", {name: loads(text) for name, text in step[1].items()})
+    elif step[0] == "update":
+        session.run('UPDATE T SET "c" = ? WHERE c = ?', loads(str(step[1])), loads(str(step[2])))
+    else:
+        session.run("DELETE FROM T WHERE c = ?", loads(str(step[1])))
+
+
+def begun(seed: str, cache_bytes: int) -> tuple[Emulator, LocalSession]:
+    emulator = new_emulator(seed=seed, cache_bytes=cache_bytes)
+    session = new_ledger(emulator)
+    session.run("CREATE TABLE T")
+    return emulator, session
+
+
+@settings(deadline=None, max_examples=40)
+@given(STEPS)
+def test_scans_with_and_without_kept_tables_agree(steps: list[tuple[object, ...]]) -> None:
+    kept_emulator, kept = begun("same", 1 << 26)
+    bare_emulator, bare = begun("same", 0)
+    with kept_emulator, bare_emulator:
+        for step in steps:
+            if step[0] == "look":
+                assert look(kept, str(step[1])) == look(bare, str(step[1]))
+            else:
+                apply(kept, step)
+                apply(bare, step)
+        for text in TEXTS:
+            assert look(kept, text) == look(bare, text)
+
+
+def test_an_older_snapshot_is_not_shown_newer_rows() -> None:
+    emulator, session = begun("old", 1 << 26)
+    with emulator:
+        session.run("INSERT INTO T ?", {"c": 1})
+        other = LocalSession(emulator, "cars")
+        old = other.begin()
+        session.run("INSERT INTO T ?", {"c": 2})
+        session.run("UPDATE T SET c = 3 WHERE c = 1")
+        assert session.run("SELECT VALUE c FROM T") == [3, 2]
+        assert old.execute("SELECT VALUE c FROM T") == [1]
+        assert old.execute("SELECT VALUE c FROM T WHERE c = 1") == [1]
+
+
+def test_a_table_larger_than_the_budget_is_not_kept() -> None:
+    emulator, session = begun("small", 2_000)
+    with emulator:
+        for start in range(0, 120, 40):
+            session.run("INSERT INTO T ?", [{"c": n, "text": "x" * 50} for n in range(start, start + 40)])
+        for _ in range(2):
+            assert session.run("SELECT VALUE c FROM T WHERE c = 100") == [100]
+        ledger = emulator.ledgers.find("us-east-1", "cars")
+        assert ledger is not None
+        assert ledger.tables.kept() == 0
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(FIELDS, max_size=8))
+def test_the_quick_look_leaves_out_no_row_that_the_condition_takes(documents: list[dict[str, str]]) -> None:
+    emulator, session = begun("screen", 1 << 26)
+    with emulator:
+        if documents:
+            session.run("INSERT INTO T ?", [{name: loads(text) for name, text in d.items()} for d in documents])
+        session.run("INSERT INTO T ?", loads('whole::{c:"blue"}'))
+        for text in TEXTS:
+            screened = session.run("SELECT * FROM T WHERE c = ?", loads(text))
+            unscreened = session.run("SELECT * FROM T WHERE true AND c = ?", loads(text))
+            assert list(map(dumps_text, screened)) == list(map(dumps_text, unscreened))
