@@ -19,3 +19,13 @@ environment() {
   "$directory/bin/pip" install --quiet --disable-pip-version-check "$@"
   echo "$wanted" >"$directory/.made-of"
 }
+
+# node_packages DIRECTORY - installs what its package-lock.json names, anew when that changes.
+node_packages() {
+  local wanted
+  wanted="$(node --version) $(cksum <"$1/package-lock.json")"
+  if [ "$(cat "$1/node_modules/.made-of" 2>/dev/null)" = "$wanted" ]; then return; fi
+  echo "Setting up the Node.js packages of $1 ..." >&2
+  (cd "$1" && npm ci --silent --no-audit --no-fund)
+  echo "$wanted" >"$1/node_modules/.made-of"
+}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +26,34 @@ def server() -> Iterator[ServerProcess]:
     process = ServerProcess("--ephemeral", "--log-level", "info")
     yield process
     assert process.stop() == 0, "".join(process.log)
+
+
+@pytest.fixture(scope="session")
+def hasty_server() -> Iterator[ServerProcess]:
+    """A server whose transactions expire after a second."""
+    process = ServerProcess("--ephemeral", "--limit", "transaction_seconds=1")
+    yield process
+    assert process.stop() == 0, "".join(process.log)
+
+
+@pytest.fixture(scope="session")
+def compat_seconds() -> float:
+    """How long the tests under load take: a minute for those who have it."""
+    return float(os.environ.get("QLDB_COMPAT_SECONDS", "4"))
+
+
+def _admin(server: ServerProcess, method: str, path: str, body: object = None) -> dict:
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{server.url}/_qldb{path}", data, method=method)) as reply:
+        return json.load(reply)
+
+
+def add_fault(server: ServerProcess, **rule: object) -> dict:
+    return _admin(server, "POST", "/faults", rule)
+
+
+def clear_faults(server: ServerProcess, fault_id: str | None = None) -> None:
+    _admin(server, "DELETE", "/faults" if fault_id is None else f"/faults/{fault_id}")
 
 
 @pytest.fixture(scope="session")
