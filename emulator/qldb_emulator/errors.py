@@ -234,6 +234,12 @@ REDACTION_TWICE = Problem(
     "inferred",
     "partiql.md 9 Q14",
 )
+REDACTION_UNPROVED = Problem(
+    "BadRequestException",
+    "The revision of document {document_id} in the block with sequence number {sequence_no} cannot be redacted: "
+    "its data was imported from JSON and is not what its hash says",
+    "ours",
+)
 REDACTION_LIMIT = Problem(
     "BadRequestException",
     "A transaction must not redact more than {limit} revisions",
@@ -242,6 +248,11 @@ REDACTION_LIMIT = Problem(
 )
 CAPACITY_EXCEEDED = Problem("CapacityExceededException", "Capacity exceeded", "recorded", "wire.md 2.6")
 RATE_EXCEEDED = Problem("RateExceededException", "The rate was exceeded", "inferred", "wire.md 7 #4")
+LEDGER_READ_ONLY = Problem(
+    "BadRequestException",
+    "Ledger {name} was imported to be read only: it takes no statement that writes (import it with --writable)",
+    "ours",
+)
 SESSION_LIMIT = Problem("LimitExceededException", "Exceeded the session limit of {limit}", "inferred", "wire.md 2.6")
 SERVICE_FAILURE = Problem("InternalFailure", "", "recorded", "driver-nodejs: UnknownError")
 SERVICE_UNAVAILABLE = Problem(
@@ -382,6 +393,13 @@ REVISION_NOT_IN_BLOCK = _proof_problem(
     "The provided Document ID was not found in the block at the specified block address"
 )
 
+NO_DIGEST = Problem(
+    "ResourcePreconditionNotMetException",
+    "Ledger {name} has no digest and no proofs: {reason}",
+    "ours",
+    "a journal that was imported with blocks missing",
+    _LEDGER,
+)
 START_AFTER_END = Problem(
     "InvalidParameterException",
     "Start date must not be greater than end date",

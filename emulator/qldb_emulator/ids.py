@@ -71,10 +71,11 @@ def derive_id(transaction_id: str, statement_index: int, kind: str) -> str:
     """The id of what a statement creates, from its place in the journal alone.
 
     A block carries no ids of tables and indexes, so they must follow from what it does carry.  The time part is the
-    transaction's.  Pure: the same arguments give the same id for ever.
+    transaction's, as far as it has one: an imported journal may call its transactions anything.  Pure: the same
+    arguments give the same id for ever.
     """
     digest = hashlib.sha256(f"{kind}:{transaction_id}:{statement_index}".encode()).digest()
-    high, _ = decode_id(transaction_id)
+    high = decode_id(transaction_id)[0] if is_id(transaction_id) else 0
     time_part = high & ((1 << _TIME_BITS) - 1)
     return encode_id(digest[0] << _TIME_BITS | time_part, int.from_bytes(digest[1:9], "big"))
 

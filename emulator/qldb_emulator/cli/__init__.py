@@ -15,6 +15,7 @@ from .. import __version__
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "fault": ("fault", "fault", "Make a running server fail on demand."),
     "export": ("export", "export", "Write a ledger's journal to a directory, as ExportJournalToS3 does."),
+    "import": ("import_", "import_", "Verify an exported journal and make it a ledger."),
     "serve": ("serve", "serve", "Start the server and run until stopped."),
     "verify": ("verify", "verify", "Verify a ledger, or an exported journal."),
     "verify-receipt": ("verify_receipt", "verify_receipt", "Verify a saved revision or block with its proof."),

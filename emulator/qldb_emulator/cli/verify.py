@@ -116,7 +116,9 @@ def audit_ledger(file: LedgerFile, source: str, digest: str | None, tip: str | N
     stop = -1 if last is None else last.sequence_no
     first = next((number for number, _ in file.blocks(0, stop, 1)), 0)
     part = Part(str(file.path), file.path.stat().st_size, strand_id, first, None)
-    audit = Audit(source, Journal(strand_id, (part,), ()), options.saved_digest(digest, tip, lambda: strand_id))
+    about = file.meta("import") or {}
+    saved = options.saved_digest(digest, tip, lambda: strand_id)
+    audit = Audit(source, Journal(strand_id, (part,), ()), saved, types_lost="JSON" in about.get("forms", ()))
     with options.progress(stop + 1 - first, "Verifying") as done:
         for block in audit.blocks(ledger_values(file, part, stop)):
             rows = file.block_revisions(block.address.sequence_no)

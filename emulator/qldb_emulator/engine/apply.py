@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import QldbError
 from ..ion.codec import dumps, loads
 from ..ion.values import IonValue
-from ..journal.block import redact
+from ..journal.block import RedactionError, redact
 from ..journal.merkle import new_nodes
 from ..journal.model import Block, Struct
 from ..journal.parse import block_from_ion
@@ -36,11 +36,15 @@ class ApplyError(ValueError):
 
 @dataclass(slots=True)
 class Applied:
-    """What a block changed.  catalogue: as it is afterwards.  marks: everything it wrote.  facts: of the ledger."""
+    """What a block changed.  catalogue: as it is afterwards.  marks: everything it wrote.  facts: of the ledger.
+
+    problems: redactions that could not be carried out, in sentences; a commit of ours has none.
+    """
 
     catalogue: Catalogue
     marks: set[Mark] = field(default_factory=set)
     facts: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
 
 def table_tags_key(table_id: str) -> str:
@@ -48,17 +52,21 @@ def table_tags_key(table_id: str) -> str:
     return f"table_tags/{table_id}"
 
 
-def apply_block(writer: Writer, catalogue: Catalogue, block: Block, ion: bytes | None = None) -> Applied:
+def apply_block(
+    writer: Writer, catalogue: Catalogue, block: Block, ion: bytes | None = None, has_tree: bool = True
+) -> Applied:
     """Store a block and everything that follows from it, within the writer's SQLite transaction.
 
-    ion: the block's binary, if at hand.  Raises ApplyError.
+    ion: the block's binary, if at hand.  has_tree: whether all blocks before are there, so that a Merkle tree can be.
+    Raises ApplyError.
     """
     sequence_no = block.address.sequence_no
     writer.insert_block(
         sequence_no, block.transaction_id, block.timestamp.epoch_ms(), block.block_hash, ion or dumps(block.to_ion())
     )
-    nodes = new_nodes(sequence_no, block.block_hash, writer.merkle_nodes)
-    writer.insert_nodes(((level, index), hash_) for level, index, hash_ in nodes)
+    if has_tree:
+        nodes = new_nodes(sequence_no, block.block_hash, writer.merkle_nodes)
+        writer.insert_nodes(((level, index), hash_) for level, index, hash_ in nodes)
     return derive(writer, catalogue, block)
 
 
@@ -275,7 +283,11 @@ def _apply_redactions(writer: Writer, applied: Applied, block: Block) -> None:
             continue  # the journal begins after the block: there is nothing left to redact
         # The data vanishes from every snapshot at once, so whoever read it before must not commit after.
         applied.marks.update((document_mark(document_id), table_mark(redaction["tableId"])))
-        target = redact(block_from_ion(loads(data)), document_id, redaction["version"])
+        try:
+            target = redact(block_from_ion(loads(data)), document_id, redaction["version"])
+        except RedactionError as error:
+            applied.problems.append(f"block {block.address.sequence_no} redacts what cannot be redacted: {error}")
+            continue
         writer.replace_block(sequence_no, dumps(target.to_ion()))
         _redact_row(writer, applied.catalogue, document_id, sequence_no, target)
 

@@ -21,7 +21,7 @@ from ..settings import Settings
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageError
 from ..storage.ledger_file import LedgerFile
-from .apply import Applied, apply_block, derive
+from .apply import Applied, ApplyError, apply_block, derive
 from .documents import DocumentCache
 from .marks import WriteLog
 from .statements import StatementCache
@@ -104,6 +104,16 @@ class Ledger:
         """ALLOW_ALL or STANDARD."""
         return str(self.facts["permissions_mode"])
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the ledger was imported to be looked at only."""
+        return bool(self.facts.get("read_only"))
+
+    @property
+    def digest_problem(self) -> str | None:
+        """Why the journal has no digest: it was imported with blocks missing.  None for a whole one."""
+        return self.facts.get("digest_problem")
+
     def set_facts(self, **facts: Any) -> None:
         """Change what the control plane knows of the ledger, durably."""
         with self.commit_lock:
@@ -164,7 +174,7 @@ class Ledger:
         """
         if commit_digest != transaction.digest.value:
             raise digest_problem(transaction, commit_digest)
-        if not transaction.statements:
+        if not transaction.statements or self.is_read_only:
             return
         result = transaction.result()
         with self.commit_lock:
@@ -187,7 +197,9 @@ class Ledger:
         applied = None
         try:
             with self.file.write(sync=sync) as writer:
-                applied = apply_block(writer, self._state[1], block)
+                applied = apply_block(writer, self._state[1], block, has_tree=self.digest_problem is None)
+                if applied.problems:
+                    raise ApplyError(applied.problems[0])
         except StorageError:
             tip = self.file.tip()
             if applied is not None and tip is not None and tip.sequence_no == sequence_no:

@@ -9,6 +9,7 @@ from ..errors import (
     BLOCK_AFTER_TIP,
     BLOCK_BEYOND_JOURNAL,
     ION_TEXT_NOT_VALID,
+    NO_DIGEST,
     REVISION_NOT_IN_BLOCK,
     STRAND_NOT_VALID,
     STRANDS_DIFFER,
@@ -29,6 +30,7 @@ Members = dict[str, Any]
 
 def get_digest(ledger: Ledger) -> Members:
     """The digest over all committed blocks, and the address of the last of them."""
+    _check_tree(ledger)
     tip = ledger.tip()
     ledger.make_durable()  # what a digest covers must not be lost
     value = digest(tip.sequence_no + 1, ledger.file.merkle_nodes)
@@ -40,6 +42,7 @@ def get_block(ledger: Ledger, block_address: Members, digest_tip: Members | None
     address, tip = _checked(ledger, block_address, digest_tip)
     members: Members = {"Block": _ion_text(_block_value(ledger, address))}
     if tip is not None:
+        _check_tree(ledger)
         proof = block_proof(address.sequence_no, tip.sequence_no, ledger.file.merkle_nodes)
         members["Proof"] = _ion_text(proof)
     return members
@@ -56,9 +59,16 @@ def get_revision(ledger: Ledger, block_address: Members, document_id: str, diges
     assert block.revisions is not None
     members: Members = {"Revision": _ion_text(block.revisions[position])}
     if tip is not None:
+        _check_tree(ledger)
         proof = revision_proof(block, document_id, tip.sequence_no, ledger.file.merkle_nodes)
         members["Proof"] = _ion_text(proof)
     return members
+
+
+def _check_tree(ledger: Ledger) -> None:
+    """Raises NO_DIGEST for a journal that was imported with blocks missing."""
+    if ledger.digest_problem is not None:
+        raise NO_DIGEST(name=ledger.name, reason=ledger.digest_problem)
 
 
 def _ion_text(value: IonValue) -> Members:

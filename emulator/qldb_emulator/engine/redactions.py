@@ -12,8 +12,12 @@ from ..errors import (
     REDACTION_LIMIT,
     REDACTION_NOT_FOUND,
     REDACTION_TWICE,
+    REDACTION_UNPROVED,
 )
+from ..ion.codec import loads
+from ..ion.hash import hash_value
 from ..ion.values import IonValue, strip_annotations
+from ..journal.hashing import revision_hash_of
 from .marks import document_mark
 
 if TYPE_CHECKING:
@@ -49,6 +53,8 @@ def redact_revision(transaction: Transaction, name: str, arguments: Sequence[Ion
     if row.data is None or (live is not None and live.seq == row.seq):
         # A deletion's own revision has nothing to redact and is the document's last word.
         raise REDACTION_ACTIVE(document_id=document_id, sequence_no=sequence_no)
+    if revision_hash_of(loads(row.metadata), hash_value(loads(row.data))) != row.hash:
+        raise REDACTION_UNPROVED(document_id=document_id, sequence_no=sequence_no)
     return transaction.redact(sequence_no, table_id, document_id, row.version)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import (
+    LEDGER_READ_ONLY,
     PARAMETER_COUNT,
     PARAMETER_NOT_ION,
     PARTIQL_ERROR,
@@ -102,6 +103,8 @@ def execute_statement(transaction: Transaction, text: str, holders: Sequence[dic
     try:
         program = ledger.statements.prepare(text, transaction.catalogue, ledger.limits.expression_depth)
         transaction.program = program
+        if program.kind != "query" and ledger.is_read_only:
+            raise LEDGER_READ_ONLY(name=ledger.name)
         if program.parameter_count != len(parameters):
             raise PARAMETER_COUNT(expected=program.parameter_count, given=len(parameters))
         transaction.reads.update(name_mark(table.name) for _, table in program.actions if table is not None)

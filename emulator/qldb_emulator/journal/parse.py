@@ -98,7 +98,12 @@ _plain_list = _exactly(list, "list")
 _blob = _exactly(bytes, "blob")
 
 
+MAX_COUNT = 2**62  # no journal gets there, and what stores numbers holds no more
+
+
 def _count(value: IonValue, field: str) -> None:
+    if type(value) is int and value > MAX_COUNT:
+        raise BlockFormatError(field, "is larger than any count can be")
     if type(value) is not int or value < 0:
         raise BlockFormatError(field, f"must be an int from 0, not {value if type(value) is int else _describe(value)}")
 

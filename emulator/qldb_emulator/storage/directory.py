@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from .connections import Durability
 from .errors import StorageError
-from .ledger_file import LedgerFile, remove_database
+from .ledger_file import UNFINISHED, LedgerFile, remove_database
 from .lock import DirectoryLock
 
 SUFFIX = ".qldb"
@@ -41,6 +42,7 @@ class DataDirectory:
         self._make(root)
         self._lock = DirectoryLock(root)
         self._lock.acquire()
+        self._remove_unfinished()
 
     @property
     def ephemeral(self) -> bool:
@@ -72,6 +74,18 @@ class DataDirectory:
         path = self.path(region, name)
         self._make(path.parent)
         return LedgerFile.create(path, self.durability, facts)
+
+    @contextmanager
+    def appearing(self, region: str, name: str) -> Iterator[LedgerFile]:
+        """The open file of a new ledger, unsynced and under another name until it is complete.
+
+        It takes its place when the block ends; an exception leaves nothing.  Raises StorageError when there is one
+        of this name.
+        """
+        path = self.path(region, name)
+        self._make(path.parent)
+        with LedgerFile.appearing(path, self.durability) as file:
+            yield file
 
     def open(self, region: str, name: str) -> LedgerFile:
         """Open a ledger's file.  Raises StorageError, see LedgerFile.open."""
@@ -126,6 +140,12 @@ class DataDirectory:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _remove_unfinished(self) -> None:
+        """Files of ledgers that a process was still writing when it died."""
+        for leftover in sorted(self.root.glob(f"*/*{SUFFIX}{UNFINISHED}*")):
+            with suppress(OSError):
+                leftover.unlink()
 
     def _folder(self, region: str) -> Path:
         return self.root / _checked(region)

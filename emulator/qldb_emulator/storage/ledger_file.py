@@ -17,7 +17,7 @@ from .reads import Reads
 from .schema import SCHEMA_VERSION, check_schema, create_schema, put_meta
 from .writer import Writer
 
-_UNFINISHED = ".unfinished"
+UNFINISHED = ".unfinished"
 
 
 class LedgerFile(Reads):
@@ -54,6 +54,18 @@ class LedgerFile(Reads):
             finally:
                 connection.close()
         return cls.open(path, durability)
+
+    @classmethod
+    @contextmanager
+    def appearing(cls, path: Path, durability: Durability = "full") -> Iterator[LedgerFile]:
+        """The open file of a new ledger which takes its name, synced and closed, when the block ends without exception.
+
+        Raises StorageError when there is one already.
+        """
+        if path.exists():
+            raise StorageError(f"There is already a ledger file {path}")
+        with _appearing(path, durability) as unfinished, cls.create(unfinished, "off") as file:
+            yield file
 
     @classmethod
     def open(cls, path: Path, durability: Durability = "full") -> LedgerFile:
@@ -225,7 +237,7 @@ class LedgerFile(Reads):
 @contextmanager
 def _appearing(path: Path, durability: Durability) -> Iterator[Path]:
     """A path to write a database to, which takes its real name when it is complete and closed."""
-    unfinished = path.with_name(path.name + _UNFINISHED)
+    unfinished = path.with_name(path.name + UNFINISHED)
     try:
         remove_database(unfinished)  # of a process that died here
         yield unfinished

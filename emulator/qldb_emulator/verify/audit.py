@@ -126,12 +126,15 @@ class JournalReport:
 class Audit:
     """Verifies the blocks of one journal as they are pulled."""
 
-    def __init__(self, source: str, journal: Journal, digest: SavedDigest | None = None) -> None:
+    def __init__(
+        self, source: str, journal: Journal, digest: SavedDigest | None = None, types_lost: bool = False
+    ) -> None:
+        """types_lost: the blocks went through JSON before they came here."""
         self._source = source
         self._journal = journal
         self._digest = digest
         tips = () if digest is None or digest.tip is None else (digest.tip.sequence_no,)
-        self.verifier = JournalVerifier(tips=tips)
+        self.verifier = JournalVerifier(tips=tips, types_lost=types_lost)
         self._forms: dict[str, None] = {}
         self._part: Part | None = None
         self._part_first: int | None = None
@@ -139,6 +142,11 @@ class Audit:
         self._files = 0
         for finding in journal.findings:
             self.verifier.note(finding)
+
+    @property
+    def has_findings(self) -> bool:
+        """Whether anything is wrong so far."""
+        return self.verifier.findings_total > 0
 
     def blocks(self, values: Iterable[tuple[Part, IonValue | Finding]]) -> Iterator[Block]:
         """The blocks among the values, each after its checks; what is wrong is in the report."""
@@ -269,7 +277,7 @@ def _limits(report: VerificationReport, check: DigestCheck | None) -> Iterator[s
         )
     if counts.data_unproven:
         yield (
-            f"{report.json_blocks} blocks are JSON, which has no Ion types. The data of "
+            f"{report.json_blocks} blocks went through JSON, which has no Ion types. The data of "
             f"{counts.revisions - counts.data_unproven} of {counts.revisions} revisions could still be shown to lead "
             f"to its hash; of {counts.data_unproven} it could not, and may be anything."
         )

@@ -68,11 +68,17 @@ class JournalVerifier:
     tips: sequence numbers at which the digest is wanted.
     own_from: the first block known to be ours; None to find out: from the first that is on, all must be.
     versions: a table {document id: last version} to check versions with; it is written to.
+    types_lost: the blocks went through JSON before they came here.
     """
 
     def __init__(
-        self, tips: Iterable[int] = (), own_from: int | None = None, versions: MutableMapping[str, int] | None = None
+        self,
+        tips: Iterable[int] = (),
+        own_from: int | None = None,
+        versions: MutableMapping[str, int] | None = None,
+        types_lost: bool = False,
     ) -> None:
+        self._types_lost = types_lost
         self._tips = frozenset(tips)
         self._own_from = own_from
         self._versions = versions
@@ -92,6 +98,11 @@ class JournalVerifier:
     def previous(self) -> Block | None:
         """The last block taken in."""
         return self._previous
+
+    @property
+    def findings_total(self) -> int:
+        """How many checks failed so far."""
+        return self._findings_total
 
     def add_value(self, value: IonValue) -> list[Finding]:
         """Take in the next block as an Ion value; one that is no block is a finding."""
@@ -121,6 +132,7 @@ class JournalVerifier:
         """Take in the next block.  Everything that is wrong with it."""
         self._first = self._first or block.address
         own = self._is_own(block)
+        from_json = from_json or self._types_lost
         self._json_blocks += from_json
         look = inspect_block(block, self._previous, own, self._counts, from_json)
         if self._versions is not None:
