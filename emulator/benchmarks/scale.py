@@ -29,5 +29,5 @@ TINY = Scale("tiny", 2, 2, 20, 40, 20, 50, 20, 1)
 """Proves that the rows run; its figures mean nothing."""
 
 QUICK = Scale("quick", 5, 20, 1_000, 10_000, 1_000, 2_000, 200, 1)
-DEFAULT = Scale("default", 11, 50, 1_000, 100_000, 10_000, 10_000, 1_000, 2)
-FULL = Scale("full", 11, 50, 1_000, 1_000_000, 10_000, 10_000, 1_000, 2)
+DEFAULT = Scale("default", 11, 50, 1_000, 100_000, 10_000, 10_000, 1_000, 4)
+FULL = Scale("full", 11, 50, 1_000, 1_000_000, 10_000, 10_000, 1_000, 4)
