@@ -13,9 +13,11 @@ from .. import __version__
 
 # subcommand -> (module of this package, name of its click command, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "env": ("env", "env", "Print what a shell exports to point AWS tools here."),
     "fault": ("fault", "fault", "Make a running server fail on demand."),
     "export": ("export", "export", "Write a ledger's journal to a directory, as ExportJournalToS3 does."),
     "import": ("import_", "import_", "Verify an exported journal and make it a ledger."),
+    "models": ("models", "models", "Give the newest boto3, pyqldb and AWS CLI v1 their QLDB clients back."),
     "serve": ("serve", "serve", "Start the server and run until stopped."),
     "verify": ("verify", "verify", "Verify a ledger, or an exported journal."),
     "verify-receipt": ("verify_receipt", "verify_receipt", "Verify a saved revision or block with its proof."),

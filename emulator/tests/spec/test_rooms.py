@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "aws": set(),
     "ion": set(),
     "aws_models": set(),
+    "client": {"aws_models"},
 }
 
 
@@ -74,8 +75,9 @@ ONLY_IN = {
     "flask": {"web"},
     "sqlite3": {"storage"},
     "click": {"cli"},
-    "boto3": {"aws"},
-    "botocore": {"aws"},
+    "boto3": {"aws", "client"},
+    "botocore": {"aws", "client"},
+    "pyqldb": {"client"},
     "moto": {"aws"},
 }
 

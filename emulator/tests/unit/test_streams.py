@@ -14,7 +14,7 @@ from local_driver import LocalSession
 from qldb_emulator.aws.clients import AwsError
 from qldb_emulator.aws.kinesis import TOO_LARGE
 from qldb_emulator.clock import ManualClock
-from qldb_emulator.engine import delivery
+from qldb_emulator.engine import delivery, following
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import loads
@@ -122,6 +122,7 @@ class World:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(delivery, "FIRST_PAUSE_SECONDS", 0.002)
+    monkeypatch.setattr(following, "LINGER_SECONDS", 0.002)
     monkeypatch.setattr(delivery, "LOOK_SECONDS", 0.01)
 
 

@@ -1,0 +1,94 @@
+"""A journal stream read as a consumer reads it: boto3, the de-aggregation library of AWS Labs, amazon.ion."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import Any
+
+import boto3
+import pytest
+from amazon.ion import simpleion
+from aws_kinesis_agg.deaggregator import deaggregate_records
+
+from qldb_emulator.client import boto3_client, driver
+
+REGION = "us-east-1"
+KEYS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+
+
+@pytest.fixture
+def kinesis(server):
+    return boto3.client("kinesis", endpoint_url=server.aws_url, region_name=REGION, **KEYS)
+
+
+def _data_stream(kinesis, name: str) -> str:
+    kinesis.create_stream(StreamName=name, ShardCount=2)
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    return kinesis.describe_stream(StreamName=name)["StreamDescription"]["StreamARN"]
+
+
+def _read(kinesis, name: str) -> list[tuple[str, Any]]:
+    """(partition key, Ion value) of every user record in every shard."""
+    records = []
+    for shard in kinesis.list_shards(StreamName=name)["Shards"]:
+        where = {"StreamName": name, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = kinesis.get_shard_iterator(**where)["ShardIterator"]
+        records += kinesis.get_records(ShardIterator=iterator)["Records"]
+    events = [
+        {
+            "kinesis": {
+                "data": base64.b64encode(record["Data"]).decode(),
+                "partitionKey": record["PartitionKey"],
+                "sequenceNumber": record["SequenceNumber"],
+                "approximateArrivalTimestamp": 0,
+                "kinesisSchemaVersion": "1.0",
+            },
+            **dict.fromkeys(
+                ("eventID", "eventSource", "eventVersion", "eventName", "invokeIdentityArn", "awsRegion", "eventSourceARN"),
+                "",
+            ),
+        }
+        for record in records
+    ]
+    return [
+        (row["kinesis"]["partitionKey"], simpleion.loads(base64.b64decode(row["kinesis"]["data"])))
+        for row in deaggregate_records(events)
+    ]
+
+
+@pytest.mark.parametrize("is_aggregated", [True, False], ids=["aggregated", "plain"])
+def test_a_consumer_reads_every_record_of_a_completed_stream(server, kinesis, is_aggregated):
+    name = f"streamed-{'agg' if is_aggregated else 'plain'}"
+    arn = _data_stream(kinesis, name)
+    qldb = boto3_client("qldb", server.url, REGION)
+    qldb.create_ledger(Name=name, PermissionsMode="ALLOW_ALL", DeletionProtection=False)
+    with driver(name, server.url, REGION) as cars:
+        cars.execute_lambda(lambda t: t.execute_statement("CREATE TABLE Car"))
+        for number in range(20):
+            cars.execute_lambda(lambda t, n=number: t.execute_statement("INSERT INTO Car ?", {"n": n}))
+    stream_id = qldb.stream_journal_to_kinesis(
+        LedgerName=name,
+        RoleArn="arn:aws:iam::123456789012:role/stream",
+        InclusiveStartTime=0,
+        ExclusiveEndTime=time.time() + 2,
+        KinesisConfiguration={"StreamArn": arn, "AggregationEnabled": is_aggregated},
+        StreamName="journal",
+    )["StreamId"]
+    status = lambda: qldb.describe_journal_kinesis_stream(LedgerName=name, StreamId=stream_id)["Stream"]  # noqa: E731
+    deadline = time.monotonic() + 20
+    while status()["Status"] != "COMPLETED":
+        assert time.monotonic() < deadline, status()
+        time.sleep(0.1)
+
+    records = _read(kinesis, name)
+    assert len({key for key, _ in records}) == len(records)
+    assert {str(value["qldbStreamArn"]) for _, value in records} == {status()["Arn"]}
+    kinds = [str(value["recordType"]) for _, value in records]
+    assert [kinds.count(kind) for kind in ("CONTROL", "BLOCK_SUMMARY", "REVISION_DETAILS")] == [2, 22, 20]
+    details = [value["payload"]["revision"] for _, value in records if value["recordType"] == "REVISION_DETAILS"]
+    assert sorted(int(revision["data"]["n"]) for revision in details) == list(range(20))
+    summaries = [value["payload"] for _, value in records if value["recordType"] == "BLOCK_SUMMARY"]
+    assert sorted(int(summary["blockAddress"]["sequenceNo"]) for summary in summaries) == list(range(22))
+    hashes = {bytes(item["hash"]) for summary in summaries for item in summary.get("revisionSummaries", ())}
+    assert {bytes(revision["hash"]) for revision in details} <= hashes
