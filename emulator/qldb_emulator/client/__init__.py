@@ -24,7 +24,7 @@ from .models import MODEL_DIRECTORY
 
 if TYPE_CHECKING:
     import boto3
-    from pyqldb.driver.qldb_driver import QldbDriver
+    from pyqldb.driver.qldb_driver import QldbDriver  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
 ANY_KEY = "local"
@@ -72,7 +72,7 @@ def driver(
     **options: Any,
 ) -> QldbDriver:
     """A pyqldb driver.  options: of ``QldbDriver``, such as retry_config."""
-    from pyqldb.driver.qldb_driver import QldbDriver
+    from pyqldb.driver.qldb_driver import QldbDriver  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     used = boto3_session or session(region_name)
     url = endpoint_url or _endpoint(used, "qldb-session")
