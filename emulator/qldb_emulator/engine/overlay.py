@@ -18,7 +18,7 @@ class PendingDocument:
 
     value: the new document; None when it is deleted.  base_version: version of the revision it replaces, -1 for a new
     document.  writes: indexes of the statements that wrote it, one per write operation (recorded: ``[1,2,2]`` for an
-    insert and an update with two assignments).
+    insert and an update with two assignments).  data_hash: the value's Ion hash, where it is known already.
     """
 
     document_id: str
@@ -27,6 +27,7 @@ class PendingDocument:
     size_bytes: int
     base_version: int
     writes: tuple[int, ...] = ()
+    data_hash: bytes | None = None
 
     @property
     def is_new(self) -> bool:

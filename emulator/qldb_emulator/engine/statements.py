@@ -97,7 +97,8 @@ def execute_statement(transaction: Transaction, text: str, holders: Sequence[dic
     if len(text) > ledger.limits.statement_characters:
         raise STATEMENT_TOO_LONG(length=len(text), limit=ledger.limits.statement_characters)
     parameters = [_parameter(number, holder, ledger.limits.ion_depth) for number, holder in enumerate(holders, 1)]
-    digest = statement_digest(text, [hash_value(value) for value in parameters], ledger.statements.text_hash(text))
+    hashes = [hash_value(value) for value in parameters]
+    digest = statement_digest(text, hashes, ledger.statements.text_hash(text))
     transaction.ask(text, digest)
     start_time = Timestamp.from_epoch_ms(ledger.clock.now_ms())
     try:
@@ -108,7 +109,7 @@ def execute_statement(transaction: Transaction, text: str, holders: Sequence[dic
         if program.parameter_count != len(parameters):
             raise PARAMETER_COUNT(expected=program.parameter_count, given=len(parameters))
         transaction.reads.update(name_mark(table.name) for _, table in program.actions if table is not None)
-        cursor = _run(transaction, program, parameters)
+        cursor = _run(transaction, program, parameters, hashes)
         cursor.page(None)
     except PartiqlError as error:
         raise partiql_problem(error) from error
@@ -144,14 +145,15 @@ def _parameter(number: int, holder: dict[str, Any], max_depth: int) -> IonValue:
         raise PARAMETER_NOT_ION(number=number, reason=error) from error
 
 
-def _run(transaction: Transaction, program: Program, parameters: list[IonValue]) -> Cursor:
+def _run(transaction: Transaction, program: Program, parameters: list[IonValue], hashes: list[bytes]) -> Cursor:
     reader = StatementReader(transaction)
     rows: Iterator[IonValue]
     if program.kind == "query":
         transaction.overlay.shared = True  # the cursor may outlive later statements that write
         rows = program.rows(parameters, reader)
     elif program.kind == "dml":
-        ids = transaction.apply(program.changes(parameters, reader))
+        known_hashes = {id(value): hash_ for value, hash_ in zip(parameters, hashes, strict=True)}
+        ids = transaction.apply(program.changes(parameters, reader), known_hashes)
         rows = iter([{"documentId": document_id} for document_id in ids])
     elif program.kind == "ddl":
         rows = iter([_define(transaction, program.statement)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..errors import (
@@ -11,7 +12,7 @@ from ..errors import (
     TRANSACTION_TOO_LARGE,
 )
 from ..ion.codec import dumps
-from ..ion.values import IonValue, Timestamp, strip_annotations
+from ..ion.values import Document, IonValue, Timestamp, strip_annotations
 from ..journal.block import ChangedDocument, ExecutedStatement, NewRevision, Redaction, TransactionResult
 from ..journal.hashing import CommitDigest
 from ..journal.model import BlockAddress
@@ -92,13 +93,14 @@ class Transaction:
 
     # --- writes ------------------------------------------------------------------------------------------
 
-    def apply(self, changes: list[Change]) -> list[str]:
+    def apply(self, changes: list[Change], hashes: Mapping[int, bytes]) -> list[str]:
         """Take over the changes of one DML statement, all or none.  Returns the document ids, in order.
 
+        hashes: Ion hashes that are known already, by the identity of the value (the statement's parameters).
         Raises the BadRequests of the limits on documents and transactions, with nothing changed.
         """
         overlay = self.overlay
-        pending = [self._pending(change, overlay) for change in changes]
+        pending = [self._pending(change, overlay, hashes) for change in changes]
         self._check_transaction_limits(pending, overlay)
         writable = overlay.writable()
         for document in pending:
@@ -107,27 +109,29 @@ class Transaction:
         self.overlay = writable
         return [document.document_id for document in pending]
 
-    def _pending(self, change: Change, overlay: Overlay) -> PendingDocument:
-        size_bytes = self._checked_size(change.value) if change.kind != "delete" else 0
-        statement_index = len(self.statements)
-        writes = (statement_index,) * change.writes
+    def _pending(self, change: Change, overlay: Overlay, hashes: Mapping[int, bytes]) -> PendingDocument:
+        value, size_bytes, data_hash = None, 0, None
+        if change.kind != "delete":
+            value, size_bytes = self._checked_document(change.value)
+            data_hash = hashes.get(id(change.value))
+        writes = (len(self.statements),) * change.writes
         if change.document_id is None:
-            return PendingDocument(self.ledger.ids.new_id(), change.table, change.value, size_bytes, -1, writes)
+            return PendingDocument(self.ledger.ids.new_id(), change.table, value, size_bytes, -1, writes, data_hash)
         before = overlay.find(change.table.table_id, change.document_id)
         if before is not None:
             base_version, writes = before.base_version, before.writes + writes
         else:
             base_version = self.ledger.live_version(change.document_id, self.snapshot)
-        value = None if change.kind == "delete" else change.value
-        return PendingDocument(change.document_id, change.table, value, size_bytes, base_version, writes)
+        return PendingDocument(change.document_id, change.table, value, size_bytes, base_version, writes, data_hash)
 
-    def _checked_size(self, value: IonValue) -> int:
+    def _checked_document(self, value: IonValue) -> tuple[IonValue, int]:
+        """A value as a document, and its size; a plain struct keeps the binary it was measured by, to be stored."""
         if not isinstance(strip_annotations(value), dict):
             raise DOCUMENT_NOT_STRUCT()
-        size_bytes = len(dumps(value))
-        if size_bytes > self.ledger.limits.document_bytes:
-            raise DOCUMENT_TOO_LARGE(size=size_bytes, limit=self.ledger.limits.document_bytes)
-        return size_bytes
+        data = dumps(value)
+        if len(data) > self.ledger.limits.document_bytes:
+            raise DOCUMENT_TOO_LARGE(size=len(data), limit=self.ledger.limits.document_bytes)
+        return Document(value, data) if type(value) is dict else value, len(data)
 
     def _check_transaction_limits(self, pending: list[PendingDocument], overlay: Overlay) -> None:
         limits = self.ledger.limits
@@ -151,7 +155,8 @@ class Transaction:
                 continue
             table = document.table
             documents[document.document_id] = ChangedDocument(table.name, table.table_id, document.writes)
-            revisions.append(NewRevision(document.document_id, document.base_version + 1, document.value))
+            version = document.base_version + 1
+            revisions.append(NewRevision(document.document_id, version, document.value, document.data_hash))
         return TransactionResult(
             transaction_id=self.id,
             statements=tuple(self.statements),

@@ -18,7 +18,7 @@ from ..ids import IdSource
 from ..settings import Settings
 from ..wire.errors import CONTENT_TYPES, REASONS, encode_error
 from ..wire.fast import CommandReader, serialize_command_result
-from ..wire.parse import credential_scope, parse_call
+from ..wire.parse import COMMANDS, credential_scope, parse_call
 from ..wire.serialize import encode_json, serialize_result
 from .metrics import Metrics
 
@@ -153,8 +153,10 @@ class Gateway:
         seconds = time.perf_counter() - started
         outcome = next((value for key, value in answer.headers if key == "x-amzn-ErrorType"), "ok")
         self.metrics.observe(name, outcome, seconds)
-        if logger.isEnabledFor(logging.INFO):
-            logger.info("%s request_id=%s duration_ms=%.2f outcome=%s", name, request_id, seconds * 1000, outcome)
+        # A line for every command of a session would cost a tenth of the command; what fails is worth one.
+        level = logging.DEBUG if outcome == "ok" and name in COMMANDS else logging.INFO
+        if logger.isEnabledFor(level):
+            logger.log(level, "%s request_id=%s duration_ms=%.2f outcome=%s", name, request_id, seconds * 1000, outcome)
 
     def _refuse(self, error: QldbError, service: str, request_id: str) -> Answer:
         try:
