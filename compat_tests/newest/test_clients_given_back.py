@@ -69,7 +69,7 @@ def test_an_unmodified_program_runs_after_eval_env(server, home):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(name="by-env")], capture_output=True, text=True, env=exported
     )
-    assert (PRINTED, 0) == (done.stdout, done.returncode), done.stderr
+    assert (done.stdout, done.returncode) == (PRINTED, 0), done.stderr
 
 
 def test_an_unmodified_program_runs_after_models_install_and_not_after_remove(server, home):
@@ -81,7 +81,7 @@ def test_an_unmodified_program_runs_after_models_install_and_not_after_remove(se
         "AWS_SECRET_ACCESS_KEY": "local",
     }
     _command("models", "install")
-    assert PRINTED == _python(PROGRAM.format(name="by-install"), **environment)
+    assert _python(PROGRAM.format(name="by-install"), **environment) == PRINTED
     _command("models", "remove")
     assert list(home.iterdir()) == []
     done = subprocess.run(

@@ -17,9 +17,9 @@ from .exports import Exports, has_running_exports
 from .faults import Faults
 from .ledgers import Ledger, Ledgers
 from .sessions import Sessions
+from .statement_log import StatementLog
 from .stream_facts import has_running_streams
 from .streams import OpenTarget, Streams
-from .statement_log import StatementLog
 
 Members = dict[str, Any]
 

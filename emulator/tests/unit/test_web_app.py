@@ -204,14 +204,24 @@ def test_our_own_bugs_are_internal_failures_that_tell_the_log_and_not_the_client
     assert caplog.text.count("failed\nTraceback") == 2
 
 
-def test_every_request_has_a_line_in_the_log_at_info_without_its_contents(app, emulator, caplog):
-    caplog.set_level(logging.INFO, "qldb_emulator")
+@pytest.mark.parametrize(
+    ("level", "logged"),
+    [
+        pytest.param(logging.DEBUG, ["StartTransaction", "StartTransaction", "ListLedgers"], id="debug: every request"),
+        pytest.param(logging.INFO, ["StartTransaction", "ListLedgers"], id="info: what fails, and the control plane"),
+    ],
+)
+def test_requests_have_a_line_in_the_log_without_their_contents(app, emulator, caplog, level, logged):
+    caplog.set_level(level, "qldb_emulator")
+    _send(app, START)
+    emulator.answers["StartTransaction"] = errors.NO_SUCH_SESSION()
     _send(app, START)
     emulator.answers["ListLedgers"] = errors.NOT_SUPPORTED(what="this")
     ask(app, environ_of("GET", "/ledgers", query="next_token=secret12"))
     lines = [record.getMessage() for record in caplog.records]
-    assert [line.split()[0] for line in lines] == ["StartTransaction", "ListLedgers"]
-    assert [line.split()[-1] for line in lines] == ["outcome=ok", "outcome=NotSupportedByEmulatorException"]
+    assert [line.split()[0] for line in lines] == logged
+    outcomes = [line.split()[-1] for line in lines][-2:]
+    assert outcomes == ["outcome=InvalidSessionException", "outcome=NotSupportedByEmulatorException"]
     assert "secret" not in caplog.text
 
 
