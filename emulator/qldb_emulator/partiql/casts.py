@@ -38,11 +38,12 @@ from .kinds import is_unknown, type_of_name
 from .values import MISSING, Bag
 
 
-def cast(value: IonValue, name: str, arguments: tuple[int, ...] = ()) -> IonValue:
-    """``CAST(value AS name(arguments))``.
+def cast(value: IonValue, name: str) -> IonValue:
+    """``CAST(value AS name)``.
 
-    arguments: ``decimal(precision, scale)`` rounds half up to *scale* digits, ``char(n)`` and ``varchar(n)`` keep the
-    first n characters.  Raises PartiqlError for a value that has no counterpart in the type.
+    The arguments of a type, as in ``decimal(5, 2)`` or ``varchar(3)``, are read and have no effect: so it was in the
+    library until TypedOpBehavior.HONOR_PARAMETERS, and by default long after (inferred).  Raises PartiqlError for a
+    value that has no counterpart in the type.
     """
     target = type_of_name(name)
     if is_unknown(value):
@@ -51,41 +52,18 @@ def cast(value: IonValue, name: str, arguments: tuple[int, ...] = ()) -> IonValu
         return None if target == "NULL" else value
     source = type_name(value)
     if source == target:
-        return _narrowed(value, target, arguments) if arguments else value
+        return value
     bare = value.value if type(value) is Annotated else value
     convert = _CONVERSIONS.get(target, {}).get(source)
     if convert is None:
         raise faults.INVALID_CAST(source=source, target=target)
-    result = convert(bare)
-    return _narrowed(result, target, arguments) if arguments else result
+    return convert(bare)
 
 
 def _failed(value: IonValue, target: str) -> PartiqlError:
     source = type_name(value)
     what = "string" if source in ("STRING", "SYMBOL") else source.lower()
     return faults.CAST_FAILED(source=source, target=target, what=what)
-
-
-def _narrowed(value: IonValue, target: str, arguments: tuple[int, ...]) -> IonValue:
-    bare = value.value if type(value) is Annotated else value
-    if target == "DECIMAL":
-        return _rounded(bare, arguments[0], arguments[1] if len(arguments) > 1 else 0)
-    if target == "STRING":
-        return value if len(bare) <= arguments[0] else str(bare)[: arguments[0]]
-    return value
-
-
-def _rounded(value: Decimal, precision: int, scale: int) -> Decimal:
-    if value.adjusted() >= precision - scale and value:
-        raise _failed(value, "DECIMAL")
-    context = decimal.Context(prec=max(precision, 1) + 1, rounding=decimal.ROUND_HALF_UP)
-    try:
-        result = value.quantize(Decimal(1).scaleb(-scale), context=context)
-    except decimal.InvalidOperation as error:
-        raise _failed(value, "DECIMAL") from error
-    if result and result.adjusted() >= precision - scale:
-        raise _failed(value, "DECIMAL")
-    return result
 
 
 # --- To bool and numbers -------------------------------------------------------------------------------------

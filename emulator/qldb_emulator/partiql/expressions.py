@@ -238,13 +238,13 @@ class ExpressionCompiler:
         return _negate_if(node.is_negated, _apply(semantics.like_escape, runs, node.pos))
 
     def _is(self, node: ast.Is) -> Run:
-        value, name, arguments = self.compile(node.value), node.type.name, node.type.arguments
+        value, name = self.compile(node.value), node.type.name
         expected = not node.is_negated
-        return lambda frame: semantics.is_type(value(frame), name, arguments) is expected
+        return lambda frame: semantics.is_type(value(frame), name) is expected
 
     def _cast(self, node: ast.Cast) -> Run:
-        name, arguments = node.type.name, node.type.arguments
-        return _apply_1(lambda value: cast(value, name, arguments), self.compile(node.value), node.pos)
+        name = node.type.name
+        return _apply_1(lambda value: cast(value, name), self.compile(node.value), node.pos)
 
     def _case(self, node: ast.Case) -> Run:
         whens = [(self.compile(when), self.compile(then), when.pos) for when, then in node.whens]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import decimal
-from decimal import Decimal
 from typing import Final
 
 from ..ion.values import Annotated, IonValue, TypedNull
@@ -64,30 +62,11 @@ def type_of_name(name: str) -> str:
     return _TYPE_OF_NAME[name]
 
 
-def is_type(value: IonValue, name: str, arguments: tuple[int, ...] = ()) -> bool:
+def is_type(value: IonValue, name: str) -> bool:
     """``value IS name``: never unknown.  MISSING is null too; a typed null is of type null and of no other.
 
-    Arguments narrow: ``decimal(p, s)`` must hold the value without rounding, ``char(n)`` is exactly, ``varchar(n)`` at
-    most n characters.
+    The arguments of a type (``IS decimal(5, 2)``) have no effect, as with CAST.
     """
     wanted = _TYPE_OF_NAME[name]
     actual = type_name(value)
-    if wanted == "NULL":
-        return actual in ("NULL", "MISSING")
-    if actual != wanted:
-        return False
-    return not arguments or _fits(bare(value), name, arguments)
-
-
-def _fits(value: IonValue, name: str, arguments: tuple[int, ...]) -> bool:
-    if isinstance(value, Decimal):
-        precision, scale = arguments[0], arguments[1] if len(arguments) > 1 else 0
-        normal = value.normalize(_EXACT) if value else Decimal(0)
-        exponent = int(normal.as_tuple().exponent)
-        return -exponent <= scale and (not value or normal.adjusted() + 1 <= precision - scale)
-    if isinstance(value, str):
-        return len(value) == arguments[0] if name in ("char", "character") else len(value) <= arguments[0]
-    return True
-
-
-_EXACT: Final = decimal.Context(prec=decimal.MAX_PREC, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX)
+    return actual in ("NULL", "MISSING") if wanted == "NULL" else actual == wanted

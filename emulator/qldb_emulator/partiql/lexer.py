@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from ..ion import codec
 from ..ion.values import IonValue
+from .arithmetic import ARITHMETIC
 from .ast import Pos
 from .errors import PartiqlError
 from .reserved import KEYWORDS
@@ -117,7 +118,7 @@ class Tokens:
             try:
                 number = Decimal(lexeme)
                 if abs(number.as_tuple().exponent) <= _MOST_EXPONENT:  # type: ignore[arg-type]
-                    return number
+                    return ARITHMETIC.plus(number)  # the library rounds literals, too
             except InvalidOperation:  # an exponent beyond even Python's bounds
                 pass
         raise PartiqlError("Lexer", self.pos_at(offset), f"invalid literal at, {lexeme}")

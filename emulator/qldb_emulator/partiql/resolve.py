@@ -17,9 +17,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..ion.values import IonValue
+from ..ion.values import Annotated, IonValue
 from . import ast
 from .analysis import is_plain
+from .arithmetic import INT_MAX, INT_MIN
 from .errors import PartiqlError
 from .plan import FIRST_FREE_SLOT, AggregateCall, Column, ProjectStruct, SelectPlan, Slot, Subquery
 
@@ -122,7 +123,7 @@ class Resolver:
         self._is_table = is_table
         self._constants = constants or {}
         self._handlers: dict[type[ast.Expr], Callable[[Any, Scope], ast.Expr]] = {
-            ast.Literal: lambda node, scope: node,
+            ast.Literal: self._literal,
             ast.Parameter: lambda node, scope: node,
             ast.Variable: self._variable,
             ast.Path: self._path,
@@ -168,6 +169,16 @@ class Resolver:
     def _operand(self, node: ast.Expr, scope: Scope) -> ast.Expr:
         """An operand of a comparison or of arithmetic: a nested SELECT of one column stands for its value."""
         return as_scalar(self.resolve(node, scope))
+
+    def _literal(self, node: ast.Literal, scope: Scope) -> ast.Expr:
+        """An int literal has 64 bits (the library checks it before it runs anything); inside Ion literals it may be
+        larger, and in parameters."""
+        value = node.value.value if type(node.value) is Annotated else node.value
+        if type(value) is int and not INT_MIN <= value <= INT_MAX:
+            raise PartiqlError(
+                "Semantic", node.pos, "Literal int overflow or underflow", "Int overflow or underflow at compile time"
+            )
+        return node
 
     # --- Names ---------------------------------------------------------------------------------------------
 

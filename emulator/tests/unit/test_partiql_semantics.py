@@ -293,19 +293,6 @@ def test_is(value: Any, name: str, expected: bool) -> None:
     assert expected is s.is_type(value, name)
 
 
-@pytest.mark.parametrize(
-    ("value", "name", "arguments", "expected"),
-    [
-        (D("123.456"), "decimal", (6, 3), T), (D("123.456"), "decimal", (5, 3), F),
-        (D("123.456"), "decimal", (6, 2), F),
-        (D("0.00"), "decimal", (4, 3), T), (D("0.001"), "decimal", (3, 3), T), (D(100), "decimal", (3,), T),
-        ("abc", "char", (3,), T), ("ab", "char", (3,), F), ("ab", "varchar", (3,), T), ("abcd", "varchar", (3,), F),
-    ],
-)  # fmt: skip
-def test_is_with_arguments(value: Any, name: str, arguments: tuple[int, ...], expected: bool) -> None:
-    assert expected is s.is_type(value, name, arguments)
-
-
 PERSON = MultiStruct([("name", "first"), ("name", "second"), ("Age", 5)])
 
 
