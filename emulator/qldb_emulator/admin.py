@@ -47,7 +47,9 @@ class Admin:
         except urllib.error.HTTPError as error:
             raise AdminError(_reason(error)) from error
         except (OSError, ValueError) as error:
-            raise AdminError(f"No emulator answers at {self.url}: {error}") from error
+            reason = getattr(error, "reason", error)
+            text = getattr(reason, "strerror", None) or reason
+            raise AdminError(f"No emulator answers at {self.url}: {text}") from error
 
     # --- faults ------------------------------------------------------------------------------------------
 
@@ -104,6 +106,58 @@ class Admin:
             yield rule
         finally:
             self.clear_faults(rule["id"])
+
+    # --- ledgers as a whole ------------------------------------------------------------------------------
+    # region: None for the server's own.
+
+    def take_snapshot(self, ledger: str, name: str, region: str | None = None) -> dict[str, Any]:
+        """Keep a ledger as it is now under a name."""
+        return self.request("POST", _path("ledgers", ledger, "snapshots", region=region), {"name": name})
+
+    def snapshots(self, ledger: str | None = None, region: str | None = None) -> list[dict[str, Any]]:
+        """The snapshots of a region, or of one ledger."""
+        rows: list[dict[str, Any]] = self.request("GET", _path("snapshots", ledger=ledger, region=region))["snapshots"]
+        return rows
+
+    def restore_snapshot(self, ledger: str, name: str, region: str | None = None) -> dict[str, Any]:
+        """Make a ledger what a snapshot of it is.  Its sessions end."""
+        return self.request("POST", _path("ledgers", ledger, "snapshots", name, "restore", region=region))
+
+    def delete_snapshot(self, ledger: str, name: str, region: str | None = None) -> dict[str, Any]:
+        """Forget a snapshot."""
+        return self.request("DELETE", _path("ledgers", ledger, "snapshots", name, region=region))
+
+    def fork(
+        self, ledger: str, name: str, snapshot: str | None = None, region: str | None = None
+    ) -> dict[str, Any]:
+        """A new ledger that begins as another is now, or as a snapshot of it."""
+        body = {"name": name} if snapshot is None else {"name": name, "snapshot": snapshot}
+        return self.request("POST", _path("ledgers", ledger, "fork", region=region), body)
+
+    def diff(self, ledger: str, before: str, after: str = "now", region: str | None = None) -> dict[str, Any]:
+        """What changed between two states, each a snapshot's name, a block's sequence number, or ``now``."""
+        query = {"from": before, "to": after, "region": region}
+        return self.request("GET", _path("ledgers", ledger, "diff", **query))
+
+    def reset(self, ledger: str | None = None, seed: bool = False, region: str | None = None) -> dict[str, Any]:
+        """Delete every ledger, or one; seed: run the server's init files again."""
+        body: dict[str, Any] = {"seed": seed}
+        if ledger is not None:
+            body["ledger"] = ledger
+        return self.request("POST", _path("reset", region=region), body)
+
+    def statements(self, after: int = 0, ledger: str | None = None) -> list[dict[str, Any]]:
+        """Recent statements with parameters, plan and time; after: only those with a greater number."""
+        rows: list[dict[str, Any]] = self.request("GET", _path("requests", after=str(after), ledger=ledger))[
+            "statements"
+        ]
+        return rows
+
+
+def _path(*parts: str, **query: str | None) -> str:
+    path = "".join(f"/{quote(part, safe='')}" for part in parts)
+    text = "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items() if value is not None)
+    return f"{path}?{text}" if text else path
 
 
 def _reason(error: urllib.error.HTTPError) -> str:

@@ -14,6 +14,13 @@ from .. import __version__
 # subcommand -> (module of this package, name of its click command, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "env": ("env", "env", "Print what a shell exports to point AWS tools here."),
+    "doctor": ("doctor", "doctor", "Check SDKs, endpoint, clock and credentials, and say the mend."),
+    "explain": ("explain", "explain", "Show how a statement would read its tables."),
+    "fork": ("snapshot", "fork", "Make a new ledger that begins as another is now."),
+    "ledgers": ("ledgers", "ledgers", "List, create, describe and delete ledgers."),
+    "reset": ("snapshot", "reset", "Delete every ledger of a running server."),
+    "shell": ("shell", "shell", "PartiQL at a prompt, from a file or in one line."),
+    "snapshot": ("snapshot", "snapshot", "Keep, restore and compare states of a ledger."),
     "fault": ("fault", "fault", "Make a running server fail on demand."),
     "export": ("export", "export", "Write a ledger's journal to a directory, as ExportJournalToS3 does."),
     "import": ("import_", "import_", "Verify an exported journal and make it a ledger."),

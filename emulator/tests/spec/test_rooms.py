@@ -14,9 +14,10 @@ LEAVES = {"__init__", "__version__", "clock", "context", "ids", "limits", "error
 
 # room -> the rooms it may import; leaves are open to all.
 MAY_IMPORT: dict[str, set[str]] = {
-    "cli": {"web", "engine", "verify", "storage", "partiql", "ion", "journal", "client", "admin", "aws"},
+    "cli": {"web", "engine", "verify", "storage", "partiql", "ion", "journal", "client", "admin", "aws", "driver", "seeding", "testing"},
     "__main__": {"cli"},
     "admin": set(),
+    "driver": {"ion", "journal", "engine"},
     "web": {"wire", "engine"},
     "wire": {"aws_models"},
     "engine": {"storage", "partiql", "journal", "ion", "aws"},

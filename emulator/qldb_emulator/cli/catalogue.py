@@ -1,0 +1,66 @@
+"""The catalogue of a ledger as a client sees it, and the plans that follow from it."""
+
+from __future__ import annotations
+
+from ..driver import LedgerSession
+from ..ion.values import IonValue
+from ..partiql.catalogue import Catalogue, IndexInfo, TableInfo
+from ..partiql.errors import PartiqlError
+from ..partiql.parser import parse
+from ..partiql.planner import plan
+from .failure import Failure
+
+_QUERY = "SELECT tableId, name, indexes, status FROM information_schema.user_tables"
+
+
+def read_catalogue(session: LedgerSession) -> Catalogue:
+    """The ledger's tables and indexes.  Raises QldbError, UnreachableError."""
+    return Catalogue(tuple(_table(row) for row in session.run(_QUERY).rows))
+
+
+def _table(row: IonValue) -> TableInfo:
+    assert isinstance(row, dict)
+    indexes = tuple(
+        IndexInfo(str(index["indexId"]), str(index["expr"])[1:-1], str(index["status"]))  # type: ignore[arg-type]
+        for index in row["indexes"]
+    )
+    return TableInfo(str(row["tableId"]), str(row["name"]), str(row["status"]), indexes)  # type: ignore[arg-type]
+
+
+def explained(statement: str, catalogue: Catalogue) -> str:
+    """How a statement would be run: the access path of every table.  Raises Failure with the statement's mistake."""
+    try:
+        return plan(parse(statement), catalogue).explain()
+    except PartiqlError as error:
+        raise Failure(str(error)) from error
+
+
+def tables_text(catalogue: Catalogue) -> str:
+    """The active tables with their indexes, a line each."""
+    lines = [_line(table) for table in catalogue.tables if table.status == "ACTIVE"]
+    dropped = sum(table.status != "ACTIVE" for table in catalogue.tables)
+    if dropped:
+        lines.append(f"({dropped} dropped)")
+    return "\n".join(lines) or "no tables"
+
+
+def _line(table: TableInfo) -> str:
+    fields = ", ".join(index.field_name for index in table.indexes)
+    return f"{table.name}  indexes: {fields}" if fields else f"{table.name}  no indexes"
+
+
+def table_text(catalogue: Catalogue, name: str) -> str:
+    """One table in full.  Raises Failure when there is none of this name."""
+    found = [table for table in catalogue.tables if table.name == name]
+    if not found:
+        names = ", ".join(table.name for table in catalogue.tables) or "none"
+        raise Failure(f"There is no table {name}; the ledger has {names}")
+    return "\n".join(
+        "\n".join(
+            [
+                f"{table.name}  {table.status}  {table.table_id}",
+                *(f"  index on {i.field_name}  {i.status}  {i.index_id}" for i in table.indexes),
+            ]
+        )
+        for table in found
+    )

@@ -1,0 +1,95 @@
+"""What the commands that talk to a running server share: where it is, and one sentence when it is not there."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from ..admin import Admin, AdminError
+from ..driver import HttpTransport, LedgerSession
+from ..driver.http import UnreachableError
+from ..errors import QldbError
+from ..settings import DEFAULT_HOST, DEFAULT_PORT
+from .failure import Failure, UnreachableFailure
+
+F = TypeVar("F", bound=Callable[..., Any])
+DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
+
+
+def endpoint_from_environment() -> str:
+    """What official clients would use, or the default: a shell for the server that the program talks to."""
+    return os.environ.get("AWS_ENDPOINT_URL_QLDB_SESSION") or os.environ.get("AWS_ENDPOINT_URL_QLDB") or DEFAULT_URL
+
+
+url_option = click.option(
+    "--url",
+    default=endpoint_from_environment,
+    show_default="$AWS_ENDPOINT_URL_QLDB_SESSION, else " + DEFAULT_URL,
+    envvar="QLDB_EMULATOR_URL",
+    help="Where the server listens.",
+)
+region_option = click.option(
+    "--region",
+    envvar="QLDB_EMULATOR_REGION",
+    help="The region of the ledger.  [default: the server's]",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, envvar="QLDB_EMULATOR_JSON", help="Answer in JSON, for machines."
+)
+
+
+def answering(command: F) -> F:
+    """Turns what a server refuses, and a server that is not there, into one sentence and an exit code."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        with failures():
+            return command(*arguments, **options)
+
+    return wrapped  # type: ignore[return-value]
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """The same for a block."""
+    try:
+        yield
+    except QldbError as error:
+        raise Failure(error.message) from error
+    except AdminError as error:
+        kind = UnreachableFailure if "No emulator answers" in str(error) else Failure
+        raise kind(_with_mend(str(error))) from error
+    except UnreachableError as error:
+        raise UnreachableFailure(_with_mend(str(error))) from error
+
+
+def _with_mend(text: str) -> str:
+    return f"{text}. Start one with: qldb-emulator serve" if text.startswith("No emulator answers") else text
+
+
+def transport(url: str, region: str | None) -> HttpTransport:
+    """A connection to the server, closed when the command ends."""
+    made = HttpTransport(url, region)
+    click.get_current_context().call_on_close(made.close)
+    return made
+
+
+def session(url: str, region: str | None, ledger: str) -> LedgerSession:
+    """A session on a ledger.  Raises QldbError, UnreachableError."""
+    return LedgerSession(transport(url, region), ledger)
+
+
+def admin(url: str) -> Admin:
+    """The server's admin interface."""
+    return Admin(url)
+
+
+def show(answer: Any, as_json: bool, text: str) -> None:
+    """An answer for machines or for people."""
+    click.echo(json.dumps(answer, indent=2) if as_json else text)

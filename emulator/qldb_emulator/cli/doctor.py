@@ -1,0 +1,196 @@
+"""``qldb-emulator doctor``: what on this machine keeps a program from talking to a QLDB, and the mend."""
+
+from __future__ import annotations
+
+import email.utils
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from ..clock import SystemClock
+from .connection import json_option, url_option
+from .failure import EXIT_FAILED
+
+State = Literal["ok", "note", "bad"]
+_COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
+LAST_BOTOCORE = (1, 40, 60)  # the last with QLDB's models (measured: users.md 0)
+CLOCK_SECONDS = 300  # what AWS allows a signature to be off
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """mend: what to do; empty when nothing is to be done."""
+
+    check: str
+    state: State
+    text: str
+    mend: str = ""
+
+
+def check_python() -> Finding:
+    """The interpreter that runs this."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("python", "ok", f"Python {version} at {sys.executable}")
+
+
+def check_botocore() -> Finding:
+    """Whether boto3 here has, or is given, QLDB's models."""
+    try:
+        version = importlib.metadata.version("botocore")
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("boto3", "note", "boto3 is not installed here (other environments may have it)")
+    numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
+    if numbers <= LAST_BOTOCORE:
+        return Finding("boto3", "ok", f"botocore {version} has QLDB's models")
+    found = models_folder(os.environ, Path.home())
+    if found is not None:
+        return Finding("boto3", "ok", f"botocore {version} has none of QLDB's models, but {found} has")
+    return Finding(
+        "boto3",
+        "bad",
+        f"botocore {version} has no QLDB: boto3.client('qldb') raises UnknownServiceError",
+        "pip install boto3==1.40.60 botocore==1.40.60 (pin both), or give it this package's models: "
+        f"export AWS_DATA_PATH={Path(__file__).resolve().parent.parent / 'aws_models'}",
+    )
+
+
+def models_folder(environment: Mapping[str, str], home: Path) -> Path | None:
+    """A folder on botocore's search path that has QLDB's models."""
+    folders = [Path(part) for part in environment.get("AWS_DATA_PATH", "").split(os.pathsep) if part]
+    for folder in [*folders, home / ".aws" / "models"]:
+        if (folder / "qldb-session").is_dir():
+            return folder
+    return None
+
+
+def check_pyqldb() -> Finding:
+    """The Python driver and the Ion it was built against."""
+    try:
+        version = importlib.metadata.version("pyqldb")
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("pyqldb", "note", "pyqldb is not installed here")
+    ion = importlib.metadata.version("amazon.ion")
+    return Finding("pyqldb", "ok", f"pyqldb {version} with amazon.ion {ion}")
+
+
+def check_other_clients() -> Finding:
+    """AWS CLI: version 2 has no QLDB any more."""
+    path = shutil.which("aws")
+    if path is None:
+        return Finding("aws cli", "note", "the AWS CLI is not installed")
+    try:
+        asked = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding("aws cli", "note", f"{path} does not run: {error}")
+    version = (asked.stdout or asked.stderr).strip().split(" ")[0]
+    if version.startswith("aws-cli/1."):
+        return Finding("aws cli", "ok", version)
+    text = f"{version}: recent versions have no qldb commands"
+    return Finding("aws cli", "note", text, "use qldb-emulator ledgers and shell")
+
+
+def check_endpoint(environment: Mapping[str, str]) -> Finding:
+    """Whether official clients would come here, or go to AWS, where nobody answers any more."""
+    names = ("AWS_ENDPOINT_URL_QLDB", "AWS_ENDPOINT_URL_QLDB_SESSION")
+    missing = [name for name in names if not environment.get(name) and not environment.get("AWS_ENDPOINT_URL")]
+    if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return Finding("endpoint", "bad", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true", "unset it")
+    if not missing:
+        used = environment.get(names[1]) or environment.get("AWS_ENDPOINT_URL")
+        return Finding("endpoint", "ok", f"session requests go to {used}")
+    return Finding(
+        "endpoint",
+        "note",
+        f"{' and '.join(missing)} not set: clients without an endpoint_url of their own go to AWS, which has no QLDB",
+        "export what the server's last log line says, or pass endpoint_url",
+    )
+
+
+def check_credentials(environment: Mapping[str, str], home: Path) -> Finding:
+    """SDKs refuse to send without any; the emulator takes whatever they send."""
+    if environment.get("AWS_ACCESS_KEY_ID") and environment.get("AWS_SECRET_ACCESS_KEY"):
+        return Finding("credentials", "ok", "from the environment")
+    if environment.get("AWS_PROFILE") or (home / ".aws" / "credentials").is_file():
+        return Finding("credentials", "ok", "from a profile")
+    return Finding(
+        "credentials",
+        "bad",
+        "there are none, and SDKs do not send without",
+        "export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local",
+    )
+
+
+def check_region(environment: Mapping[str, str], home: Path) -> Finding:
+    """SDKs refuse to start without one, and each region has ledgers of its own."""
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    if region:
+        return Finding("region", "ok", region)
+    if (home / ".aws" / "config").is_file():
+        return Finding("region", "ok", "perhaps from ~/.aws/config")
+    text = "there is none, and SDKs do not start without"
+    return Finding("region", "bad", text, "export AWS_DEFAULT_REGION=us-east-1")
+
+
+def check_server(url: str) -> list[Finding]:
+    """Whether a server answers, which one, and how far its clock is off."""
+    try:
+        with urllib.request.urlopen(url.rstrip("/") + "/_qldb/health", timeout=5) as answer:
+            members = json.load(answer)
+            date = answer.headers.get("Date")
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        return [Finding("server", "bad", f"no emulator answers at {url}: {reason}", "qldb-emulator serve")]
+    findings = [Finding("server", "ok", f"{members.get('name')} {members.get('version')} at {url}")]
+    if date:
+        offset = SystemClock().now_ms() / 1000 - email.utils.parsedate_to_datetime(date).timestamp()
+        if abs(offset) > CLOCK_SECONDS:
+            text = f"the server's clock is {-offset:+.0f} s off this machine's"
+            findings.append(Finding("clock", "bad", text, "set both by NTP: signed requests would be refused"))
+        else:
+            findings.append(Finding("clock", "ok", "the server's and this machine's agree"))
+    return findings
+
+
+def examine(url: str, environment: Mapping[str, str], home: Path) -> list[Finding]:
+    """Every check."""
+    checks: tuple[Callable[[], Finding], ...] = (check_python, check_botocore, check_pyqldb, check_other_clients)
+    return [
+        *(check() for check in checks),
+        check_endpoint(environment),
+        check_credentials(environment, home),
+        check_region(environment, home),
+        *check_server(url),
+    ]
+
+
+@click.command()
+@url_option
+@json_option
+def doctor(url: str, as_json: bool) -> None:
+    """Check this environment: SDK versions, endpoint, credentials, region, server and clock, with the mend for each.
+
+    Exit code 1 when something is bad.  Run it in the environment of the program that has the trouble.
+    """
+    findings = examine(url, os.environ, Path.home())
+    if as_json:
+        rows = [{"check": f.check, "state": f.state, "text": f.text, "mend": f.mend} for f in findings]
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        for finding in findings:
+            mark = click.style(finding.state.ljust(4), fg=_COLOURS[finding.state])
+            click.echo(f"{mark}  {finding.check}: {finding.text}")
+            if finding.mend:
+                click.echo(f"      mend: {finding.mend}")
+    if any(finding.state == "bad" for finding in findings):
+        raise SystemExit(EXIT_FAILED)

@@ -1,0 +1,99 @@
+"""``qldb-emulator ledgers``: list, create, describe, delete ledgers of a running server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .connection import answering, json_option, region_option, show, transport, url_option
+
+Members = dict[str, Any]
+
+
+@click.group()
+def ledgers() -> None:
+    """List, create, describe and delete ledgers."""
+
+
+@ledgers.command("list")
+@url_option
+@region_option
+@json_option
+@answering
+def list_(url: str, region: str | None, as_json: bool) -> None:
+    """Name and state of every ledger, oldest first."""
+    found = all_ledgers(url, region)
+    show(found, as_json, "\n".join(f"{row['Name']}  {row['State']}" for row in found) or "no ledgers")
+
+
+def all_ledgers(url: str, region: str | None) -> list[Members]:
+    """Every page of ListLedgers.  Raises QldbError, UnreachableError."""
+    server = transport(url, region)
+    found: list[Members] = []
+    token: Members = {}
+    while True:
+        page = server.call("ListLedgers", token)
+        found += page["Ledgers"]
+        if page.get("NextToken") is None:
+            return found
+        token = {"NextToken": page["NextToken"]}
+
+
+@ledgers.command()
+@click.argument("name")
+@click.option(
+    "--permissions-mode",
+    type=click.Choice(["ALLOW_ALL", "STANDARD"]),
+    default="ALLOW_ALL",
+    show_default=True,
+    envvar="QLDB_EMULATOR_PERMISSIONS_MODE",
+    help="The ledger's permissions mode.",
+)
+@click.option(
+    "--deletion-protection/--no-deletion-protection",
+    default=False,
+    show_default=True,
+    envvar="QLDB_EMULATOR_DELETION_PROTECTION",
+    help="Whether the ledger must be unprotected before it can be deleted.",
+)
+@url_option
+@region_option
+@json_option
+@answering
+def create(
+    name: str, permissions_mode: str, deletion_protection: bool, url: str, region: str | None, as_json: bool
+) -> None:
+    """Create the ledger NAME."""
+    members = {"Name": name, "PermissionsMode": permissions_mode, "DeletionProtection": deletion_protection}
+    answer = transport(url, region).call("CreateLedger", members)
+    show(answer, as_json, f"created {name}")
+
+
+@ledgers.command()
+@click.argument("name")
+@url_option
+@region_option
+@json_option
+@answering
+def describe(name: str, url: str, region: str | None, as_json: bool) -> None:
+    """Everything DescribeLedger says of NAME."""
+    answer = transport(url, region).call("DescribeLedger", {"Name": name})
+    show(answer, as_json, "\n".join(f"{key}: {value}" for key, value in answer.items()))
+
+
+@ledgers.command()
+@click.argument("name")
+@click.option(
+    "--force", is_flag=True, envvar="QLDB_EMULATOR_FORCE", help="Also when the ledger is protected from deletion."
+)
+@url_option
+@region_option
+@answering
+def delete(name: str, force: bool, url: str, region: str | None) -> None:
+    """Delete the ledger NAME with everything in it."""
+    server = transport(url, region)
+    if force:
+        server.call("UpdateLedger", {"Name": name, "DeletionProtection": False})
+    server.call("DeleteLedger", {"Name": name})
+    click.echo(f"deleted {name}")

@@ -1,0 +1,156 @@
+"""Requests to a server over HTTP, for both APIs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import http.client
+import json
+import socket
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from ..errors import QldbError
+
+Members = dict[str, Any]
+TIMEOUT_SECONDS = 60
+
+# operation -> method, path with the members that go into it
+_OPERATIONS = {
+    "CreateLedger": ("POST", "/ledgers"),
+    "ListLedgers": ("GET", "/ledgers"),
+    "DescribeLedger": ("GET", "/ledgers/{Name}"),
+    "UpdateLedger": ("PATCH", "/ledgers/{Name}"),
+    "DeleteLedger": ("DELETE", "/ledgers/{Name}"),
+    "GetDigest": ("POST", "/ledgers/{Name}/digest"),
+    "GetBlock": ("POST", "/ledgers/{Name}/block"),
+    "GetRevision": ("POST", "/ledgers/{Name}/revision"),
+}
+_QUERY = {"MaxResults": "max_results", "NextToken": "next_token"}
+
+
+class UnreachableError(OSError):
+    """Nobody answers, or not as a QLDB would.  The text says where and why."""
+
+
+class HttpTransport:
+    """One connection to a server, opened when needed.  For one thread.
+
+    url: ``http://host:port``.  region: in which region requests are; None for the server's own.
+    Raises UnreachableError for what is no URL.
+    """
+
+    def __init__(self, url: str, region: str | None = None) -> None:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UnreachableError(f"{url!r} is no address of a server: it looks like http://127.0.0.1:7532")
+        self.url = url
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        try:
+            self._connection = kind(parts.hostname, parts.port, timeout=TIMEOUT_SECONDS)
+        except ValueError as error:
+            raise UnreachableError(f"{url!r} is no address of a server: {error}") from error
+        self._headers = {"Content-Type": "application/json"}
+        if region is not None:
+            # The server takes the region from where a signature would name it; nothing is signed.
+            scope = f"local/20200101/{region}/qldb/aws4_request"
+            self._headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+
+    def send_command(self, command: str, token: str | None, members: Members) -> Members:
+        """One command of the session API.  Raises QldbError, UnreachableError."""
+        body: Members = {command: _to_json(members)}
+        if token is not None:
+            body["SessionToken"] = token
+        headers = {
+            **self._headers,
+            "Content-Type": "application/x-amz-json-1.0",
+            "X-Amz-Target": "QLDBSession.SendCommand",
+        }
+        answer: Members = self._request("POST", "/", json.dumps(body), headers)[command]
+        return _with_values(answer)
+
+    def call(self, operation: str, members: Members) -> Members:
+        """One control plane operation.  Raises QldbError, UnreachableError."""
+        method, path = _OPERATIONS[operation]
+        rest = dict(members)
+        if "{Name}" in path:
+            path = path.format(Name=quote(rest.pop("Name"), safe=""))
+        if method == "GET":
+            query = "&".join(f"{_QUERY[key]}={quote(str(value), safe='')}" for key, value in rest.items())
+            return self._request(method, f"{path}?{query}" if query else path, None, self._headers)
+        return self._request(method, path, json.dumps(rest), self._headers)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _request(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Members:
+        status, data = self._exchange(method, path, body, headers)
+        try:
+            answer = json.loads(data) if data else {}
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise UnreachableError(f"{self.url} answers {status}, but not as a QLDB does: is it an emulator?")
+        if status >= 300:
+            shape = str(answer.get("__type", "")).rpartition("#")[2]
+            if not shape:
+                raise UnreachableError(f"{self.url} answers {status}, but not as a QLDB does: is it an emulator?")
+            raise QldbError(shape, str(answer.get("Message") or answer.get("message") or shape), answer)
+        return answer
+
+    def _exchange(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        is_new = self._connection.sock is None
+        try:
+            return self._send(method, path, body, headers)
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError) as error:
+            self._connection.close()
+            if is_new:
+                raise UnreachableError(f"{self.url} closed the connection without an answer") from error
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise UnreachableError(f"No emulator answers at {self.url}: {_reason(error)}") from error
+        try:  # the connection had been idle, and the server gave it up: once more on a new one
+            return self._send(method, path, body, headers)
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise UnreachableError(f"No emulator answers at {self.url}: {_reason(error)}") from error
+
+    def _send(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        connection = self._connection
+        if connection.sock is None:
+            connection.connect()
+            made: socket.socket | None = connection.sock
+            assert made is not None
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, dict):
+        return {key: _to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_json(item) for item in value]
+    return value
+
+
+def _with_values(answer: Members) -> Members:
+    """The answer with its values decoded from base64."""
+    for name in ("FirstPage", "Page"):
+        page = answer.get(name)
+        if page is not None:
+            try:
+                page["Values"] = [
+                    {"IonBinary": base64.b64decode(v["IonBinary"])} if "IonBinary" in v else v for v in page["Values"]
+                ]
+            except (binascii.Error, KeyError, TypeError) as error:
+                raise UnreachableError(f"an answer's values cannot be read: {error}") from error
+    return answer

@@ -1,0 +1,70 @@
+"""Several statements in one text, as people keep them in files: separated by semicolons.
+
+The separator is the tools' (ours): a statement itself never has one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .errors import PartiqlError
+from .lexer import _LEADING, _TOKEN
+from .parser import parse
+
+
+class ScriptStatement(NamedTuple):
+    """line: of its first token, from 1."""
+
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """rest: what stands behind the last semicolon, comments and blanks around it removed; empty when nothing does."""
+
+    statements: tuple[ScriptStatement, ...]
+    rest: ScriptStatement | None
+
+    def all(self) -> tuple[ScriptStatement, ...]:
+        """Every statement; the last needs no semicolon."""
+        return self.statements if self.rest is None else (*self.statements, self.rest)
+
+
+def split_statements(text: str) -> Script:
+    """Split at the semicolons that are in no string, name, Ion literal or comment.
+
+    What is no token at all is left to the parser, with everything behind it.
+    """
+    leading = _LEADING.match(text)
+    start = position = leading.end() if leading else 0
+    end = position
+    found: list[ScriptStatement] = []
+    for match in _TOKEN.finditer(text, position):
+        if match.lastindex == 7:  # nothing that begins a token, perhaps a string that is not closed
+            end = len(text.rstrip())
+            break
+        if match[2] == ";":
+            if end > start:
+                found.append(_statement(text, start, end))
+            start = end = match.end()
+        else:
+            end = match.end(match.lastindex or 0)
+    rest = _statement(text, start, end) if end > start else None
+    return Script(tuple(found), rest)
+
+
+def _statement(text: str, start: int, end: int) -> ScriptStatement:
+    return ScriptStatement(text[start:end], text.count("\n", 0, start) + 1)
+
+
+def is_unfinished(text: str) -> bool:
+    """Whether more text could make a statement of this one: it ends too early, or inside a string or a bracket."""
+    try:
+        parse(text)
+    except PartiqlError as error:
+        before = text.splitlines()
+        line, column = error.pos.line, error.pos.column
+        return line > len(before) or (line == len(before) and column > len(before[-1].rstrip()))
+    return False
