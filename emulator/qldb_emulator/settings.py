@@ -28,6 +28,7 @@ class Settings:
     deterministic_seed: when given, ids, tokens and time follow from it and from the order of the requests.
     statement_log: how many recent statements are kept in memory for the admin interface; 0 for none.
     s3_endpoint, kinesis_endpoint: URLs that exports and streams are written to; None for what boto3 itself finds.
+    stream_file: a file that gets the journal records of every ledger, as JSON; None for none.
     """
 
     data_dir: Path | None = None
@@ -41,4 +42,5 @@ class Settings:
     statement_log: int = DEFAULT_STATEMENT_LOG
     s3_endpoint: str | None = None
     kinesis_endpoint: str | None = None
+    stream_file: Path | None = None
     state_delay_ms: int = 0

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "import": ("import_", "import_", "Verify an exported journal and make it a ledger."),
     "models": ("models", "models", "Give the newest boto3, pyqldb and AWS CLI v1 their QLDB clients back."),
     "serve": ("serve", "serve", "Start the server and run until stopped."),
+    "stream": ("stream", "stream", "Print a ledger's journal records as JSON, and each new one."),
     "verify": ("verify", "verify", "Verify a ledger, or an exported journal."),
     "verify-receipt": ("verify_receipt", "verify_receipt", "Verify a saved revision or block with its proof."),
 }

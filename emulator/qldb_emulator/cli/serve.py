@@ -135,6 +135,12 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     help="Where StreamJournalToKinesis writes.  [default: what boto3 finds]",
 )
 @click.option(
+    "--stream-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="QLDB_EMULATOR_STREAM_FILE",
+    help="Append the journal records of every ledger to this file, as JSON, a line each.",
+)
+@click.option(
     "--with-aws",
     is_flag=True,
     envvar="QLDB_EMULATOR_WITH_AWS",
@@ -179,6 +185,7 @@ def serve(
     statement_log: int,
     s3_endpoint: str | None,
     kinesis_endpoint: str | None,
+    stream_file: Path | None,
     with_aws: bool,
     aws_port: int,
     limits_preset: str,
@@ -204,6 +211,7 @@ def serve(
         limits=limits_of(limits_preset, limit_changes),
         s3_endpoint=s3_endpoint,
         kinesis_endpoint=kinesis_endpoint,
+        stream_file=stream_file,
         state_delay_ms=round(state_delay * 1000),
     )
     if not with_aws:

@@ -80,10 +80,10 @@ class Delivery:
         arn: str,
         target: DeliveryTarget,
         new_key: Callable[[], str],
-        on_end: Callable[[str], None],
+        on_end: Callable[[Delivery], None],
     ) -> None:
         self._ledger = ledger
-        self._stream_id = stream_id
+        self.stream_id = stream_id
         self._arn = arn
         self._target = target
         self._new_key = new_key
@@ -110,18 +110,18 @@ class Delivery:
 
     def _run(self) -> None:
         try:
-            stream = find_stream(self._ledger, self._stream_id)
+            stream = find_stream(self._ledger, self.stream_id)
             while stream is not None and not self._is_over(stream):
                 stream = self._step(stream)
             if stream is not None and not self._ledger.is_closed:
                 self._stored(stream)
         except StorageError:
             if not self._ledger.is_closed:  # it was closed under our hands; else this is news
-                logger.exception("stream %s stopped; it goes on when the ledger is opened again", self._stream_id)
+                logger.exception("stream %s stopped; it goes on when the ledger is opened again", self.stream_id)
         except Exception:
-            logger.exception("stream %s stopped; it goes on when the ledger is opened again", self._stream_id)
+            logger.exception("stream %s stopped; it goes on when the ledger is opened again", self.stream_id)
         finally:
-            self._on_end(self._stream_id)
+            self._on_end(self)
 
     def _is_over(self, stream: Stream) -> bool:
         return self._stop.is_set() or self._ledger.is_closed or stream.ended_ms is not None
@@ -178,10 +178,10 @@ class Delivery:
 
     def _store(self, changes: dict[str, Any], is_durable: bool) -> Stream | None:
         self._unstored = 0
-        return change_stream(self._ledger, self._stream_id, is_durable, **changes)
+        return change_stream(self._ledger, self.stream_id, is_durable, **changes)
 
     def _still_running(self) -> bool:
-        stream = find_stream(self._ledger, self._stream_id)
+        stream = find_stream(self._ledger, self.stream_id)
         return stream is not None and stream.ended_ms is None
 
     def _failed(self, stream: Stream, error: AwsError) -> Stream | None:

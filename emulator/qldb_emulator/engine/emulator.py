@@ -16,6 +16,7 @@ from .determinism import deterministic_sources
 from .exports import Exports, has_running_exports
 from .faults import Faults
 from .ledgers import Ledger, Ledgers
+from .local_streams import StreamFile
 from .sessions import Sessions
 from .statement_log import StatementLog
 from .stream_facts import has_running_streams
@@ -52,7 +53,10 @@ class Emulator:
         self.sessions = Sessions(self)
         self.streams = Streams(self, open_target)
         self.exports = Exports(self)
+        path = self.settings.stream_file
+        self.stream_file = None if path is None else StreamFile(path, self.streams)
         self.ledgers.on_open = self._resume
+        self.ledgers.on_delete = self._finish
 
     def call(self, operation: str, members: Members, context: RequestContext) -> Members:
         """A control plane operation: request members in, result members out.  Raises QldbError."""
@@ -78,12 +82,21 @@ class Emulator:
     def _resume(self, ledger: Ledger) -> None:
         self.streams.resume(ledger)
         self.exports.resume(ledger)
+        if self.stream_file is not None:
+            self.stream_file.follow(ledger)
+
+    def _finish(self, ledger: Ledger) -> None:
+        self.streams.end_ledger(ledger)
+        if self.stream_file is not None:
+            self.stream_file.finish(ledger)
 
     def close(self) -> None:
         """Close every ledger and leave the data directory to others."""
         self.ledgers.is_shut = True  # requests still in flight must not open a ledger again
         self.streams.close()
         self.exports.close()
+        if self.stream_file is not None:
+            self.stream_file.close()
         self.ledgers.close()
         self.directory.close()
 

@@ -305,6 +305,7 @@ class Ledgers:
         self.lock = threading.RLock()
         self.is_shut = False
         self.on_open: Callable[[Ledger], None] = lambda ledger: None
+        self.on_delete: Callable[[Ledger], None] = lambda ledger: None
 
     def find(self, region: str, name: str) -> Ledger | None:
         """The ledger of a region and name, or None.  Raises LEDGER_FILE_UNUSABLE."""
@@ -362,6 +363,7 @@ class Ledgers:
         with self.lock:
             if self._open.pop((ledger.region, ledger.name), None) is not ledger:
                 return
+            self.on_delete(ledger)
             ledger.close()
             self._directory.delete(ledger.region, ledger.name)
 

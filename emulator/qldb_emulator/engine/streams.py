@@ -51,12 +51,14 @@ class Streams:
         return f"arn:{partition_of(ledger.region)}:qldb:{ledger.region}:{account}:stream/{ledger.name}/{stream_id}"
 
     def start(self, ledger: Ledger, stream: Stream) -> None:
-        """Deliver a stream from now on; for one that is being delivered already, nothing."""
+        """Deliver a stream from now on.  A delivery from the same ledger as it was before a restore makes way."""
         with self._lock:
-            if self._is_closed or stream.id in self._deliveries:
+            if self._is_closed:
                 return
-            target = self.target(stream.kinesis_arn)
-            arn = self.arn(ledger, stream.id)
+            before = self._deliveries.get(stream.id)
+            if before is not None:
+                before.request_stop()
+            arn, target = self.arn(ledger, stream.id), self.target(stream.kinesis_arn)
             delivery = Delivery(ledger, stream.id, arn, target, self._keys.new_id, self._ended)
             self._deliveries[stream.id] = delivery
         delivery.start()
@@ -97,6 +99,7 @@ class Streams:
         for delivery in deliveries:
             delivery.join(max(0.0, deadline - self._emulator.clock.monotonic()))
 
-    def _ended(self, stream_id: str) -> None:
+    def _ended(self, delivery: Delivery) -> None:
         with self._lock:
-            self._deliveries.pop(stream_id, None)
+            if self._deliveries.get(delivery.stream_id) is delivery:
+                del self._deliveries[delivery.stream_id]

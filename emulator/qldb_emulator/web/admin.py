@@ -18,8 +18,9 @@ from ..errors import ADMIN_NOT_FOUND, ADMIN_OFF, ADMIN_REQUEST, QldbError
 from ..wire.serialize import encode_json
 from .admin_faults import FAULT_ROUTES
 from .admin_ledgers import LEDGER_ROUTES
+from .admin_streams import STREAM_ROUTES
 from .gateway import PRODUCT, EmulatorProtocol, Gateway
-from .routes import PREFIX, AdminCall, Route, Text, Unready
+from .routes import PREFIX, AdminCall, Pieces, Route, Text, Unready
 
 _ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -52,6 +53,8 @@ class Admin:
             return _flask(self.gateway.fail("qldb"))
         if isinstance(result, Text):
             return Response(result.body, content_type=result.content_type)
+        if isinstance(result, Pieces):
+            return Response(result.pieces, content_type=result.content_type, headers={"Cache-Control": "no-store"})
         return _json(result, 200)
 
     def _check_allowed(self) -> None:
@@ -137,6 +140,7 @@ ROUTES: tuple[Route, ...] = (
     *HEALTH_ROUTES,
     *(Route(*row) for row in FAULT_ROUTES),
     *LEDGER_ROUTES,
+    *STREAM_ROUTES,
 )
 
 

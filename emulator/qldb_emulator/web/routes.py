@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +21,14 @@ class Text:
     """An answer that is no JSON."""
 
     body: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """An answer that goes on.  An empty piece only lets the server look whether it is to stop."""
+
+    pieces: Iterator[bytes]
     content_type: str
 
 
@@ -67,7 +75,7 @@ class AdminCall:
         return int(text)
 
 
-Handler = Callable[[AdminCall], "dict[str, Any] | Text"]
+Handler = Callable[[AdminCall], "dict[str, Any] | Text | Pieces"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from qldb_emulator.aws.kinesis import TOO_LARGE
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine import delivery, following
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.snapshots import fork_ledger, restore_snapshot, take_snapshot
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import loads
 from qldb_emulator.settings import Settings
@@ -342,6 +343,23 @@ def test_a_ledger_without_running_streams_stays_closed_at_start(tmp_path):
     world.emulator.resume_streams()
     assert world.emulator.ledgers.open_ledgers() == []
     world.emulator.close()
+
+
+def test_a_restored_ledger_goes_on_streaming_and_a_fork_does_not(world):
+    world.session.run("CREATE TABLE Car")
+    take_snapshot(world.emulator, REGION, "cars", "before")
+    stream_id = world.stream()
+    world.has("CREATED", "BLOCK 0", "BLOCK 1")
+    take_snapshot(world.emulator, REGION, "cars", "while")
+    restore_snapshot(world.emulator, REGION, "cars", "while")
+    world.session = LocalSession(world.emulator, "cars")
+    world.insert(1)
+    eventually(lambda: "REVISION 1" in world.kinesis.types())
+    fork_ledger(world.emulator, REGION, "cars", "other")
+    assert world.client("ListJournalKinesisStreamsForLedger", LedgerName="other")["Streams"] == []
+    restore_snapshot(world.emulator, REGION, "cars", "before")
+    outcome = world.client.refused("DescribeJournalKinesisStream", LedgerName="cars", StreamId=stream_id)
+    assert outcome.status == 404
 
 
 def test_deleting_the_ledger_ends_its_streams(world):
