@@ -174,7 +174,7 @@ class Ledger:
         """
         if commit_digest != transaction.digest.value:
             raise digest_problem(transaction, commit_digest)
-        if not transaction.statements or self.is_read_only:
+        if self.is_read_only or not (transaction.reads or transaction.statements):
             return
         result = transaction.result()
         with self.commit_lock:
@@ -182,6 +182,8 @@ class Ledger:
                 raise NO_SUCH_SESSION()
             if self.writes.conflict(transaction.reads, transaction.snapshot) is not None:
                 raise OCC_CONFLICT()
+            if not transaction.statements:
+                return  # every statement failed: what they saw is checked, but there is nothing for a block
             # The journal's times never go back, whatever the machine's clock does.
             now = Timestamp.from_epoch_ms(max(self.clock.now_ms(), self._tip_time_ms))
             block = build_block((self.tip(), self._tip_hash), self.strand_id, result, now)

@@ -14,6 +14,7 @@ from ..errors import (
     STATEMENT_TOO_LONG,
     TABLE_TAGS_ALLOW_ALL,
     TABLE_TAGS_NOT_VALID,
+    QldbError,
 )
 from ..ion.codec import IonError, loads
 from ..ion.hash import hash_value
@@ -111,8 +112,10 @@ def execute_statement(transaction: Transaction, text: str, holders: Sequence[dic
         transaction.reads.update(name_mark(table.name) for _, table in program.actions if table is not None)
         cursor = _run(transaction, program, parameters, hashes)
         cursor.page(None)
-    except PartiqlError as error:
-        raise partiql_problem(error) from error
+    except (PartiqlError, QldbError) as error:
+        # That a table is not there, or there already, was seen: who commits with that must not have missed any DDL.
+        transaction.reads.add(CATALOGUE)
+        raise (partiql_problem(error) if isinstance(error, PartiqlError) else error) from error
     transaction.record(text, start_time, digest)
     return cursor
 
