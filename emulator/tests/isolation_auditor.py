@@ -19,7 +19,10 @@ ABSENT = "Semantic Error: at line 1"  # No such variable named ...
 
 @dataclass(slots=True)
 class Table:
-    """documents: id -> document as the running transaction sees it.  touched: what it wrote.  revisions: (id, version, document or None)."""
+    """documents: id -> document as the running transaction sees it.  touched: the ids that it wrote.
+
+    committed: the documents before it.  revisions: (id, version, document or None).
+    """
 
     status: str = "ACTIVE"
     indexes: list[str] = field(default_factory=list)

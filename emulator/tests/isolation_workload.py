@@ -162,7 +162,7 @@ class Workload:
         try:
             step.rows = transaction.execute(STATEMENTS[step.name].format(table=table), *parameters)
         except QldbError as error:
-            assert error.shape == "BadRequestException", error
+            expect(error.shape, "BadRequestException")
             step.error = error.message[:24]
         else:
             if step.name == "insert":
@@ -176,7 +176,7 @@ class Workload:
         try:
             transaction.commit()
         except QldbError as error:
-            assert error.shape == "OccConflictException", error
+            expect(error.shape, "OccConflictException")
             record.outcome = "conflict"
         else:
             record.outcome = "committed"
@@ -201,11 +201,17 @@ class Workload:
             try:
                 transaction.execute("SELECT 1 FROM <<0>>")
             except QldbError as error:
-                assert error.message == f"Transaction {transaction.id} has expired", error
+                expect(error.message, f"Transaction {transaction.id} has expired")
             else:
                 raise AssertionError("the transaction should have expired")
             record.outcome = "expired"
             self._open[session] = None
+
+
+def expect(actual: str, expected: str) -> None:
+    """Stop the workload at an error that nothing explains."""
+    if actual != expected:
+        raise AssertionError(f"expected {expected!r}, got {actual!r}")
 
 
 def run_workload(seed: int, steps: int) -> list[Record]:
