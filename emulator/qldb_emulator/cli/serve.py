@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..limits import PRESETS, Limits, with_limit
+from ..seeding import SAMPLES, SeedError
 from ..settings import (
     DEFAULT_ACCOUNT,
     DEFAULT_HOST,
@@ -24,9 +25,12 @@ from ..settings import (
     Settings,
 )
 from .failure import Failure
+from .seed import LOCALSTACK_INIT, Seeds
 
 if TYPE_CHECKING:
     from ..aws.local import LocalAws
+    from ..web.admin import Admin
+    from ..web.server import Server
 
 def limits_of(preset: str, changes: Sequence[str]) -> Limits:
     """The limits that the options ask for.  Raises BadParameter."""
@@ -123,6 +127,23 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     help="How many recent statements /_qldb/requests shows; 0 keeps none.",
 )
 @click.option(
+    "--seed",
+    "seeds",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    envvar="QLDB_EMULATOR_SEED",
+    help="Fill ledgers from a file or folder (.partiql, .ion, .json, .py, .sh, an exported journal); may be repeated.  "
+    f"[default: {LOCALSTACK_INIT}, where there is one]",
+)
+@click.option(
+    "--sample",
+    "samples",
+    multiple=True,
+    type=click.Choice(SAMPLES),
+    envvar="QLDB_EMULATOR_SAMPLE",
+    help="Fill a ledger of this name with the tutorial's tables.",
+)
+@click.option(
     "--s3-endpoint",
     metavar="URL",
     envvar="QLDB_EMULATOR_S3_ENDPOINT",
@@ -183,6 +204,8 @@ def serve(
     has_admin: bool | None,
     deterministic: str | None,
     statement_log: int,
+    seeds: tuple[Path, ...],
+    samples: tuple[str, ...],
     s3_endpoint: str | None,
     kinesis_endpoint: str | None,
     stream_file: Path | None,
@@ -214,12 +237,17 @@ def serve(
         stream_file=stream_file,
         state_delay_ms=round(state_delay * 1000),
     )
+    if not seeds and LOCALSTACK_INIT.is_dir():
+        seeds = (LOCALSTACK_INIT,)
+    for path in seeds:
+        if not path.exists():
+            raise Failure(f"--seed: there is no {path}")
     if not with_aws:
-        run_server(settings, host, port)
+        run_server(settings, host, port, seeds, samples)
         return
     with local_aws(aws_port) as aws:
         settings = replace(settings, s3_endpoint=s3_endpoint or aws.url, kinesis_endpoint=kinesis_endpoint or aws.url)
-        run_server(settings, host, port, aws.url)
+        run_server(settings, host, port, seeds, samples, aws.url)
 
 
 def local_aws(port: int) -> LocalAws:
@@ -235,7 +263,14 @@ def local_aws(port: int) -> LocalAws:
         raise Failure(f"--aws-port: port {port} cannot be used: {error.strerror}") from error
 
 
-def run_server(settings: Settings, host: str, port: int, aws_url: str | None = None) -> None:
+def run_server(
+    settings: Settings,
+    host: str,
+    port: int,
+    seed_paths: tuple[Path, ...] = (),
+    samples: tuple[str, ...] = (),
+    aws_url: str | None = None,
+) -> None:
     """Serve until a signal comes.  aws_url: of an S3 and Kinesis that run along.  Raises Failure."""
     from ..engine.emulator import Emulator
     from ..storage.errors import StorageError
@@ -247,7 +282,8 @@ def run_server(settings: Settings, host: str, port: int, aws_url: str | None = N
     except (StorageError, OSError) as error:
         raise Failure(str(error)) from error
     with emulator:
-        server = Server(create_app(emulator), host, port)
+        app = create_app(emulator)
+        server = Server(app, host, port)
 
         def on_signal(_number: int, _frame: FrameType | None) -> None:
             server.request_stop()
@@ -259,9 +295,56 @@ def run_server(settings: Settings, host: str, port: int, aws_url: str | None = N
             server.start()
         except ListenError as error:
             raise Failure(str(error)) from error
-        announce(server.url, settings, aws_url)
         threading.Thread(target=emulator.resume_streams, name="qldb-emulator-resume", daemon=True).start()
+        seeds = Seeds(emulator, server.url, samples, seed_paths)
+        start = Start(seeds, app.extensions["qldb_admin"], lambda: announce(server.url, settings, aws_url), server)
+        start.begin()
         server.serve_forever()
+        start.end()
+
+
+class Start:
+    """From listening to ready: the seeds run beside the server, so that programs among them find it and a signal ends
+    them, too."""
+
+    def __init__(self, seeds: Seeds, admin: Admin, announce: Callable[[], None], server: Server) -> None:
+        self._seeds = seeds
+        self._admin = admin
+        self._announce = announce
+        self._server = server
+        self._thread: threading.Thread | None = None
+        self._failure: SeedError | None = None
+
+    def begin(self) -> None:
+        """Become ready, at once or when the seeds have run."""
+        if not self._seeds:
+            self._announce()
+            return
+        self._admin.is_ready = False
+        self._admin.reseed = self._seeds.run_after_reset
+        self._thread = threading.Thread(target=self._run, name="qldb-emulator-seed")
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._seeds.run()
+        except SeedError as error:
+            self._failure = error
+            self._server.request_stop()
+            return
+        self._admin.is_ready = True
+        self._announce()
+
+    def end(self) -> None:
+        """End what still runs.  Raises Failure when a seed has failed."""
+        if self._thread is None:
+            return
+        failure = self._failure  # what comes after cancelling is no failure of the seed
+        if failure is None:
+            self._seeds.cancel()
+        self._thread.join()
+        if failure is not None:
+            raise Failure(f"--seed: {failure}") from failure
 
 
 def announce(url: str, settings: Settings, aws_url: str | None = None) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from ..context import RequestContext
 from ..engine.emulator import Emulator
+from ..engine.imports import is_ledger_name
+from ..errors import INVALID_PARAMETER
 
 Members = dict[str, Any]
 
@@ -26,4 +28,8 @@ class LocalTransport:
 
     def call(self, operation: str, members: Members) -> Members:
         """One control plane operation.  Raises QldbError."""
+        name = members.get("Name")
+        if operation == "CreateLedger" and not is_ledger_name(name or ""):  # over HTTP, the service model refuses it
+            text = f"{name!r} cannot be a ledger's name: 1 to 32 letters, digits and single hyphens"
+            raise INVALID_PARAMETER(text=text, parameter="Name")
         return self._emulator.call(operation, members, self._context())
