@@ -27,6 +27,7 @@ class Settings:
     has_admin: whether the admin interface under /_qldb answers.
     deterministic_seed: when given, ids, tokens and time follow from it and from the order of the requests.
     statement_log: how many recent statements are kept in memory for the admin interface; 0 for none.
+    shows_plans: whether the answer to every ExecuteStatement has its plan and what it read, as a header.
     s3_endpoint, kinesis_endpoint: URLs that exports and streams are written to; None for what boto3 itself finds.
     stream_file: a file that gets the journal records of every ledger, as JSON; None for none.
     """
@@ -40,6 +41,7 @@ class Settings:
     has_admin: bool = False
     deterministic_seed: str | None = None
     statement_log: int = DEFAULT_STATEMENT_LOG
+    shows_plans: bool = False
     s3_endpoint: str | None = None
     kinesis_endpoint: str | None = None
     stream_file: Path | None = None

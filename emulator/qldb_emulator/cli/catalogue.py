@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..driver import LedgerSession
 from ..ion.values import IonValue
 from ..partiql.catalogue import Catalogue, IndexInfo, TableInfo
+from ..partiql.compiler import compile_plan
 from ..partiql.errors import PartiqlError
 from ..partiql.parser import parse
 from ..partiql.planner import plan
@@ -28,11 +29,16 @@ def _table(row: IonValue) -> TableInfo:
 
 
 def explained(statement: str, catalogue: Catalogue) -> str:
-    """How a statement would be run: the access path of every table.  Raises Failure with the statement's mistake."""
+    """How a statement would be run: the access path of every table, and what the transaction would conflict with.
+
+    Raises Failure with the statement's mistake.
+    """
     try:
-        return plan(parse(statement), catalogue).explain()
+        found = compile_plan(plan(parse(statement), catalogue)).plan
     except PartiqlError as error:
         raise Failure(str(error)) from error
+    reads = [f"{'     ' if number else 'reads'} {line}" for number, line in enumerate(found.reads())]
+    return "\n".join([found.explain(), *reads])
 
 
 def tables_text(catalogue: Catalogue) -> str:

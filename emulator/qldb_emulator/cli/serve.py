@@ -144,6 +144,12 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     help="Fill a ledger of this name with the tutorial's tables.",
 )
 @click.option(
+    "--show-plans",
+    is_flag=True,
+    envvar="QLDB_EMULATOR_SHOW_PLANS",
+    help="Answer each ExecuteStatement with a header x-qldb-emulator-plan: its plan and what it read.",
+)
+@click.option(
     "--s3-endpoint",
     metavar="URL",
     envvar="QLDB_EMULATOR_S3_ENDPOINT",
@@ -206,6 +212,7 @@ def serve(
     statement_log: int,
     seeds: tuple[Path, ...],
     samples: tuple[str, ...],
+    show_plans: bool,
     s3_endpoint: str | None,
     kinesis_endpoint: str | None,
     stream_file: Path | None,
@@ -231,6 +238,7 @@ def serve(
         has_admin=ephemeral if has_admin is None else has_admin,
         deterministic_seed=deterministic,
         statement_log=statement_log,
+        shows_plans=show_plans,
         limits=limits_of(limits_preset, limit_changes),
         s3_endpoint=s3_endpoint,
         kinesis_endpoint=kinesis_endpoint,

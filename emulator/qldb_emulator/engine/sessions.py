@@ -43,6 +43,7 @@ from ..errors import (
 )
 from ..storage.errors import StorageError
 from .cursors import Cursor, Page
+from .explained import explained
 from .faults import KINDS, Event
 from .statements import execute_statement, statement_tables
 from .transactions import Transaction
@@ -238,6 +239,8 @@ class Sessions:
     def _execute_statement(self, session: Session, members: Members) -> Members:
         transaction = session.open_transaction(members["TransactionId"])
         text, holders = members["Statement"], members.get("Parameters") or ()
+        shows_plans = self._emulator.settings.shows_plans
+        before = set(transaction.reads) if shows_plans else None
         started = time.perf_counter()
         try:
             cursor = execute_statement(transaction, text, holders)
@@ -246,7 +249,10 @@ class Sessions:
             self._log(transaction, text, holders, started, error=error)
             raise
         self._log(transaction, text, holders, started, read_ios=page.read_ios)
-        return {"FirstPage": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)}
+        result = {"FirstPage": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)}
+        if before is not None:
+            result["debug"] = {"plan": explained(transaction, transaction.reads - before, page.read_ios)}
+        return result
 
     def _log(
         self, transaction: Transaction, text: str, holders: Sequence[Members], started: float, **outcome: Any

@@ -41,11 +41,41 @@ from .printer import to_text
 
 _INDENT = "  "
 Line = tuple[int, str]
+_TABLE_ACCESSES = (Scan, IndexSeek, DocumentFetch, HistoryScan, CatalogueScan)
 
 
 def explain(plan: Plan) -> str:
     """The text, lines joined by newlines."""
     return "\n".join(_INDENT * depth + text for depth, text in _statement(plan))
+
+
+def reads(plan: Plan) -> list[str]:
+    """What a transaction reads by this statement, a line each: it conflicts with who writes any of it meanwhile.
+
+    Written documents belong to it, too.  (Recorded: driver-python #14, the concurrency demos of qldb-guide.)
+    """
+    accesses = [node for node in walk(plan.root) if isinstance(node, _TABLE_ACCESSES)]
+    lines = [_read(access) for access in sorted(accesses, key=lambda access: access.slot)]
+    names = [f"what the name {table.name} stands for, and its indexes" for _, table in plan.actions if table]
+    if isinstance(plan.root, DefinitionPlan):
+        names = ["which tables and indexes there are"]
+    return list(dict.fromkeys([*lines, *names]))
+
+
+def _read(access: Access) -> str:
+    match access:
+        case Scan(source=source):
+            return f"every document of {source.table.name}: a scan"
+        case IndexSeek(source=source, probe=probe):
+            return f"the documents of {source.table.name} with {to_text(probe.condition)}, and any that come to have it"
+        case DocumentFetch(source=source, probe=probe):
+            return f"the documents of {source.table.name} with {to_text(probe.condition)}"
+        case HistoryScan(table=table, probe=None):
+            return f"every document of {table.name}: a scan of its history"
+        case HistoryScan(table=table, probe=probe):
+            assert probe is not None
+            return f"the documents of {table.name} with {to_text(probe.condition)}"
+    return "which tables and indexes there are"
 
 
 def _statement(plan: Plan) -> Iterator[Line]:

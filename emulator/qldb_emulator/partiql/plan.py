@@ -315,3 +315,9 @@ class Plan:
         from .explain import explain
 
         return explain(self)
+
+    def reads(self) -> list[str]:
+        """What the statement reads as far as conflicts go, for people: a line each."""
+        from .explain import reads
+
+        return reads(self)

@@ -44,7 +44,10 @@ class EmulatorProtocol(Protocol):
     def send_command(
         self, command: str, session_token: str | None, members: dict[str, Any], context: RequestContext
     ) -> dict[str, Any]:
-        """Run a session command; its result members without TimingInformation.  Raises QldbError."""
+        """Run a session command; its result members without TimingInformation.  Raises QldbError.
+
+        "debug" among them, name to ASCII text, becomes headers.
+        """
         ...
 
 
@@ -85,6 +88,8 @@ class Gateway:
             result = self._emulator.send_command(name, token, members, context)
             elapsed_ms = int((time.perf_counter() - started) * 1000)
             answer = _answer(200, "qldb-session", request_id, serialize_command_result(name, result, elapsed_ms))
+            if "debug" in result:
+                answer.headers.extend(_debug_headers(result["debug"]))
         except QldbError as error:
             answer = self._refuse(error, "qldb-session", request_id)
         except ConnectionDropped:
@@ -164,7 +169,7 @@ class Gateway:
         except Exception:
             return _fail(service, request_id)
         answer = _answer(encoded.status, service, request_id, encoded.body, encoded.error_type)
-        answer.headers.extend((f"x-qldb-emulator-{key}", value) for key, value in error.debug.items())
+        answer.headers.extend(_debug_headers(error.debug))
         return answer
 
 
@@ -183,6 +188,10 @@ def _answer(status: int, service: str, request_id: str, body: bytes, error_type:
     if error_type is not None:
         headers.append(("x-amzn-ErrorType", error_type))
     return Answer(status, headers, body)
+
+
+def _debug_headers(debug: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(f"x-qldb-emulator-{key}", value) for key, value in debug.items()]
 
 
 def _fail(service: str, request_id: str) -> Answer:
