@@ -12,7 +12,7 @@ The caller pulls, so whoever imports stores each block as it is verified.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from ..ion.codec import dumps
@@ -159,7 +159,7 @@ class Audit:
                 self._part_spoilt = True
                 self.verifier.note(self._placed(value), hides_blocks=True)
                 continue
-            block, _ = self.verifier.take(value)
+            block, _ = self.verifier.take(value, self._place())
             if block is None:
                 self._part_spoilt = True
                 continue
@@ -169,16 +169,17 @@ class Audit:
             yield block
         self._end_part()
 
+    def _place(self) -> BlockAddress | None:
+        """The address that the next block should have."""
+        part, previous = self._part, self.verifier.previous
+        if part is None:
+            return None
+        if self._part_first is None or previous is None:
+            return BlockAddress(part.strand_id, part.first)
+        return BlockAddress(part.strand_id, previous.address.sequence_no + 1)
+
     def _placed(self, finding: Finding) -> Finding:
-        """A finding in a file with the address that the block there should have."""
-        previous = self.verifier.previous
-        if finding.address is not None or self._part is None:
-            return finding
-        sequence_no = self._part.first if self._part_first is None or previous is None else (
-            previous.address.sequence_no + 1
-        )
-        address = BlockAddress(self._part.strand_id, sequence_no)
-        return Finding(finding.check, address, finding.expected, finding.found, finding.detail)
+        return finding if finding.address is not None else replace(finding, address=self._place())
 
     def _begin_part(self, part: Part, block: Block) -> None:
         self._part_first = block.address.sequence_no
@@ -190,10 +191,7 @@ class Audit:
         part, previous = self._part, self.verifier.previous
         if part is None or part.last is None or self._part_spoilt:
             return
-        if self._part_first is None:
-            claim = BlockAddress(part.strand_id, part.first)
-            self.verifier.note(Finding("file", claim, f"blocks {part.first} to {part.last}", "none", part.name))
-        elif previous is not None and previous.address.sequence_no != part.last:
+        if previous is not None and previous.address.sequence_no != part.last:
             found = f"block {previous.address.sequence_no}"
             self.verifier.note(Finding("file", previous.address, f"block {part.last} at the end", found, part.name))
 

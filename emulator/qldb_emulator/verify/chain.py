@@ -108,9 +108,10 @@ class JournalVerifier:
         """Take in the next block as an Ion value; one that is no block is a finding."""
         return self.take(value)[1]
 
-    def take(self, value: IonValue) -> tuple[Block | None, list[Finding]]:
+    def take(self, value: IonValue, place: BlockAddress | None = None) -> tuple[Block | None, list[Finding]]:
         """Take in the next block as an Ion value, JSON's loss of types made good as far as can be.
 
+        place: the address it should have, for a finding about a value that has none.
         The block, None for a value that is none, and everything that is wrong with it.
         """
         from_json = is_json_block(value)
@@ -119,7 +120,8 @@ class JournalVerifier:
         except BlockFormatError as error:
             self._digest_problem = self._digest_problem or f"{error}"
             # The next block is compared with the last one that could be read: its sequence number will not follow.
-            return None, self._keep([Finding("format", error.address, "a block", error.problem, error.field)])
+            address = error.address or place
+            return None, self._keep([Finding("format", address, "a block", error.problem, error.field)])
         return block, self.add(block, from_json)
 
     def note(self, finding: Finding, hides_blocks: bool = False) -> None:

@@ -109,11 +109,16 @@ def read_values(
     progress: is told of bytes as they are read.  Raises SourceError.
     """
     for part in journal.parts:
+        is_empty = True
         try:
             with container.open(part.name) as stream:
                 read = stream.read if progress is None else _told(stream.read, progress)
                 for value in read_stream(read):
+                    is_empty = False
                     yield part, value
+            if is_empty and part.last is not None:
+                address = BlockAddress(part.strand_id, part.first)
+                yield part, Finding("file", address, f"blocks {part.first} to {part.last}", "none", part.name)
         except (IonError, DamagedError) as error:
             yield part, Finding("file", None, "a stream of Ion values", str(error), part.name)
 
