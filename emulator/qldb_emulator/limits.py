@@ -88,6 +88,7 @@ RELAXED = replace(
 )
 PRESETS = {"strict": STRICT, "relaxed": RELAXED}
 NONE = "none"
+FIXED = ("expression_depth", "ion_depth")  # what keeps the stack whole is not to be chosen
 
 
 def with_limit(limits: Limits, assignment: str) -> Limits:
@@ -96,6 +97,8 @@ def with_limit(limits: Limits, assignment: str) -> Limits:
     known = {f.name: f for f in fields(Limits)}
     if not equals or name not in known:
         raise ValueError(f"{assignment!r} is not name=value with one of these names: {', '.join(known)}")
+    if name in FIXED:
+        raise ValueError(f"{name} is fixed: it keeps the process whole, so it must be {getattr(STRICT, name)}")
     changes: dict[str, Any] = {name: _BOUNDLESS}
     if text.lower() == NONE:
         return replace(limits, **changes)
@@ -123,7 +126,8 @@ Made by `scripts/docs` from `emulator/qldb_emulator/limits.py`.
 
 QLDB's quotas are enforced by default, so that a program that outgrows them fails here and not in production.  Every
 number is inclusive.  `serve --limits relaxed` lifts the documented quotas and leaves what protects the process;
-`serve --limit name=value` sets one limit and `--limit name=none` lifts it, as often as needed:
+`serve --limit name=value` sets one limit and `--limit name=none` lifts it, as often as needed.  The
+two depths are fixed:
 
 ```sh
 scripts/serve --limits relaxed

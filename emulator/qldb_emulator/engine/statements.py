@@ -97,7 +97,7 @@ def execute_statement(transaction: Transaction, text: str, holders: Sequence[dic
     transaction.program = None
     if len(text) > ledger.limits.statement_characters:
         raise STATEMENT_TOO_LONG(length=len(text), limit=ledger.limits.statement_characters)
-    parameters = [_parameter(number, holder, ledger.limits.ion_depth) for number, holder in enumerate(holders, 1)]
+    parameters = [_parameter(number, holder) for number, holder in enumerate(holders, 1)]
     hashes = [hash_value(value) for value in parameters]
     digest = statement_digest(text, hashes, ledger.statements.text_hash(text))
     transaction.ask(text, digest)
@@ -136,7 +136,7 @@ def partiql_problem(error: PartiqlError) -> Exception:
     return PARTIQL_ERROR(text=str(error), code=error.code)
 
 
-def _parameter(number: int, holder: dict[str, Any], max_depth: int) -> IonValue:
+def _parameter(number: int, holder: dict[str, Any]) -> IonValue:
     data = holder.get("IonBinary")
     if data is None:
         data = holder.get("IonText")
