@@ -95,7 +95,8 @@ def test_an_unmodified_program_runs_after_models_install_and_not_after_remove(se
 
 def test_one_line_gives_a_client_and_a_driver_without_touching_anything(server, home):
     qldb = given_back.boto3_client("qldb", server.url)
-    assert qldb.create_ledger(Name="by-line", PermissionsMode="ALLOW_ALL", DeletionProtection=False)["State"] == "CREATING"
+    created = qldb.create_ledger(Name="by-line", PermissionsMode="ALLOW_ALL", DeletionProtection=False)
+    assert created["State"] == "CREATING"
     with given_back.driver("by-line", server.url) as driver:
         assert isinstance(driver, QldbDriver)
         driver.execute_lambda(lambda t: t.execute_statement("CREATE TABLE Car"))

@@ -45,7 +45,15 @@ def _read(kinesis, name: str) -> list[tuple[str, Any]]:
                 "kinesisSchemaVersion": "1.0",
             },
             **dict.fromkeys(
-                ("eventID", "eventSource", "eventVersion", "eventName", "invokeIdentityArn", "awsRegion", "eventSourceARN"),
+                (
+                    "eventID",
+                    "eventSource",
+                    "eventVersion",
+                    "eventName",
+                    "invokeIdentityArn",
+                    "awsRegion",
+                    "eventSourceARN",
+                ),
                 "",
             ),
         }

@@ -33,9 +33,7 @@ def stream(ledger: str, follow: bool, first: int, region: str | None, url: str) 
     path = f"/_qldb/ledgers/{quote(ledger, safe='')}/stream"
     try:
         # A server that says nothing for three heartbeats is gone.
-        with urllib.request.urlopen(
-            f"{url}/_qldb/ledgers/{quote(ledger, safe='')}/stream?{urlencode(query)}", timeout=45
-        ) as answer:
+        with urllib.request.urlopen(f"{url}{path}?{urlencode(query)}", timeout=45) as answer:
             for line in answer:
                 if line.strip():
                     click.echo(line.decode(), nl=False)
