@@ -157,4 +157,4 @@ def test_the_ledger_goes(aws: Aws) -> None:
     assert aws("qldb", "list-ledgers") == {"Ledgers": []}
     problem = aws("qldb", "describe-ledger", "--name", NAME, expected=255)
     assert "(ResourceNotFoundException) when calling the DescribeLedger operation" in problem
-    assert f"The Ledger with name {NAME}" in problem
+    assert f"The Ledger with name {NAME} is not found" in problem

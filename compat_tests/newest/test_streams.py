@@ -14,6 +14,9 @@ from aws_kinesis_agg.deaggregator import deaggregate_records
 from qldb_emulator.client import boto3_client, driver
 
 REGION = "us-east-1"
+EVENT_FIELDS = (
+    "eventID", "eventSource", "eventVersion", "eventName", "invokeIdentityArn", "awsRegion", "eventSourceARN"
+)  # fmt: skip
 KEYS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
 
 
@@ -44,18 +47,7 @@ def _read(kinesis, name: str) -> list[tuple[str, Any]]:
                 "approximateArrivalTimestamp": 0,
                 "kinesisSchemaVersion": "1.0",
             },
-            **dict.fromkeys(
-                (
-                    "eventID",
-                    "eventSource",
-                    "eventVersion",
-                    "eventName",
-                    "invokeIdentityArn",
-                    "awsRegion",
-                    "eventSourceARN",
-                ),
-                "",
-            ),
+            **dict.fromkeys(EVENT_FIELDS, ""),
         }
         for record in records
     ]

@@ -22,6 +22,7 @@ _CREDENTIALS = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
+# The SDKs for JavaScript, Java and Go read the first, boto3 and the AWS CLI v1 the second.
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
@@ -74,10 +75,9 @@ def env(url: str, region: str | None, shell: str) -> None:
 def variables(url: str, region: str | None, environment: Mapping[str, str], home: Path) -> dict[str, str]:
     """Name -> value.  Credentials and a region only where there are none; our models beside other models."""
     found = {"AWS_ENDPOINT_URL_QLDB": url, "AWS_ENDPOINT_URL_QLDB_SESSION": url}
-    if region is not None:
-        found |= dict.fromkeys(_REGIONS, region)
-    elif not any(environment.get(name) for name in _REGIONS):
-        found["AWS_DEFAULT_REGION"] = DEFAULT_REGION
+    set_regions = {name: environment[name] for name in _REGIONS if environment.get(name)}
+    used = region or next(iter(set_regions.values()), DEFAULT_REGION)
+    found |= {name: used for name in _REGIONS if region or name not in set_regions}
     file = environment.get("AWS_SHARED_CREDENTIALS_FILE") or home / ".aws" / "credentials"
     if not any(environment.get(name) for name in _CREDENTIALS) and not Path(file).is_file():
         found |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}

@@ -125,11 +125,12 @@ def test_without_a_directory_the_models_go_below_home(tmp_path):
 
 URL = "http://127.0.0.1:7532"
 ALWAYS = {"AWS_ENDPOINT_URL_QLDB": URL, "AWS_ENDPOINT_URL_QLDB_SESSION": URL, "AWS_DATA_PATH": str(MODEL_DIRECTORY)}
-REGION = {"AWS_DEFAULT_REGION": "us-east-1"}
+REGION = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
 KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 ENVIRONMENTS: list[tuple[str, dict[str, str], dict[str, str]]] = [
     ("nothing set", {}, {**ALWAYS, **REGION, **KEYS}),
-    ("region set", {"AWS_REGION": "eu-west-1"}, {**ALWAYS, **KEYS}),
+    ("region set", {"AWS_REGION": "a", "AWS_DEFAULT_REGION": "b"}, {**ALWAYS, **KEYS}),
+    ("one region set", {"AWS_REGION": "eu-west-1"}, {**ALWAYS, **KEYS, "AWS_DEFAULT_REGION": "eu-west-1"}),
     ("key set", {"AWS_ACCESS_KEY_ID": "AKIA"}, {**ALWAYS, **REGION}),
     ("profile set", {"AWS_PROFILE": "work"}, {**ALWAYS, **REGION}),
     ("empty is not set", {"AWS_PROFILE": "", "AWS_REGION": ""}, {**ALWAYS, **REGION, **KEYS}),
