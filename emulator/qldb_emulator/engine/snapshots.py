@@ -106,8 +106,12 @@ def fork_ledger(
 
     Raises LEDGER_EXISTS, LEDGER_NOT_FOUND, ADMIN_NOT_FOUND.
     """
-    now_ms = emulator.clock.now_ms()
-    facts = {"creation_ms": now_ms, "active_ms": now_ms, "gone_ms": None, "deletion_protection": False}
+    facts = {
+        "creation_ms": emulator.clock.now_ms(),
+        "active_ms": 0,  # at once, whatever clock the new ledger has
+        "gone_ms": None,
+        "deletion_protection": False,
+    }
     with emulator.ledgers.lock:
         if emulator.ledgers.find(region, name) is not None:
             raise LEDGER_EXISTS(name=name)

@@ -33,6 +33,7 @@ class Seeder:
 
     transport: how requests get there.  environment: of programs; it should name the server for SDKs.
     import_journal: makes a ledger of an exported journal's folder; None where that cannot be done.
+    is_new: ledgers that are known to be new (or not), though they are there.
     """
 
     def __init__(
@@ -40,11 +41,12 @@ class Seeder:
         transport: Transport,
         environment: Mapping[str, str] | None = None,
         import_journal: Callable[[Path, str], None] | None = None,
+        is_new: Mapping[str, bool] | None = None,
     ) -> None:
         self._transport = transport
         self._environment = environment
         self._import_journal = import_journal
-        self._is_new: dict[str, bool] = {}
+        self._is_new: dict[str, bool] = dict(is_new or {})
         self._child: subprocess.Popen[bytes] | None = None
         self._is_cancelled = False
 

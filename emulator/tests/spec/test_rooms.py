@@ -22,6 +22,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "admin": set(),
     "driver": {"ion", "journal", "engine"},
     "seeding": {"driver", "partiql", "ion"},
+    "testing": {"web", "engine", "driver", "seeding", "client"},
+    "pytest_plugin": {"testing", "engine"},
     "web": {"wire", "engine"},
     "wire": {"aws_models"},
     "engine": {"storage", "partiql", "journal", "ion", "aws"},
@@ -80,9 +82,10 @@ ONLY_IN = {
     "flask": {"web"},
     "sqlite3": {"storage"},
     "click": {"cli"},
-    "boto3": {"aws", "client"},
+    "boto3": {"aws", "client", "testing"},
     "botocore": {"aws", "client"},
-    "pyqldb": {"client"},
+    "pyqldb": {"client", "testing"},
+    "pytest": {"pytest_plugin"},
     "moto": {"aws"},
 }
 

@@ -1,0 +1,3 @@
+"""Lets these tests run pytest inside pytest."""
+
+pytest_plugins = ["pytester"]
