@@ -136,6 +136,15 @@ ACTIVE_TABLES_LIMIT = Problem(
     "after the total-tables text",
 )
 DOCUMENT_NOT_STRUCT = Problem("BadRequestException", "A document must be an Ion struct", "inferred", "partiql.md 1.2")
+DOCUMENT_TOO_DEEP = Problem(
+    "BadRequestException",
+    "The document nests containers more than {limit} levels deep",
+    "ours",
+    "limits.ion_depth: what is stored must be readable",
+)
+RESULT_TOO_DEEP = Problem(
+    "BadRequestException", "The result cannot be written: {reason}", "ours", "limits.ion_depth, for rows"
+)
 DOCUMENT_TOO_LARGE = Problem(
     "BadRequestException",
     "The document has {size} bytes of Ion, more than the maximum of {limit}",

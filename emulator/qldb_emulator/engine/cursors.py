@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..errors import PAGE_TOKEN_NOT_VALID
-from ..ion.codec import dumps
+from ..errors import PAGE_TOKEN_NOT_VALID, RESULT_TOO_DEEP
+from ..ion.codec import IonError, dumps
 from ..ion.values import IonValue
 from ..limits import Limits
 from ..partiql.data import Data
@@ -34,6 +34,7 @@ class Cursor:
     __slots__ = (
         "_counted",
         "_data",
+        "_failure",
         "_latest",
         "_latest_token",
         "_limits",
@@ -49,6 +50,7 @@ class Cursor:
         self._limits = limits
         self._new_token = new_token
         self._counted = 0
+        self._failure: Exception | None = None
         self._row_ahead: bytes | None = None
         self._next_token: str | None = None
         self._latest: Page | None = None
@@ -60,7 +62,13 @@ class Cursor:
         Raises PAGE_TOKEN_NOT_VALID for a token whose page is gone, and what evaluating a row raises.
         """
         if self._latest is None or (token is not None and token == self._next_token):
-            self._latest = self._pull()
+            if self._failure is not None:
+                raise self._failure
+            try:
+                self._latest = self._pull()
+            except Exception as error:  # the rows are at their end now: asked again, the page must fail again
+                self._failure = error
+                raise
             self._latest_token = token
             self._next_token = self._latest.next_token
             return self._latest
@@ -81,7 +89,10 @@ class Cursor:
             self._row_ahead = None
         max_values, max_bytes = self._limits.page_values, self._limits.page_bytes
         for row in self._rows:
-            value = dumps(row)
+            try:
+                value = dumps(row)
+            except IonError as error:
+                raise RESULT_TOO_DEEP(reason=error) from error
             size += len(value)
             if len(values) >= max_values or (values and size > max_bytes):
                 self._row_ahead = value

@@ -175,7 +175,7 @@ class StatementReader:
         if end_ms > now_ms:
             raise HISTORY_END_IN_FUTURE(end=end, now=Timestamp.from_epoch_ms(now_ms))
         if start_ms is not None and start_ms > end_ms:
-            raise HISTORY_RANGE(start=start, end=end)
+            raise HISTORY_RANGE(start=start, end=Timestamp.from_epoch_ms(end_ms) if end is None else end)
         return start_ms, end_ms
 
     def catalogue_rows(self) -> Iterator[IonValue]:

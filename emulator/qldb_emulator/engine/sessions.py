@@ -41,11 +41,12 @@ from ..errors import (
     ConnectionDropped,
     QldbError,
 )
+from ..partiql.errors import PartiqlError
 from ..storage.errors import StorageError
 from .cursors import Cursor, Page
 from .explained import explained
 from .faults import KINDS, Event
-from .statements import execute_statement, statement_tables
+from .statements import execute_statement, partiql_problem, statement_tables
 from .transactions import Transaction
 
 if TYPE_CHECKING:
@@ -274,7 +275,10 @@ class Sessions:
         cursor = transaction.cursors.get(members["NextPageToken"])
         if cursor is None:
             raise PAGE_TOKEN_NOT_VALID()
-        page = cursor.page(members["NextPageToken"])
+        try:
+            page = cursor.page(members["NextPageToken"])
+        except PartiqlError as error:
+            raise partiql_problem(error) from error
         return {"Page": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)}
 
     @staticmethod

@@ -16,7 +16,7 @@ from ..errors import (
     TABLE_TAGS_NOT_VALID,
     QldbError,
 )
-from ..ion.codec import IonError, loads
+from ..ion.codec import DOCUMENT_DEPTH, IonError, loads
 from ..ion.hash import hash_value
 from ..ion.values import IonValue, Timestamp
 from ..journal.hashing import statement_digest
@@ -143,7 +143,7 @@ def _parameter(number: int, holder: dict[str, Any]) -> IonValue:
     if data is None:
         raise PARAMETER_NOT_ION(number=number, reason="neither IonBinary nor IonText is given")
     try:
-        return loads(data)
+        return loads(data, DOCUMENT_DEPTH)
     except IonError as error:
         raise PARAMETER_NOT_ION(number=number, reason=error) from error
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import (
     DOCUMENT_NOT_STRUCT,
+    DOCUMENT_TOO_DEEP,
     DOCUMENT_TOO_LARGE,
     TRANSACTION_DOCUMENTS,
     TRANSACTION_TOO_LARGE,
 )
-from ..ion.codec import dumps
+from ..ion.codec import DOCUMENT_DEPTH, IonError, dumps
 from ..ion.values import Document, IonValue, Timestamp, strip_annotations
 from ..journal.block import ChangedDocument, ExecutedStatement, NewRevision, Redaction, TransactionResult
 from ..journal.hashing import CommitDigest
@@ -128,7 +129,10 @@ class Transaction:
         """A value as a document, and its size; a plain struct keeps the binary it was measured by, to be stored."""
         if not isinstance(strip_annotations(value), dict):
             raise DOCUMENT_NOT_STRUCT()
-        data = dumps(value)
+        try:
+            data = dumps(value, DOCUMENT_DEPTH)
+        except IonError as error:
+            raise DOCUMENT_TOO_DEEP(limit=DOCUMENT_DEPTH) from error
         if len(data) > self.ledger.limits.document_bytes:
             raise DOCUMENT_TOO_LARGE(size=len(data), limit=self.ledger.limits.document_bytes)
         return Document(value, data) if type(value) is dict else value, len(data)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import ParamSpec, TypeVar
 
 from . import binary_reader, binary_writer, text_reader, text_writer
-from .symbols import MAX_DEPTH, TOO_DEEP
+from .symbols import DOCUMENT_DEPTH, MAX_DEPTH, TOO_DEEP
 from .values import Document, IonError, IonValue
 
 __all__ = [
-    "MAX_DEPTH", "Document", "IonError",
+    "DOCUMENT_DEPTH", "MAX_DEPTH", "Document", "IonError",
     "dump_all", "dumps", "dumps_text", "is_binary", "load_all", "loads", "loads_document",
 ]
 

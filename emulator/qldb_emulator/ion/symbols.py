@@ -15,7 +15,8 @@ from .values import SYMBOL_ZERO, IonError, IonValue, Symbol, ion_type, is_null, 
 # How deep containers may nest.  A document obeys limits.ion_depth, which the engine enforces; what the ledger wraps
 # round a document (block, revision list, revision) needs a little more.
 ENVELOPE_DEPTH = 16
-MAX_DEPTH = STRICT.ion_depth + ENVELOPE_DEPTH
+DOCUMENT_DEPTH = STRICT.ion_depth
+MAX_DEPTH = DOCUMENT_DEPTH + ENVELOPE_DEPTH
 
 SYMBOL_TABLE_ID = 3
 SYSTEM_SYMBOLS: tuple[str, ...] = (
