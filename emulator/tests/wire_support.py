@@ -83,6 +83,7 @@ def environ_of(
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
         "QUERY_STRING": query,
+        "RAW_URI": f"{path}?{query}" if query else path,
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "7532",
         "SERVER_PROTOCOL": "HTTP/1.1",

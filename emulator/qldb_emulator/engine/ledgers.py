@@ -124,7 +124,7 @@ class Ledger:
     def note_facts(self, facts: Facts) -> None:
         """As set_facts, but a power cut may take it back: for progress that may be made twice."""
         with self.commit_lock:
-            with self.file.write(sync=False) as writer:
+            with self.file.write(sync=False, is_progress=True) as writer:
                 writer.set_meta(facts)
             self.facts = {**self.facts, **facts}
 

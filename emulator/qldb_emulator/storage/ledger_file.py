@@ -100,15 +100,16 @@ class LedgerFile(Reads):
 
     # --- writing -----------------------------------------------------------------------------------------------
     @contextmanager
-    def write(self, sync: bool = True) -> Iterator[Writer]:
+    def write(self, sync: bool = True, is_progress: bool = False) -> Iterator[Writer]:
         """One transaction: committed at the end of the block, rolled back when an exception leaves it.
 
         sync: do not return before the commit is on the disk (durability "full").  Without it, a power cut may take
         the commit back, but never tears it, until ``sync()`` or the next synced commit.
+        is_progress: what is written may be lost; unsynced, it does not count as such.
         Raises StorageError when the file cannot be written; it stays usable, as it was before.  When the disk fails in
         the commit itself, tip() tells whether it took place.
         """
-        with self._writing(sync) as connection:
+        with self._writing(sync, is_progress) as connection:
             writer = Writer(connection, self.path)
             try:
                 yield writer
@@ -129,14 +130,15 @@ class LedgerFile(Reads):
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager
-    def _writing(self, sync: bool) -> Iterator[sqlite3.Connection]:
+    def _writing(self, sync: bool, is_progress: bool = False) -> Iterator[sqlite3.Connection]:
         with self._alone() as connection:
             try:
                 self._set_synchronous(connection, sync)
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
-                self._unsynced = self.durability == "full" and not sync
+                if sync or not is_progress:
+                    self._unsynced = self.durability == "full" and not sync
             except BaseException as problem:
                 if connection.in_transaction:  # a full disk has rolled back by itself
                     connection.execute("ROLLBACK")

@@ -109,7 +109,9 @@ class Gateway:
             target = environ.get("HTTP_X_AMZ_TARGET")
             if target is not None:
                 raise errors.UNKNOWN_OPERATION(text=f"There is no operation {target[:200]}")
-            call = parse_call(name, decoded_path(environ), environ.get("QUERY_STRING", ""), self.read_body(environ))
+            raw_path = environ.get("RAW_URI", "").partition("?")[0]
+            query = environ.get("QUERY_STRING", "")
+            call = parse_call(name, decoded_path(environ), query, self.read_body(environ), raw_path)
             name = call.operation.name
             region, access_key = credential_scope(environ.get("HTTP_AUTHORIZATION"), self._region)
             result = self._emulator.call(name, call.parameters, RequestContext(region, access_key, request_id))

@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 from .. import errors
 from ..limits import Limits
@@ -56,16 +56,20 @@ DOCUMENTED_TEXTS: dict[tuple[str, str], str] = {
 """(member, broken constraint) -> the text the service had for it, where it is known."""
 
 
-def parse_call(method: str, path: str, query: str, body: bytes) -> Call:
+def parse_call(method: str, path: str, query: str, body: bytes, raw_path: str = "") -> Call:
     """Read a control plane request.
 
-    path: decoded, as WSGI gives it.  query: as sent, without the question mark.  The body of an operation whose
+    path: decoded, as WSGI gives it.  raw_path: as sent, where the server tells: only it says whether a slash stands
+    inside a label or between labels.  query: as sent, without the question mark.  The body of an operation whose
     members all travel elsewhere (GetDigest, every GET and DELETE) is not looked at.  Raises QldbError.
     """
-    found = load_service("qldb").find(method, path)
+    has_slash = "%2f" in raw_path.lower()
+    found = load_service("qldb").find(method, raw_path if has_slash else path)
     if found is None:
         raise errors.UNKNOWN_OPERATION(text=f"There is no operation {method} {path[:200]}")
     operation, labels = found
+    if has_slash:
+        labels = {name: unquote(label) for name, label in labels.items()}
     document = parse_json_object(body) if body and operation.takes_body() else {}
     wire = _gather(operation, labels, query, document)
     try:

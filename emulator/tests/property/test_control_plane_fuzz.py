@@ -325,6 +325,8 @@ def _check(world: World, label: str, request: Request, before: dict[Any, Any]) -
     assert 400 <= status < 500, f"{label}: {status} {answer}"
     name = answer["__type"]
     assert name in MODELLED | COMMON, f"{label}: {answer}"
+    if request.raw is None and "/" in "".join(request.labels.values()):
+        assert name in MODELLED, f"{label}: a slash in a label is a wrong label"
     assert status == MODEL.error_statuses.get(name, status), label
     assert answer["Message"], label
     assert before == world.picture(), label

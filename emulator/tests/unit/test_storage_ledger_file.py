@@ -304,6 +304,14 @@ def test_unsynced_tells_whether_a_power_cut_would_take_something_back(file: Ledg
         assert unsynced == file.unsynced
 
 
+def test_progress_that_may_be_lost_leaves_nothing_to_sync_and_hides_nothing(file: LedgerFile) -> None:
+    for sync, unsynced in ((True, False), (False, True)):
+        add_block(file, 0 if sync else 1, sync=sync)
+        with file.write(sync=False, is_progress=True) as writer:
+            writer.set_meta({"position": 1})
+        assert unsynced == file.unsynced
+
+
 def test_a_write_that_fails_does_not_count_as_a_sync(file: LedgerFile) -> None:
     add_block(file, 0, sync=False)
     with pytest.raises(StorageError):

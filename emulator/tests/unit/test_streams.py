@@ -206,6 +206,16 @@ def test_a_cancelled_stream_ends_without_a_word_and_is_listed_for_seven_days(wor
     assert world.kinesis.types() == ["CREATED", "BLOCK 0"]
 
 
+def test_streams_that_ended_long_ago_are_forgotten_when_another_begins(world):
+    first = world.stream(Tags={"a": "b"})
+    world.client("CancelJournalKinesisStream", LedgerName="cars", StreamId=first)
+    world.clock.advance(7 * 24 * 3600)
+    second = world.stream()
+    facts = world.emulator.ledgers.find(REGION, "cars").facts
+    expected = [f"stream/{second}", f"stream_tags/{second}"]
+    assert expected == sorted(name for name in facts if name.startswith("stream"))
+
+
 BAD_REQUESTS: list[tuple[str, dict[str, Any], str, str]] = [
     ("future", {"InclusiveStartTime": 1_600_000_000}, "InclusiveStartTime", "Start date cannot be in the future."),
     (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, unquote
+
 import pytest
 from wire_support import AUTHORIZATION
 
@@ -63,3 +65,23 @@ def test_an_unknown_path_is_an_unknown_operation():
         raised.value.shape,
         raised.value.message,
     ) == ("UnknownOperationException", "There is no operation GET /tables")
+
+
+ENCODED_SLASHES = [
+    ("GET", "/ledgers/cars%2Fdigest", "Name"),
+    ("GET", "/ledgers/cars%2Fjournal-kinesis-streams", "Name"),
+    ("DELETE", "/ledgers/cars/journal-kinesis-streams/a%2fb", "StreamId"),
+]
+
+
+@pytest.mark.parametrize(("method", "raw", "parameter"), ENCODED_SLASHES, ids=[row[1] for row in ENCODED_SLASHES])
+def test_an_encoded_slash_belongs_to_its_label_and_never_makes_another_path(method, raw, parameter):
+    with pytest.raises(QldbError) as raised:
+        parse_call(method, unquote(raw), "", b"", raw)
+    assert (raised.value.shape, raised.value.members) == ("InvalidParameterException", {"ParameterName": parameter})
+
+
+def test_the_arn_of_a_tag_operation_has_slashes_encoded_or_not():
+    arn = "arn:aws:qldb:us-east-1:123456789012:ledger/cars"
+    for raw in (f"/tags/{arn}", f"/tags/{quote(arn, safe='')}", f"/tags/{arn.replace('/', '%2F')}"):
+        assert {"ResourceArn": arn} == parse_call("GET", f"/tags/{arn}", "", b"", raw).parameters

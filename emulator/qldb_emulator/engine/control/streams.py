@@ -32,7 +32,7 @@ from ...errors import (
     STREAMS_LIMIT,
 )
 from ..arns import is_kinesis_arn, is_role_arn
-from ..ledgers import stream_tags_key
+from ..ledgers import stream_key, stream_tags_key
 from ..stream_facts import RUNNING, Stream, find_stream, put_stream, streams_of
 from .common import Members, active_ledger
 from .paging import paginate
@@ -69,6 +69,8 @@ def start_stream(emulator: Emulator, members: Members, region: str) -> Members:
     with ledger.commit_lock:
         _check_running(ledger, stream.name)
         put_stream(ledger, stream, **{stream_tags_key(stream.id): tags})
+        over = [other.id for other in streams_of(ledger) if not _is_kept(ledger, other)]
+        ledger.drop_facts(key(stream_id) for key in (stream_key, stream_tags_key) for stream_id in over)
     emulator.streams.start(ledger, stream)
     return {"StreamId": stream.id}
 
