@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ..rows import Family
-from . import drivers, growth, processes, statements
+from . import drivers, growth, journals, processes, statements
 
-FAMILIES: tuple[Family, ...] = (drivers.FAMILY, growth.FAMILY, statements.FAMILY, processes.FAMILY)
+FAMILIES: tuple[Family, ...] = (drivers.FAMILY, growth.FAMILY, statements.FAMILY, journals.FAMILY, processes.FAMILY)

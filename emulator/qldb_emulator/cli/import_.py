@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..storage.directory import DataDirectory
     from ..verify import Audit, Container, Journal, JournalReport, SavedDigest
 
+    BlockAndIon = tuple[Block, bytes | None]
+
 
 class NotImported(Exception):
     """The journal is broken; nothing is left behind.  report: what is wrong."""
@@ -163,7 +165,7 @@ def import_journal(
         raise Failure(str(error)) from error
 
 
-def _sound_blocks(audit: Audit, blocks: Iterator[Block], even_if_broken: bool) -> Iterator[Block]:
+def _sound_blocks(audit: Audit, blocks: Iterator[BlockAndIon], even_if_broken: bool) -> Iterator[BlockAndIon]:
     """The blocks to store: after the first finding none, but all are still verified for the report."""
     for block in blocks:
         if even_if_broken or not audit.has_findings:

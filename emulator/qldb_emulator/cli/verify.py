@@ -17,7 +17,7 @@ from .options import Unreadable
 if TYPE_CHECKING:
     from ..storage.ledger_file import LedgerFile
     from ..verify import Finding, JournalReport
-    from ..verify.sources import Part
+    from ..verify.sources import Part, Reading
 
 EXIT_CODES = {"whole": 0, "broken": 1, "incomplete": 4}
 LEDGER_SUFFIX = ".qldb"
@@ -120,7 +120,7 @@ def audit_ledger(file: LedgerFile, source: str, digest: str | None, tip: str | N
     saved = options.saved_digest(digest, tip, lambda: strand_id)
     audit = Audit(source, Journal(strand_id, (part,), ()), saved, types_lost="JSON" in about.get("forms", ()))
     with options.progress(stop + 1 - first, "Verifying") as done:
-        for block in audit.blocks(ledger_values(file, part, stop)):
+        for block, _ in audit.blocks(ledger_values(file, part, stop)):
             rows = file.block_revisions(block.address.sequence_no)
             check_tables(audit, block, {row.document_id: (row.hash, row.data, row.data_hash) for row in rows})
             done(1)
@@ -128,7 +128,7 @@ def audit_ledger(file: LedgerFile, source: str, digest: str | None, tip: str | N
     return audit.report()
 
 
-def ledger_values(file: LedgerFile, part: Part, stop: int) -> Iterator[tuple[Part, Any]]:
+def ledger_values(file: LedgerFile, part: Part, stop: int) -> Iterator[Reading]:
     """The blocks of a ledger file as an audit takes them."""
     from ..ion.codec import IonError, loads
     from ..journal.model import BlockAddress
@@ -140,7 +140,7 @@ def ledger_values(file: LedgerFile, part: Part, stop: int) -> Iterator[tuple[Par
             value = loads(ion)
         except IonError as error:
             value = Finding("file", BlockAddress(part.strand_id, sequence_no), "a block", str(error), part.name)
-        yield part, value
+        yield part, value, None
 
 
 def check_nodes(audit: Any, file: LedgerFile, stop: int) -> None:

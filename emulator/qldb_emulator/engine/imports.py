@@ -15,7 +15,7 @@ creation_ms     the time of the first block: ranges of exports and streams are c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -50,24 +50,25 @@ def is_ledger_name(name: str) -> bool:
     return _LEDGER_NAME.match(name) is not None
 
 
-def fold(file: LedgerFile, blocks: Iterable[Block]) -> Folded:
+def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]]) -> Folded:
     """Store blocks in a new ledger's file, with everything that follows from them.
 
+    blocks: each with its Ion binary if that is at hand.
     A block with a number not above the one before is left out.  The Merkle tree is kept as long as no block is missing.
     Raises ApplyError, StorageError, and whatever the iterable raises.
     """
     state = _State()
-    rest: Iterator[Block] = iter(blocks)
+    rest = iter(blocks)
     while True:
         with file.write(sync=False) as writer:
             count = 0
-            for block in islice(rest, BATCH_BLOCKS):
+            for block, ion in islice(rest, BATCH_BLOCKS):
                 count += 1
                 number = block.address.sequence_no
                 if number <= state.last:
                     continue
                 state.has_tree = state.has_tree and number == state.last + 1
-                applied = apply_block(writer, state.catalogue, block, has_tree=state.has_tree)
+                applied = apply_block(writer, state.catalogue, block, ion, state.has_tree)
                 state.catalogue = applied.catalogue
                 state.problems += applied.problems[: PROBLEMS_KEPT - len(state.problems)]
                 state.last = number

@@ -23,19 +23,29 @@ Read = Callable[[int], bytes]
 
 
 def read_stream(read: Read, max_value_bytes: int = MAX_VALUE_BYTES, max_depth: int = MAX_DEPTH) -> Iterator[IonValue]:
-    """Every top-level value of an Ion stream, binary or text (UTF-8), in order.
+    """Every top-level value of an Ion stream; see read_items."""
+    for value, _ in read_items(read, max_value_bytes, max_depth):
+        yield value
 
+
+def read_items(read: Read, max_value_bytes: int = MAX_VALUE_BYTES, max_depth: int = MAX_DEPTH) -> Iterator[Item]:
+    """Every top-level value of an Ion stream, binary or text (UTF-8), in order, each with its own binary if it has one.
+
+    Its own binary: that of a value right after a version marker, or that and a symbol table, so that it stands alone.
     Raises IonError (while iterating) where the data is not valid Ion, ends inside a value, or has a value of more than
     max_value_bytes; and whatever *read* raises.
     """
     head = _exactly(read, len(binary_reader.VERSION_MARKER))
-    values = _binary(read, head, max_value_bytes, max_depth)
+    items = _binary(read, head, max_value_bytes, max_depth)
     if head != binary_reader.VERSION_MARKER:
-        values = _text(read, head, max_value_bytes, max_depth)
+        items = ((value, None) for value in _text(read, head, max_value_bytes, max_depth))
     try:
-        yield from values
+        yield from items
     except RecursionError:
         raise IonError(TOO_DEEP) from None
+
+
+Item = tuple[IonValue, bytes | None]
 
 
 def _exactly(read: Read, size: int) -> bytes:
@@ -46,8 +56,9 @@ def _exactly(read: Read, size: int) -> bytes:
     return data
 
 
-def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int) -> Iterator[IonValue]:
+def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int) -> Iterator[Item]:
     buffer, pos = head, len(head)
+    opening = head  # what a value needs before it to stand alone; nothing when that is longer ago
     offset = 0  # of the buffer in the stream
     symbols: Sequence[str] = SYSTEM_SYMBOLS
     while True:
@@ -72,13 +83,19 @@ def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int) -> It
         if marker:
             if piece != binary_reader.VERSION_MARKER:
                 raise IonError(f"unsupported Ion version marker at byte {offset + pos}")
-            symbols = SYSTEM_SYMBOLS
+            symbols, opening = SYSTEM_SYMBOLS, piece
         else:
+            before = symbols
             try:
                 symbols, values = binary_reader.read_piece(piece, symbols, max_depth)
             except IonError as error:
                 raise IonError(f"{error} of the value at byte {offset + pos}") from None
-            yield from values
+            for value in values:
+                yield value, opening + piece if opening else None
+            if values or before is not SYSTEM_SYMBOLS:
+                opening = b""
+            elif symbols is not before:
+                opening += piece
         pos = stop
 
 

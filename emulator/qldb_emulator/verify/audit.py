@@ -3,7 +3,7 @@
 ::
 
     audit = Audit("directory ./export", journal, digest)
-    for block in audit.blocks(read_values(container, journal)): ...
+    for block, ion in audit.blocks(read_values(container, journal)): ...
     report = audit.report()          # JournalReport: verdict, findings, what could not be proved
 
 The caller pulls, so whoever imports stores each block as it is verified.
@@ -16,12 +16,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from ..ion.codec import dumps
-from ..ion.values import IonValue
 from ..journal.model import Block, BlockAddress, Struct
 from .chain import JournalVerifier, VerificationReport
 from .checks import Finding, show
 from .inputs import SavedDigest
-from .sources import Journal, Part, form_of
+from .sources import Journal, Part, Reading, form_of
 
 Verdict = Literal["whole", "incomplete", "broken"]
 
@@ -148,9 +147,12 @@ class Audit:
         """Whether anything is wrong so far."""
         return self.verifier.findings_total > 0
 
-    def blocks(self, values: Iterable[tuple[Part, IonValue | Finding]]) -> Iterator[Block]:
-        """The blocks among the values, each after its checks; what is wrong is in the report."""
-        for part, value in values:
+    def blocks(self, values: Iterable[Reading]) -> Iterator[tuple[Block, bytes | None]]:
+        """The blocks among the values, each after its checks, with its Ion binary if it came with one.
+
+        What is wrong is in the report.
+        """
+        for part, value, ion in values:
             if part is not self._part:
                 self._end_part()
                 self._part, self._part_first, self._part_spoilt = part, None, False
@@ -163,10 +165,11 @@ class Audit:
             if block is None:
                 self._part_spoilt = True
                 continue
-            self._forms[form_of(value)] = None
+            form = form_of(value)
+            self._forms[form] = None
             if self._part_first is None:
                 self._begin_part(part, block)
-            yield block
+            yield block, ion if form == "Ion" else None
         self._end_part()
 
     def _place(self) -> BlockAddress | None:

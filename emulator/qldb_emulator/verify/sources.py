@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from ..ids import ID_LENGTH
 from ..ion.codec import IonError
-from ..ion.stream import read_stream
+from ..ion.stream import read_items, read_stream
 from ..ion.values import IonValue
 from ..journal.exports import COMPLETED, STARTED, data_name
 from ..journal.model import BlockAddress
@@ -40,6 +40,10 @@ class Part:
     strand_id: str
     first: int
     last: int | None
+
+
+Reading = tuple[Part, IonValue | Finding, bytes | None]
+"""A value, the file it is from, and its own Ion binary if it has one; or a Finding in the place of values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def journals(container: Container, export_id: str | None = None) -> dict[str, Jo
 
 def read_values(
     container: Container, journal: Journal, progress: Callable[[int], None] | None = None
-) -> Iterator[tuple[Part, IonValue | Finding]]:
+) -> Iterator[Reading]:
     """Every top-level value of a journal's files in order, and a Finding for each file that cannot be read to its end.
 
     progress: is told of bytes as they are read.  Raises SourceError.
@@ -113,14 +117,15 @@ def read_values(
         try:
             with container.open(part.name) as stream:
                 read = stream.read if progress is None else _told(stream.read, progress)
-                for value in read_stream(read):
+                for value, ion in read_items(read):
                     is_empty = False
-                    yield part, value
+                    yield part, value, ion
             if is_empty and part.last is not None:
                 address = BlockAddress(part.strand_id, part.first)
-                yield part, Finding("file", address, f"blocks {part.first} to {part.last}", "none", part.name)
+                finding = Finding("file", address, f"blocks {part.first} to {part.last}", "none", part.name)
+                yield part, finding, None
         except (IonError, DamagedError) as error:
-            yield part, Finding("file", None, "a stream of Ion values", str(error), part.name)
+            yield part, Finding("file", None, "a stream of Ion values", str(error), part.name), None
 
 
 def _told(read: Callable[[int], bytes], progress: Callable[[int], None]) -> Callable[[int], bytes]:

@@ -140,7 +140,7 @@ def files() -> Files:
             with container.open(item.name) as stream:
                 data = stream.read(item.size)
             journal = choose_journal(container)
-            found[output_format] = item.name, data, [value for _, value in read_values(container, journal)]
+            found[output_format] = item.name, data, [value for _, value, _ in read_values(container, journal)]
     return found
 
 
@@ -153,7 +153,7 @@ def test_a_changed_byte_is_found_and_its_block_named(files, place, mask, output_
     container = Memory({name: bytes(changed)})
     try:
         journal = choose_journal(container)
-        read = [value for _, value in read_values(container, journal)]
+        read = [value for _, value, _ in read_values(container, journal)]
         report = verify_container(container, journal)
     except SourceError:
         return

@@ -10,7 +10,7 @@ import pytest
 from qldb_emulator.ion import stream
 from qldb_emulator.ion.codec import IonError, dump_all, dumps, dumps_text, load_all
 from qldb_emulator.ion.compare import ion_equal
-from qldb_emulator.ion.stream import read_stream
+from qldb_emulator.ion.stream import read_items, read_stream
 
 VALUES = [
     {"a": 1, "b": ["x", None, b"blob"]},
@@ -52,6 +52,12 @@ def test_binary_is_the_same_however_it_is_cut(size):
 def test_values_as_text_are_the_same_however_it_is_cut(size):
     data = "\n".join(map(dumps_text, VALUES)).encode()
     assert same(VALUES, read_in_parts(data, size))
+
+
+def test_a_value_that_stands_alone_comes_with_its_binary(size):
+    source = io.BytesIO(dumps({"a": 1}) + dumps([1]) + dump_all([{"b": 1}, {"b": 2}]))
+    items = list(read_items(lambda wanted: source.read(min(size, wanted))))
+    assert [ion for _, ion in items] == [dumps({"a": 1}), dumps([1]), dumps({"b": 1}), None]
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=["all forms", "symbol table", "empty", "blank"])

@@ -1,0 +1,221 @@
+"""Journals as files: import against hashing, export against copying, and whether memory grows with the length."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.exports import write_export
+from qldb_emulator.engine.imports import fold
+from qldb_emulator.ion.hash import hash_value
+from qldb_emulator.journal import hashing, merkle
+from qldb_emulator.journal.exports import Export
+from qldb_emulator.journal.model import Block
+from qldb_emulator.journal.parse import block_from_ion
+from qldb_emulator.settings import Settings
+from qldb_emulator.storage import LedgerFile
+from qldb_emulator.verify import Audit, Finding, choose_journal, open_container, read_values
+
+from ..alternate import Case, alternate, timed
+from ..bench import Bench, BenchError, in_unit, package_environment
+from ..fill import registrations
+from ..rows import Family, Row, Samples, control
+
+SMALL, LARGE = "small", "large"
+_KIB_PER_MB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Journals:
+    """A small and a large ledger's file, and the exports of both as Ion binary.
+
+    blocks: how many the small one has.
+    """
+
+    small_file: LedgerFile
+    small: Path
+    large: Path
+    blocks: int
+
+
+@contextmanager
+def journals(bench: Bench) -> Iterator[Journals]:
+    """Fill the ledgers and export them."""
+    data_dir = bench.directory / "ledgers"
+    with Emulator(Settings(data_dir=data_dir)) as emulator:
+        registrations(emulator, SMALL, bench.scale.small, bench.say)
+        registrations(emulator, LARGE, bench.scale.large, bench.say)
+        paths = {name: emulator.directory.path("us-east-1", name) for name in (SMALL, LARGE)}
+    with LedgerFile.open(paths[LARGE], "off") as large:
+        export(large, bench.directory / LARGE)
+    with LedgerFile.open(paths[SMALL], "off") as small:
+        export(small, bench.directory / SMALL)
+        yield Journals(small, bench.directory / SMALL, bench.directory / LARGE, bench.scale.small)
+
+
+def export(file: LedgerFile, directory: Path) -> None:
+    """Write an export as Ion binary."""
+
+    def put(key: str, contents: bytes, content_type: str) -> None:
+        path = directory / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(contents)
+
+    strand_id = file.meta("strand_id")
+    write_export(
+        file, Export("E" * 22, "bench", strand_id, 0, 0, 1 << 45, "", "", output_format="ION_BINARY"), put
+    )
+
+
+def turns(bench: Bench, left: Case, right: Case, note: str) -> Samples:
+    """Each side once or a few times in a repetition: a run takes a thousand blocks."""
+    means = alternate([left, right], bench.scale.repetitions, bench.scale.starts, bench.random)
+    return in_unit(means[0], means[1], "ms", note)
+
+
+# --- Import ----------------------------------------------------------------------------------------------------
+
+
+def hash_alone(directory: Path) -> None:
+    """Read every block and compute each hash that a verification compares; compare and keep nothing."""
+    container = open_container(str(directory))
+    for _, value, _ in read_values(container, choose_journal(container)):
+        if isinstance(value, Finding):
+            raise BenchError(str(value))
+        _hash(block_from_ion(value))
+
+
+def _hash(block: Block) -> None:
+    hashing.header_hash(block.address, block.transaction_id, block.timestamp)
+    hash_value(block.transaction_info)
+    for statement in (block.transaction_info or {}).get("statements", ()):
+        hash_value(statement["statement"])
+    for revision in block.revisions or ():
+        if "data" in revision:
+            hashing.revision_hash(revision["metadata"], revision["data"])
+    merkle.root(block.entries_hash_list)
+    hashing.dot(block.entries_hash, block.previous_block_hash)
+
+
+def import_into(directory: Path, target: Path) -> None:
+    """Verify every block and fold it, as the command does."""
+    container = open_container(str(directory))
+    journal = choose_journal(container)
+    audit = Audit("bench", journal)
+    with LedgerFile.create(target, "off", {}) as file:
+        fold(file, audit.blocks(read_values(container, journal)))
+    if audit.report().verdict != "whole":
+        raise BenchError(str(audit.report().findings))
+
+
+def measure_control(bench: Bench) -> Samples:
+    small = bench.shared(journals).small
+    return turns(bench, timed(lambda: hash_alone(small)), timed(lambda: hash_alone(small)), "")
+
+
+def measure_import(bench: Bench) -> Samples:
+    made = bench.shared(journals)
+    numbers = count()
+
+    def run() -> float:
+        target = bench.directory / f"imported-{next(numbers)}.qldb"
+        taken = timed(lambda: import_into(made.small, target))()
+        target.unlink()
+        return taken
+
+    note = f"{made.blocks:,} blocks of one registration each, Ion binary, not synced; each side reads the files"
+    return turns(bench, run, timed(lambda: hash_alone(made.small)), note)
+
+
+# --- Export ----------------------------------------------------------------------------------------------------
+
+
+def measure_export(bench: Bench) -> Samples:
+    made = bench.shared(journals)
+    numbers = count()
+
+    def exporting() -> float:
+        target = bench.directory / f"exported-{next(numbers)}"
+        taken = timed(lambda: export(made.small_file, target))()
+        shutil.rmtree(target)
+        return taken
+
+    def copying() -> float:
+        target = bench.directory / f"copied-{next(numbers)}"
+
+        def copy() -> None:
+            with target.open("wb") as file:
+                for _, ion in made.small_file.blocks():
+                    file.write(ion)
+
+        taken = timed(copy)()
+        target.unlink()
+        return taken
+
+    return turns(bench, exporting, copying, f"{made.blocks:,} blocks, Ion binary, one file against one file")
+
+
+# --- Memory ----------------------------------------------------------------------------------------------------
+
+
+def peak_mb(source: Path, data_dir: Path) -> float:
+    """The most memory that a process takes to import a directory."""
+    command = [sys.executable, "-m", "qldb_emulator", "import", str(source), "--as", "bench"]
+    process = subprocess.Popen(
+        [*command, "--data-dir", str(data_dir)], stdout=subprocess.DEVNULL, env=package_environment()
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    shutil.rmtree(data_dir, ignore_errors=True)
+    if process.returncode:
+        raise BenchError(f"the import of {source} ended with {process.returncode}")
+    return usage.ru_maxrss / _KIB_PER_MB
+
+
+def measure_memory(bench: Bench) -> Samples:
+    made = bench.shared(journals)
+    data_dir = bench.directory / "memory"
+    # Once: the peak of a process that does the same again is the same, and the large one takes its time.
+    large, small = peak_mb(made.large, data_dir), peak_mb(made.small, data_dir)
+    note = f"peak of the process; {bench.scale.large:,} blocks against {bench.scale.small:,}; SQLite's cache is 64 MB"
+    return Samples((large,), (small,), "MB", note)
+
+
+FAMILY = Family(
+    "journals, as files",
+    control("journals-control", "read and hash a small journal", measure_control),
+    (
+        Row(
+            "import-hashing",
+            "import with full verification",
+            "reading the same blocks and hashing them",
+            2.0,
+            "design 10",
+            measure_import,
+        ),
+        Row(
+            "export-copy",
+            "export of a ledger",
+            "reading its blocks and writing them to a file",
+            1.1,
+            "issue 4: at least as fast",
+            measure_export,
+        ),
+        Row(
+            "import-memory",
+            "memory of an import of a large journal",
+            "of a small one",
+            3.0,
+            "issue 4: independent of length, but for a cache of fixed size",
+            measure_memory,
+        ),
+    ),
+)
