@@ -176,6 +176,21 @@ def test_a_receipt_of_boto3_is_verified_offline_and_a_redaction_leaves_it_true(w
     assert (result.returncode, "revision (hash): expected" in result.stdout) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("s3://not-there/x", "NoSuchBucket The specified bucket does not exist"),
+        (f"s3://{BUCKET}/empty/", "has no file with a journal block"),
+        ("s3://", "names no bucket"),
+    ],
+)
+def test_an_s3_source_that_cannot_be_read_is_said_in_one_sentence(world, source, reason):
+    result = command("verify", source, "--s3-endpoint", world.s3_url)
+    assert (result.returncode, reason in result.stderr) == (3, True), result.stderr
+    result = command("import", source, "--as", "x", "--s3-endpoint", world.s3_url, "--data-dir", world.data)
+    assert (result.returncode, reason in result.stderr) == (3, True), result.stderr
+
+
 def test_a_ledger_in_use_is_exported_and_verified_but_not_imported_into(world, tmp_path):
     result = command("export", "cars", tmp_path / "out", "--data-dir", world.data, "--format", "ION_BINARY")
     assert result.returncode == 0, result.stderr
