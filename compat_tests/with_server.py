@@ -1,7 +1,7 @@
 """Runs a command against fresh servers: ``with_server.py COMMAND...``; its exit code is ours.
 
-The command finds in its environment QLDB_ENDPOINT, a server with QLDB's limits, and QLDB_ENDPOINT_SHORT, one whose
-transactions expire after a second; both ephemeral and with the admin interface.
+The command finds in its environment QLDB_ENDPOINT, a server with QLDB's limits and the admin interface, and
+QLDB_ENDPOINT_SHORT, one whose transactions expire after a second and which verifies every signature; both ephemeral.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "python"))
 
-from server import ServerProcess
+from server import ServerProcess, signing_keys
 
 
 def main() -> int:
     server = ServerProcess("--ephemeral", "--log-level", "info")
-    short = ServerProcess("--ephemeral", "--log-level", "info", "--limit", "transaction_seconds=1")
+    with signing_keys() as keys:
+        short = ServerProcess("--ephemeral", "--limit", "transaction_seconds=1", "--auth", keys)
     environment = {
         **os.environ,
         "QLDB_ENDPOINT": server.url,

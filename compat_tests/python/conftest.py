@@ -12,7 +12,7 @@ from pathlib import Path
 import boto3
 import pytest
 from pyqldb.driver.qldb_driver import QldbDriver
-from server import ServerProcess
+from server import ServerProcess, signing_keys
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 REGION = "us-east-1"
@@ -30,8 +30,9 @@ def server() -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="session")
 def hasty_server() -> Iterator[ServerProcess]:
-    """A server whose transactions expire after a second."""
-    process = ServerProcess("--ephemeral", "--limit", "transaction_seconds=1")
+    """A server whose transactions expire after a second, and which verifies signatures."""
+    with signing_keys() as keys:
+        process = ServerProcess("--ephemeral", "--limit", "transaction_seconds=1", "--auth", keys)
     yield process
     assert process.stop() == 0, "".join(process.log)
 

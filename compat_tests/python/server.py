@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 COMMAND = os.environ.get("QLDB_EMULATOR_COMMAND", "qldb-emulator")
 START_SECONDS = 20
@@ -66,3 +70,16 @@ def wait_until_refused(url: str) -> None:
         except (urllib.error.URLError, ConnectionError):
             return
         time.sleep(0.05)
+
+
+@contextmanager
+def signing_keys() -> Iterator[str]:
+    """A file for ``--auth`` with the one key that every suite uses; read at the start, so it may vanish after that."""
+    statement = {"Effect": "Allow", "Action": "qldb:*", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    key = {"access_key": "local", "secret_key": "local", "user": "local", "policy": policy}
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "auth.json")
+        with open(path, "w") as file:
+            json.dump({"keys": [key]}, file)
+        yield path

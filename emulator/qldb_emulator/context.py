@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
+
+
+class Principal(Protocol):
+    """Somebody whose permissions are limited."""
+
+    def check(self, action: str, resource: str, account: str) -> None:
+        """Raises ACCESS_DENIED unless an action (``SendCommand``) is allowed on a resource, given by its ARN."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +19,8 @@ class RequestContext:
     """Who asks, and where.
 
     region: from the credential scope of the signature, or the default region.  Safe as a directory name.
-    access_key: the access key id of the signature; None when the request is not signed.  Never checked.
+    access_key: the access key id of the signature; None when the request is not signed.  Checked only with --auth.
+    principal: whose permissions hold; None for everybody's: all.
     request_id: 22 characters, the ``x-amzn-RequestId`` of the answer.
 
     The engine's two entry points take this with the parameters, and exchange Python values under wire names::
@@ -40,3 +50,4 @@ class RequestContext:
     region: str
     access_key: str | None
     request_id: str
+    principal: Principal | None = None

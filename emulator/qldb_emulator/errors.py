@@ -469,6 +469,37 @@ LEDGER_FILE_UNUSABLE = Problem(
     "LedgerFileUnusableException", "The file of ledger {name} cannot be used: {reason}", "ours"
 )
 
+# --- Signatures and permissions ------------------------------------------------------------------------------
+ACCESS_DENIED = Problem(
+    "AccessDeniedException",
+    "User: {user} is not authorized to perform: {action} on resource: {resource}",
+    "recorded",
+    "for SendCommand: wire.md 2.6; for PartiQL actions after its pattern: wire.md 7 #6",
+)
+SIGNATURE_MISSING = Problem(
+    "MissingAuthenticationTokenException", "Missing Authentication Token", "documented", "AWS common errors"
+)
+SIGNATURE_INCOMPLETE = Problem("IncompleteSignatureException", "{reason}", "documented", "AWS common errors")
+SIGNATURE_KEY_UNKNOWN = Problem(
+    "UnrecognizedClientException",
+    "The security token included in the request is invalid.",
+    "documented",
+    "AWS common errors",
+)
+SIGNATURE_DOES_NOT_MATCH = Problem(
+    "InvalidSignatureException",
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "and signing method. Consult the service documentation for details.",
+    "documented",
+    "AWS General Reference, troubleshooting signatures",
+)
+SIGNATURE_EXPIRED = Problem(
+    "InvalidSignatureException", "{text}", "documented", "AWS General Reference, troubleshooting signatures"
+)
+SIGNATURE_SCOPE = Problem(
+    "InvalidSignatureException", "{text}", "documented", "AWS General Reference, troubleshooting signatures"
+)
+
 # --- Admin interface ---------------------------------------------------------------------------------------
 ADMIN_OFF = Problem(
     "AdminOffException",

@@ -182,6 +182,14 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     help="Port of --with-aws; 0 takes any free one and prints it.",
 )
 @click.option(
+    "--auth",
+    "auth_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="QLDB_EMULATOR_AUTH",
+    help="Take only requests signed by an access key of this file, within its policy.  See docs/auth.md.",
+)
+@click.option(
     "--limits",
     "limits_preset",
     default="strict",
@@ -220,6 +228,7 @@ def serve(
     aws_port: int,
     limits_preset: str,
     limit_changes: tuple[str, ...],
+    auth_file: Path | None,
 ) -> None:
     """Start the server and run until stopped (SIGINT or SIGTERM)."""
     if ephemeral and data_dir is not None:
@@ -251,11 +260,11 @@ def serve(
         if not path.exists():
             raise Failure(f"--seed: there is no {path}")
     if not with_aws:
-        run_server(settings, host, port, seeds, samples)
+        run_server(settings, host, port, seeds, samples, auth_file=auth_file)
         return
     with local_aws(aws_port) as aws:
         settings = replace(settings, s3_endpoint=s3_endpoint or aws.url, kinesis_endpoint=kinesis_endpoint or aws.url)
-        run_server(settings, host, port, seeds, samples, aws.url)
+        run_server(settings, host, port, seeds, samples, aws.url, auth_file)
 
 
 def local_aws(port: int) -> LocalAws:
@@ -278,19 +287,24 @@ def run_server(
     seed_paths: tuple[Path, ...] = (),
     samples: tuple[str, ...] = (),
     aws_url: str | None = None,
+    auth_file: Path | None = None,
 ) -> None:
     """Serve until a signal comes.  aws_url: of an S3 and Kinesis that run along.  Raises Failure."""
+    from ..auth.keys import AuthFileError, read_auth_file
+    from ..clock import SystemClock
     from ..engine.emulator import Emulator
     from ..storage.errors import StorageError
     from ..web.app import create_app
     from ..web.server import ListenError, Server
 
     try:
+        # Signatures are of the real time, also where the ledgers' time is not.
+        authenticator = None if auth_file is None else read_auth_file(auth_file, SystemClock())
         emulator = Emulator(settings)
-    except (StorageError, OSError) as error:
+    except (AuthFileError, StorageError, OSError) as error:
         raise Failure(str(error)) from error
     with emulator:
-        app = create_app(emulator)
+        app = create_app(emulator, authenticator)
         server = Server(app, host, port)
 
         def on_signal(_number: int, _frame: FrameType | None) -> None:

@@ -17,6 +17,7 @@ from .exports import Exports, has_running_exports
 from .faults import Faults
 from .ledgers import Ledger, Ledgers
 from .local_streams import StreamFile
+from .permissions import authorize_operation
 from .sessions import Sessions
 from .statement_log import StatementLog
 from .stream_facts import has_running_streams
@@ -61,6 +62,7 @@ class Emulator:
     def call(self, operation: str, members: Members, context: RequestContext) -> Members:
         """A control plane operation: request members in, result members out.  Raises QldbError."""
         try:
+            authorize_operation(operation, members, context, self.settings.account)
             return call_operation(self, operation, members, context.region)
         except StorageError as error:
             raise self._storage_problem(members.get("Name", ""), context.region, error) from error

@@ -35,6 +35,8 @@ def redact_revision(transaction: Transaction, name: str, arguments: Sequence[Ion
     if name != PROCEDURE:
         raise NO_SUCH_PROCEDURE(name=name)
     sequence_no, table_id, document_id = _arguments(transaction, arguments)
+    if transaction.permit is not None:
+        transaction.permit.check_redaction(table_id)
     limit = transaction.ledger.limits.transaction_redactions
     if len(transaction.redactions) >= limit:
         raise REDACTION_LIMIT(limit=limit)

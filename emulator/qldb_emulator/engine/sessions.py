@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..context import RequestContext
+from ..context import Principal, RequestContext
 from ..errors import (
     LEDGER_FILE_UNUSABLE,
     NO_OPEN_TRANSACTION,
@@ -46,6 +46,7 @@ from ..storage.errors import StorageError
 from .cursors import Cursor, Page
 from .explained import explained
 from .faults import KINDS, Event
+from .permissions import Permit, authorize_command
 from .statements import execute_statement, partiql_problem, statement_tables
 from .transactions import Transaction
 
@@ -66,6 +67,7 @@ class Session:
         self.lock = threading.Lock()
         self.transaction: Transaction | None = None
         self.is_ended = False
+        self.principal: Principal | None = None
 
     def has_expired(self) -> bool:
         """Whether the session is older than sessions get."""
@@ -120,13 +122,16 @@ class Sessions:
 
     def _send(self, command: str, token: str | None, members: Members, context: RequestContext) -> Members:
         if command == "StartSession":
+            authorize_command(members["LedgerName"], context, self._emulator.settings.account)
             return self._start_session(members["LedgerName"], context)
         if token is None:
             raise SESSION_TOKEN_MISSING()
         session = self._sessions.get(token)
         if session is None:
             raise NO_SUCH_SESSION()
+        authorize_command(session.ledger.name, context, self._emulator.settings.account)
         with session.lock:
+            session.principal = context.principal
             if session.is_ended:  # while this request waited for the lock
                 raise NO_SUCH_SESSION()
             if session.has_expired():
@@ -240,6 +245,11 @@ class Sessions:
     def _execute_statement(self, session: Session, members: Members) -> Members:
         transaction = session.open_transaction(members["TransactionId"])
         text, holders = members["Statement"], members.get("Parameters") or ()
+        transaction.permit = (
+            None
+            if session.principal is None
+            else Permit(session.principal, session.ledger, self._emulator.settings.account)
+        )
         shows_plans = self._emulator.settings.shows_plans
         before = set(transaction.reads) if shows_plans else None
         started = time.perf_counter()

@@ -105,6 +105,8 @@ def execute_statement(transaction: Transaction, text: str, holders: Sequence[dic
     try:
         program = ledger.statements.prepare(text, transaction.catalogue, ledger.limits.expression_depth)
         transaction.program = program
+        if transaction.permit is not None:
+            transaction.permit.check_program(program)
         if program.kind != "query" and ledger.is_read_only:
             raise LEDGER_READ_ONLY(name=ledger.name)
         if program.parameter_count != len(parameters):
@@ -171,6 +173,8 @@ def _define(transaction: Transaction, statement: ast.Statement) -> dict[str, Ion
     if isinstance(statement, ast.CreateTable) and statement.tags is not None:
         if transaction.ledger.permissions_mode != "STANDARD":
             raise TABLE_TAGS_ALLOW_ALL()
+        if transaction.permit is not None:
+            transaction.permit.check_tags()
         _check_tags(table_tags(statement), transaction.ledger.limits.tags_per_resource)
     effect = ddl_effect(
         transaction.catalogue, statement, transaction.id, len(transaction.statements), transaction.ledger.limits

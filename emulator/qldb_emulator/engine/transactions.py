@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .cursors import Cursor
     from .ddl import DdlEffect
     from .ledgers import Ledger
+    from .permissions import Permit
 
 
 class Transaction:
@@ -48,6 +49,7 @@ class Transaction:
         self.redactions: list[Redaction] = []
         self.cursors: dict[str, Cursor] = {}
         self.statement_bytes = 0
+        self.permit: Permit | None = None  # of whoever asks; None: everything is allowed
         self.program: Program | None = None  # of the last statement, once it is prepared
         self._utc_now: Timestamp | None = None
 

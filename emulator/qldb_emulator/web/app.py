@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from ..auth.keys import Authenticator
 from ..wire.model import SESSION_TARGET
 from .admin import add_admin
 from .gateway import Answer, EmulatorProtocol, Gateway
@@ -22,15 +23,16 @@ if TYPE_CHECKING:
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def create_app(emulator: EmulatorProtocol) -> Flask:
+def create_app(emulator: EmulatorProtocol, authenticator: Authenticator | None = None) -> Flask:
     """A WSGI application that answers both APIs for one emulator.  Holds no state of its own; nothing is global.
 
+    authenticator: with one, requests of both APIs need a signature that it accepts.
     ``app.extensions["qldb_gateway"]`` is its :class:`Gateway`, ``app.extensions["qldb_admin"]`` its :class:`Admin`.
     """
     # No static folder, no templates: every path is the API's until a page claims it with a more exact route.
     app = Flask("qldb_emulator.web", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect is no answer for an SDK
-    gateway = Gateway(emulator)
+    gateway = Gateway(emulator, authenticator)
     app.extensions["qldb_gateway"] = gateway
 
     def control_plane(path: str = "") -> Response:

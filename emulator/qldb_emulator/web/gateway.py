@@ -10,9 +10,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from .. import __version__, errors
-from ..context import RequestContext
+from ..auth.keys import Authenticator
+from ..auth.signature import SignedRequest
+from ..context import Principal, RequestContext
 from ..errors import ConnectionDropped, QldbError
 from ..ids import IdSource
 from ..settings import Settings
@@ -67,8 +70,9 @@ class Answer:
 class Gateway:
     """Answers the requests of one emulator."""
 
-    def __init__(self, emulator: EmulatorProtocol) -> None:
+    def __init__(self, emulator: EmulatorProtocol, authenticator: Authenticator | None = None) -> None:
         self._emulator = emulator
+        self._authenticator = authenticator
         self.request_bytes = emulator.settings.limits.request_bytes
         self._region = emulator.settings.region
         self._new_id = emulator.ids.new_request_id
@@ -82,9 +86,10 @@ class Gateway:
         name = "SendCommand"
         try:
             body = self.read_body(environ)
+            principal = self._authenticate(environ, body)
             name, token, members = self._reader.parse_send_command(body)
             region, access_key = credential_scope(environ.get("HTTP_AUTHORIZATION"), self._region)
-            context = RequestContext(region, access_key, request_id)
+            context = RequestContext(region, access_key, request_id, principal)
             result = self._emulator.send_command(name, token, members, context)
             elapsed_ms = int((time.perf_counter() - started) * 1000)
             answer = _answer(200, "qldb-session", request_id, serialize_command_result(name, result, elapsed_ms))
@@ -106,15 +111,18 @@ class Gateway:
         request_id = self._new_id()
         name = str(environ["REQUEST_METHOD"])
         try:
+            body = self.read_body(environ)
+            principal = self._authenticate(environ, body)
             target = environ.get("HTTP_X_AMZ_TARGET")
             if target is not None:
                 raise errors.UNKNOWN_OPERATION(text=f"There is no operation {target[:200]}")
             raw_path = environ.get("RAW_URI", "").partition("?")[0]
             query = environ.get("QUERY_STRING", "")
-            call = parse_call(name, decoded_path(environ), query, self.read_body(environ), raw_path)
+            call = parse_call(name, decoded_path(environ), query, body, raw_path)
             name = call.operation.name
             region, access_key = credential_scope(environ.get("HTTP_AUTHORIZATION"), self._region)
-            result = self._emulator.call(name, call.parameters, RequestContext(region, access_key, request_id))
+            context = RequestContext(region, access_key, request_id, principal)
+            result = self._emulator.call(name, call.parameters, context)
             answer = _answer(200, "qldb", request_id, serialize_result(call.operation, result))
         except QldbError as error:
             answer = self._refuse(error, "qldb", request_id)
@@ -122,6 +130,12 @@ class Gateway:
             answer = _fail("qldb", request_id)
         self._finish(name, request_id, started, answer)
         return answer
+
+    def _authenticate(self, environ: Environ, body: bytes) -> Principal | None:
+        """Who signed the request; None when nobody needs to.  Raises QldbError for a signature that is none."""
+        if self._authenticator is None:
+            return None
+        return self._authenticator.authenticate(signed_request(environ, body))
 
     def product(self) -> Answer:
         """What answers here, for people and health checks."""
@@ -173,6 +187,18 @@ class Gateway:
         answer = _answer(encoded.status, service, request_id, encoded.body, encoded.error_type)
         answer.headers.extend(_debug_headers(error.debug))
         return answer
+
+
+def signed_request(environ: Environ, body: bytes) -> SignedRequest:
+    """A request as its signer saw it."""
+    headers = {key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")}
+    for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(key):
+            headers[key.replace("_", "-").lower()] = environ[key]
+    # The path as it was sent, where the server tells it: decoding loses which slashes were encoded.
+    sent = environ.get("RAW_URI") or quote(environ.get("PATH_INFO", ""), safe="/~", encoding="latin-1")
+    path = sent.split("?", 1)[0]
+    return SignedRequest(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), headers, body)
 
 
 def decoded_path(environ: Environ) -> str:

@@ -16,15 +16,15 @@ LEAVES = {"__init__", "__version__", "clock", "context", "ids", "limits", "error
 MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         *("web", "engine", "verify", "storage", "partiql", "ion", "journal"),
-        *("client", "admin", "aws", "driver", "seeding", "testing"),
-    },
+        *("client", "admin", "aws", "driver", "seeding", "testing"), "auth"},
     "__main__": {"cli"},
     "admin": set(),
     "driver": {"ion", "journal", "engine"},
     "seeding": {"driver", "partiql", "ion"},
     "testing": {"web", "engine", "driver", "seeding", "client"},
     "pytest_plugin": {"testing", "engine"},
-    "web": {"wire", "engine"},
+    "auth": set(),
+    "web": {"wire", "engine", "auth"},
     "wire": {"aws_models"},
     "engine": {"storage", "partiql", "journal", "ion", "aws"},
     "partiql": {"ion"},
