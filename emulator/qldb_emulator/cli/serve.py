@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from ..limits import PRESETS, Limits, with_limit
 from ..seeding import SAMPLES, SeedError
@@ -231,8 +232,10 @@ def serve(
     auth_file: Path | None,
 ) -> None:
     """Start the server and run until stopped (SIGINT or SIGTERM)."""
-    if ephemeral and data_dir is not None:
+    if ephemeral and data_dir is not None and given_here("data_dir") and given_here("ephemeral"):
         raise click.UsageError("--ephemeral keeps nothing, so it takes no --data-dir")
+    if given_here("data_dir"):  # a container's environment names a directory; what is said here goes before it
+        ephemeral = False
     if aws_port and not with_aws:
         raise click.UsageError("--aws-port needs --with-aws")
     logging.basicConfig(
@@ -265,6 +268,11 @@ def serve(
     with local_aws(aws_port) as aws:
         settings = replace(settings, s3_endpoint=s3_endpoint or aws.url, kinesis_endpoint=kinesis_endpoint or aws.url)
         run_server(settings, host, port, seeds, samples, aws.url, auth_file)
+
+
+def given_here(option: str) -> bool:
+    """Whether an option stands on the command line, not only in the environment."""
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def local_aws(port: int) -> LocalAws:
