@@ -10,6 +10,7 @@ import boto3
 import pytest
 from amazon.ion import simpleion
 from aws_kinesis_agg.deaggregator import deaggregate_records
+from server import ServerProcess
 
 from qldb_emulator.client import boto3_client, driver
 
@@ -92,3 +93,43 @@ def test_a_consumer_reads_every_record_of_a_completed_stream(server, kinesis, is
     assert sorted(int(summary["blockAddress"]["sequenceNo"]) for summary in summaries) == list(range(22))
     hashes = {bytes(item["hash"]) for summary in summaries for item in summary.get("revisionSummaries", ())}
     assert {bytes(revision["hash"]) for revision in details} <= hashes
+
+
+def test_a_stream_loses_nothing_when_the_server_is_killed(server, kinesis, tmp_path):
+    arn = _data_stream(kinesis, "killed")
+    process = ServerProcess("--data-dir", str(tmp_path), "--kinesis-endpoint", server.aws_url)
+    try:
+        qldb = boto3_client("qldb", process.url, REGION)
+        qldb.create_ledger(Name="cars", PermissionsMode="ALLOW_ALL", DeletionProtection=False)
+        stream_id = qldb.stream_journal_to_kinesis(
+            LedgerName="cars",
+            RoleArn="arn:aws:iam::123456789012:role/stream",
+            InclusiveStartTime=0,
+            KinesisConfiguration={"StreamArn": arn},
+            StreamName="journal",
+        )["StreamId"]
+        with driver("cars", process.url, REGION) as cars:
+            cars.execute_lambda(lambda t: t.execute_statement("CREATE TABLE Car"))
+            for number in range(30):
+                cars.execute_lambda(lambda t, n=number: t.execute_statement("INSERT INTO Car ?", {"n": n}))
+        process.kill()
+        process.restart()
+        tip = simpleion.loads(qldb.get_digest(Name="cars")["DigestTipAddress"]["IonText"])["sequenceNo"]
+        assert tip == 31
+        expected = set(range(32))
+        deadline = time.monotonic() + 20
+        while _summaries(kinesis, "killed") != expected:
+            assert time.monotonic() < deadline, expected - _summaries(kinesis, "killed")
+            time.sleep(0.2)
+        stream = qldb.describe_journal_kinesis_stream(LedgerName="cars", StreamId=stream_id)["Stream"]
+        assert stream["Status"] == "ACTIVE"
+        assert process.stop() == 0, "".join(process.log)
+    finally:
+        if process.process.poll() is None:
+            process.kill()
+
+
+def _summaries(kinesis, name: str) -> set[int]:
+    """The sequence numbers of the blocks that arrived."""
+    records = [value for _, value in _read(kinesis, name) if value["recordType"] == "BLOCK_SUMMARY"]
+    return {int(record["payload"]["blockAddress"]["sequenceNo"]) for record in records}
