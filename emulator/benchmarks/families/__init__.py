@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from ..rows import Family
-from . import drivers, growth, journals, processes, statements
+from . import contention, drivers, growth, journals, processes, statements
 
-FAMILIES: tuple[Family, ...] = (drivers.FAMILY, growth.FAMILY, statements.FAMILY, journals.FAMILY, processes.FAMILY)
+FAMILIES: tuple[Family, ...] = (
+    drivers.FAMILY,
+    growth.FAMILY,
+    statements.FAMILY,
+    contention.FAMILY,
+    journals.FAMILY,
+    processes.FAMILY,
+)

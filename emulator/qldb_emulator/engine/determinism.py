@@ -7,6 +7,7 @@ ledgers already is part of the seed: its journals go on, and no id is given twic
 from __future__ import annotations
 
 import hashlib
+import time
 
 from ..clock import ManualClock
 from ..ids import RandomIds
@@ -14,6 +15,14 @@ from ..storage.directory import DataDirectory
 
 START_MS = 1_600_000_000_000  # 2020-09-13T12:26:40Z: any fixed time of the service's life would do
 TICK_MS = 1  # every look at the clock moves it on, so that no two blocks have one time
+
+
+class DeterministicClock(ManualClock):
+    """Time that follows the requests; only an answer that is to be late is late in real time, too."""
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+        self.advance(seconds)
 
 
 def deterministic_sources(seed: str, directory: DataDirectory) -> tuple[ManualClock, RandomIds]:
@@ -29,5 +38,5 @@ def deterministic_sources(seed: str, directory: DataDirectory) -> tuple[ManualCl
                 found = True
                 state.update(f"{region}/{name}/{tip.sequence_no}/".encode() + tip.block_hash)
                 start_ms = max(start_ms, tip.timestamp_ms)
-    clock = ManualClock(start_ms, TICK_MS)
+    clock = DeterministicClock(start_ms, TICK_MS)
     return clock, RandomIds(clock, f"{seed}/{state.hexdigest()}" if found else seed)
