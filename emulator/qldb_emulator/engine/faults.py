@@ -191,7 +191,7 @@ class Strike:
 
 def chance(seed: str, number: int) -> float:
     """A number from 0 to 1, 1 excluded, that looks random and is always the same."""
-    digest = hashlib.sha256(f"{seed}:{number}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}:{number}".encode(errors="backslashreplace")).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 
 

@@ -160,6 +160,7 @@ def test_a_seeded_probability_strikes_the_same_requests_every_time(emulator: Emu
 
 
 def test_chance_is_spread_evenly() -> None:
+    assert 0 <= chance("\ud800", 1) < 1  # JSON can hold what UTF-8 cannot
     numbers = [chance("seed", number) for number in range(2_000)]
     assert all(0 <= number < 1 for number in numbers)
     assert 0.47 < sum(numbers) / len(numbers) < 0.53
