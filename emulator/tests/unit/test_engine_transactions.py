@@ -267,6 +267,45 @@ def test_reads_by_document_id_conflict_with_that_document_only(emulator: Emulato
     assert message(transaction.commit) == OCC
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        ("SELECT * FROM U", "CREATE TABLE U"),
+        ("CREATE TABLE T", "DROP TABLE T"),
+        ("INSERT INTO U {'a': 1}", "CREATE TABLE U"),
+    ],
+    ids=["table not there, made", "table there, dropped", "insert into no table, made"],
+)
+@pytest.mark.parametrize("alone", [True, False], ids=["nothing else", "and a write"])
+def test_what_a_failed_statement_showed_is_validated(
+    emulator: Emulator, session: LocalSession, mine: str, theirs: str, alone: bool
+) -> None:
+    session.run("CREATE TABLE V")
+    transaction = session.begin()
+    message(transaction.execute, mine)
+    if not alone:
+        transaction.execute("INSERT INTO V {'a': 1}")
+    LocalSession(emulator, "cars").run(theirs)
+    assert message(transaction.commit) == OCC
+    transaction = session.begin()
+    message(transaction.execute, "SELECT * FROM Nowhere")
+    LocalSession(emulator, "cars").run("INSERT INTO V {'a': 2}")
+    transaction.commit()
+
+
+def test_a_redaction_conflicts_with_readers_of_the_documents_history(emulator: Emulator, session: LocalSession) -> None:
+    session.run("UPDATE T SET v = 11 WHERE k = 1")
+    (row,) = session.run("SELECT * FROM history(T) AS h WHERE h.data.k = 1 AND h.metadata.version = 0")
+    (table_id,) = session.run("SELECT VALUE tableId FROM information_schema.user_tables")
+    document_id = row["metadata"]["id"]
+    reader, other = LocalSession(emulator, "cars").begin(), LocalSession(emulator, "cars").begin()
+    reader.execute("SELECT * FROM history(T) AS h WHERE h.metadata.id = ?", document_id)
+    other.execute("SELECT * FROM T WHERE k = 2")
+    session.run(f"EXEC REDACT_REVISION ?, '{table_id}', '{document_id}'", row["blockAddress"])
+    assert message(reader.commit) == OCC
+    other.commit()
+
+
 # --- limits ----------------------------------------------------------------------------------------------------
 
 
