@@ -61,7 +61,7 @@ def export_ledger(
 ) -> int:
     """Write an export.  How many blocks.  Raises Failure when the directory is not empty or cannot be written."""
     from ..clock import SystemClock
-    from ..engine.exports import put_started_manifest, write_export
+    from ..engine.exports import journal_begins_ms, put_started_manifest, write_export
     from ..ids import RandomIds
     from ..journal.exports import FORMATS, Export
 
@@ -75,7 +75,7 @@ def export_ledger(
         ledger_name=ledger,
         strand_id=file.meta("strand_id", ""),
         requested_ms=now,
-        start_ms=max(span[0], file.meta("creation_ms", 0)),
+        start_ms=max(span[0], journal_begins_ms(file)),
         end_ms=min(span[1], max(now, last_ms) + 1),  # a journal's time may be ahead of this machine's
         bucket="",
         prefix=prefix,

@@ -26,9 +26,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..aws.clients import AwsError, client, errors
 from ..errors import EXPORTS_LIMIT, S3_NOT_REACHED, S3_REFUSED
+from ..ion.codec import loads
 from ..journal.exports import Export
+from ..journal.parse import block_from_ion
 from ..storage.errors import StorageError
 from ..storage.reads import Reads
+from .ledgers import EXPORT_PREFIX
 
 if TYPE_CHECKING:
     from .emulator import Emulator
@@ -36,7 +39,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("qldb_emulator.exports")
 
-EXPORT_FACT = "export/"
 KEPT_MS = 7 * 24 * 3600 * 1000
 STOP_SECONDS = 10
 
@@ -77,6 +79,15 @@ def write_export(file: Reads, export: Export, put: Put, stop: threading.Event | 
     return total
 
 
+def journal_begins_ms(file: Reads) -> int:
+    """When a ledger was created, or its first block written if that is earlier: a fork's journal is older than it."""
+    created: int = file.meta("creation_ms", 0)
+    if file.last_block_before(created) is None:
+        return created
+    (_, first) = next(file.blocks(batch=1))
+    return min(created, block_from_ion(loads(first)).timestamp.epoch_ms())
+
+
 def put_started_manifest(export: Export, put: Put) -> None:
     """Write what stands at the beginning of an export."""
     put(export.started_key, export.started_manifest(), export.format.content_type)
@@ -112,7 +123,7 @@ class Exports:
             with self._lock:
                 ledger.make_durable()
                 self._forget_old(ledger)
-                ledger.set_facts(**{EXPORT_FACT + export.export_id: job})
+                ledger.set_facts(**{EXPORT_PREFIX + export.export_id: job})
                 self._run(ledger, job)
         finally:
             with self._lock:
@@ -171,7 +182,7 @@ class Exports:
             logger.exception("export %s of ledger %s cancelled", export.export_id, ledger.name)
         finished = {**job, "status": status, "finished_ms": self._emulator.clock.now_ms()}
         try:
-            ledger.set_facts(**{EXPORT_FACT + export.export_id: finished})
+            ledger.set_facts(**{EXPORT_PREFIX + export.export_id: finished})
         except StorageError as error:
             logger.warning("export %s of ledger %s: its end cannot be kept: %s", export.export_id, ledger.name, error)
         with self._lock:
@@ -191,7 +202,7 @@ class Exports:
 
     def _forget_old(self, ledger: Ledger) -> None:
         now = self._emulator.clock.now_ms()
-        ledger.drop_facts(EXPORT_FACT + job["export_id"] for job in jobs_of(ledger) if _is_old(job, now))
+        ledger.drop_facts(EXPORT_PREFIX + job["export_id"] for job in jobs_of(ledger) if _is_old(job, now))
 
 
 def jobs_of(ledger: Ledger) -> list[Job]:
@@ -205,7 +216,7 @@ def has_running_exports(facts: dict[str, Any]) -> bool:
 
 
 def _jobs(facts: dict[str, Any]) -> list[Job]:
-    return [value for key, value in facts.items() if key.startswith(EXPORT_FACT)]
+    return [value for key, value in facts.items() if key.startswith(EXPORT_PREFIX)]
 
 
 def export_of(job: Job) -> Export:

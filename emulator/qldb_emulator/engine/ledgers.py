@@ -36,6 +36,7 @@ Facts = dict[str, Any]
 # A header must not outgrow what clients accept; the log line has all of them.
 STATEMENT_HASHES_IN_HEADER = 40
 STREAM_PREFIX = "stream/"
+EXPORT_PREFIX = "export/"
 STREAM_TAGS_PREFIX = "stream_tags/"
 
 
@@ -401,7 +402,8 @@ class Ledgers:
         path.parent.mkdir(parents=True, exist_ok=True)
         source.fork(path, {"name": name, **facts})
         file = self._directory.open(region, name)
-        running = [key for key in file.all_meta() if key.startswith((STREAM_PREFIX, STREAM_TAGS_PREFIX))]
+        of_source = (STREAM_PREFIX, STREAM_TAGS_PREFIX, EXPORT_PREFIX)
+        running = [key for key in file.all_meta() if key.startswith(of_source)]
         if running:
             with file.write() as writer:
                 for key in running:

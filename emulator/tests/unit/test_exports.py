@@ -13,6 +13,7 @@ from qldb_emulator.aws.clients import AwsError, client
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine import exports
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.snapshots import fork_ledger
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import load_all, loads
@@ -310,6 +311,16 @@ def test_a_job_that_a_stop_interrupted_is_resumed(endpoint, s3, tmp_path: Path, 
         emulator.exports.wait()
         assert describe(emulator, export_id)["Status"] == "COMPLETED"
     assert len(objects(s3)) == 3
+
+
+def test_the_export_of_a_fork_has_the_blocks_it_began_with_and_jobs_are_not_forked(emulator, s3, endpoint):
+    busy_ledger(emulator)
+    export(emulator, prefix="source/")
+    fork_ledger(emulator, "us-east-1", "cars", "copy")
+    assert emulator.call("ListJournalS3ExportsForLedger", {"Name": "copy"}, CONTEXT) == {"JournalS3Exports": []}
+    export(emulator, name="copy", prefix="copy/")
+    report = verify_export("s3://journals/copy/", s3_endpoint=endpoint)
+    assert (report.verdict, report.verification.counts.blocks) == ("whole", 15)
 
 
 def test_a_redaction_shows_in_later_exports_and_old_ones_stay(emulator, s3, endpoint):

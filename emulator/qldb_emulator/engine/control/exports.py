@@ -13,7 +13,7 @@ from ...errors import (
 )
 from ...journal.exports import Export
 from ..arns import is_role_arn
-from ..exports import Job
+from ..exports import Job, journal_begins_ms
 from .common import Members, active_ledger, any_ledger
 from .paging import paginate
 
@@ -38,7 +38,7 @@ def export_journal(emulator: Emulator, members: Members, region: str) -> Members
         ledger_name=ledger.name,
         strand_id=ledger.strand_id,
         requested_ms=now,
-        start_ms=max(members["InclusiveStartTime"], ledger.facts["creation_ms"]),
+        start_ms=max(members["InclusiveStartTime"], journal_begins_ms(ledger.file)),
         end_ms=members["ExclusiveEndTime"],
         bucket=configuration["Bucket"],
         prefix=configuration["Prefix"],
