@@ -31,7 +31,7 @@ class Emulator:
 
     open_target: where journal streams are delivered to; by default Kinesis, see Settings.
 
-    Raises DirectoryInUseError when another process has the data directory.
+    Raises DirectoryInUseError when another process has the data directory, StorageError for a bad stream file.
     """
 
     def __init__(
@@ -54,10 +54,19 @@ class Emulator:
         self.sessions = Sessions(self)
         self.streams = Streams(self, open_target)
         self.exports = Exports(self)
-        path = self.settings.stream_file
-        self.stream_file = None if path is None else StreamFile(path, self.streams)
+        self.stream_file = self._open_stream_file()
         self.ledgers.on_open = self._resume
         self.ledgers.on_delete = self._finish
+
+    def _open_stream_file(self) -> StreamFile | None:
+        path = self.settings.stream_file
+        if path is None:
+            return None
+        try:
+            return StreamFile(path, self.streams)
+        except OSError as error:
+            self.directory.close()
+            raise StorageError(f"The stream file {path} cannot be opened: {error.strerror}") from error
 
     def call(self, operation: str, members: Members, context: RequestContext) -> Members:
         """A control plane operation: request members in, result members out.  Raises QldbError."""

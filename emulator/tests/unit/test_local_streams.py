@@ -19,6 +19,7 @@ from qldb_emulator.engine import local_streams
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.settings import Settings
+from qldb_emulator.storage.errors import StorageError
 from qldb_emulator.web.app import create_app
 from qldb_emulator.web.server import Server
 
@@ -203,6 +204,13 @@ def test_a_file_gets_the_records_of_every_ledger_up_to_the_last(tmp_path):
         emulator.call("DeleteLedger", {"Name": "cars"}, CONTEXT)
         assert [row for row in _numbers(path) if row[0] == "cars"] == [("cars", 0), ("cars", 1), ("cars", 2)]
     assert [row for row in _numbers(path) if row[0] == "bikes"] == [("bikes", 0), ("bikes", 1)]
+
+
+def test_a_file_that_cannot_be_opened_is_one_sentence_and_leaves_nothing_locked(tmp_path):
+    settings = Settings(data_dir=tmp_path, stream_file=tmp_path / "no" / "file")
+    with pytest.raises(StorageError, match=r"The stream file .*no/file cannot be opened: No such file or directory"):
+        Emulator(settings)
+    Emulator(Settings(data_dir=tmp_path)).close()
 
 
 def test_a_restart_writes_nothing_twice_and_another_file_everything(tmp_path):

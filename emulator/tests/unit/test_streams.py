@@ -11,7 +11,7 @@ import pytest
 from control_support import Client, Outcome, close_emulators  # noqa: F401
 from local_driver import LocalSession
 
-from qldb_emulator.aws.clients import AwsError
+from qldb_emulator.aws.clients import AwsError, AwsMissingError
 from qldb_emulator.aws.kinesis import TOO_LARGE
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine import delivery, following
@@ -244,6 +244,7 @@ def test_requests_that_cannot_be_are_refused(world, changes, parameter, text):
 
 
 KINESIS_ERRORS = [
+    (AwsMissingError("boto3"), "Streaming to Kinesis: boto3 is needed: pip install 'qldb-emulator[aws]'"),
     (
         AwsError("ResourceNotFoundException", "Stream s under account 1 not found.", True),
         "QLDB encountered an error validating Kinesis Data Streams: Response from Kinesis: "
@@ -257,7 +258,7 @@ KINESIS_ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("error", "text"), KINESIS_ERRORS, ids=["refused", "unreachable"])
+@pytest.mark.parametrize(("error", "text"), KINESIS_ERRORS, ids=["not installed", "refused", "unreachable"])
 def test_a_data_stream_that_is_not_there_is_said_at_once(world, error, text):
     world.kinesis.error = error
     expected = Outcome(400, "InvalidParameterException", text, ("KinesisConfiguration",))

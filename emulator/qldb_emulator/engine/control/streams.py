@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...aws.clients import AwsError
+from ...aws.clients import AwsError, AwsMissingError
 from ...errors import (
     INVALID_PARAMETER,
     KINESIS_REFUSED,
@@ -131,6 +131,9 @@ def _check_running(ledger: Ledger, name: str) -> None:
 def _check_kinesis(emulator: Emulator, arn: str) -> None:
     try:
         emulator.streams.target(arn).check()
+    except AwsMissingError as error:
+        text = f"Streaming to Kinesis: {error.message}"
+        raise INVALID_PARAMETER(text=text, parameter="KinesisConfiguration") from error
     except AwsError as error:
         problem = KINESIS_REFUSED if error.is_answer else KINESIS_UNREACHABLE
         raise problem(code=error.code, text=error.message) from error
