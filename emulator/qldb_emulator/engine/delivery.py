@@ -112,16 +112,25 @@ class Delivery:
         try:
             stream = find_stream(self._ledger, self.stream_id)
             while stream is not None and not self._is_over(stream):
-                stream = self._step(stream)
+                stream = self._step_or_wait(stream)
             if stream is not None and not self._ledger.is_closed:
                 self._stored(stream)
-        except StorageError:
+        except Exception:
             if not self._ledger.is_closed:  # it was closed under our hands; else this is news
                 logger.exception("stream %s stopped; it goes on when the ledger is opened again", self.stream_id)
-        except Exception:
-            logger.exception("stream %s stopped; it goes on when the ledger is opened again", self.stream_id)
         finally:
             self._on_end(self)
+
+    def _step_or_wait(self, stream: Stream) -> Stream | None:
+        """A step; when the ledger's disk does not take what it has to note, a pause, and again from what is noted."""
+        try:
+            return self._step(stream)
+        except StorageError as error:
+            if self._ledger.is_closed:
+                return None
+            logger.error("stream %s (%s) waits: %s", stream.name, stream.id, error)
+            self._stop.wait(LAST_PAUSE_SECONDS)
+            return find_stream(self._ledger, self.stream_id)
 
     def _is_over(self, stream: Stream) -> bool:
         return self._stop.is_set() or self._ledger.is_closed or stream.ended_ms is not None

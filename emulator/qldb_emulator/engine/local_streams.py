@@ -125,13 +125,24 @@ class _Follower:
 
     def _run(self) -> None:
         try:
-            while self._step():
+            while self._step_or_wait():
                 pass
-        except StorageError:
-            if not self.ledger.is_closed:
-                logger.exception("%s gets no more records of ledger %s", self._file.path, self.ledger.name)
         except Exception:
             logger.exception("%s gets no more records of ledger %s", self._file.path, self.ledger.name)
+
+    def _step_or_wait(self) -> bool:
+        """A step; when a disk does not take it, a pause, and again.  Whether to go on."""
+        try:
+            return self._step()
+        except (OSError, StorageError) as error:
+            if self.ledger.is_closed:
+                return False
+            reason = error.strerror if isinstance(error, OSError) else error
+            logger.error("%s cannot be written: %s", self._file.path, reason)
+            if self.stop.is_set():
+                return False
+            self.stop.wait(_PAUSE_SECONDS)
+            return True
 
     def _step(self) -> bool:
         """Write what there is; whether to go on.  After the stop everything that was committed is written first."""
@@ -143,11 +154,5 @@ class _Follower:
         if not found:
             return not is_stopped
         lines = "".join(f"{line}\n" for _, ion in found for _, line in _json_of_block(self._arn, ion))
-        try:
-            self._file.write(self.ledger, lines, found[-1][0] + 1)
-        except OSError as error:
-            logger.error("%s cannot be written: %s", self._file.path, error.strerror)
-            if is_stopped:
-                return False
-            self.stop.wait(_PAUSE_SECONDS)
+        self._file.write(self.ledger, lines, found[-1][0] + 1)
         return True

@@ -20,6 +20,7 @@ from qldb_emulator.engine.snapshots import fork_ledger, restore_snapshot, take_s
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import loads
 from qldb_emulator.settings import Settings
+from qldb_emulator.storage.errors import StorageError
 
 REGION = "us-east-1"
 START_MS = 1_591_221_984_677
@@ -434,6 +435,27 @@ def test_a_record_that_no_stream_takes_fails_the_stream(world):
     world.kinesis.error = AwsError(TOO_LARGE, "too large", False)
     world.session.run("CREATE TABLE Car")
     world.reaches(stream_id, "FAILED")
+
+
+def test_a_ledger_that_cannot_be_written_for_a_while_makes_a_stream_wait_and_lose_nothing(world, monkeypatch, caplog):
+    monkeypatch.setattr(delivery, "LAST_PAUSE_SECONDS", 0.002)
+    world.stream()
+    world.has("CREATED", "BLOCK 0")
+    ledger = world.emulator.ledgers.find(REGION, "cars")
+    note_facts, problems = ledger.note_facts, []
+
+    def full(facts: dict[str, Any]) -> None:
+        problems.append(1)
+        raise StorageError("database or disk is full")
+
+    monkeypatch.setattr(ledger, "note_facts", full)
+    monkeypatch.setattr(delivery, "STORE_EVERY", 1)
+    world.session.run("CREATE TABLE Car")
+    eventually(lambda: len(problems) > 1)
+    monkeypatch.setattr(ledger, "note_facts", note_facts)
+    world.insert(1)
+    eventually(lambda: "REVISION 1" in world.kinesis.types())
+    assert "waits: database or disk is full" in caplog.text
 
 
 def test_an_impaired_stream_stays_so_over_a_restart_and_recovers(tmp_path):
