@@ -22,6 +22,7 @@ from ..rows import Family, Row, Samples, control
 LEDGER = "statements"
 SELECT = f"SELECT * FROM {TABLE} WHERE {INDEXED} = ?"
 SCAN = f"SELECT * FROM {TABLE} WHERE LicensePlateNumber = ?"
+SCAN_TWO = f"SELECT * FROM {TABLE} WHERE City = ? AND Mileage > ?"
 _FEWER = 10  # the small join has this many times fewer rows on each side
 _PREPARES = 100  # a look into the cache is too short to be timed alone
 
@@ -80,6 +81,23 @@ def measure_scan(bench: Bench) -> Samples:
     return bench.compare(statement(bench, SCAN, 1, wanted), timed(by_hand), "ms", note)
 
 
+def measure_scan_of_two_terms(bench: Bench) -> Samples:
+    documents = [registration(number) for number in range(bench.scale.scanned)]
+    city, mileage = documents[-1]["City"], bench.scale.scanned - 20
+
+    def holds(document: dict[str, Any]) -> bool:
+        found, driven = document.get("City"), document.get("Mileage")
+        return isinstance(found, str) and found == city and isinstance(driven, int) and driven > mileage
+
+    rows = sum(map(holds, documents))
+
+    def by_hand() -> None:
+        assert len([document for document in documents if holds(document)]) == rows
+
+    note = f"{bench.scale.scanned:,} documents, {rows} found; ExecuteStatement alone"
+    return bench.compare(statement(bench, SCAN_TWO, rows, city, mileage), timed(by_hand), "ms", note)
+
+
 def measure_join(bench: Bench) -> Samples:
     many = bench.scale.joined
     few = many // _FEWER
@@ -127,6 +145,14 @@ FAMILY = Family(
             2.0,
             "design 10",
             measure_scan,
+        ),
+        Row(
+            "scan-two",
+            "full scan by an equality and an order, warm",
+            "the same predicates by hand over decoded dicts",
+            2.0,
+            "design 10",
+            measure_scan_of_two_terms,
         ),
         Row(
             "join",
