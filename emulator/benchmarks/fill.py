@@ -20,6 +20,7 @@ from qldb_emulator.journal.block import (
     TransactionResult,
     build_block,
 )
+from qldb_emulator.journal.encode import encode_block
 from qldb_emulator.journal.hashing import statement_digest
 from qldb_emulator.journal.model import BlockAddress
 from qldb_emulator.limits import STRICT
@@ -108,7 +109,7 @@ def append(file: LedgerFile, transactions: Iterable[Transaction]) -> None:
                 now = Timestamp.from_epoch_ms(clock.now_ms())
                 result = _result(ids.new_id(), table, statement, revisions, now)
                 block = build_block(previous, strand_id, result, now)
-                apply_block(writer, catalogue, block)
+                apply_block(writer, catalogue, block, encode_block(block))
                 previous = (block.address, block.block_hash)
     file.checkpoint()
 

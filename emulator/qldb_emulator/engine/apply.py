@@ -13,6 +13,7 @@ from ..errors import QldbError
 from ..ion.codec import dumps, loads
 from ..ion.values import IonValue
 from ..journal.block import RedactionError, redact
+from ..journal.encode import encode_metadata
 from ..journal.merkle import new_nodes
 from ..journal.model import Block, Struct
 from ..journal.parse import block_from_ion
@@ -220,12 +221,14 @@ def _apply_revision(writer: Writer, applied: Applied, block: Block, table: Table
     marks.add(table_mark(table.table_id))
     marks.add(document_mark(document_id))
 
-    known = writer.document_info(document_id)
-    if known is None:
-        doc_no = writer.insert_document(document_id, table.number, sequence_no)
-    else:
-        doc_no = known.doc_no
-        _close_entries(writer, marks, table, doc_no, known.last_seq, sequence_no)
+    doc_no = writer.insert_new_document(document_id, table.number, sequence_no) if metadata["version"] == 0 else None
+    if doc_no is None:
+        known = writer.document_info(document_id)
+        if known is None:  # its first revisions are in blocks before the journal's first
+            doc_no = writer.insert_document(document_id, table.number, sequence_no)
+        else:
+            doc_no = known.doc_no
+            _close_entries(writer, marks, table, doc_no, known.last_seq, sequence_no)
     has_data = "data" in revision
     data = revision.get("data")
     row = RevisionRow(
@@ -238,7 +241,7 @@ def _apply_revision(writer: Writer, applied: Applied, block: Block, table: Table
         hash=revision["hash"],
         data=dumps(data) if has_data else None,
         data_hash=revision.get("dataHash"),
-        metadata=dumps(metadata),
+        metadata=encode_metadata(metadata),
     )
     writer.insert_revision(row)
     if not has_data:

@@ -13,6 +13,7 @@ from ..ids import IdSource
 from ..ion.codec import loads
 from ..ion.values import Timestamp
 from ..journal.block import build_block, genesis_block
+from ..journal.encode import encode_block
 from ..journal.model import Block, BlockAddress
 from ..journal.parse import block_from_ion
 from ..limits import Limits
@@ -197,10 +198,11 @@ class Ledger:
         file is asked, so that what is in memory follows what is on the disk.
         """
         sequence_no = block.address.sequence_no
+        ion = encode_block(block)
         applied = None
         try:
             with self.file.write(sync=sync) as writer:
-                applied = apply_block(writer, self._state[1], block, has_tree=self.digest_problem is None)
+                applied = apply_block(writer, self._state[1], block, ion, has_tree=self.digest_problem is None)
                 if applied.problems:
                     raise ApplyError(applied.problems[0])
         except StorageError:

@@ -42,6 +42,7 @@ _STRING_HEADS = _SHORT[8]
 
 # Symbol tables repeat like the shapes of documents do.
 _TABLE_CACHE: dict[tuple[str, ...], bytes] = {}
+_TEXTS_CACHE: dict[bytes, tuple[str, ...]] = {}  # the same, the other way round
 _TABLE_CACHE_ENTRIES = 512
 _TABLE_CACHE_SYMBOLS = 64
 
@@ -131,6 +132,8 @@ def decimal_octets(value: Decimal) -> bytes:
 def timestamp_octets(value: Timestamp) -> bytes:
     """The contents of a timestamp: offset, then as many fields as its precision has, in UTC."""
     precision = value.precision
+    if precision == "second" and value.offset == 0 and len(value.fraction) == 3 and value.year >= 128:
+        return _milliseconds_in_utc(value)
     if precision == "year":
         return b"\xc0" + varuint(value.year)
     if precision == "month":
@@ -153,6 +156,24 @@ def timestamp_octets(value: Timestamp) -> bytes:
     return octets + _varint(-len(value.fraction)) + coefficient_octets(int(value.fraction), False)
 
 
+def _milliseconds_in_utc(value: Timestamp) -> bytes:
+    """timestamp_octets of a time as every journal has it, of the years 128 on: all at once."""
+    milliseconds = int(value.fraction)
+    if milliseconds >= 128:
+        coefficient = bytes((milliseconds >> 8, milliseconds & 0xFF))
+    else:
+        coefficient = bytes((milliseconds,)) if milliseconds else b""
+    return (
+        bytes(
+            (
+                0x80, value.year >> 7, 0x80 | value.year & 0x7F, 0x80 | value.month, 0x80 | value.day,
+                0x80 | value.hour, 0x80 | value.minute, 0x80 | value.second, 0xC3,
+            )
+        )
+        + coefficient
+    )
+
+
 def _utc_fields(value: Timestamp) -> tuple[int, int, int, int, int]:
     days, rest = divmod(value.utc_seconds(), 86400)
     # An offset can push UTC out of the years a date can have; 400 years are a whole number of cycles.
@@ -169,17 +190,64 @@ def _opening(symbols: dict[str, bytes]) -> bytes:
     known = _TABLE_CACHE.get(texts)
     if known is not None:
         return known
-    listed = b"".join(_headed(8, text.encode()) for text in texts)
-    table = _headed(13, b"\x87" + _headed(11, listed))  # {symbols: [...]}
-    opening = VERSION_MARKER + _headed(14, b"\x81\x83" + table)  # $ion_symbol_table::
+    opening = opening_of(listed(texts))
     if len(texts) <= _TABLE_CACHE_SYMBOLS:
         if len(_TABLE_CACHE) >= _TABLE_CACHE_ENTRIES:
             _TABLE_CACHE.clear()
+            _TEXTS_CACHE.clear()
         _TABLE_CACHE[texts] = opening
+        _TEXTS_CACHE[opening] = texts
     return opening
 
 
-def _headed(code: int, contents: bytes) -> bytes:
+def listed(texts: Iterable[str]) -> bytes:
+    """The contents of a symbol table's list."""
+    return b"".join([headed(8, text.encode()) for text in texts])
+
+
+def opening_of(symbols_listed: bytes) -> bytes:
+    """Version marker and local symbol table."""
+    table = headed(13, b"\x87" + headed(11, symbols_listed))  # {symbols: [...]}
+    return VERSION_MARKER + headed(14, b"\x81\x83" + table)  # $ion_symbol_table::
+
+
+def opened(document: Document) -> tuple[tuple[str, ...], bytes] | None:
+    """The local symbols of a document's binary, and the value behind them: for whoever writes the value into something
+    larger whose symbol table begins with the same ones.  None for a document that was not written lately."""
+    ion = document.ion
+    if ion[4] >> 4 != 14:
+        return (), ion[4:]
+    if ion[4] != 0xEE:
+        start = 5 + (ion[4] & 15)
+    elif ion[5] & 0x80:
+        start = 6 + (ion[5] & 0x7F)
+    else:
+        start = 7 + (ion[5] << 7 | ion[6] & 0x7F)
+    texts = _TEXTS_CACHE.get(ion[:start])
+    return None if texts is None else (texts, ion[start:])
+
+
+def first_ids(texts: Iterable[str]) -> dict[str, bytes]:
+    """What a writer knows that begins with these local symbols: every text that has an id, with the id as VarUInt."""
+    symbols = _SYSTEM_IDS.copy()
+    for text in texts:
+        symbol_id(text, symbols)
+    return symbols
+
+
+def write_value(value: IonValue, symbols: dict[str, bytes], max_depth: int = MAX_DEPTH) -> bytes:
+    """The binary of one value within something larger; symbols it brings along are added."""
+    parts: list[bytes] = []
+    _write([value], None, symbols, max_depth, parts)
+    return b"".join(parts)
+
+
+def local_texts(symbols: dict[str, bytes]) -> list[str]:
+    """The local symbols, in the order of their ids."""
+    return list(symbols)[_FIRST_LOCAL_ID:]
+
+
+def headed(code: int, contents: bytes) -> bytes:
     """Type octet and length before the contents."""
     length = len(contents)
     if length < 14:
@@ -187,7 +255,7 @@ def _headed(code: int, contents: bytes) -> bytes:
     return bytes((code << 4 | 14,)) + varuint(length) + contents
 
 
-def _symbol_id(text: str, symbols: dict[str, bytes]) -> bytes:
+def symbol_id(text: str, symbols: dict[str, bytes]) -> bytes:
     """The VarUInt id of a symbol, a new one if need be."""
     known = symbols.get(text)
     if known is None:
@@ -208,7 +276,7 @@ def _write(
         if name_iterator is not None:
             name = next(name_iterator)
             known = symbols.get(name)
-            append(known if known is not None else _symbol_id(name, symbols))
+            append(known if known is not None else symbol_id(name, symbols))
         kind = type(value)
         if kind is str:
             octets = value.encode()
@@ -220,32 +288,32 @@ def _write(
                 raise IonError(TOO_DEEP)
             inner: list[bytes] = []
             _write(value.values(), value, symbols, depth - 1, inner)
-            append(_headed(13, b"".join(inner)))
+            append(headed(13, b"".join(inner)))
         elif kind is list:
             if not depth:
                 raise IonError(TOO_DEEP)
             inner = []
             _write(value, None, symbols, depth - 1, inner)
-            append(_headed(11, b"".join(inner)))
+            append(headed(11, b"".join(inner)))
         elif kind is int:
-            append(_headed(2, magnitude_octets(value)) if value >= 0 else _headed(3, magnitude_octets(-value)))
+            append(headed(2, magnitude_octets(value)) if value >= 0 else headed(3, magnitude_octets(-value)))
         elif kind is Decimal:
-            append(_headed(5, decimal_octets(value)))
+            append(headed(5, decimal_octets(value)))
         elif kind is Timestamp:
-            append(_headed(6, timestamp_octets(value)))
+            append(headed(6, timestamp_octets(value)))
         elif kind is bool:
             append(_TRUE if value else _FALSE)
         elif value is None:
             append(b"\x0f")
         elif kind is bytes:
-            append(_headed(10, value))
+            append(headed(10, value))
         elif kind is float:
             append(float_octets(value))
         elif kind is Annotated:
-            annotations = b"".join([_symbol_id(each, symbols) for each in value.annotations])
+            annotations = b"".join([symbol_id(each, symbols) for each in value.annotations])
             inner = []
             _write([value.value], None, symbols, depth, inner)
-            append(_headed(14, varuint(len(annotations)) + annotations + b"".join(inner)))
+            append(headed(14, varuint(len(annotations)) + annotations + b"".join(inner)))
         else:
             _write_rarer(value, symbols, depth, parts)
 
@@ -259,12 +327,12 @@ def float_octets(value: float) -> bytes:
 def _write_rarer(value: IonValue, symbols: dict[str, bytes], depth: int, parts: list[bytes]) -> None:
     """The kinds of value that documents seldom hold, and subclasses of the frequent ones."""
     if isinstance(value, Symbol):
-        number = 0 if value is SYMBOL_ZERO else _id_number(_symbol_id(value, symbols))
-        parts.append(_headed(7, magnitude_octets(number)))
+        number = 0 if value is SYMBOL_ZERO else _id_number(symbol_id(value, symbols))
+        parts.append(headed(7, magnitude_octets(number)))
     elif isinstance(value, TypedNull):
         parts.append(NULL_OCTETS[value.ion_type])
     elif isinstance(value, Clob):
-        parts.append(_headed(9, value))
+        parts.append(headed(9, value))
     elif isinstance(value, (list, MultiStruct)):
         if not depth:
             raise IonError(TOO_DEEP)
@@ -274,7 +342,7 @@ def _write_rarer(value: IonValue, symbols: dict[str, bytes], depth: int, parts: 
         else:
             _write([each for _, each in value.pairs], [name for name, _ in value.pairs], symbols, depth - 1, inner)
         code = 13 if isinstance(value, MultiStruct) else 12 if isinstance(value, Sexp) else 11
-        parts.append(_headed(code, b"".join(inner)))
+        parts.append(headed(code, b"".join(inner)))
     else:
         _write([plain(value)], None, symbols, depth, parts)
 

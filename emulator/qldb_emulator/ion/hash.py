@@ -133,8 +133,18 @@ def _serialise(value: IonValue, depth: int) -> bytes:
         fields = []
         for name, each in struct_items(value):
             # A comprehension would double the stack.
-            fields.append(sha256(_name(name) + _serialise(each, depth - 1)).digest())
-        return _struct(fields)
+            known = _NAME_CACHE.get(name)
+            if known is None:
+                known = _name(name)
+            if type(each) is str:  # the most frequent kind, without a call for it
+                octets = each.encode()
+                if b"\x0b" in octets or b"\x0c" in octets or b"\x0e" in octets:
+                    octets = _escape(octets)
+                fields.append(sha256(b"%b\x0b\x80%b\x0e" % (known, octets)).digest())
+            else:
+                fields.append(sha256(known + _serialise(each, depth - 1)).digest())
+        fields.sort()
+        return b"\x0b\xd0" + _escape(b"".join(fields)) + b"\x0e"
     if isinstance(value, list):
         if not depth:
             raise IonError(TOO_DEEP)

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, ClassVar
 
 IonValue = Any  # one of the rows above; recursive unions help neither mypy nor a reader
@@ -196,6 +197,7 @@ def days_in_month(year: int, month: int) -> int:
     return 29 if month == 2 and is_leap_year(year) else _DAYS_IN_MONTH[month]
 
 
+@lru_cache(maxsize=512)  # the times of a transaction are all of one day
 def days_from_civil(year: int, month: int, day: int) -> int:
     """Days since 1970-01-01 (negative before)."""
     y = year - 1
@@ -308,6 +310,7 @@ class Timestamp:
         return hash(self.fields())
 
 
+@lru_cache(maxsize=512)
 def civil_from_days(days: int) -> tuple[int, int, int]:
     """(year, month, day) of a count of days since 1970-01-01.  Raises ValueError outside years 1 to 9999."""
     n = days + EPOCH_DAYS

@@ -10,7 +10,7 @@ from typing import Any
 from .errors import StorageError, unusable
 from .reads import Reads
 from .rows import NodeId, RevisionRow
-from .schema import DERIVED, LIVE, SEQ_BITS, put_meta
+from .schema import DERIVED, LIVE, SCHEMA_VERSION, SEQ_BITS, put_meta
 
 IndexEntry = tuple[int, bytes, int]
 """(index number, key, doc_no)."""
@@ -18,6 +18,8 @@ IndexEntry = tuple[int, bytes, int]
 _INSERT_REVISION = f"""
     INSERT INTO revision (revision_no, document_id, table_no, version, tx_time_ms, hash, data, data_hash, metadata)
     VALUES (? << {SEQ_BITS} | ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_INSERT_NEW_DOCUMENT = "INSERT INTO document VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (document_id) DO NOTHING"
 
 # A later revision only moves last_seq; a revision without content (see RevisionRow) also ends the document.
 _ADVANCE_DOCUMENT = "UPDATE document SET last_seq = ? WHERE table_no = ? AND doc_no = ? AND last_seq < ?"
@@ -62,6 +64,10 @@ class Writer(Reads):
         if self._connection is None:
             raise StorageError(f"The write transaction on {self._path} is over")
         return self._connection
+
+    def touch(self) -> None:
+        """Write something that is there already, so that the commit is one."""
+        self._run(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     # --- facts -------------------------------------------------------------------------------------------------
     def set_meta(self, facts: Mapping[str, Any]) -> None:
@@ -162,14 +168,30 @@ class Writer(Reads):
     # --- documents ---------------------------------------------------------------------------------------------
     def insert_document(self, document_id: str, table_no: int, seq: int) -> int:
         """Add a document that lives from block seq on; returns its doc_no.  Its first revision follows."""
-        return self.insert_documents((document_id,), table_no, seq)[0]
+        number = self._doc_no()
+        self._run("INSERT INTO document VALUES (?, ?, ?, ?, ?, ?)", (table_no, number, document_id, seq, LIVE, seq))
+        self._next_doc_no = number + 1
+        return number
+
+    def insert_new_document(self, document_id: str, table_no: int, seq: int) -> int | None:
+        """As insert_document, but None for an id that is there already: one statement instead of two."""
+        number = self._doc_no()
+        row = (table_no, number, document_id, seq, LIVE, seq)
+        if self._run(_INSERT_NEW_DOCUMENT, row).rowcount != 1:
+            return None
+        self._next_doc_no = number + 1
+        return number
+
+    def _doc_no(self) -> int:
+        if self._next_doc_no is None:
+            (last,) = self._rows(f"SELECT coalesce(max(revision_no), 0) >> {SEQ_BITS} FROM revision")[0]
+            self._next_doc_no = int(last) + 1
+        return self._next_doc_no
 
     def insert_documents(self, document_ids: Sequence[str], table_no: int, seq: int) -> range:
         """Add documents; returns their doc_nos, in order."""
-        if self._next_doc_no is None:
-            (last,) = self._rows(f"SELECT coalesce(max(revision_no), 0) >> {SEQ_BITS} FROM revision")[0]
-            self._next_doc_no = last + 1
-        numbers = range(self._next_doc_no, self._next_doc_no + len(document_ids))
+        first = self._doc_no()
+        numbers = range(first, first + len(document_ids))
         self._run_many(
             "INSERT INTO document VALUES (?, ?, ?, ?, ?, ?)",
             [(table_no, number, id_, seq, LIVE, seq) for number, id_ in zip(numbers, document_ids, strict=True)],
@@ -179,7 +201,10 @@ class Writer(Reads):
 
     def insert_revision(self, row: RevisionRow) -> None:
         """Add a revision; see insert_revisions."""
-        self.insert_revisions((row,))
+        if row.version or (row.data is None and row.data_hash is None):
+            self.insert_revisions((row,))
+        else:
+            self._run(_INSERT_REVISION, (row.doc_no, row.seq, *row[1:4], *row[5:]))
 
     def insert_revisions(self, rows: Iterable[RevisionRow]) -> None:
         """Add revisions of documents that are there, in the order of their blocks, one to a document and block.

@@ -13,9 +13,8 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from ..auth.keys import Authenticator
-from ..wire.model import SESSION_TARGET
 from .admin import add_admin
-from .gateway import Answer, EmulatorProtocol, Gateway
+from .gateway import Answer, EmulatorProtocol, Gateway, is_session_request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -59,11 +58,7 @@ def _with_shortcut(wsgi_app: WSGIApplication, gateway: Gateway) -> WSGIApplicati
     send_command = gateway.send_command
 
     def shortcut(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if (
-            environ.get("HTTP_X_AMZ_TARGET") == SESSION_TARGET
-            and environ["REQUEST_METHOD"] == "POST"
-            and environ.get("PATH_INFO") in ("/", "")
-        ):
+        if is_session_request(environ):
             answer = send_command(environ)
             start_response(answer.status_line, answer.headers)
             return [answer.body]

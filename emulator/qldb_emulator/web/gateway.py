@@ -21,6 +21,7 @@ from ..ids import IdSource
 from ..settings import Settings
 from ..wire.errors import CONTENT_TYPES, REASONS, encode_error
 from ..wire.fast import CommandReader, serialize_command_result
+from ..wire.model import SESSION_TARGET
 from ..wire.parse import COMMANDS, credential_scope, parse_call
 from ..wire.serialize import encode_json, serialize_result
 from .metrics import Metrics
@@ -172,7 +173,9 @@ class Gateway:
 
     def _finish(self, name: str, request_id: str, started: float, answer: Answer) -> None:
         seconds = time.perf_counter() - started
-        outcome = next((value for key, value in answer.headers if key == "x-amzn-ErrorType"), "ok")
+        outcome = "ok"
+        if answer.status != 200:
+            outcome = next((value for key, value in answer.headers if key == "x-amzn-ErrorType"), "ok")
         self.metrics.observe(name, outcome, seconds)
         # A line for every command of a session would cost a tenth of the command; what fails is worth one.
         level = logging.DEBUG if outcome == "ok" and name in COMMANDS else logging.INFO
@@ -199,6 +202,15 @@ def signed_request(environ: Environ, body: bytes) -> SignedRequest:
     sent = environ.get("RAW_URI") or quote(environ.get("PATH_INFO", ""), safe="/~", encoding="latin-1")
     path = sent.split("?", 1)[0]
     return SignedRequest(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), headers, body)
+
+
+def is_session_request(environ: Environ) -> bool:
+    """Whether a request is one of the session API: for ``Gateway.send_command``."""
+    return (
+        environ.get("HTTP_X_AMZ_TARGET") == SESSION_TARGET
+        and environ["REQUEST_METHOD"] == "POST"
+        and environ.get("PATH_INFO") in ("/", "")
+    )
 
 
 def decoded_path(environ: Environ) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections.abc import Iterable
 
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -35,10 +36,9 @@ class Metrics:
                 row = self._durations[operation] = [0.0] * (2 + len(BUCKETS_SECONDS))
             row[0] += seconds
             row[1] += 1
-            for number, bound in enumerate(BUCKETS_SECONDS, 2):
-                if seconds <= bound:
-                    row[number] += 1
-                    break
+            bucket = bisect_left(BUCKETS_SECONDS, seconds)
+            if bucket < len(BUCKETS_SECONDS):
+                row[2 + bucket] += 1
 
     def count(self) -> int:
         """How many requests were answered."""
