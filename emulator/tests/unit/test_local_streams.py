@@ -24,7 +24,7 @@ from qldb_emulator.web.app import create_app
 from qldb_emulator.web.server import Server
 
 ARN = "arn:aws:qldb:us-east-1:123456789012:stream/cars/local"
-SECONDS = 10
+SECONDS = 30
 
 
 @pytest.fixture
@@ -117,9 +117,9 @@ def test_the_server_stops_although_somebody_listens(server):
     running, _ = server
     events = Events(running)
     events.next()
-    started = time.monotonic()
     running.stop()
-    assert time.monotonic() - started < 2.5
+    events.response.read()  # to a proper end: a connection that is cut raises IncompleteRead
+    assert events.response.isclosed()
     events.close()
 
 

@@ -33,7 +33,7 @@ REQUEST: dict[str, Any] = {
     "InclusiveStartTime": 1_590_710_400,
     "KinesisConfiguration": {"StreamArn": KINESIS},
 }
-SECONDS = 10
+SECONDS = 30
 
 
 class FakeKinesis:
