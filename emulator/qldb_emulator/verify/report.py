@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from html import escape
 
@@ -15,6 +16,7 @@ VERDICTS: dict[Verdict, str] = {
     "broken": "The journal is broken: checks failed.",
 }
 FINDINGS_SHOWN = 20
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def summary(report: JournalReport) -> str:
@@ -32,7 +34,8 @@ def summary(report: JournalReport) -> str:
     for title, sentences in (("Not proved:", report.limits), ("To know:", report.notes)):
         if sentences:
             lines += ["", title, *(f"  - {sentence}" for sentence in sentences)]
-    return "\n".join(lines)
+    # Ids and names come from the journal: what a terminal would obey is made visible instead.
+    return "\n".join(_CONTROL.sub("\ufffd", line) for line in lines)
 
 
 def facts(report: JournalReport) -> list[tuple[str, str]]:
@@ -147,9 +150,18 @@ def _html_checks(report: JournalReport) -> list[str]:
     for check, sentence in CHECKS.items():
         if sentence.startswith("Blocks of this emulator") and not own:
             continue
-        result = f"failed, {failed[check]} times" if failed[check] else "held, where there was anything to check"
+        result = f"failed, {failed[check]} times" if failed[check] else _held(report, check)
         rows.append(f"<tr><th>{check}</th><td>{escape(sentence)}</td><td>{result}</td></tr>")
     return ["<h2>Checks</h2><table>", *rows, "</table>"]
+
+
+def _held(report: JournalReport, check: str) -> str:
+    """What to say of a check that nothing failed."""
+    if check == "digest" and (report.digest_check is None or report.digest_check.found is None):
+        return "not compared"
+    if check == "revision" and report.verification.counts.data_unproven:
+        return f"held, but for {report.verification.counts.data_unproven:,} that could not be proved"
+    return "held, where there was anything to check"
 
 
 _HTML_METHOD = [

@@ -137,6 +137,35 @@ def test_json_gives_the_same_digest_and_the_report_says_what_is_not_proved(sourc
     assert run("verify", "cars", "--data-dir", tmp_path / "target").exit_code == 4
 
 
+def test_the_html_report_says_what_was_compared_and_needs_nothing_else(source, tmp_path):
+    export = exported(source, tmp_path / "export", "JSON")
+    page = tmp_path / "report.html"
+    assert run("verify", export, "--html", page).exit_code == 4
+    text = page.read_text()
+    assert "<td>not compared</td>" in text
+    assert "held, but for 2 that could not be proved" in text
+    assert "Nothing is wrong, but not everything could be proved." in text
+    assert not any(word in text for word in ("<script", "http://", "https://", "src="))
+    result = run("verify", export, "--html", tmp_path / "no" / "where.html")
+    assert (result.exit_code, "cannot be written" in result.output) == (3, True)
+
+
+def test_a_hostile_name_stays_text_in_the_report(tmp_path):
+    blocks = service_sample()
+    value = blocks[0].to_ion()
+    value["blockAddress"] = {"strandId": "<script>alert(1)</script>", "sequenceNo": 0}
+    file = tmp_path / "hostile.ion"
+    file.write_bytes(dumps(value))
+    page = tmp_path / "report.html"
+    assert run("verify", file, "--html", page).exit_code in (0, 1)
+    assert "<script" not in page.read_text()
+    value["blockAddress"] = {"strandId": "\x1b[2Jnothing to see", "sequenceNo": 0}
+    file.write_bytes(dumps(value))
+    result = run("verify", file)
+    assert "nothing to see" in result.output
+    assert "\x1b" not in result.output
+
+
 def test_an_imported_ledger_is_read_only(source, tmp_path):
     export = exported(source, tmp_path / "export")
     imported(export, tmp_path / "target")
