@@ -157,13 +157,14 @@ class Judge:
             value, error = None, raised
         shown = str(error) if error else text_of(value)
         permissive = case.modes.get("EvalModeCoerce") or case.modes["EvalModeError"]
-        if self._fits(permissive, case, value, error):
-            return Outcome(case, "passed", shown)
-        if error and permissive[0] in ("EvaluationSuccess", "SyntaxSuccess"):
+        if error:  # also where the suite expects one: it is not for the reason that the case is about
             for reason, pattern, refusal in self.outside:
                 if pattern.search(case.statement) and refusal.match(shown):
                     return Outcome(case, "refused", reason)
-        if error and case.modes.get("EvalModeError", ("", None))[0] == "EvaluationFail":
+        if self._fits(permissive, case, value, error):
+            return Outcome(case, "passed", shown)
+        strict = case.modes.get("EvalModeError", ("", None))[0]
+        if error and error.category in ("Evaluator", "Semantic") and strict == "EvaluationFail":
             return Outcome(case, "strict", shown)
         reason, gives = self.deviations.get(" ".join(case.statement.split()), ("", None))
         if gives is not None and gives == ("error" if error else shown):
