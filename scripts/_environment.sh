@@ -26,6 +26,6 @@ node_packages() {
   wanted="$(node --version) $(cksum <"$1/package-lock.json")"
   if [ "$(cat "$1/node_modules/.made-of" 2>/dev/null)" = "$wanted" ]; then return; fi
   echo "Setting up the Node.js packages of $1 ..." >&2
-  (cd "$1" && npm ci --silent --no-audit --no-fund)
+  (cd "$1" && npm ci --silent --no-audit --no-fund) || return 1
   echo "$wanted" >"$1/node_modules/.made-of"
 }
