@@ -11,6 +11,9 @@ import click
 
 from .. import __version__
 
+# An option without a variable of its own has QLDB_EMULATOR_COMMAND_OPTION.
+ENVIRONMENT_PREFIX = "QLDB_EMULATOR"
+
 # subcommand -> (module of this package, name of its click command, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "env": ("env", "env", "Print what a shell exports to point AWS tools here."),
@@ -51,7 +54,10 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="qldb-emulator")
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": ENVIRONMENT_PREFIX},
+)
+@click.version_option(__version__, prog_name="qldb-emulator", allow_from_autoenv=False)
 def main() -> None:
     """Amazon QLDB that runs on your machine."""

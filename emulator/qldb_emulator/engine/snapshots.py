@@ -6,7 +6,7 @@ operation                 effect
 take                      the ledger as it is now is kept under a name
 restore                   the ledger is again what the snapshot is, and its sessions end; a deleted ledger comes back
 fork                      a new ledger begins as a copy of another one or of a snapshot: same strand, same journal so
-                          far; not protected from deletion, without the other's streams
+                          far; not protected from deletion, without the other's streams and exports
 reset                     ledgers are deleted, protected ones too; a deterministic emulator begins anew
 ========================  =====================================================================================
 

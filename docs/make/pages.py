@@ -1,0 +1,196 @@
+"""Makes the pages of docs/ that follow from the code: the command line, the admin interface, the differences from AWS.
+
+    python docs/make/pages.py            # writes them; scripts/docs does so in an environment of its own
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from qldb_emulator import errors
+from qldb_emulator.cli import COMMANDS, ENVIRONMENT_PREFIX, failure, main
+from qldb_emulator.limits import describe
+from qldb_emulator.web.admin import ROUTES
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "emulator" / "qldb_emulator"
+MADE = "Made by `scripts/docs` from the code; a test holds it to be fresh."
+Row = list[str]
+
+
+def table(header: Row, rows: list[Row]) -> str:
+    """A table in Markdown."""
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in [header, ["---"] * len(header), *rows])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("``", "`")
+
+
+# --- The command line ----------------------------------------------------------------------------------------
+
+
+def cli_page() -> str:
+    """docs/cli.md."""
+    parts = [
+        "# Command line",
+        MADE,
+        "Every option can also be given by the environment variable in its row; the command line goes before it.",
+        "## Exit codes",
+        table(["code", "meaning"], exit_codes()),
+    ]
+    context = click.Context(main, info_name="qldb-emulator", auto_envvar_prefix=ENVIRONMENT_PREFIX)
+    for name in sorted(COMMANDS):
+        command = main.get_command(context, name)
+        assert command is not None
+        parts += list(command_parts(command, name, context))
+    return "\n\n".join(parts) + "\n"
+
+
+def exit_codes() -> list[Row]:
+    """From the docstring of ``cli.failure``."""
+    rows = re.findall(r"^(\d+) +(.+)$", failure.__doc__ or "", re.MULTILINE)
+    return [[code, meaning] for code, meaning in rows]
+
+
+def command_parts(command: click.Command, name: str, parent: click.Context, depth: int = 2) -> Iterator[str]:
+    """A heading, the help, the options; then the same for subcommands."""
+    prefix = f"{parent.auto_envvar_prefix}_{name.upper().replace('-', '_')}"
+    context = click.Context(command, info_name=name, parent=parent, auto_envvar_prefix=prefix)
+    yield f"{'#' * depth} {context.command_path}"
+    usage = " ".join(command.collect_usage_pieces(context))
+    yield f"    {context.command_path} {usage}"
+    yield "\n\n".join(map(paragraph, inspect.cleandoc(command.help or "").split("\n\n")))
+    rows = [option_row(option, context) for option in command.params if isinstance(option, click.Option)]
+    if rows:
+        yield table(["option", "default", "variable", "meaning"], rows)
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            subcommand = command.get_command(context, child)
+            assert subcommand is not None
+            yield from command_parts(subcommand, child, context, depth + 1)
+
+
+def paragraph(text: str) -> str:
+    """One of a help text's: with click's mark before it, its lines stay as they are."""
+    if text.startswith("\b"):
+        return "\n".join(f"    {line}" for line in text.splitlines()[1:])
+    return " ".join(text.split())
+
+
+def option_row(option: click.Option, context: click.Context) -> Row:
+    """A row of an option."""
+    record = option.get_help_record(context)
+    names = record[0] if record else ", ".join(option.opts)
+    default = re.search(r"\[default: ([^\]]*)\]", record[1]) if record else None
+    given = option.envvar
+    variable = given if isinstance(given, str) else f"{context.auto_envvar_prefix}_{(option.name or '').upper()}"
+    about = re.sub(r"\s*\[default: [^\]]*\]", "", option.help or "")
+    shown = default[1].split(";")[0] if default else ""
+    return [f"`{names}`", f"`{shown}`" if shown else "", f"`{variable}`", about]
+
+
+# --- The admin interface -------------------------------------------------------------------------------------
+
+
+def admin_table() -> str:
+    """Every route."""
+    rows = []
+    for route in ROUTES:
+        path = route.rule.replace("<", "{").replace(">", "}")
+        rows.append([f"`{route.method} {path}`", "" if route.is_open else "yes", route.about])
+    return table(["request", "needs `--admin`", "what it does"], rows)
+
+
+# --- Differences ---------------------------------------------------------------------------------------------
+
+
+def differences_table() -> str:
+    """Everything whose source is not the service itself: behaviours, texts, limits."""
+    uncertain = ("inferred", "ours")
+    behaviours = [[module, *row] for module, rows in docstring_tables() for row in rows if row[2].startswith(uncertain)]
+    problems = [
+        [f"`{name}`", problem.text.replace("{", "`{").replace("}", "}`"), problem.source, problem.evidence]
+        for name, problem in vars(errors).items()
+        if isinstance(problem, errors.Problem) and problem.source in uncertain
+    ]
+    limits = [
+        [f"`{name}`", str(value), unit, source]
+        for name, value, unit, source, *_ in describe()
+        if not source.startswith("documented")
+    ]
+    return "\n\n".join(
+        [
+            "## Behaviours that were inferred, or are ours",
+            table(["where", "behaviour", "here", "how it is known"], behaviours),
+            "## Error texts that were inferred, or are ours",
+            table(["row of errors.py", "text", "how it is known", "evidence"], problems),
+            "## Limits that were inferred, or are ours",
+            table(["limit", "value", "unit", "how it is known"], limits),
+        ]
+    )
+
+
+def docstring_tables() -> Iterator[tuple[str, list[Row]]]:
+    """(module, rows) of every table with the columns behaviour, what happens, and source in a module's docstring."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        text = ast.get_docstring(ast.parse(path.read_text())) or ""
+        tables = [found for found in simple_tables(text) if found[0][-1] == "source" and len(found[0]) == 3]
+        rows = [row for found in tables for row in found[1:]]
+        if rows:
+            yield f"`{path.relative_to(PACKAGE)}`", rows
+
+
+def simple_tables(text: str) -> Iterator[list[Row]]:
+    """The tables between rows of ``====`` in a text, the header first; a cell may go on in the next line."""
+    rules = re.compile(r"^=+(?: +=+)+$")
+    lines = text.splitlines()
+    marks = [number for number, line in enumerate(lines) if rules.match(line.strip())]
+    for top, middle, bottom in zip(marks[::3], marks[1::3], marks[2::3], strict=False):
+        starts = [found.start() for found in re.finditer("=+", lines[top])]
+        ends: list[int | None] = [*starts[1:], None]
+        rows: list[Row] = []
+        for number in (*range(top + 1, middle), *range(middle + 1, bottom)):
+            cells = [lines[number][start:end].strip() for start, end in zip(starts, ends, strict=True)]
+            if not cells[0] and rows:
+                rows[-1] = [f"{old} {new}".strip() for old, new in zip(rows[-1], cells, strict=True)]
+            else:
+                rows.append(cells)
+        if rows:
+            yield rows
+
+
+# --- Pages ---------------------------------------------------------------------------------------------------
+
+_PLACE = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_MAKERS = {"admin": admin_table, "differences": differences_table}
+
+
+def filled(text: str) -> str:
+    """A page with what stands between ``<!-- made: NAME -->`` and ``<!-- end -->`` made anew."""
+    return _PLACE.sub(lambda found: f"{found[1]}{_MAKERS[found[2]]()}\n{found[3]}", text)
+
+
+def pages() -> dict[Path, str]:
+    """Every page that is made, wholly or in part: its path and what it should be."""
+    made = {DOCS / "cli.md": cli_page()}
+    for path in sorted(DOCS.glob("*.md")):
+        text = path.read_text()
+        if _PLACE.search(text):
+            made[path] = filled(text)
+    return made
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            print(f"wrote {path.relative_to(ROOT)}", file=sys.stderr)
