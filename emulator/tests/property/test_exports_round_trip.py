@@ -104,7 +104,10 @@ def test_an_imported_export_answers_as_the_ledger_does(steps, output_format):
             expected = digest(size, ledger.file.merkle_nodes)
             assert report.verification.digest == expected == digest(size, file.merkle_nodes)
             assert list(file.dump_derived()) == list(ledger.file.dump_derived())
-            assert list(file.blocks()) == list(ledger.file.blocks())
+            blocks = [(number, loads(ion)) for number, ion in file.blocks()]
+            originals = [(number, loads(ion)) for number, ion in ledger.file.blocks()]
+            assert [number for number, _ in blocks] == [number for number, _ in originals]
+            assert all(ion_equal(one, other) for (_, one), (_, other) in zip(blocks, originals, strict=True))
         copy.rename(emulator.directory.path(REGION, "copy"))
         assert list(map(dumps_text, queries(emulator, "copy"))) == list(map(dumps_text, queries(emulator, "cars")))
 
