@@ -23,6 +23,7 @@ from qldb_emulator.partiql.values import MISSING
 
 FIELDS = ("a", "b", "c", '"b"', "B", "s.a", "s.x", "s.n", "l", "s")
 DELETED = "deleted"
+GONE = object()  # an element that is removed: positions are those before the statement, so it keeps its place
 
 
 class ChangeMaker(Maker):
@@ -40,6 +41,21 @@ class ChangeMaker(Maker):
                 f"FROM T AS t BY tid{where} {operation}",
             )
         )
+
+    def nested(self) -> str:
+        """About the elements of the documents' lists, too."""
+        names = ["t", "x"]
+        value, other = self.value(names, 1), self.value(names, 1)
+        where = self.pick("", f" WHERE {self.truth(names, 1)}", f" WHERE x.a = {value}", " WHERE i > 0")
+        operation = self.pick(
+            f"SET x = {value}",
+            f"SET x.a = {value}",
+            f"SET x.b = {value}, t.c = {other}",
+            "REMOVE x",
+            "REMOVE x.a",
+            f"SET t.b = {value}",
+        )
+        return f"FROM T AS t BY tid, {self.pick('@', '')}t.l AS x AT i{where} {operation}"
 
     def operation(self) -> str:
         value = self.value(["t"], 1)
@@ -59,6 +75,7 @@ class ChangeMaker(Maker):
                 "REMOVE t",
                 f"INSERT INTO t.l VALUE {value}",
                 f"INSERT INTO t.l VALUE {value} AT {self.pick(0, 1, 2)}",
+                f"INSERT INTO t.l VALUE 'new' AT {self.pick(0, 1, 2)}",
                 f"INSERT INTO t.s VALUE {value} AT {self.pick(chr(39) + 'k' + chr(39), chr(39) + 'a' + chr(39))}",
             )
         )
@@ -85,15 +102,18 @@ def there(container: Any, key: Any) -> bool:
 
 def edited(document: Any, operation: ast.Operation, reference: Reference, names: Names) -> Any:
     """A document after an operation.  Raises Failed; PartiqlError for values that cannot be evaluated."""
-    box = {"t": document}  # the whole document is a place, too
+    box: dict[str, Any] = {"t": document}  # the whole document is a place, too
 
     def place(target: ast.Expr) -> tuple[Any, Any]:
         steps = list(target.steps) if isinstance(target, ast.Path) else []
         root = target.root if isinstance(target, ast.Path) else target
         assert isinstance(root, ast.Variable)
-        if root.name != "t":
+        container: Any = box
+        key: Any = "t"
+        if root.name == "x":
+            container, key = document["l"], names.values["i"]
+        elif root.name != "t":
             steps.insert(0, ast.FieldStep(root.name, root.is_quoted))
-        container, key = box, "t"
         for step in steps:
             if not there(container, key):
                 raise Failed
@@ -119,7 +139,9 @@ def edited(document: Any, operation: ast.Operation, reference: Reference, names:
             return document
         if container is box:
             return DELETED
-        if there(container, key):
+        if isinstance(operation.target, ast.Variable):
+            container[key] = GONE
+        elif there(container, key):
             del container[key]
     else:
         value = value_of(operation.value)
@@ -157,28 +179,33 @@ def model(statement: ast.Update | ast.Delete, reference: Reference) -> list[tupl
     items = list(flat(statement.source))
     found = []
     try:
-        for row in reference.rows(items, Names(source_count=1)):
+        for row in reference.rows(items, Names(source_count=len(items))):
             if statement.where is None or semantics.is_true(reference.value(statement.where, row)):
                 found.append(row)
     except PartiqlError:
         return None
-    changes = []
+    documents: dict[str, Any] = {}
     for row in found:
-        document = deepcopy(row.first)
+        document_id, elements = row.values["tid"], row.values.get("i")
+        if elements is MISSING:
+            continue  # the document has no list: nothing to change in it
+        before = documents.get(document_id, deepcopy(row.values["t"]))
         if isinstance(statement, ast.Delete):
-            document = DELETED
+            documents[document_id] = DELETED
         else:
             [operation] = statement.operations
-            document = edited(document, operation, reference, row)
-        changes.append((row.values["tid"], document if document is DELETED else dumps_text(document)))
-    return changes
+            documents[document_id] = edited(before, operation, reference, row)
+    for document in documents.values():
+        if isinstance(document, dict) and isinstance(document.get("l"), list):
+            document["l"][:] = [element for element in document["l"] if element is not GONE]
+    return [(key, document if document is DELETED else dumps_text(document)) for key, document in documents.items()]
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.integers(0, 2**48))
 def test_compiled_changes_agree_with_the_model(seed: int) -> None:
     maker = ChangeMaker(seed)
-    text = maker.statement()
+    text = maker.statement() if maker.pick(True, True, False) else maker.nested()
     note(text)
     statement = parse(text)
     assert isinstance(statement, ast.Update | ast.Delete)
