@@ -12,7 +12,6 @@ import hmac
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from ..errors import (
@@ -23,6 +22,7 @@ from ..errors import (
     SIGNATURE_MISSING,
     SIGNATURE_SCOPE,
 )
+from ..records import dataclass
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "qldb"

@@ -13,8 +13,9 @@ stream    ``stream/<name>/<stream id>``                                         
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from ..records import dataclass
 
 Kind = Literal["ledger", "table", "catalog", "stream"]
 

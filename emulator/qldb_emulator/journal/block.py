@@ -18,11 +18,12 @@ see that they were exchanged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from ..ion.hash import hash_value
 from ..ion.values import Timestamp
+from ..records import dataclass
 from . import hashing, merkle
 from .model import Block, BlockAddress, Struct
 

@@ -23,12 +23,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from ..ion.codec import dumps, dumps_text, loads
 from ..ion.json import to_json
 from ..ion.values import IonValue, Timestamp
+from ..records import dataclass
 from .model import Struct
 
 OutputFormat = Literal["ION_TEXT", "ION_BINARY", "JSON"]

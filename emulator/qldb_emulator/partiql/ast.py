@@ -6,8 +6,10 @@ Grammar: partiql.md section 1 (the dialect that QLDB had).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
+
+from ..records import dataclass
 
 
 class Pos(NamedTuple):

@@ -5,8 +5,10 @@ The engine makes a Catalogue per snapshot; it never changes afterwards, so a pla
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from ..records import dataclass
 
 TableStatus = Literal["ACTIVE", "INACTIVE"]
 IndexStatus = Literal["BUILDING", "FINALIZING", "ONLINE", "FAILED", "DELETING"]

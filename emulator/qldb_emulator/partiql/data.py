@@ -6,10 +6,10 @@ The engine's transaction implements :class:`Data`; tests implement it over dicts
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from ..ion.values import IonValue, Timestamp
+from ..records import dataclass
 from .catalogue import IndexInfo, TableInfo
 
 View = Literal["user", "committed"]

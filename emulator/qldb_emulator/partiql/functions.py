@@ -15,7 +15,6 @@ Errors are ``PartiqlError`` of category "Evaluator" from ``faults``, without a p
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ..errors import Source
@@ -28,6 +27,7 @@ from ..ion.values import (
     days_in_month,
     struct_size,
 )
+from ..records import dataclass
 from . import faults
 from .datetime_patterns import to_string, to_timestamp
 from .faults import type_name

@@ -16,9 +16,9 @@ and every nested SELECT a :class:`Subquery`.  Slots 0 and 1 of a frame are the d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from ..records import dataclass
 from . import ast
 from .catalogue import IndexInfo, TableInfo
 from .data import TableSource

@@ -19,10 +19,11 @@ condition itself is always evaluated again above.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from ..ion.values import IonValue
+from ..records import dataclass
 from . import ast
 from .analysis import conjuncts, has_aggregate, is_plain, slots_used
 from .catalogue import COMMITTED_PREFIX, RESERVED_PREFIX, Catalogue, IndexInfo, TableInfo

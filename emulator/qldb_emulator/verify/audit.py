@@ -12,12 +12,13 @@ The caller pulls, so whoever imports stores each block as it is verified.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
 from ..ion.codec import IonError, dumps, loads
 from ..ion.compare import ion_equal
 from ..journal.model import Block, BlockAddress, Struct
+from ..records import dataclass
 from .chain import JournalVerifier, VerificationReport
 from .checks import Finding, show
 from .inputs import SavedDigest

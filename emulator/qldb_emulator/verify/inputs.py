@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import binascii
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from ..ion.codec import IonError, is_binary, loads
@@ -16,6 +15,7 @@ from ..ion.values import IonValue, strip_annotations
 from ..journal.hashing import HASH_BYTES
 from ..journal.model import BlockAddress
 from ..journal.parse import BlockFormatError, address_from_ion
+from ..records import dataclass
 from .receipts import ProofFormatError, proof_from_ion
 
 

@@ -7,9 +7,8 @@ present a ``Code`` member harms nobody.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..errors import QldbError, Source
+from ..records import dataclass
 from .model import load_service
 from .serialize import encode_json
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from ..limits import Limits
+from ..records import dataclass
 
 MODEL_DIRECTORY = Path(__file__).resolve().parent.parent / "aws_models"
 _MODEL_FILES = {

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from .. import errors
 from ..limits import Limits
+from ..records import dataclass
 from .model import Operation, command_shapes, load_service
 from .validate import Refused, read_value
 
