@@ -163,6 +163,8 @@ def sizes(stage: Stage, base: Path) -> None:
         unpacked = output(f"du -sxm {root}").split()[0]
         packed = output(f"tar -C {root} --one-file-system -c . | gzip -6 | wc -c")
         print(f"{name}: {unpacked} MB unpacked, {int(packed) / 1e6:.1f} MB compressed")
+        parts = output(f"cd {root}; du -sxm usr/* opt var | sort -rn | head -8").split("\n")
+        print("  of it, in MB:", ", ".join(parts))
 
 
 def output(command: str) -> str:

@@ -60,8 +60,7 @@ def check_botocore() -> Finding:
         "boto3",
         "bad",
         f"botocore {version} has no QLDB: boto3.client('qldb') raises UnknownServiceError",
-        "pip install boto3==1.40.60 botocore==1.40.60 (pin both), or give it this package's models: "
-        f"export AWS_DATA_PATH={Path(__file__).resolve().parent.parent / 'aws_models'}",
+        "qldb-emulator models install, or for one shell: eval \"$(qldb-emulator env)\"",
     )
 
 
@@ -113,7 +112,7 @@ def check_endpoint(environment: Mapping[str, str]) -> Finding:
         "endpoint",
         "note",
         f"{' and '.join(missing)} not set: clients without an endpoint_url of their own go to AWS, which has no QLDB",
-        "export what the server's last log line says, or pass endpoint_url",
+        "eval \"$(qldb-emulator env)\", or pass endpoint_url",
     )
 
 

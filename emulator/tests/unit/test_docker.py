@@ -78,3 +78,5 @@ def test_the_compose_file_says_what_the_image_needs() -> None:
     assert set(server["environment"]) <= known
     assert compose["services"]["backup"]["environment"]["QLDB_EMULATOR_URL"] == f"http://qldb:{DEFAULT_PORT}"
     assert set(compose["volumes"]) == {"ledgers"}
+    overlay = yaml.safe_load((ROOT / "docker" / "compose.auth.yaml").read_text())["services"]["qldb"]
+    assert set(overlay["environment"]) <= known
