@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from local_driver import LocalSession, new_emulator, new_ledger
+from support import ROOT
 
+from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.faults import ALL_COMMANDS, KINDS, Rule, chance
 from qldb_emulator.errors import ConnectionDropped, QldbError
@@ -198,6 +201,13 @@ def test_a_rule_that_makes_no_sense_is_refused(emulator: Emulator, rule: Rule) -
 def test_the_table_of_kinds_names_commands_of_the_api() -> None:
     for kind in KINDS.values():
         assert set(kind.usual) <= set(kind.commands) <= set(ALL_COMMANDS)
+
+
+def test_every_kind_is_in_the_page_and_in_the_help() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    text = " ".join(CliRunner().invoke(main, ["fault", "add", "--help"]).output.replace("-\n", "-").split())
+    text = text.replace("- ", "-")
+    assert [kind for kind in KINDS if f"| `{kind}` |" not in page or kind not in text] == []
 
 
 def test_a_session_limit_says_its_number() -> None:
