@@ -111,7 +111,7 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     "has_admin",
     default=None,
     envvar="QLDB_EMULATOR_ADMIN",
-    help="Answer the admin interface under /_qldb.  [default: only with --ephemeral]",
+    help="Answer the admin interface under /_qldb.  [default: only with --ephemeral and without --auth]",
 )
 @click.option(
     "--deterministic",
@@ -247,7 +247,7 @@ def serve(
         is_ephemeral=ephemeral,
         region=region,
         account=account,
-        has_admin=ephemeral if has_admin is None else has_admin,
+        has_admin=(ephemeral and auth_file is None) if has_admin is None else has_admin,
         deterministic_seed=deterministic,
         statement_log=statement_log,
         shows_plans=show_plans,
