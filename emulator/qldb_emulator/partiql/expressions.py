@@ -8,6 +8,7 @@ Operators raise errors without a position; the closure of the node puts its own 
 
 from __future__ import annotations
 
+import operator as operator_module
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -169,6 +170,10 @@ class ExpressionCompiler:
             special = self._equals_constant(node)
             if special is not None:
                 return special
+        if node.operator in _SAME_KIND:
+            special = _field_against_parameter(node)
+            if special is not None:
+                return special
         operator, right, pos = semantics.BINARY[node.operator], self.compile(node.right), node.pos
         left = self.compile(node.left)
 
@@ -199,6 +204,8 @@ class ExpressionCompiler:
             return _fold(semantics.concat, operands, node.pos)
         decided_by = node.operator == "OR"
         places = [operand.pos for operand in node.operands]
+        if len(operands) == 2 and all(map(_is_truth, node.operands)):
+            return _two_truths(decided_by, operands[0], operands[1])
 
         def chain(frame: Frame) -> IonValue:
             result: bool | None = not decided_by
@@ -383,6 +390,58 @@ def _field_equals(number: int, step: ast.FieldStep, constant: str | int) -> Run:
         return value == constant if type(value) is kind else equal(value, constant)
 
     return compare
+
+
+# Between two texts, or two ints, Python's own comparison is PartiQL's.
+_SAME_KIND: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator_module.eq,
+    "<>": operator_module.ne,
+    "<": operator_module.lt,
+    "<=": operator_module.le,
+    ">": operator_module.gt,
+    ">=": operator_module.ge,
+}
+
+
+def _field_against_parameter(node: ast.Binary) -> Run | None:
+    """``alias.name < ?``, for any comparison: one call for the commonest values.  None for other shapes."""
+    path, parameter = node.left, node.right
+    if not (isinstance(parameter, ast.Parameter) and isinstance(path, ast.Path) and isinstance(path.root, Slot)):
+        return None
+    step = path.steps[0]
+    if len(path.steps) != 1 or not isinstance(step, ast.FieldStep):
+        return None
+    number, index, name = path.root.number, parameter.index, step.name
+    general, same, any_kind = (
+        semantics.field_getter(step.name, step.is_quoted),
+        _SAME_KIND[node.operator],
+        semantics.BINARY[node.operator],  # comparisons never fail, so there is no position to add
+    )
+
+    def compare(frame: Frame) -> IonValue:
+        value, wanted = frame[number], frame[PARAMETERS_SLOT][index]
+        value = value[name] if type(value) in STRUCT_TYPES and name in value else general(value)
+        kind = type(value)
+        if kind is type(wanted) and (kind is str or kind is int):
+            return same(value, wanted)
+        return any_kind(value, wanted)
+
+    return compare
+
+
+def _two_truths(decided_by: bool, first: Run, second: Run) -> Run:
+    """``a AND b`` (decided_by False) and ``a OR b`` of operands that give nothing but True, False and None."""
+
+    def both(frame: Frame) -> IonValue:
+        one = first(frame)
+        if one is decided_by:
+            return decided_by
+        other = second(frame)
+        if other is decided_by:
+            return decided_by
+        return None if one is None or other is None else not decided_by
+
+    return both
 
 
 def _equals(run: Run, constant: str | int) -> Run:
