@@ -205,3 +205,11 @@ def test_links_lead_somewhere(path: Path) -> None:
     text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
     assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_the_site_is_made_and_its_links_lead_on(tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "docs" / "make" / "site.py", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    missing = [path.stem for path in (ROOT / "docs").glob("*.md") if not (tmp_path / f"{path.stem}.html").is_file()]
+    assert missing == []

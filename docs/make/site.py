@@ -12,8 +12,8 @@ import markdown  # type: ignore[import-untyped, unused-ignore]
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     ("index", "README.md"),
-    *((name, f"docs/{name}.md") for name in ("getting-started", "testing", "ci", "snapshots", "clients", "faults")),
-    *((name, f"docs/{name}.md") for name in ("audit", "auth", "cli", "limits", "differences", "conformance")),
+    *((name, f"docs/{name}.md") for name in ("getting-started", "testing", "ci", "container", "snapshots", "clients")),
+    *((name, f"docs/{name}.md") for name in ("faults", "audit", "auth", "cli", "limits", "differences", "conformance")),
     *((name, f"docs/{name}.md") for name in ("scoreboard", "architecture", "contributing")),
     ("changelog", "CHANGELOG.md"),
 )

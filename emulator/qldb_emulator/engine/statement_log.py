@@ -16,11 +16,16 @@ from ..partiql.compiler import Program
 from ..partiql.plan import HistoryScan, Scan
 
 Members = dict[str, Any]
+MAX_SIZE = 64 * 1024  # characters of text and bytes of parameters: the log must not fill the memory
 
 
 @dataclass(frozen=True, slots=True)
 class StatementRow:
-    """One statement.  number: from 1 on.  holders: its parameters as they came.  program: None when it has none."""
+    """One statement.
+
+    number: from 1 on.  holders: its parameters as they came.  program: None when it has none.  left_out: how many
+    parameters were too large to keep.
+    """
 
     number: int
     ledger: str
@@ -32,6 +37,7 @@ class StatementRow:
     program: Program | None
     read_ios: int = 0
     error: QldbError | None = None
+    left_out: int = 0
 
     def scans(self) -> list[str]:
         """The tables that the statement reads as a whole, each once."""
@@ -50,6 +56,8 @@ class StatementRow:
             "readIOs": self.read_ios,
             "scans": self.scans(),
         }
+        if self.left_out:
+            members["parametersLeftOut"] = self.left_out
         if self.program is not None:
             members["plan"] = self.program.plan.explain()
         if self.error is not None:
@@ -68,11 +76,15 @@ class StatementLog:
     def __post_init__(self) -> None:
         self._rows = deque(maxlen=self.size)
 
-    def add(self, **values: Any) -> None:
-        """Keep a statement; see StatementRow."""
-        if self.size:
-            self._count += 1
-            self._rows.append(StatementRow(self._count, **values))
+    def add(self, text: str, holders: Sequence[Members], **values: Any) -> None:
+        """Keep a statement; see StatementRow.  Of one that is very large, the beginning of its text alone."""
+        if not self.size:
+            return
+        self._count += 1
+        left_out = 0
+        if len(text) + sum(map(_size, holders)) > MAX_SIZE:
+            text, left_out, holders = text[:MAX_SIZE], len(holders), ()
+        self._rows.append(StatementRow(self._count, text=text, holders=holders, left_out=left_out, **values))
 
     def rows(self, after: int = 0, ledger: str | None = None) -> list[StatementRow]:
         """The rows with a greater number, oldest first."""
@@ -99,6 +111,10 @@ def _scanned(node: object) -> Iterator[str]:
     elif is_dataclass(node):
         for part in fields(node):
             yield from _scanned(getattr(node, part.name))
+
+
+def _size(holder: Members) -> int:
+    return sum(map(len, holder.values()))
 
 
 def _shown(holder: Members) -> str:

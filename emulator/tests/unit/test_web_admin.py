@@ -135,6 +135,18 @@ def test_a_failed_statement_is_among_them_with_its_error(emulator: Emulator, cli
     assert row["error"]["type"] == "BadRequestException"
 
 
+def test_of_a_very_large_statement_only_the_beginning_is_kept() -> None:
+    with new_emulator() as emulator:
+        session = new_ledger(emulator)
+        session.run("CREATE TABLE Car")
+        session.run("INSERT INTO Car ?", [{"text": "x" * 70_000}])
+        row = emulator.statement_log.rows()[-1].members()
+        assert (row["parameters"], row["parametersLeftOut"]) == ([], 1)
+        with pytest.raises(Exception, match="No such variable"):
+            session.run(f"SELECT * FROM Nowhere WHERE a = '{'x' * 70_000}'")
+        assert len(emulator.statement_log.rows()[-1].text) == 64 * 1024
+
+
 def test_the_ring_keeps_the_newest() -> None:
     with new_emulator(statement_log=2) as emulator:
         session = new_ledger(emulator)
