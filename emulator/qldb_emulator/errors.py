@@ -503,7 +503,8 @@ SIGNATURE_SCOPE = Problem(
 # --- Admin interface ---------------------------------------------------------------------------------------
 ADMIN_OFF = Problem(
     "AdminOffException",
-    "The admin interface is off: start the server with --admin (with --ephemeral, and without --auth, it is on by itself)",
+    "The admin interface is off: start the server with --admin "
+    "(with --ephemeral, and without --auth, it is on by itself)",
     "ours",
 )
 ADMIN_REQUEST = Problem("AdminRequestException", "{text}", "ours")
