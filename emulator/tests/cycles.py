@@ -47,8 +47,12 @@ def anomalies(history: Sequence[Observed], final: dict[str, list[int]]) -> list[
     wrong: list[str] = []
     writer = _writers(history, wrong)
     edges: Edges = defaultdict(dict)
+    written: dict[str, list[int]] = {key: [] for key in final}
+    for key, version in writer:
+        written.setdefault(key, []).append(version)
+    for key in written:
+        _check_versions(history, writer, key, final.get(key, []), written[key], wrong)
     for key, versions in final.items():
-        _check_versions(history, writer, key, versions, wrong)
         _write_edges(writer, key, versions, edges)
     _read_edges(history, writer, final, edges, wrong)
     _real_time_edges(history, edges)
@@ -69,7 +73,12 @@ def _writers(history: Sequence[Observed], wrong: list[str]) -> dict[tuple[str, i
 
 
 def _check_versions(
-    history: Sequence[Observed], writer: dict[tuple[str, int], int], key: str, versions: list[int], wrong: list[str]
+    history: Sequence[Observed],
+    writer: dict[tuple[str, int], int],
+    key: str,
+    versions: list[int],
+    written: list[int],
+    wrong: list[str],
 ) -> None:
     present = set(versions)
     if len(present) != len(versions):
@@ -78,8 +87,9 @@ def _check_versions(
         number = writer.get((key, version))
         if number is None or not history[number].committed:
             wrong.append(f"{key}={version} is there, but nobody committed it (aborted write)")
-    for (other, version), number in writer.items():
-        if other == key and history[number].committed and version not in present:
+    for version in written:
+        number = writer[key, version]
+        if history[number].committed and version not in present:
             wrong.append(f"{key}={version} was committed by {number} and is gone (lost update)")
 
 
