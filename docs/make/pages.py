@@ -87,15 +87,29 @@ def paragraph(text: str) -> str:
 
 
 def option_row(option: click.Option, context: click.Context) -> Row:
-    """A row of an option."""
-    record = option.get_help_record(context)
-    names = record[0] if record else ", ".join(option.opts)
-    default = re.search(r"\[default: ([^\]]*)\]", record[1]) if record else None
+    """A row of an option.  Nothing in it is click's wording, which differs from release to release."""
+    names = " / ".join(filter(None, (", ".join(option.opts), ", ".join(option.secondary_opts))))
+    if not option.is_flag:
+        names += f" {option.metavar or kind(option.type)}"
     given = option.envvar
     variable = given if isinstance(given, str) else f"{context.auto_envvar_prefix}_{(option.name or '').upper()}"
+    said = re.search(r"\s*\[default: ([^\]]*)\]", option.help or "")
     about = re.sub(r"\s*\[default: [^\]]*\]", "", option.help or "")
-    shown = default[1].split(";")[0] if default else ""
-    return [f"`{names}`", f"`{shown}`" if shown else "", f"`{variable}`", about]
+    return [f"`{names}`", said[1] if said else shown_default(option), f"`{variable}`", about]
+
+
+def kind(found: click.ParamType) -> str:
+    """What stands for a value."""
+    if isinstance(found, click.Choice):
+        return "[" + "|".join(map(str, found.choices)) + "]"
+    return "NUMBER" if "range" in found.name or found.name in ("integer", "float") else found.name.upper()
+
+
+def shown_default(option: click.Option) -> str:
+    """An option's default, where it shows one."""
+    if isinstance(option.show_default, str):
+        return option.show_default
+    return f"`{str(option.default).lower() if option.is_flag else option.default}`" if option.show_default else ""
 
 
 # --- The admin interface -------------------------------------------------------------------------------------
