@@ -16,8 +16,10 @@ Exceptions::
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from .records import dataclass
 
 Source = Literal["recorded", "documented", "driver test", "sample", "inferred", "ours"]
 

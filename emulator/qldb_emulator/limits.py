@@ -7,8 +7,10 @@ A limit can be set or lifted by option; code asks the :class:`Limits` it was giv
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any
+
+from .records import dataclass
 
 KIB = 1024
 MIB = 1024 * 1024

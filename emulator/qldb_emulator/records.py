@@ -1,4 +1,4 @@
-"""``dataclasses.dataclass``, made faster to define: the same decorator for the frozen slotted classes of this package.
+"""``dataclasses.dataclass``, made faster to define: the same decorator for the slotted classes of this package.
 
 ``dataclass`` writes six functions for a class and compiles each; 170 such classes were a quarter of a start.  Here a
 class gets one compiled function, its ``__init__``; the others are shared, and look at the fields when they are called.
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 else:
     import dataclasses
     from dataclasses import MISSING, FrozenInstanceError
+    from functools import partial
     from operator import attrgetter
 
     _Class = TypeVar("_Class", bound=type)
 
-    def dataclass(*, frozen: bool, slots: bool) -> Any:
-        """For ``@dataclass(frozen=True, slots=True)`` and nothing else."""
-        assert frozen, "a class that may change is a matter for dataclasses.dataclass"
+    def dataclass(*, slots: bool, frozen: bool = False) -> Any:
+        """For ``@dataclass(frozen=True, slots=True)`` and ``@dataclass(slots=True)``, and nothing else."""
         assert slots, "a class without slots is a matter for dataclasses.dataclass"
-        return _made
+        return partial(_made, _SHARED if frozen else _SHARED_BY_MUTABLE)
 
-    def _made(cls: _Class) -> _Class:
+    def _made(functions: dict[str, Any], cls: _Class) -> _Class:
         has_doc = cls.__doc__ is not None
         if not has_doc:
             cls.__doc__ = ""  # dataclasses would write the signature there, which takes longer than all of the rest
         own = cls.__dict__
-        shared = {name: function for name, function in _SHARED.items() if name not in own}
+        shared = {name: function for name, function in functions.items() if name not in own}
         init = None if "__init__" in own else "__init__"
         made = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)(cls)
         made.__doc__ = cls.__doc__ if has_doc else None
@@ -115,3 +115,4 @@ else:
         "__getstate__": _state,
         "__setstate__": _set_state,
     }
+    _SHARED_BY_MUTABLE = {"__eq__": _eq, "__hash__": None, "__repr__": _repr}

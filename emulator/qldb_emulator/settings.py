@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from .limits import STRICT, Limits
+from .records import dataclass
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7532  # QLDB on a phone's keys

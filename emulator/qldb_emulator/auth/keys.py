@@ -10,12 +10,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from ..clock import Clock
 from ..errors import ACCESS_DENIED
+from ..records import dataclass
 from .policy import Policy, PolicyError, read_policy
 from .signature import SignedRequest, verify
 

@@ -12,13 +12,13 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import click
 
 from ..clock import SystemClock
+from ..records import dataclass
 from .connection import json_option, url_option
 from .failure import EXIT_FAILED
 

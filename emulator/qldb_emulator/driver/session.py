@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol, TypeVar
 
 from ..errors import QldbError
@@ -12,6 +12,7 @@ from ..ion.codec import dumps, loads
 from ..ion.hash import hash_value
 from ..ion.values import IonValue
 from ..journal.hashing import CommitDigest, statement_digest
+from ..records import dataclass
 
 Members = dict[str, Any]
 T = TypeVar("T")

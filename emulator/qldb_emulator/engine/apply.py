@@ -6,7 +6,7 @@ nothing but the block and what earlier blocks left.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import QldbError
@@ -22,6 +22,7 @@ from ..partiql import ast
 from ..partiql.catalogue import Catalogue, IndexInfo, TableInfo
 from ..partiql.errors import PartiqlError
 from ..partiql.parser import parse
+from ..records import dataclass
 from ..storage.rows import RevisionRow
 from .ddl import DDL_NODES, DdlEffect, ddl_effect, is_ddl_text, table_tags
 from .marks import CATALOGUE, Mark, document_mark, key_mark, name_mark, table_mark

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from ..errors import PAGE_TOKEN_NOT_VALID, RESULT_TOO_DEEP
 from ..ion.codec import IonError, dumps
 from ..ion.values import IonValue
 from ..limits import Limits
 from ..partiql.data import Data
+from ..records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ other trace of DDL, so its effect must follow from the text, the transaction id 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..errors import (
     ACTIVE_TABLES_LIMIT,
@@ -27,6 +27,7 @@ from ..limits import Limits
 from ..partiql import ast
 from ..partiql.catalogue import RESERVED_PREFIX, Catalogue, IndexInfo, TableInfo
 from ..partiql.errors import PartiqlError
+from ..records import dataclass
 from .marks import CATALOGUE, Mark, name_mark, table_mark
 
 DDL_KEYWORDS = ("CREATE", "DROP", "UNDROP")

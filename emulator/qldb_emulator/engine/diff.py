@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ADMIN_REQUEST
 from ..ion.codec import dumps_text, loads
+from ..records import dataclass
 from ..storage.ledger_file import LedgerFile
 from ..storage.rows import RevisionRow
 from .control.common import any_ledger

@@ -14,7 +14,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from ..errors import (
@@ -31,6 +31,7 @@ from ..errors import (
     Problem,
     Source,
 )
+from ..records import dataclass
 
 IN_TRANSACTION = ("ExecuteStatement", "FetchPage", "CommitTransaction")
 IN_SESSION = ("StartTransaction", *IN_TRANSACTION, "AbortTransaction", "EndSession")

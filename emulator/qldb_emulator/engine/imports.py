@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Any
 
 from ..journal.model import Block
 from ..partiql.catalogue import Catalogue
+from ..records import dataclass
 from ..storage.ledger_file import LedgerFile
 from .apply import apply_block
 

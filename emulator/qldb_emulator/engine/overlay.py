@@ -6,10 +6,11 @@ is in use (``shared``), so an open cursor goes on seeing the state in which its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..ion.values import IonValue
 from ..partiql.catalogue import TableInfo
+from ..records import dataclass
 
 
 @dataclass(slots=True)

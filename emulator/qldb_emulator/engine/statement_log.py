@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from typing import Any
 
 from ..errors import QldbError
 from ..ion.codec import IonError, dumps_text, loads
 from ..partiql.compiler import Program
 from ..partiql.plan import HistoryScan, Scan
+from ..records import dataclass
 
 Members = dict[str, Any]
 MAX_SIZE = 64 * 1024  # characters of text and bytes of parameters: the log must not fill the memory

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import (
@@ -26,6 +25,7 @@ from ..partiql.compiler import Program, compile_plan
 from ..partiql.errors import PartiqlError
 from ..partiql.parser import parse
 from ..partiql.planner import plan
+from ..records import dataclass
 from .cursors import Cursor
 from .ddl import DDL_NODES, ddl_effect, table_tags
 from .marks import CATALOGUE, name_mark

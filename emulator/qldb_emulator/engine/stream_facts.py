@@ -15,9 +15,10 @@ FAILED
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from ..records import dataclass
 from .ledgers import STREAM_PREFIX, Facts, stream_key
 
 if TYPE_CHECKING:

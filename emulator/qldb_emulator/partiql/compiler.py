@@ -7,10 +7,11 @@ A program keeps no state, so all sessions may share it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from ..ion.values import Annotated, IonValue, Timestamp, strip_annotations, struct_items, struct_of
+from ..records import dataclass
 from . import ast, semantics
 from .analysis import holds_bag_or_missing, is_plain
 from .data import Change, Data, Row, TableSource

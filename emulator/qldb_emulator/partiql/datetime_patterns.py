@@ -21,11 +21,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Final
 
 from ..ion.values import Timestamp, days_in_month
+from ..records import dataclass
 from . import faults
 
 MONTHS: Final = (

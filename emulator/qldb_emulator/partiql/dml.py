@@ -24,9 +24,10 @@ A bare name that matches no field exactly means the field that differs only in c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..ion.values import Annotated, IonValue, Sexp, struct_items, struct_of
+from ..records import dataclass
 from . import ast
 from .analysis import is_plain
 from .data import Change

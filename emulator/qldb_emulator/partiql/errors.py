@@ -5,10 +5,10 @@ Which text belongs to which mistake stands beside the code that finds the mistak
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import Source
+from ..records import dataclass
 from .ast import Pos
 
 Category = Literal["Lexer", "Parser", "Semantic", "Evaluator"]

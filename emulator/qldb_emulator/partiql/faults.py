@@ -13,10 +13,9 @@ text of its own for the first half it repeated the token at fault, which an eval
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..errors import Source
 from ..ion.values import Annotated, IonValue, TypedNull, ion_type
+from ..records import dataclass
 from .ast import NOWHERE
 from .errors import PartiqlError
 from .values import MISSING, Bag

@@ -14,10 +14,11 @@ about a field.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from ..ion.values import Annotated, IonValue
+from ..records import dataclass
 from . import ast
 from .analysis import is_plain
 from .arithmetic import INT_MAX, INT_MIN

@@ -5,9 +5,9 @@ The separator is the tools' (ours): a statement itself never has one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..records import dataclass
 from .errors import PartiqlError
 from .lexer import _LEADING, _TOKEN
 from .parser import parse

@@ -7,12 +7,12 @@ The texts are the library's (partiql.md 7.3) unless a row says otherwise: ``gene
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from ..errors import Source
 from ..ion import codec
 from ..ion.values import Symbol
+from ..records import dataclass
 from .errors import PartiqlError
 from .lexer import END, IDENTIFIER, ION_LITERAL, LITERAL, QUOTED_IDENTIFIER, Tokens
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from ..engine.emulator import Emulator
 from ..engine.snapshots import fork_ledger
 from ..engine.statement_log import StatementRow
 from ..ids import RandomIds
+from ..records import dataclass
 from ..seeding import Seeder, sample_path
 from ..settings import DEFAULT_REGION, Settings
 from ..web.app import create_app

@@ -7,13 +7,14 @@ caller asks for that check, grows with the number of documents.
 from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
 from ..ion.values import IonValue
 from ..journal.merkle import RightEdge
 from ..journal.model import Block, BlockAddress
 from ..journal.parse import BlockFormatError, block_from_ion
+from ..records import dataclass
 from .checks import Counts, Finding, Inspection, inspect_block, is_own, show
 from .json_blocks import is_json_block, restored
 

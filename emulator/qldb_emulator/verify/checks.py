@@ -42,12 +42,13 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..ion.hash import hash_value
 from ..ion.values import IonValue, Timestamp
 from ..journal import hashing, merkle
 from ..journal.model import Block, BlockAddress, Struct
+from ..records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ A receipt stands on its own: neither the journal nor the ledger is needed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..ion.values import IonValue
 from ..journal import hashing, merkle
 from ..journal.model import BlockAddress, Struct
 from ..journal.parse import BlockFormatError, address_from_ion, block_from_ion, revision_from_ion
+from ..records import dataclass
 from .checks import Finding, check_block, show
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from ..ids import ID_LENGTH
 from ..ion.codec import IonError
@@ -21,6 +21,7 @@ from ..ion.stream import read_items, read_stream
 from ..ion.values import IonValue
 from ..journal.exports import COMPLETED, STARTED, data_name
 from ..journal.model import BlockAddress
+from ..records import dataclass
 from .checks import Finding
 from .containers import Container, DamagedError, Item, SourceError
 from .json_blocks import is_json_block

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -18,6 +17,7 @@ from ..auth.signature import SignedRequest
 from ..context import Principal, RequestContext
 from ..errors import ConnectionDropped, QldbError
 from ..ids import IdSource
+from ..records import dataclass
 from ..settings import Settings
 from ..wire.errors import CONTENT_TYPES, REASONS, encode_error
 from ..wire.fast import CommandReader, serialize_command_result

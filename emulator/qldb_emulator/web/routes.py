@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import ADMIN_REQUEST
+from ..records import dataclass
 
 if TYPE_CHECKING:
     from ..engine.emulator import Emulator
