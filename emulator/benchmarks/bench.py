@@ -59,9 +59,12 @@ class Bench:
         made: Shared = self._shared[make]
         return made
 
-    def compare(self, left: Case, right: Case, unit: Unit, note: str = "") -> Samples:
-        """Both sides in turn, in this process.  In microseconds more often: one hiccup must not be half a mean."""
-        count = self.scale.count * (MORE_MICROSECONDS if unit == "µs" else 1)
+    def compare(self, left: Case, right: Case, unit: Unit, note: str = "", share: int = 1) -> Samples:
+        """Both sides in turn, in this process.  In microseconds more often: one hiccup must not be half a mean.
+
+        share: for a case that runs many of what it measures, how many times less often it needs to run.
+        """
+        count = max(1, self.scale.count * (MORE_MICROSECONDS if unit == "µs" else 1) // share)
         means = alternate([left, right], self.scale.repetitions, count, self.random)
         return in_unit(means[0], means[1], unit, note)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Protocol
 
 from qldb_emulator.context import RequestContext
-from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.ion.codec import dumps, loads
 from qldb_emulator.ion.hash import hash_value
 from qldb_emulator.ion.values import IonValue
@@ -16,10 +15,18 @@ REGION = "us-east-1"
 CONTEXT = RequestContext(REGION, "local", "1I4nTcCmIjUJ5c2tqG8Rqw")
 
 
+class Commands(Protocol):
+    """What a driver asks of an emulator: the one in this process, or ``HttpEmulator``."""
+
+    def send_command(
+        self, command: str, token: str | None, members: dict[str, Any], context: RequestContext, /
+    ) -> dict[str, Any]: ...
+
+
 class LocalDriver:
     """One session on one ledger."""
 
-    def __init__(self, emulator: Emulator, ledger: str) -> None:
+    def __init__(self, emulator: Commands, ledger: str) -> None:
         self._emulator = emulator
         self._token: str | None = None
         self._token = self.send("StartSession", {"LedgerName": ledger})["SessionToken"]

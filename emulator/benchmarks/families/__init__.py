@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ..rows import Family
-from . import contention, drivers, growth, journals, processes, statements
+from . import concurrency, contention, drivers, growth, journals, processes, statements, storage
 
 FAMILIES: tuple[Family, ...] = (
     drivers.FAMILY,
+    concurrency.FAMILY,
     growth.FAMILY,
     statements.FAMILY,
     contention.FAMILY,
     journals.FAMILY,
+    storage.FAMILY,
     processes.FAMILY,
 )
