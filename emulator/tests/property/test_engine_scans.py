@@ -9,7 +9,23 @@ from local_driver import LocalSession, new_emulator, new_ledger
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.ion.codec import dumps_text, loads
 
-TEXTS = ("blue", "red", "2", "-1", "0.5", "a::'blue'", '"blue"', "1", "1.0", "1e0", "true", "null", "[1]", "{c:1}", "2020T")
+TEXTS = (
+    "blue",
+    "red",
+    "2",
+    "-1",
+    "0.5",
+    "a::'blue'",
+    '"blue"',
+    "1",
+    "1.0",
+    "1e0",
+    "true",
+    "null",
+    "[1]",
+    "{c:1}",
+    "2020T",
+)
 FIELDS = st.fixed_dictionaries({}, optional={"c": st.sampled_from(TEXTS), "C": st.sampled_from(TEXTS)})
 STEPS = st.lists(
     st.one_of(
