@@ -11,10 +11,12 @@ from support import ROOT
 sys.path.insert(0, str(ROOT / "docs" / "make"))
 import pages
 
+PAGES = pages.pages()
 
-@pytest.mark.parametrize("path", pages.pages(), ids=lambda path: path.name)
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_a_made_page_is_what_the_code_makes_of_it(path: Path) -> None:
-    assert path.read_text() == pages.pages()[path], "run scripts/docs"
+    assert path.read_text() == PAGES[path], "run scripts/docs"
 
 
 def test_every_command_and_route_is_on_its_page() -> None:
