@@ -14,7 +14,7 @@ PAGES = (
     ("index", "README.md"),
     *((name, f"docs/{name}.md") for name in ("getting-started", "testing", "ci", "container", "snapshots", "clients")),
     *((name, f"docs/{name}.md") for name in ("faults", "audit", "auth", "cli", "limits", "differences", "conformance")),
-    *((name, f"docs/{name}.md") for name in ("scoreboard", "architecture", "contributing")),
+    *((name, f"docs/{name}.md") for name in ("performance", "scoreboard", "architecture", "contributing")),
     ("changelog", "CHANGELOG.md"),
 )
 STYLE = """
@@ -53,6 +53,8 @@ def main() -> None:
     names = [name for name, _ in present]
     for name, path in present:
         (target / f"{name}.html").write_text(page(f"qldb-emulator: {name}", path.read_text(), names))
+    for picture in (ROOT / "docs").glob("*.svg"):
+        (target / picture.name).write_bytes(picture.read_bytes())
     missing = [
         f"{name}.html -> {link}"
         for name in names

@@ -148,7 +148,7 @@ class LedgerFile(Reads):
                     self._unsynced = self.durability == "full" and not sync
             else:
                 self._roll_back(connection, problem)
-        except sqlite3.Error as failure:
+        except BaseException as failure:
             self._roll_back(connection, failure)
             raise
         finally:
