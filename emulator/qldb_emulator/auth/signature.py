@@ -85,6 +85,20 @@ def verify(request: SignedRequest, secret_of: Callable[[str], str | None], now_m
     return claim.access_key
 
 
+def sign(request: SignedRequest, access_key: str, secret: str, region: str, now_ms: int) -> dict[str, str]:
+    """The headers that sign a request: to be sent with those it has, which must name the host."""
+    timestamp = _stamp(now_ms // 1000)
+    headers = {**request.headers, "x-amz-date": timestamp}
+    names = tuple(sorted(name for name in headers if name in _MUST_BE_SIGNED))
+    claim = _Claim(access_key, timestamp[:8], region, names, "")
+    whole = SignedRequest(request.method, request.path, request.query, headers, request.body)
+    signature = _sign(
+        secret, claim, timestamp, canonical_request(whole, names, hashlib.sha256(request.body).hexdigest())
+    )
+    fields = f"Credential={access_key}/{claim.scope}, SignedHeaders={';'.join(names)}, Signature={signature}"
+    return {"x-amz-date": timestamp, "authorization": f"{ALGORITHM} {fields}"}
+
+
 def _read_claim(headers: Mapping[str, str]) -> _Claim:
     authorization = headers.get("authorization", "")
     if not authorization:

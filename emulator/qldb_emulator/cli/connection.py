@@ -27,6 +27,15 @@ def endpoint_from_environment() -> str:
     return os.environ.get("AWS_ENDPOINT_URL_QLDB_SESSION") or os.environ.get("AWS_ENDPOINT_URL_QLDB") or DEFAULT_URL
 
 
+def credentials_from_environment(region: str | None) -> tuple[str | None, tuple[str, str] | None]:
+    """(region, keys) as official clients would use them; no keys where there are none, or no region to sign for."""
+    keys = (os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY"))
+    if not keys[0] or not keys[1]:
+        return region, None
+    region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return region, (keys[0], keys[1])
+
+
 url_option = click.option(
     "--url",
     default=endpoint_from_environment,
@@ -75,7 +84,7 @@ def _with_mend(text: str) -> str:
 
 def transport(url: str, region: str | None) -> HttpTransport:
     """A connection to the server, closed when the command ends."""
-    made = HttpTransport(url, region)
+    made = HttpTransport(url, *credentials_from_environment(region))
     click.get_current_context().call_on_close(made.close)
     return made
 

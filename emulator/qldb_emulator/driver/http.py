@@ -10,6 +10,8 @@ import socket
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from ..auth.signature import SignedRequest, sign
+from ..clock import SystemClock
 from ..errors import QldbError
 
 Members = dict[str, Any]
@@ -37,10 +39,11 @@ class HttpTransport:
     """One connection to a server, opened when needed.  For one thread.
 
     url: ``http://host:port``.  region: in which region requests are; None for the server's own.
+    keys: an access key id and its secret, to sign requests with; they need a region.
     Raises UnreachableError for what is no URL.
     """
 
-    def __init__(self, url: str, region: str | None = None) -> None:
+    def __init__(self, url: str, region: str | None = None, keys: tuple[str, str] | None = None) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UnreachableError(f"{url!r} is no address of a server: it looks like http://127.0.0.1:7532")
@@ -51,7 +54,11 @@ class HttpTransport:
         except ValueError as error:
             raise UnreachableError(f"{url!r} is no address of a server: {error}") from error
         self._headers = {"Content-Type": "application/json"}
-        if region is not None:
+        self._host = parts.netloc
+        self._region = region
+        self._keys = keys if region is not None else None
+        self._clock = SystemClock()
+        if region is not None and self._keys is None:
             # The server takes the region from where a signature would name it; nothing is signed.
             scope = f"local/20200101/{region}/qldb/aws4_request"
             self._headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
@@ -123,9 +130,18 @@ class HttpTransport:
             made: socket.socket | None = connection.sock
             assert made is not None
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.request(method, path, body, headers)
+        connection.request(method, path, body, self._signed(method, path, body, headers))
         answer = connection.getresponse()
         return answer.status, answer.read()
+
+
+    def _signed(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> dict[str, str]:
+        if self._keys is None or self._region is None:
+            return headers
+        place, _, query = path.partition("?")
+        named = {"host": self._host, **{name.lower(): text for name, text in headers.items()}}
+        request = SignedRequest(method, place, query, named, (body or "").encode())
+        return {**headers, "Host": self._host, **sign(request, *self._keys, self._region, self._clock.now_ms())}
 
 
 def _reason(error: Exception) -> str:

@@ -20,7 +20,7 @@ from .admin_faults import FAULT_ROUTES
 from .admin_ledgers import LEDGER_ROUTES
 from .admin_streams import STREAM_ROUTES
 from .gateway import PRODUCT, EmulatorProtocol, Gateway
-from .routes import PREFIX, AdminCall, Pieces, Route, Text, Unready
+from .routes import PREFIX, AdminCall, Pieces, Route, Text, Unready, flask_response
 
 _ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -46,11 +46,11 @@ class Admin:
                 self._check_allowed()
             result = route.handler(AdminCall(self, path, request.args, self._body()))
         except QldbError as error:
-            return _flask(self.gateway.refuse(error, "qldb"))
+            return flask_response(self.gateway.refuse(error, "qldb"))
         except Unready as error:
             return _json({"status": "starting", "message": str(error)}, 503)
         except Exception:
-            return _flask(self.gateway.fail("qldb"))
+            return flask_response(self.gateway.fail("qldb"))
         if isinstance(result, Text):
             return Response(result.body, content_type=result.content_type)
         if isinstance(result, Pieces):
@@ -75,13 +75,6 @@ class Admin:
         if not isinstance(body, dict):
             raise ADMIN_REQUEST(text="the body must be a JSON object")
         return body
-
-
-def _flask(answer: Any) -> Response:
-    response = Response(answer.body, status=answer.status)
-    response.headers.clear()
-    response.headers.extend(answer.headers)
-    return response
 
 
 def _json(members: dict[str, Any], status: int) -> Response:
@@ -159,7 +152,7 @@ def add_admin(app: Flask, emulator: EmulatorProtocol, gateway: Gateway) -> Admin
 
     def unknown(path: str = "") -> Response:
         text = f"There is no {request.method} {PREFIX}/{path}; GET {PREFIX}/ lists what there is"
-        return _flask(gateway.refuse(ADMIN_NOT_FOUND(text=text), "qldb"))
+        return flask_response(gateway.refuse(ADMIN_NOT_FOUND(text=text), "qldb"))
 
     for rule in (PREFIX, f"{PREFIX}/<path:path>"):
         app.add_url_rule(rule, f"unknown {rule}", unknown, methods=_ALL_METHODS, provide_automatic_options=False)

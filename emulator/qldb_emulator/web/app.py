@@ -14,7 +14,8 @@ from werkzeug.exceptions import HTTPException
 
 from ..auth.keys import Authenticator
 from .admin import add_admin
-from .gateway import Answer, EmulatorProtocol, Gateway, is_session_request
+from .gateway import EmulatorProtocol, Gateway, is_session_request
+from .routes import flask_response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,14 +36,14 @@ def create_app(emulator: EmulatorProtocol, authenticator: Authenticator | None =
     app.extensions["qldb_gateway"] = gateway
 
     def control_plane(path: str = "") -> Response:
-        return _flask_response(gateway.call(request.environ))
+        return flask_response(gateway.call(request.environ))
 
     def no_such_route(error: HTTPException) -> Response:
         # Methods outside the list above: the API's own answer, not a page of HTML.
-        return _flask_response(gateway.call(request.environ))
+        return flask_response(gateway.call(request.environ))
 
     def product() -> Response:
-        return _flask_response(gateway.product())
+        return flask_response(gateway.product())
 
     app.add_url_rule("/", "product", product, methods=["GET"], provide_automatic_options=False)
     add_admin(app, emulator, gateway)
@@ -65,10 +66,3 @@ def _with_shortcut(wsgi_app: WSGIApplication, gateway: Gateway) -> WSGIApplicati
         return wsgi_app(environ, start_response)
 
     return shortcut
-
-
-def _flask_response(answer: Answer) -> Response:
-    response = Response(answer.body, status=answer.status)
-    response.headers.clear()
-    response.headers.extend(answer.headers)
-    return response

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, cast
 
+from flask import Response
+
 from ..errors import ADMIN_REQUEST
 from ..records import dataclass
 
 if TYPE_CHECKING:
     from ..engine.emulator import Emulator
     from .admin import Admin
+    from .gateway import Answer
 
 PREFIX = "/_qldb"
 _REGION_CHARACTERS = 64
@@ -94,3 +97,11 @@ class Route:
     def rule(self) -> str:
         """The whole path."""
         return self.path if self.is_root else PREFIX + self.path
+
+
+def flask_response(answer: Answer) -> Response:
+    """An answer of the gateway's as Flask's, with no header of Flask's own."""
+    response = Response(answer.body, status=answer.status)
+    response.headers.clear()
+    response.headers.extend(answer.headers)
+    return response

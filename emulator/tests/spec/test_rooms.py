@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("client", "admin", "aws", "driver", "seeding", "testing"), "auth"},
     "__main__": {"cli"},
     "admin": set(),
-    "driver": {"ion", "journal", "engine"},
+    "driver": {"ion", "journal", "engine", "auth"},
     "seeding": {"driver", "partiql", "ion"},
     "testing": {"web", "engine", "driver", "seeding", "client"},
     "pytest_plugin": {"testing", "engine"},

@@ -10,7 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 from local_driver import new_emulator
 
+from qldb_emulator.auth.keys import read_auth_file
 from qldb_emulator.cli import COMMANDS, main
+from qldb_emulator.clock import SystemClock
+from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.settings import Settings
 from qldb_emulator.web.app import create_app
 from qldb_emulator.web.server import Server
 
@@ -245,3 +249,25 @@ def test_doctor_says_what_is_wrong_and_the_mend(run: Run, url: str, tmp_path) ->
     assert (found["region"]["state"], found["endpoint"]["state"]) == ("bad", "note")
     whole = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": url}
     assert run("doctor", HOME=str(tmp_path), **whole).exit_code == 0
+
+
+def test_requests_are_signed_with_the_keys_that_official_clients_would_use(tmp_path) -> None:
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "qldb:*", "Resource": "*"}]}
+    keys = [{"access_key": "AKIDADMIN", "secret_key": "a secret", "user": "admin", "policy": policy}]
+    file = tmp_path / "auth.json"
+    file.write_text(json.dumps({"keys": keys}))
+    signer = {"AWS_ACCESS_KEY_ID": "AKIDADMIN", "AWS_SECRET_ACCESS_KEY": "a secret", "AWS_REGION": "us-east-1"}
+    with (
+        Emulator(Settings(is_ephemeral=True)) as emulator,
+        Server(create_app(emulator, read_auth_file(file, SystemClock()))) as server,
+    ):
+
+        def run(*arguments: str, **environment: str) -> Result:
+            return CliRunner().invoke(main, arguments, env={"QLDB_EMULATOR_URL": server.url, **environment})
+
+        assert run("ledgers", "create", "cars", **signer).exit_code == 0
+        assert run("ledgers", "list", **signer).stdout == "cars  ACTIVE\n"
+        assert run("shell", "cars", "-c", "CREATE TABLE Car; SELECT * FROM Car", **signer).exit_code == 0
+        wrong = run("ledgers", "list", **{**signer, "AWS_SECRET_ACCESS_KEY": "another"})
+        assert (wrong.exit_code, "signature" in wrong.stderr) == (1, True)
+        assert run("ledgers", "list", AWS_ACCESS_KEY_ID="").exit_code == 1
