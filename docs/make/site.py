@@ -10,13 +10,23 @@ from pathlib import Path
 import markdown  # type: ignore[import-untyped, unused-ignore]
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = (
-    ("index", "README.md"),
-    *((name, f"docs/{name}.md") for name in ("getting-started", "testing", "ci", "container", "snapshots", "clients")),
-    *((name, f"docs/{name}.md") for name in ("faults", "audit", "auth", "cli", "limits", "differences", "conformance")),
-    *((name, f"docs/{name}.md") for name in ("performance", "scoreboard", "architecture", "contributing")),
-    ("changelog", "CHANGELOG.md"),
+ORDER = (
+    *("getting-started", "testing", "ci", "container", "snapshots", "clients", "faults", "audit", "auth", "cli"),
+    *("limits", "differences", "conformance", "scoreboard", "architecture", "contributing"),
 )
+
+
+def pages() -> list[tuple[str, Path]]:
+    """(name, file) of every page: README, docs/ in ORDER and then what has no place in it, the changelog."""
+    names = [path.stem for path in sorted((ROOT / "docs").glob("*.md"))]
+    ordered = [name for name in ORDER if name in names] + [name for name in names if name not in ORDER]
+    return [
+        ("index", ROOT / "README.md"),
+        *((name, ROOT / "docs" / f"{name}.md") for name in ordered),
+        ("changelog", ROOT / "CHANGELOG.md"),
+    ]
+
+
 STYLE = """
 body { max-width: 60rem; margin: 0 auto; padding: 1rem; font: 16px/1.5 system-ui, sans-serif; }
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; border-bottom: 1px solid #8888; padding-bottom: .5rem; }
@@ -49,7 +59,7 @@ def main() -> None:
     """Writes every page, and fails when a link between pages leads nowhere."""
     target = Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
-    present = [(name, ROOT / path) for name, path in PAGES if (ROOT / path).is_file()]
+    present = pages()
     names = [name for name, _ in present]
     for name, path in present:
         (target / f"{name}.html").write_text(page(f"qldb-emulator: {name}", path.read_text(), names))
