@@ -24,7 +24,8 @@ class Settings:
     is_ephemeral: nothing needs to survive: no syncing to disk.
     region: used where a request does not say.  account: twelve digits, for ARNs.
     state_delay_ms: how long a ledger is CREATING, DELETING, and its key UPDATING; 0: not at all.
-    cache_bytes: how much memory decoded documents may take, counted as their Ion binary size, per ledger.
+    cache_bytes: how much memory each of a ledger's two caches may take, that of decoded documents and that of whole
+      tables; estimated as MEMORY_PER_BYTE times the documents' Ion binary (see engine.documents).
     has_admin: whether the admin interface under /_qldb answers.
     deterministic_seed: when given, ids, tokens and time follow from it and from the order of the requests.
     statement_log: how many recent statements are kept in memory for the admin interface; 0 for none.
