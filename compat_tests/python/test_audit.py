@@ -167,7 +167,7 @@ def test_a_receipt_of_boto3_is_verified_offline_and_a_redaction_leaves_it_true(w
     run(world.driver, "EXEC REDACT_REVISION ?, ?, ?", row["blockAddress"], table["tableId"], row["metadata"]["id"])
     after = receipt()
     assert "dataHash" in after["Revision"]["IonText"]
-    assert "A1" not in after["Revision"]["IonText"]
+    assert '"A1"' not in after["Revision"]["IonText"]  # in quotes: an id may hold the two letters
     saved.write_text(json.dumps(after))
     assert command("verify-receipt", "--revision", saved, "--digest", kept).returncode == 0
     broken = after["Revision"]["IonText"].replace("version:0", "version:1")
