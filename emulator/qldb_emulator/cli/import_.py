@@ -41,13 +41,7 @@ class NotImported(Exception):
 @click.option(
     "--even-if-broken", is_flag=True, help="Import what can be read of a broken journal, to look into it: read-only."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@click.option(
-    "--html",
-    "html_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write the report as one HTML file.",
-)
+@options.report_forms
 @options.data_dir
 @options.region
 @click.pass_context

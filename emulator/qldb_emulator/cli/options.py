@@ -43,12 +43,27 @@ digest = click.option(
 )
 tip = click.option("--tip", metavar="ADDRESS|NUMBER", help="The digest's tip: Ion text, or its sequence number.")
 
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+html_file = click.option(
+    "--html",
+    "html_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the report as one HTML file.",
+)
+
 Command = Callable[..., Any]
 
 
 def journal_source(command: Command) -> Command:
     """The options that say what of a source is read, and what it is compared with."""
     for option in (s3_endpoint, export_id, strand, tip, digest):
+        command = option(command)
+    return command
+
+
+def report_forms(command: Command) -> Command:
+    """The options that say in which forms a report is wanted."""
+    for option in (html_file, as_json):
         command = option(command)
     return command
 

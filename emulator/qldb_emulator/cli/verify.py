@@ -29,13 +29,7 @@ LEDGER_SUFFIX = ".qldb"
 )
 @click.argument("target", metavar="LEDGER|DIRECTORY|ZIP|FILE|S3-URL")
 @options.journal_source
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@click.option(
-    "--html",
-    "html_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write the report as one HTML file.",
-)
+@options.report_forms
 @options.data_dir
 @options.region
 @click.pass_context
