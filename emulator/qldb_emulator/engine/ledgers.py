@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..clock import Clock
@@ -12,16 +12,18 @@ from ..errors import DIGESTS_DO_NOT_MATCH, LEDGER_FILE_UNUSABLE, NO_SUCH_SESSION
 from ..ids import IdSource
 from ..ion.codec import loads
 from ..ion.values import Timestamp
-from ..journal.block import build_block, genesis_block
+from ..journal.block import TransactionResult, build_block
 from ..journal.encode import encode_block
 from ..journal.model import Block, BlockAddress
 from ..journal.parse import block_from_ion
 from ..limits import Limits
 from ..partiql.catalogue import Catalogue, IndexInfo, TableInfo, TableStatus
+from ..records import dataclass
 from ..settings import Settings
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageError
 from ..storage.ledger_file import LedgerFile
+from ..storage.reads import Reads
 from .apply import Applied, ApplyError, apply_block, derive
 from .documents import DocumentCache
 from .marks import WriteLog
@@ -29,6 +31,7 @@ from .statements import StatementCache
 from .tables import TableCache
 
 if TYPE_CHECKING:
+    from ..storage.writer import Writer
     from .transactions import Transaction
 
 logger = logging.getLogger(__name__)
@@ -36,6 +39,9 @@ logger = logging.getLogger(__name__)
 Facts = dict[str, Any]
 # A header must not outgrow what clients accept; the log line has all of them.
 STATEMENT_HASHES_IN_HEADER = 40
+# Blocks in memory that are still to be written: a burst of readers is written in few SQLite transactions, and a disk
+# that fails is noticed soon.
+PUT_OFF_AT_MOST = 64
 STREAM_PREFIX = "stream/"
 EXPORT_PREFIX = "export/"
 STREAM_TAGS_PREFIX = "stream_tags/"
@@ -51,14 +57,48 @@ def stream_tags_key(stream_id: str) -> str:
     return f"{STREAM_TAGS_PREFIX}{stream_id}"
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A transaction that has its place in the journal: what its block is built from."""
+
+    result: TransactionResult
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The last block in the file: what the next one is built upon.  ``sequence_no`` is -1 before the first."""
+
+    sequence_no: int = -1
+    block_hash: bytes = b""
+    time_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A block and what it changed."""
+
+    block: Block
+    applied: Applied
+
+    @property
+    def written(self) -> Written:
+        """The block as the one before the next."""
+        return Written(self.block.address.sequence_no, self.block.block_hash, self.block.timestamp.epoch_ms())
+
+
 class Ledger:
     """One ledger: its file, its catalogue and its commit lock.
 
     Reading needs no lock: rows say from which block to which they hold, so a snapshot is a number.
+
+    The block of a transaction that only read is put off: its place in the journal is taken at the commit, but it is
+    built and written after the answer, or with the next block, or when somebody looks at ``file``, whichever comes
+    first (docs/design/007-after-the-answer.md).
     """
 
     def __init__(self, file: LedgerFile, region: str, settings: Settings, clock: Clock, ids: IdSource) -> None:
-        self.file = file
+        self._file = file
         self.region = region
         self.limits: Limits = settings.limits
         self.clock = clock
@@ -75,17 +115,27 @@ class Ledger:
         self.commit_lock = threading.RLock()
         self._news = threading.Condition()
         self._waiting = 0
+        self._put_off: list[Accepted] = []
         tip = file.tip()
         if tip is None:
-            block = genesis_block(self.strand_id, ids.new_id(), Timestamp.from_epoch_ms(clock.now_ms()))
-            self._tip_hash = b""
-            self._tip_time_ms = 0
+            self._written = Written()
             self._state = (-1, Catalogue())
-            self._append(block, sync=True)
+            self._append(Accepted(TransactionResult(ids.new_id()), clock.now_ms()))
         else:
-            self._tip_hash = tip.block_hash
-            self._tip_time_ms = tip.timestamp_ms
+            self._written = Written(tip.sequence_no, tip.block_hash, tip.timestamp_ms)
             self._state = (tip.sequence_no, stored_catalogue(file, tip.sequence_no))
+
+    @property
+    def file(self) -> LedgerFile:
+        """The ledger's file, with every block in it.  Raises StorageError when one cannot be written."""
+        if self._put_off:
+            self.write_out()
+        return self._file
+
+    @property
+    def documents(self) -> Reads:
+        """The ledger's file for whoever reads documents alone: blocks of readers may be missing, nothing else is."""
+        return self._file
 
     # --- facts -------------------------------------------------------------------------------------------
 
@@ -156,23 +206,22 @@ class Ledger:
 
     def live_version(self, document_id: str, snapshot: int) -> int:
         """The version of a document's revision at a snapshot.  Requires that there is one."""
-        info = self.file.document_info(document_id)
-        row = None if info is None else self.file.revision_at(info.doc_no, snapshot)
+        info = self._file.document_info(document_id)
+        row = None if info is None else self._file.revision_at(info.doc_no, snapshot)
         assert row is not None
         return row.version
 
     def make_durable(self) -> None:
         """Sync blocks that were written without: nothing handed out may rest on one that a power cut could take."""
-        if self.file.unsynced:
-            self.file.sync()
+        self.file.sync()
 
     # --- commit ------------------------------------------------------------------------------------------
 
     def commit(self, transaction: Transaction, commit_digest: bytes) -> None:
         """Turn a transaction into the journal's next block.
 
-        Raises DIGESTS_DO_NOT_MATCH, OCC_CONFLICT; nothing is written then.  A transaction without a statement
-        leaves no block; one that only read does (inferred: journal.md 1.6).
+        Raises DIGESTS_DO_NOT_MATCH, OCC_CONFLICT, StorageError; nothing is written then.  A transaction without a
+        statement leaves no block; one that only read does (inferred: journal.md 1.6).
         """
         if commit_digest != transaction.digest.value:
             raise digest_problem(transaction, commit_digest)
@@ -186,40 +235,74 @@ class Ledger:
                 raise OCC_CONFLICT()
             if not transaction.statements:
                 return  # every statement failed: what they saw is checked, but there is nothing for a block
-            # The journal's times never go back, whatever the machine's clock does.
-            now = Timestamp.from_epoch_ms(max(self.clock.now_ms(), self._tip_time_ms))
-            block = build_block((self.tip(), self._tip_hash), self.strand_id, result, now)
-            self._append(block, sync=transaction.is_writing)
+            accepted = Accepted(result, self.clock.now_ms())
+            if transaction.is_writing:
+                self._append(accepted)
+            else:
+                self._take_place(accepted)
 
-    def _append(self, block: Block, sync: bool) -> None:
-        """Build, then apply: the one way in.
+    def _take_place(self, accepted: Accepted) -> None:
+        """Put a block off that changes nothing but the journal."""
+        if len(self._put_off) >= PUT_OFF_AT_MOST:
+            self._append(None)
+        sequence_no, catalogue = self._state
+        self._put_off.append(accepted)
+        self._state = (sequence_no + 1, catalogue)
+        if self._waiting:
+            self.wake()
 
-        Raises StorageError.  A disk that fails in the commit itself leaves it open whether the block is there; then the
-        file is asked, so that what is in memory follows what is on the disk.
+    @property
+    def has_put_off(self) -> bool:
+        """Whether there are blocks to write out."""
+        return bool(self._put_off)
+
+    def write_out(self) -> None:
+        """Write the blocks that were put off.  Raises StorageError; they then stay where they are."""
+        with self.commit_lock:
+            if self._put_off:
+                self._append(None)
+
+    def _append(self, accepted: Accepted | None) -> None:
+        """Build and apply what was put off, then this: the one way in, and one SQLite transaction.
+
+        Raises StorageError.  A disk that fails in the commit itself leaves it open whether the blocks are there; then
+        the file is asked, so that what is in memory follows what is on the disk.
         """
-        sequence_no = block.address.sequence_no
-        ion = encode_block(block)
-        applied = None
+        # Without a change nothing needs to be on the disk before something rests on it (make_durable).
+        steps: list[Step] = []
         try:
-            with self.file.write(sync=sync) as writer:
-                applied = apply_block(writer, self._state[1], block, ion, has_tree=self.digest_problem is None)
-                if applied.problems:
-                    raise ApplyError(applied.problems[0])
+            with self._file.write(sync=accepted is not None) as writer:
+                for each in self._put_off if accepted is None else (*self._put_off, accepted):
+                    steps.append(self._apply(writer, each, steps[-1] if steps else None))
         except StorageError:
-            tip = self.file.tip()
-            if applied is not None and tip is not None and tip.sequence_no == sequence_no:
-                self._accept(block, applied)
+            tip = self._file.tip()
+            if steps and tip is not None and tip.sequence_no == steps[-1].block.address.sequence_no:
+                self._accept(steps)
             raise
-        self._accept(block, applied)
+        self._accept(steps)
 
-    def _accept(self, block: Block, applied: Applied) -> None:
-        if applied.facts:
-            self.facts = {**self.facts, **applied.facts}
-        sequence_no = block.address.sequence_no
-        self.writes.record(applied.marks, sequence_no)
-        self._tip_hash = block.block_hash
-        self._tip_time_ms = block.timestamp.epoch_ms()
-        self._state = (sequence_no, applied.catalogue)
+    def _apply(self, writer: Writer, accepted: Accepted, before: Step | None) -> Step:
+        """Build a block on the one before it, and apply it.  Raises StorageError, ApplyError."""
+        last = self._written if before is None else before.written
+        catalogue = self._state[1] if before is None else before.applied.catalogue
+        address = None if last.sequence_no < 0 else BlockAddress(self.strand_id, last.sequence_no)
+        # The journal's times never go back, whatever the machine's clock does.
+        now = Timestamp.from_epoch_ms(max(accepted.now_ms, last.time_ms))
+        block = build_block((address, last.block_hash), self.strand_id, accepted.result, now)
+        applied = apply_block(writer, catalogue, block, encode_block(block), has_tree=self.digest_problem is None)
+        if applied.problems:
+            raise ApplyError(applied.problems[0])
+        return Step(block, applied)
+
+    def _accept(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            applied = step.applied
+            if applied.facts:
+                self.facts = {**self.facts, **applied.facts}
+            self.writes.record(applied.marks, step.block.address.sequence_no)
+        self._put_off.clear()
+        self._written = steps[-1].written
+        self._state = (self._written.sequence_no, steps[-1].applied.catalogue)
         if self._waiting:
             self.wake()
 
@@ -264,9 +347,14 @@ class Ledger:
     def close(self) -> None:
         """Close the file; whoever still holds the ledger finds it closed."""
         with self.commit_lock:
+            try:
+                self.write_out()
+            except StorageError as error:
+                logger.warning("the last blocks of ledger %s, which change nothing, are lost: %s", self.name, error)
             self.is_closed = True
+            self._put_off.clear()
             self.wake()
-            self.file.close()
+            self._file.close()
 
 
 def digest_problem(transaction: Transaction, received: bytes) -> QldbError:

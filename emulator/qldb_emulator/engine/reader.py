@@ -30,7 +30,7 @@ class StatementReader:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
         self._ledger = transaction.ledger
-        self._file = transaction.ledger.file
+        self._file = transaction.ledger.documents
         self._overlay = transaction.overlay
         self._marks = transaction.reads
         self.read_ios = 0

@@ -40,7 +40,7 @@ def redact_revision(transaction: Transaction, name: str, arguments: Sequence[Ion
     limit = transaction.ledger.limits.transaction_redactions
     if len(transaction.redactions) >= limit:
         raise REDACTION_LIMIT(limit=limit)
-    file = transaction.ledger.file
+    file = transaction.ledger.documents
     table = transaction.catalogue.by_id(table_id)
     rows = file.block_revisions(sequence_no) if sequence_no <= transaction.snapshot else []
     row = next(

@@ -20,9 +20,11 @@ server restarted          ``No such session``                                   
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..context import Principal, RequestContext
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from .ledgers import Ledger
 
 Members = dict[str, Any]
+logger = logging.getLogger(__name__)
 
 
 class Session:
@@ -298,16 +301,27 @@ class Sessions:
             session.ledger.commit(transaction, members["CommitDigest"])
         finally:
             session.end_transaction()  # also after a conflict or a wrong digest: there is nothing left to go on with
-        return {
+        result: Members = {
             "TransactionId": transaction.id,
             "CommitDigest": transaction.digest.value,
             "ConsumedIOs": {"ReadIOs": 0, "WriteIOs": 0},
         }
+        if session.ledger.has_put_off:
+            result["afterwards"] = partial(_write_out, session.ledger)
+        return result
 
     @staticmethod
     def _abort_transaction(session: Session, members: Members) -> Members:
         session.end_transaction()
         return {}
+
+
+def _write_out(ledger: Ledger) -> None:
+    try:
+        ledger.write_out()
+    except StorageError as error:
+        # Whoever commits next is told; until then nobody has been promised anything that is not there.
+        logger.warning("blocks of ledger %s that change nothing cannot be written yet: %s", ledger.name, error)
 
 
 def _texts(session: Session | None, members: Members) -> list[str]:

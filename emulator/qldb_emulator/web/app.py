@@ -6,7 +6,7 @@ requests, three or four to a transaction, go round it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
@@ -54,6 +54,17 @@ def create_app(emulator: EmulatorProtocol, authenticator: Authenticator | None =
     return app
 
 
+class _Closing:
+    """A body with something to do when it has been sent: what servers call ``close`` for (PEP 3333)."""
+
+    def __init__(self, body: bytes, close: Callable[[], None]) -> None:
+        self._body = body
+        self.close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter((self._body,))
+
+
 def _with_shortcut(wsgi_app: WSGIApplication, gateway: Gateway) -> WSGIApplication:
     """Session requests to the bare handler, everything else to Flask."""
     send_command = gateway.send_command
@@ -62,7 +73,7 @@ def _with_shortcut(wsgi_app: WSGIApplication, gateway: Gateway) -> WSGIApplicati
         if is_session_request(environ):
             answer = send_command(environ)
             start_response(answer.status_line, answer.headers)
-            return [answer.body]
+            return [answer.body] if answer.afterwards is None else _Closing(answer.body, answer.afterwards)
         return wsgi_app(environ, start_response)
 
     return shortcut

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -50,18 +50,23 @@ class EmulatorProtocol(Protocol):
     ) -> dict[str, Any]:
         """Run a session command; its result members without TimingInformation.  Raises QldbError.
 
-        "debug" among them, name to ASCII text, becomes headers.
+        Two more may be among them.  "debug", name to ASCII text, becomes headers.  "afterwards" is to be called when
+        the answer is on its way: work that nobody waits for, and that is done later if it is not done then.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole response, but for Date: every server adds one, and some do not look whether one is there."""
+    """A whole response, but for Date: every server adds one, and some do not look whether one is there.
+
+    afterwards: what is left to do when it has been sent; never raises.
+    """
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+    afterwards: Callable[[], None] | None = None
 
     @property
     def status_line(self) -> str:
@@ -93,7 +98,8 @@ class Gateway:
             context = RequestContext(region, access_key, request_id, principal)
             result = self._emulator.send_command(name, token, members, context)
             elapsed_ms = int((time.perf_counter() - started) * 1000)
-            answer = _answer(200, "qldb-session", request_id, serialize_command_result(name, result, elapsed_ms))
+            encoded = serialize_command_result(name, result, elapsed_ms)
+            answer = _answer(200, "qldb-session", request_id, encoded, afterwards=result.get("afterwards"))
             if "debug" in result:
                 answer.headers.extend(_debug_headers(result["debug"]))
         except QldbError as error:
@@ -219,7 +225,14 @@ def decoded_path(environ: Environ) -> str:
     return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def _answer(status: int, service: str, request_id: str, body: bytes, error_type: str | None = None) -> Answer:
+def _answer(
+    status: int,
+    service: str,
+    request_id: str,
+    body: bytes,
+    error_type: str | None = None,
+    afterwards: Callable[[], None] | None = None,
+) -> Answer:
     headers = [
         ("x-amzn-RequestId", request_id),
         ("Content-Type", CONTENT_TYPES[service]),
@@ -227,7 +240,7 @@ def _answer(status: int, service: str, request_id: str, body: bytes, error_type:
     ]
     if error_type is not None:
         headers.append(("x-amzn-ErrorType", error_type))
-    return Answer(status, headers, body)
+    return Answer(status, headers, body, afterwards)
 
 
 def _debug_headers(debug: Mapping[str, str]) -> list[tuple[str, str]]:

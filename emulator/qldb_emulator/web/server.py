@@ -258,7 +258,11 @@ class _Connection:
         if is_session_request(environ):
             # What the app would do, too; but three or four requests to a transaction feel every layer.
             answer = self._server.gateway.send_command(environ)
-            self._socket.sendall(self._head(answer.status_line, answer.headers, keeps_alive, None) + answer.body)
+            try:
+                self._socket.sendall(self._head(answer.status_line, answer.headers, keeps_alive, None) + answer.body)
+            finally:
+                if answer.afterwards is not None:
+                    answer.afterwards()
         else:
             self._answer(environ, keeps_alive)
         self._is_busy = bool(self._buffer)
