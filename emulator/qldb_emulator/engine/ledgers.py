@@ -116,11 +116,13 @@ class Ledger:
         self._news = threading.Condition()
         self._waiting = 0
         self._put_off: list[Accepted] = []
+        self._last_change = 0  # the file's commit that answers rest on: the last one which was no reader's
         tip = file.tip()
         if tip is None:
             self._written = Written()
             self._state = (-1, Catalogue())
             self._append(Accepted(TransactionResult(ids.new_id()), clock.now_ms()))
+            file.sync()
         else:
             self._written = Written(tip.sequence_no, tip.block_hash, tip.timestamp_ms)
             self._state = (tip.sequence_no, stored_catalogue(file, tip.sequence_no))
@@ -212,7 +214,10 @@ class Ledger:
         return row.version
 
     def make_durable(self) -> None:
-        """Sync blocks that were written without: nothing handed out may rest on one that a power cut could take."""
+        """Sync every block so far: nothing handed out may rest on one that a power cut could take.
+
+        Raises StorageError.
+        """
         self.file.sync()
 
     # --- commit ------------------------------------------------------------------------------------------
@@ -240,6 +245,8 @@ class Ledger:
                 self._append(accepted)
             else:
                 self._take_place(accepted)
+        # Not under the lock: who commits meanwhile shares the next sync.  Readers wait for what they may have read.
+        self._file.sync(self._last_change)
 
     def _take_place(self, accepted: Accepted) -> None:
         """Put a block off that changes nothing but the journal."""
@@ -268,10 +275,9 @@ class Ledger:
         Raises StorageError.  A disk that fails in the commit itself leaves it open whether the blocks are there; then
         the file is asked, so that what is in memory follows what is on the disk.
         """
-        # Without a change nothing needs to be on the disk before something rests on it (make_durable).
         steps: list[Step] = []
         try:
-            with self._file.write(sync=accepted is not None) as writer:
+            with self._file.write(sync=False) as writer:
                 for each in self._put_off if accepted is None else (*self._put_off, accepted):
                     steps.append(self._apply(writer, each, steps[-1] if steps else None))
         except StorageError:
@@ -280,6 +286,8 @@ class Ledger:
                 self._accept(steps)
             raise
         self._accept(steps)
+        if accepted is not None:
+            self._last_change = self._file.commits
 
     def _apply(self, writer: Writer, accepted: Accepted, before: Step | None) -> Step:
         """Build a block on the one before it, and apply it.  Raises StorageError, ApplyError."""

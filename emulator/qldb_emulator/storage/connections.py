@@ -12,7 +12,8 @@ from .errors import StorageError, unusable
 Durability = Literal["full", "off"]
 """full: an acknowledged commit survives a power cut.  off: for files that are thrown away at exit."""
 
-SYNCHRONOUS = {"full": 2, "normal": 1, "off": 0}
+SYNCHRONOUS = {"full": 1, "off": 0}
+"""SQLite's level for a file.  NORMAL keeps log and file in order; that a commit is on the disk is LogSync's part."""
 
 _CACHE_KIB = 65_536
 _BUSY_SECONDS = 10  # only another process looking into the file (an SQLite shell) can make us wait at all

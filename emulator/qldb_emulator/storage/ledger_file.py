@@ -13,6 +13,7 @@ from typing import Any
 
 from .connections import SYNCHRONOUS, Durability, ReaderPool, connect, use_wal
 from .errors import StorageError, unusable
+from .log_sync import LogSync
 from .reads import Reads
 from .schema import check_schema, create_schema, put_meta
 from .writer import Writer
@@ -34,8 +35,7 @@ class LedgerFile(Reads):
         self._connection: sqlite3.Connection | None = writer_connection
         self._write_lock = threading.Lock()
         self._writing_thread: int | None = None
-        self._synchronous = -1
-        self._unsynced = False
+        self._log = LogSync(path, durability)
 
     @classmethod
     def create(cls, path: Path, durability: Durability = "full", facts: Mapping[str, Any] | None = None) -> LedgerFile:
@@ -80,6 +80,7 @@ class LedgerFile(Reads):
             connection = connect(path)
             check_schema(connection)
             use_wal(connection)
+            connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
         except (sqlite3.Error, StorageError) as problem:
             if connection is not None:
                 connection.close()
@@ -111,23 +112,26 @@ class LedgerFile(Reads):
         return WriteTransaction(self, sync, is_progress)
 
     @property
+    def commits(self) -> int:
+        """How many commits there were that count: the number of the last one, for ``sync``."""
+        return self._log.commits
+
+    @property
     def unsynced(self) -> bool:
         """Whether there are commits that a power cut would take back."""
-        return self._unsynced
+        return self._log.unsynced
 
-    def sync(self) -> None:
-        """Make every commit so far durable."""
-        if not self._unsynced:
-            return
-        with self.write() as writer:
-            # A commit carries all earlier ones to the disk, but only if it writes something: the version, as it is.
-            writer.touch()
+    def sync(self, through: int | None = None) -> None:
+        """Make the commits up to this number durable, or all so far.  Raises StorageError.
 
-    def begin(self, sync: bool) -> sqlite3.Connection:
+        Those who ask at the same time share one sync of the disk.
+        """
+        self._log.sync(self._log.commits if through is None else through)
+
+    def begin(self) -> sqlite3.Connection:
         """For WriteTransaction: the writing connection, in a transaction of this thread's own."""
         connection = self._take()
         try:
-            self._set_synchronous(connection, sync)
             connection.execute("BEGIN IMMEDIATE")
         except BaseException as problem:
             try:
@@ -145,7 +149,7 @@ class LedgerFile(Reads):
             if problem is None:
                 connection.execute("COMMIT")
                 if sync or not is_progress:
-                    self._unsynced = self.durability == "full" and not sync
+                    self._log.commits += 1
             else:
                 self._roll_back(connection, problem)
         except BaseException as failure:
@@ -153,6 +157,8 @@ class LedgerFile(Reads):
             raise
         finally:
             self._give()
+        if sync and problem is None:
+            self.sync()  # not under the write lock: the next one may write meanwhile
 
     def _roll_back(self, connection: sqlite3.Connection, problem: BaseException) -> None:
         """Take everything back.  Raises StorageError when it was SQLite that failed."""
@@ -186,20 +192,11 @@ class LedgerFile(Reads):
         finally:
             self._give()
 
-    def _set_synchronous(self, connection: sqlite3.Connection, sync: bool) -> None:
-        level = SYNCHRONOUS[self.durability]
-        if self.durability == "full" and not sync:
-            level = SYNCHRONOUS["normal"]
-        if level != self._synchronous:
-            connection.execute(f"PRAGMA synchronous = {level}")
-            self._synchronous = level
-
     # --- the file ----------------------------------------------------------------------------------------------
     def checkpoint(self) -> None:
         """Move everything from the write-ahead log into the file itself, and empty the log."""
         with self._alone() as connection:
             try:
-                self._set_synchronous(connection, sync=True)
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             except sqlite3.Error as problem:
                 raise unusable(self.path, problem) from problem
@@ -233,9 +230,9 @@ class LedgerFile(Reads):
         reader = source._readers.take()
         try:
             with self._alone() as connection:
-                self._set_synchronous(connection, sync=True)
                 reader.backup(connection)
-                self._unsynced = False
+                self._log.commits += 1
+            self.sync()
         except sqlite3.Error as problem:
             raise unusable(self.path, problem) from problem
         finally:
@@ -248,11 +245,8 @@ class LedgerFile(Reads):
         with self._alone() as connection:
             self._connection = None
         self._readers.close()
-        if self.durability == "full":
-            with contextlib.suppress(sqlite3.Error):  # closing checkpoints at this level; it cannot fail for it
-                connection.execute("PRAGMA synchronous = FULL")
-        self._unsynced = False
-        connection.close()
+        connection.close()  # moves the log into the file, and syncs both
+        self._log.close()
 
     def __enter__(self) -> LedgerFile:
         return self
@@ -273,7 +267,7 @@ class WriteTransaction:
         self._is_progress = is_progress
 
     def __enter__(self) -> Writer:
-        self._connection = self._file.begin(self._sync)
+        self._connection = self._file.begin()
         self._writer = Writer(self._connection, self._file.path)
         return self._writer
 

@@ -10,7 +10,7 @@ from typing import Any
 from .errors import StorageError, unusable
 from .reads import Reads
 from .rows import NodeId, RevisionRow
-from .schema import DERIVED, LIVE, SCHEMA_VERSION, SEQ_BITS, put_meta
+from .schema import DERIVED, LIVE, SEQ_BITS, put_meta
 
 IndexEntry = tuple[int, bytes, int]
 """(index number, key, doc_no)."""
@@ -64,10 +64,6 @@ class Writer(Reads):
         if self._connection is None:
             raise StorageError(f"The write transaction on {self._path} is over")
         return self._connection
-
-    def touch(self) -> None:
-        """Write something that is there already, so that the commit is one."""
-        self._run(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     # --- facts -------------------------------------------------------------------------------------------------
     def set_meta(self, facts: Mapping[str, Any]) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
+import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from storage_steps import HASH, Put, Scribe, contents
 
-from qldb_emulator.storage import LedgerFile, StorageError, StorageVersionError, schema
+from qldb_emulator.storage import Durability, LedgerFile, StorageError, StorageVersionError, log_sync, schema
 
 
 @pytest.fixture
@@ -274,21 +278,79 @@ def append_blocks(file: LedgerFile, count: int) -> None:
 
 
 # --- durability -------------------------------------------------------------------------------------------------
-SYNCHRONOUS = {0: "OFF", 1: "NORMAL", 2: "FULL"}
+@pytest.fixture
+def syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that were synced, in order."""
+    synced: list[str] = []
+
+    def sync(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        os.fsync(descriptor)
+
+    monkeypatch.setattr(log_sync, "sync_descriptor", sync)
+    return synced
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system does not tell what a descriptor is of")
 @pytest.mark.parametrize(
-    ("durability", "sync", "level"),
-    [("full", True, "FULL"), ("full", False, "NORMAL"), ("off", True, "OFF"), ("off", False, "OFF")],
+    ("durability", "sync", "expected"),
+    [("full", True, ["cars.qldb-wal"] * 2), ("full", False, []), ("off", True, []), ("off", False, [])],
 )
-def test_a_commit_is_synced_as_asked(tmp_path: Path, durability, sync: bool, level: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_commit_syncs_the_log_as_asked(
+    tmp_path: Path, syncs: list[str], durability: Durability, sync: bool, expected: list[str]
+) -> None:
     with LedgerFile.create(tmp_path / "cars.qldb", durability) as file:
-        for before in (True, False):
-            with file.write(before):
-                pass
-            with file.write(sync) as writer:
-                (number,) = writer._rows("PRAGMA synchronous")[0]
-            assert level == SYNCHRONOUS[number]
+        for seq in range(2):
+            add_block(file, seq, sync)
+        assert syncs == expected
+
+
+def test_sqlite_keeps_log_and_file_in_order_by_itself(tmp_path: Path) -> None:
+    for durability, level in (("full", 1), ("off", 0)):
+        with LedgerFile.create(tmp_path / f"{durability}.qldb", durability) as file, file.write() as writer:
+            assert writer._rows("PRAGMA synchronous") == [(level,)]
+
+
+def test_those_who_wait_for_the_disk_share_a_sync(file: LedgerFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, go_on, count = threading.Event(), threading.Event(), itertools.count(1)
+
+    def slow(_: int) -> None:
+        began.set()
+        go_on.wait(10)
+        next(count)
+
+    monkeypatch.setattr(log_sync, "sync_descriptor", slow)
+    threads = [threading.Thread(target=add_block, args=(file, 0))]
+    threads[0].start()
+    began.wait(10)
+    for seq in range(1, 6):  # they commit while the first one waits for the disk
+        threads.append(threading.Thread(target=add_block, args=(file, seq)))
+        threads[-1].start()
+        while file.commits <= seq:
+            time.sleep(0.001)
+    assert file.unsynced
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert next(count) == 3  # one sync for the first, one for the five others
+    assert not file.unsynced
+
+
+def test_a_disk_that_fails_to_sync_is_reported_to_all_who_need_it(
+    file: LedgerFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(log_sync, "sync_descriptor", fail)
+        for _ in range(2):
+            with pytest.raises(StorageError, match=r"cars%20#1\.qldb cannot be used: .*Input/output error"):
+                file.sync() if file.unsynced else add_block(file, 0)
+    assert file.unsynced
+    assert [seq for seq, _ in file.blocks()] == [0]
+    file.sync()
+    assert not file.unsynced
 
 
 def test_unsynced_tells_whether_a_power_cut_would_take_something_back(file: LedgerFile) -> None:
@@ -317,15 +379,6 @@ def test_a_write_that_fails_does_not_count_as_a_sync(file: LedgerFile) -> None:
     with pytest.raises(StorageError):
         add_block(file, 0)
     assert file.unsynced
-
-
-def test_sync_writes_to_the_log(file: LedgerFile, path: Path) -> None:
-    """SQLite syncs the log only in a commit that has something to say."""
-    add_block(file, 0, sync=False)
-    log = path.with_name(path.name + "-wal")
-    before = log.stat().st_size
-    file.sync()
-    assert log.stat().st_size > before
 
 
 def test_nothing_is_unsynced_in_a_file_that_is_thrown_away(tmp_path: Path) -> None:

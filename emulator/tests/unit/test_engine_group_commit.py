@@ -1,0 +1,160 @@
+"""Commits that share a sync of the disk: what is answered rests on it, and what fails is told to everybody."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
+
+from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.errors import QldbError
+from qldb_emulator.settings import Settings
+from qldb_emulator.storage import log_sync
+
+
+class Disk:
+    """A disk that syncs when it is told to.  syncs: how many there were."""
+
+    def __init__(self) -> None:
+        self.syncs = 0
+        self.asked = threading.Event()
+        self.may = threading.Event()
+        self.problem: OSError | None = None
+
+    def sync(self, descriptor: int) -> None:
+        self.asked.set()
+        assert self.may.wait(10)
+        if self.problem is not None:
+            raise self.problem
+        self.syncs += 1
+        os.fsync(descriptor)
+
+
+@pytest.fixture
+def emulator(tmp_path: Path) -> Iterator[Emulator]:
+    with Emulator(Settings(data_dir=tmp_path)) as made:
+        session = new_ledger(made)
+        session.run("CREATE TABLE T")
+        session.run("INSERT INTO T ?", {"k": 1})
+        yield made
+
+
+@pytest.fixture
+def disk(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk = Disk()
+    monkeypatch.setattr(log_sync, "sync_descriptor", disk.sync)
+    return disk
+
+
+class Task:
+    """Something in a thread of its own.  result: what it returned or raised, once it ended."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.result: Any = None
+        self._work = work
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.result = self._work()
+        except QldbError as error:
+            self.result = error
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is still at it a moment later."""
+        self._thread.join(0.1)
+        return self._thread.is_alive()
+
+    def end(self) -> Any:
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+        return self.result
+
+
+def insert(emulator: Emulator, k: int) -> Task:
+    session = LocalSession(emulator, "cars")
+    return Task(lambda: session.run("INSERT INTO T ?", {"k": k}))
+
+
+def get_digest(emulator: Emulator) -> Any:
+    return emulator.call("GetDigest", {"Name": "cars"}, CONTEXT)
+
+
+def test_whoever_has_read_what_is_not_on_the_disk_yet_is_answered_when_it_is(emulator: Emulator, disk: Disk) -> None:
+    writer = insert(emulator, 2)
+    disk.asked.wait(10)
+    reader = LocalSession(emulator, "cars").begin()
+    assert reader.execute("SELECT VALUE k FROM T") == [1, 2]
+    commit, digest = Task(reader.commit), Task(lambda: get_digest(emulator))
+    assert [task.waits for task in (writer, commit, digest)] == [True] * 3
+    disk.may.set()
+    assert [isinstance(task.end(), QldbError) for task in (writer, commit, digest)] == [False] * 3
+    assert disk.syncs <= 2  # the writer's and, for the reader's block, the digest's
+
+
+def test_writers_commit_while_another_waits_for_the_disk(emulator: Emulator, disk: Disk) -> None:
+    ledger = emulator.ledgers.find("us-east-1", "cars")
+    assert ledger is not None
+    before = ledger.tip().sequence_no
+    first = insert(emulator, 2)
+    disk.asked.wait(10)
+    others = [insert(emulator, k) for k in range(3, 9)]
+    assert all(task.waits for task in (first, *others))
+    assert ledger.tip().sequence_no == before + 7
+    disk.may.set()
+    assert all(len(task.end()) == 1 for task in (first, *others))
+    assert disk.syncs == 2
+
+
+def test_conflicts_are_found_before_the_disk_has_answered(emulator: Emulator, disk: Disk) -> None:
+    rival = LocalSession(emulator, "cars").begin()
+    rival.execute("SELECT * FROM T")
+    writer = insert(emulator, 2)
+    disk.asked.wait(10)
+    with pytest.raises(QldbError, match="Optimistic concurrency control"):
+        rival.commit()
+    disk.may.set()
+    writer.end()
+
+
+def test_a_disk_that_fails_to_sync_fails_all_who_wait_for_it(emulator: Emulator, disk: Disk) -> None:
+    writer = insert(emulator, 2)
+    disk.asked.wait(10)
+    reader = LocalSession(emulator, "cars").begin()
+    reader.execute("SELECT * FROM T")
+    commit = Task(reader.commit)
+    assert commit.waits
+    disk.problem = OSError(errno.EIO, "Input/output error")
+    disk.may.set()
+    for task in (writer, commit):
+        assert (task.end().shape, "Input/output error" in task.end().message) == ("LedgerFileUnusableException", True)
+    with pytest.raises(QldbError, match="Input/output error"):
+        get_digest(emulator)
+    disk.problem = None
+    get_digest(emulator)
+    assert LocalSession(emulator, "cars").run("SELECT VALUE k FROM T") == [1, 2]
+
+
+def test_a_reader_waits_for_nobody_when_nothing_was_written(emulator: Emulator, disk: Disk) -> None:
+    session = LocalSession(emulator, "cars")
+    for _ in range(3):
+        session.run("SELECT * FROM T")
+    assert not disk.asked.is_set()
+
+
+def test_what_is_thrown_away_is_never_synced(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk()
+    monkeypatch.setattr(log_sync, "sync_descriptor", disk.sync)
+    with new_emulator() as emulator:
+        session = new_ledger(emulator)
+        session.run("CREATE TABLE T")
+        get_digest(emulator)
+    assert not disk.asked.is_set()
