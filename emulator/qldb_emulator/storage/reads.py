@@ -113,6 +113,10 @@ class Reads(ABC):
     def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """All rows of one statement.  Raises StorageError."""
 
+    def _few(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        """As ``_rows``, of a statement that finds its few rows by keys."""
+        return self._rows(sql, parameters)
+
     # --- facts -------------------------------------------------------------------------------------------------
     def meta(self, key: str, default: Any = None) -> Any:
         """A control-plane fact, or the default."""
@@ -131,7 +135,7 @@ class Reads(ABC):
 
     def block_bytes(self, seq: int) -> bytes | None:
         """The Ion bytes of a block; None when there is no such block."""
-        rows = self._rows("SELECT ion FROM block WHERE seq = ?", (seq,))
+        rows = self._few("SELECT ion FROM block WHERE seq = ?", (seq,))
         return rows[0][0] if rows else None
 
     def blocks(self, first: int = 0, last: int | None = None, batch: int = _BLOCK_BATCH) -> Iterator[tuple[int, bytes]]:
@@ -165,7 +169,7 @@ class Reads(ABC):
         """The stored hashes of these nodes; a node that is not stored is not in the answer."""
         found = {}
         for node in ids:
-            for (node_hash,) in self._rows("SELECT hash FROM merkle_node WHERE level = ? AND idx = ?", node):
+            for (node_hash,) in self._few("SELECT hash FROM merkle_node WHERE level = ? AND idx = ?", node):
                 found[node] = node_hash
         return found
 
@@ -204,7 +208,7 @@ class Reads(ABC):
         Costs nothing for entries that ended by that block.
         """
         for key in dict.fromkeys(keys):
-            rows = self._rows(SQL_SEEK_INDEX, (at_seq, index_no, key, at_seq, at_seq, batch + 1))
+            rows = self._few(SQL_SEEK_INDEX, (at_seq, index_no, key, at_seq, at_seq, batch + 1))
             if len(rows) <= batch:
                 if rows:
                     yield sorted(map(_revision, rows))
@@ -227,7 +231,7 @@ class Reads(ABC):
         """
         found: list[RevisionRow] = []
         for document_id in dict.fromkeys(document_ids):
-            found += map(_revision, self._rows(SQL_SEEK_DOCUMENT, (at_seq, document_id, table_no, at_seq)))
+            found += map(_revision, self._few(SQL_SEEK_DOCUMENT, (at_seq, document_id, table_no, at_seq)))
             if len(found) >= batch:
                 yield found
                 found = []
@@ -236,7 +240,7 @@ class Reads(ABC):
 
     def revision_at(self, doc_no: int, at_seq: int) -> RevisionRow | None:
         """A document's last revision by a block, a deletion too; None when it did not exist yet."""
-        rows = self._rows(SQL_REVISION_AT, (doc_no << SEQ_BITS, doc_no << SEQ_BITS | at_seq if at_seq >= 0 else -1))
+        rows = self._few(SQL_REVISION_AT, (doc_no << SEQ_BITS, doc_no << SEQ_BITS | at_seq if at_seq >= 0 else -1))
         return _revision(rows[0]) if rows else None
 
     def next_revision_seq(self, doc_no: int, seq: int) -> int | None:
@@ -250,7 +254,7 @@ class Reads(ABC):
 
     def document_info(self, document_id: str) -> DocumentInfo | None:
         """What is known of a document, dead or alive, now."""
-        rows = self._rows(SQL_DOCUMENT_INFO, (document_id,))
+        rows = self._few(SQL_DOCUMENT_INFO, (document_id,))
         return DocumentInfo._make(rows[0]) if rows else None
 
     def history(
