@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ..rows import Family
-from . import concurrency, contention, drivers, growth, journals, processes, statements, storage
+from . import concurrency, contention, drivers, dynamodb, growth, journals, processes, statements, storage
 
 FAMILIES: tuple[Family, ...] = (
     drivers.FAMILY,
+    dynamodb.FAMILY,
     concurrency.FAMILY,
     growth.FAMILY,
     statements.FAMILY,
