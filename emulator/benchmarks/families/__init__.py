@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from ..rows import Family
-from . import concurrency, contention, drivers, dynamodb, growth, journals, processes, statements, storage
+from . import (
+    concurrency,
+    contention,
+    drivers,
+    dynamodb,
+    growth,
+    journals,
+    large_ledgers,
+    processes,
+    statements,
+    storage,
+)
 
 FAMILIES: tuple[Family, ...] = (
     drivers.FAMILY,
     dynamodb.FAMILY,
+    large_ledgers.FAMILY,
     concurrency.FAMILY,
     growth.FAMILY,
     statements.FAMILY,
