@@ -14,6 +14,7 @@ from . import (
     large_ledgers,
     latency,
     processes,
+    scans,
     statements,
     storage,
 )
@@ -26,6 +27,7 @@ FAMILIES: tuple[Family, ...] = (
     latency.FAMILY,
     growth.FAMILY,
     statements.FAMILY,
+    scans.FAMILY,
     contention.FAMILY,
     journals.FAMILY,
     storage.FAMILY,
