@@ -13,6 +13,7 @@ from . import (
     journals,
     large_ledgers,
     latency,
+    libraries,
     processes,
     scans,
     statements,
@@ -31,6 +32,7 @@ FAMILIES: tuple[Family, ...] = (
     contention.FAMILY,
     journals.FAMILY,
     storage.FAMILY,
+    libraries.FAMILY,
     fixtures.FAMILY,
     processes.FAMILY,
 )
