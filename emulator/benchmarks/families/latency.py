@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from qldb_emulator.engine.emulator import Emulator
@@ -80,45 +80,67 @@ class Scanner:
 
 
 class Reader:
-    """A connection that selects a row by its index."""
+    """A connection that selects a row by its index.  In a with block."""
 
     def __init__(self, bench: Bench) -> None:
-        self._driver = LocalDriver(HttpEmulator(bench.shared(server).port), LEDGER)
+        self._connection = HttpEmulator(bench.shared(server).port)
+        self._driver = LocalDriver(self._connection, LEDGER)
         self._bench = bench
 
-    def taken_ms(self) -> list[float]:
-        """What each of many ExecuteStatement requests takes."""
+    def __enter__(self) -> Reader:
+        self.taken_ms(_MORE)  # unmeasured
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._connection.close()
+
+    def taken_ms(self, times: int) -> list[float]:
+        """What each of so many times Scale.count ExecuteStatement requests takes."""
         bench = self._bench
         taken = []
-        for _ in range(_MORE * bench.scale.count):
+        for _ in range(times * bench.scale.count):
             transaction = self._driver.transaction()
             assert len(transaction.pages(SELECT, vin(bench.random.randrange(bench.scale.small)))) == 1
             transaction.abort()
             taken.append(transaction.execute_ns / 1e6)
         return taken
 
+    def repetition(self, middle: Callable[[], float]) -> tuple[float, float]:
+        """A figure of the middle, and the p50 of requests before and after it, while nothing else runs.
+
+        Both together, so that a machine that becomes slower or faster meanwhile does not show as a difference.
+        """
+        before = self.taken_ms(_MORE // 2)
+        figure = middle()
+        return figure, statistics.median(before + self.taken_ms(_MORE // 2))
+
+
+def as_samples(pairs: list[tuple[float, float]], note: str = "") -> Samples:
+    return Samples(tuple(left for left, _ in pairs), tuple(right for _, right in pairs), "ms", note)
+
 
 def measure_control(bench: Bench) -> Samples:
-    reader = Reader(bench)
-    reader.taken_ms()
-    pairs = [(reader.taken_ms(), reader.taken_ms()) for _ in range(bench.scale.repetitions)]
-    left, right = ([statistics.median(pair[side]) for pair in pairs] for side in (0, 1))
-    return Samples(tuple(left), tuple(right), "ms")
+    with Reader(bench) as reader:
+
+        def middle() -> float:
+            return statistics.median(reader.taken_ms(_MORE))
+
+        return as_samples([reader.repetition(middle) for _ in range(bench.scale.repetitions)])
 
 
 def measure_beside_scan(bench: Bench) -> Samples:
-    reader = Reader(bench)
-    reader.taken_ms()
-    busy: list[float] = []
-    idle: list[float] = []
     scans_ms: list[float] = []
-    for _ in range(bench.scale.repetitions):
-        idle.append(statistics.median(reader.taken_ms()))
-        with Scanner(bench.shared(server).port) as scanner:
-            busy.append(statistics.quantiles(reader.taken_ms(), n=100)[98])
-        scans_ms += scanner.scans_ms
+    with Reader(bench) as reader:
+
+        def beside_scan() -> float:
+            with Scanner(bench.shared(server).port) as scanner:
+                taken = reader.taken_ms(_MORE)
+            scans_ms.extend(scanner.scans_ms)
+            return statistics.quantiles(taken, n=100)[98]
+
+        pairs = [reader.repetition(beside_scan) for _ in range(bench.scale.repetitions)]
     note = f"ExecuteStatement alone; the scans take {statistics.median(scans_ms) / 1000:.1f} s each"
-    return Samples(tuple(busy), tuple(idle), "ms", note)
+    return as_samples(pairs, note)
 
 
 FAMILY = Family(
