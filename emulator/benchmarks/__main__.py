@@ -24,7 +24,7 @@ def arguments() -> argparse.Namespace:
         description="Ratios of things measured side by side: median [least..greatest] of the repetitions, then goal",
     )
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="a minute or two: small ledgers, few repetitions")
+    size.add_argument("--quick", action="store_true", help="some minutes: small ledgers, few repetitions")
     size.add_argument("--full", action="store_true", help="with a ledger of 1,000,000 blocks, which takes long to fill")
     parser.add_argument("--only", action="append", default=[], metavar="ROW", help="only this row (may be repeated)")
     parser.add_argument("--list", action="store_true", help="show the rows and their goals, and measure nothing")
