@@ -24,7 +24,7 @@ def arguments() -> argparse.Namespace:
         description="Ratios of things measured side by side: median [least..greatest] of the repetitions, then goal",
     )
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="a minute or two: small ledgers, few repetitions")
+    size.add_argument("--quick", action="store_true", help="some minutes: small ledgers, few repetitions")
     size.add_argument("--full", action="store_true", help="with a ledger of 1,000,000 blocks, which takes long to fill")
     parser.add_argument("--only", action="append", default=[], metavar="ROW", help="only this row (may be repeated)")
     parser.add_argument("--list", action="store_true", help="show the rows and their goals, and measure nothing")
@@ -34,6 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--client", type=Path, help="a Python with pyqldb")
     parser.add_argument("--peers", type=Path, help="the directory of the command moto_server")
     parser.add_argument("--node-modules", type=Path, help="where the Node.js driver is; its rows are skipped without")
+    parser.add_argument("--libraries", type=Path, help="a Python with amazon.ion, ionhash, lark, py-partiql-parser")
     given = parser.parse_args()
     unknown = set(given.only) - {row.name for row in all_rows()}
     if unknown:
@@ -49,7 +50,7 @@ def main() -> int:
             print(f"{row.name:<19} {goal_text(row):<11} {row.what} / {row.against} ({row.source})")
         return 0
     size = scale.QUICK if given.quick else scale.FULL if given.full else scale.DEFAULT
-    tools = Tools(given.client, given.peers and given.peers / "moto_server", given.node_modules)
+    tools = Tools(given.client, given.peers and given.peers / "moto_server", given.node_modules, given.libraries)
     given.directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=given.directory) as directory:
         tempfile.tempdir = directory  # ephemeral ledgers too: the system's place for small files may be memory

@@ -33,12 +33,14 @@ class Tools:
     """What runs outside this process.
 
     client: a Python with pyqldb.  moto_server: moto's command.  node_modules: where the Node.js driver is installed.
+    libraries: a Python with the newest amazon.ion, ionhash, lark and py-partiql-parser.
     None means that the rows which need it cannot run.
     """
 
     client: Path | None = None
     moto_server: Path | None = None
     node_modules: Path | None = None
+    libraries: Path | None = None
 
 
 class Bench:

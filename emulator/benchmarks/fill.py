@@ -33,6 +33,8 @@ from .local_driver import CONTEXT, REGION, LocalDriver
 
 Progress = Callable[[str], None]
 BLOCKS_AT_ONCE = 1_000
+OVERHEAD_BLOCKS = 3
+"""Of a ledger from ``registrations``, before those with a document each: genesis, table, index."""
 INSERT = f"INSERT INTO {TABLE} ?"
 UPDATE = f"UPDATE {TABLE} SET Mileage = ?"
 
@@ -49,7 +51,7 @@ def create_ledger(emulator: Emulator, name: str, tables: dict[str, str | None]) 
 
 
 def registrations(emulator: Emulator, name: str, blocks: int, say: Progress) -> None:
-    """A new ledger of exactly so many blocks, one registration in each after the first three."""
+    """A new ledger of exactly so many blocks, one registration in each after the first OVERHEAD_BLOCKS."""
     say(f"filling a ledger of {blocks:,} blocks")
     create_ledger(emulator, name, {TABLE: INDEXED})
     with LedgerFile.open(_closed(emulator, name), "off") as file:

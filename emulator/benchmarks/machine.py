@@ -33,12 +33,15 @@ def facts(directory: Path, tools: Tools) -> dict[str, str]:
         "load": load(),
         "one sync of 4 KB": disk(directory),
     }
-    found.update({name: importlib.metadata.version(name) for name in ("flask",)})
+    found.update({name: importlib.metadata.version(name) for name in ("flask", "werkzeug")})
     if tools.client is not None:
         clients = ("pyqldb", "boto3", "botocore", "amazon.ion")
         found["client"] = ", ".join(f"{name} {version_in(tools.client, name)}" for name in clients)
     if tools.moto_server is not None:
         found["moto"] = version_in(tools.moto_server.parent / "python", "moto")
+    if tools.libraries is not None:
+        libraries = ("amazon.ion", "ionhash", "lark", "py-partiql-parser")
+        found["libraries"] = ", ".join(f"{name} {version_in(tools.libraries, name)}" for name in libraries)
     if tools.node_modules is not None:
         found["node client"] = f"node {output(['node', '--version'])}, {package_versions(tools.node_modules)}"
     return found

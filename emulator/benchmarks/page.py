@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from .ratios import Spread
+
 Row = dict[str, Any]
 _BEGIN, _END = "<!-- measured: written by benchmarks.page -->\n", "<!-- end of measured -->\n"
 _WIDTH, _LEFT, _LINE = 760, 170, 22
@@ -35,8 +37,7 @@ def table(results: Row) -> str:
         for row in family["rows"]:
             shown = "-"
             if "ratio" in row:
-                found = row["ratio"]
-                shown = f"{found['median']:.2f} [{found['low']:.2f}..{found['high']:.2f}]"
+                shown = str(Spread(**row["ratio"]))
             goal = f"{row['at_least']:g}..{row['goal']:g}" if row["at_least"] else f"≤ {row['goal']:g}"
             note = f"<br>{row['note']}" if row.get("note") else ""
             lines.append(

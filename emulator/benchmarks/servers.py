@@ -24,12 +24,13 @@ POLL_SECONDS = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The request whose answer shows that a server is up: any status below 500 counts."""
+    """The request whose answer shows that a server is up.  below: the statuses that count."""
 
     method: str = "GET"
     path: str = "/"
     target: str | None = None
     body: str = ""
+    below: int = 500
 
 
 ANY_ANSWER = Probe()
@@ -81,7 +82,7 @@ def answers(port: int, probe: Probe) -> bool:
     with contextlib.closing(connection):
         try:
             connection.request(probe.method, probe.path, probe.body or None, headers)
-            return connection.getresponse().status < 500
+            return connection.getresponse().status < probe.below
         except OSError:
             return False
 
@@ -108,9 +109,9 @@ def emulator_command(port: int, data_dir: Path | None) -> list[str]:
     return [sys.executable, "-m", "qldb_emulator", "serve", "--port", str(port), *where]
 
 
-def stub_command(port: int) -> list[str]:
-    """The canned-reply stub."""
-    return [sys.executable, "-m", "benchmarks.stub", str(port)]
+def stub_command(port: int, inserted: int = 1) -> list[str]:
+    """The canned-reply stub.  inserted: how many documents it says that an INSERT inserted."""
+    return [sys.executable, "-m", "benchmarks.stub", str(port), str(inserted)]
 
 
 def moto_command(moto_server: Path, port: int) -> list[str]:

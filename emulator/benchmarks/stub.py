@@ -1,10 +1,10 @@
 """A server that answers at once: what a client alone costs.
 
 A raw asyncio protocol with answers made beforehand; it reads of a request no more than which command it is, and the
-commit digest, which a driver wants back.  An INSERT is answered with ``{documentId}`` and a SELECT with one document,
-as the emulator does: what the client has to decode must be the same on both sides.
+commit digest, which a driver wants back.  An INSERT is answered with a ``{documentId}`` for each of DOCUMENTS (1) and a
+SELECT with one document, as the emulator does: what the client has to decode must be the same on both sides.
 
-    python -m benchmarks.stub PORT
+    python -m benchmarks.stub PORT [DOCUMENTS]
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 from qldb_emulator.ids import SESSION_TOKEN_BYTES, encode_id
 from qldb_emulator.ion.codec import dumps
+from qldb_emulator.ion.values import IonValue
 from qldb_emulator.wire.fast import serialize_command_result
 
 from .documents import registration
@@ -46,15 +47,15 @@ def answer_to(command: str, result: dict[str, Any]) -> bytes:
     return response(serialize_command_result(command, result, 1))
 
 
-def page(value: object) -> dict[str, Any]:
-    """The result of a statement with one row."""
-    return {"FirstPage": {"Values": [dumps(value)]}, "ConsumedIOs": {"ReadIOs": 1, "WriteIOs": 0}}
+def page(*values: IonValue) -> dict[str, Any]:
+    """The result of a statement with these rows."""
+    return {"FirstPage": {"Values": [dumps(value) for value in values]}, "ConsumedIOs": {"ReadIOs": 1, "WriteIOs": 0}}
 
 
 class Answers:
-    """All the answers there are."""
+    """All the answers there are.  inserted: how many documents every INSERT claims to have inserted."""
 
-    def __init__(self) -> None:
+    def __init__(self, inserted: int = 1) -> None:
         transaction_id = encode_id(2, 2)
         self._by_command = {
             b"StartSession": answer_to(
@@ -65,7 +66,8 @@ class Answers:
             b"EndSession": answer_to("EndSession", {}),
         }
         self._select = answer_to("ExecuteStatement", page(registration(7)))
-        self._change = answer_to("ExecuteStatement", page({"documentId": encode_id(3, 3)}))
+        ids = (encode_id(3, number) for number in range(inserted))
+        self._change = answer_to("ExecuteStatement", page(*({"documentId": made} for made in ids)))
         commit = answer_to(
             "CommitTransaction",
             {
@@ -122,12 +124,12 @@ class StubProtocol(asyncio.Protocol):
             self._transport.write(self._answers.answer(body) if body else response(b"{}"))
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, inserted: int) -> None:
     """Serve until killed."""
-    answers = Answers()
+    answers = Answers(inserted)
     server = await asyncio.get_running_loop().create_server(lambda: StubProtocol(answers), "127.0.0.1", port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1))

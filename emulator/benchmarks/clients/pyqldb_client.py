@@ -29,8 +29,12 @@ from pyqldb.driver.qldb_driver import QldbDriver  # type: ignore[import-not-foun
 Case = dict[str, Any]
 Transaction = Callable[[], None]
 
-LOGIN = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
+KEYS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+LOGIN = {"region_name": "us-east-1", **KEYS}
+# moto gives the tables of a whole region to its PartiQL parser: one that is scanned is alone in another.
+SCAN_LOGIN = {"region_name": "us-west-2", **KEYS}
 WARM_UP = 20
+REVISIONS = 50  # that proofs are asked for
 FIRST_NEW = 500_000_000  # numbers of inserted registrations start here, those that are selected at 0
 
 
@@ -38,11 +42,15 @@ def vin(number: int) -> str:
     return f"1N4AL11D{number:09d}"
 
 
+def plate(number: int) -> str:
+    return f"LEWISR{number:07d}"
+
+
 def registration(number: int) -> dict[str, Any]:
     """The document of ``benchmarks.documents``, as a program with pyqldb has it."""
     return {
         "VIN": vin(number),
-        "LicensePlateNumber": f"LEWISR{number:07d}",
+        "LicensePlateNumber": plate(number),
         "State": "WA",
         "City": "Seattle",
         "Mileage": number,
@@ -77,6 +85,21 @@ def select(case: Case, numbers: random.Random) -> Transaction:
     return run
 
 
+def scan(case: Case, numbers: random.Random) -> Transaction:
+    """One row by a field without an index, read."""
+    driver = driver_of(case)
+
+    def run() -> None:
+        wanted = plate(numbers.randrange(case["keys"]))
+        rows = driver.execute_lambda(
+            lambda t: list(t.execute_statement("SELECT * FROM Scanned WHERE LicensePlateNumber = ?", wanted))
+        )
+        if len(rows) != 1 or rows[0]["LicensePlateNumber"] != wanted:
+            raise RuntimeError(f"asked for {wanted}, got {rows}")
+
+    return run
+
+
 def insert(case: Case, numbers: random.Random) -> Transaction:
     """One document of about 300 bytes of Ion."""
     driver = driver_of(case)
@@ -93,29 +116,115 @@ def insert(case: Case, numbers: random.Random) -> Transaction:
     return run
 
 
-def put_and_get(case: Case, numbers: random.Random) -> Transaction:
-    """An item of about 400 bytes into DynamoDB and out again: two requests."""
-    client = boto3.client("dynamodb", endpoint_url=case["endpoint"], **LOGIN)
+def insert_many(case: Case, numbers: random.Random) -> Transaction:
+    """A list of documents by one statement."""
+    driver = driver_of(case)
+    number = FIRST_NEW + numbers.randrange(100_000_000)
+
+    def run() -> None:
+        nonlocal number
+        documents = [registration(number + i) for i in range(case["documents"])]
+        number += len(documents)
+        rows = driver.execute_lambda(
+            lambda t: list(t.execute_statement("INSERT INTO VehicleRegistration ?", documents))
+        )
+        if len(rows) != len(documents) or len(rows[-1]["documentId"]) != 22:
+            raise RuntimeError(f"an INSERT of {len(documents)} documents answered {rows}")
+
+    return run
+
+
+# --- The control plane -----------------------------------------------------------------------------------------
+
+
+def get_digest(case: Case, numbers: random.Random) -> Transaction:
+    """GetDigest by boto3: one request."""
+    client = boto3.client("qldb", endpoint_url=case["endpoint"], **LOGIN)
+
+    def run() -> None:
+        found = client.get_digest(Name=case["ledger"])
+        if len(found["Digest"]) != 32:
+            raise RuntimeError(f"GetDigest answered {found}")
+
+    return run
+
+
+def get_revision(case: Case, numbers: random.Random) -> Transaction:
+    """GetRevision with proof by boto3, of some documents from all over the ledger: one request."""
+    client = boto3.client("qldb", endpoint_url=case["endpoint"], **LOGIN)
+    tip = client.get_digest(Name=case["ledger"])["DigestTipAddress"]
+    with driver_of(case) as driver:
+        members = [
+            {"Name": case["ledger"], "DigestTipAddress": tip, **where_is(driver, numbers.randrange(case["keys"]))}
+            for _ in range(REVISIONS)
+        ]
+
+    def run() -> None:
+        found = client.get_revision(**numbers.choice(members))
+        if not found["Proof"]["IonText"].startswith("["):
+            raise RuntimeError(f"GetRevision answered {found}")
+
+    return run
+
+
+def where_is(driver: Any, number: int) -> dict[str, Any]:
+    """The members that name the revision of a registration."""
+    statement = "SELECT blockAddress, metadata.id FROM _ql_committed_VehicleRegistration WHERE data.VIN = ?"
+    (row,) = driver.execute_lambda(lambda t: list(t.execute_statement(statement, vin(number))))
+    address = row["blockAddress"]
+    text = f'{{strandId:"{address["strandId"]}",sequenceNo:{address["sequenceNo"]}}}'
+    return {"BlockAddress": {"IonText": text}, "DocumentId": row["id"]}
+
+
+# --- DynamoDB --------------------------------------------------------------------------------------------------
+
+
+def table_client(case: Case, login: dict[str, str], name: str) -> Any:
+    """A client of DynamoDB, which has the table, made and filled when there is none yet."""
+    client = boto3.client("dynamodb", endpoint_url=case["endpoint"], **login)
+    if name in client.list_tables()["TableNames"]:
+        return client
     client.create_table(
-        TableName="VehicleRegistration",
+        TableName=name,
         KeySchema=[{"AttributeName": "VIN", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "VIN", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    number = FIRST_NEW
+    for number in range(case["keys"]):
+        client.put_item(TableName=name, Item=as_item(number))
+    return client
+
+
+def put_and_get(case: Case, numbers: random.Random) -> Transaction:
+    """An item of about 400 bytes into DynamoDB and out again: two requests."""
+    table = "VehicleRegistration"
+    client = table_client(case, LOGIN, table)
+    number = FIRST_NEW + numbers.randrange(100_000_000)
 
     def run() -> None:
         nonlocal number
         number += 1
         item = as_item(number)
-        client.put_item(TableName="VehicleRegistration", Item=item)
-        found = client.get_item(TableName="VehicleRegistration", Key={"VIN": item["VIN"]})
+        client.put_item(TableName=table, Item=item)
+        found = client.get_item(TableName=table, Key={"VIN": item["VIN"]})
         if found["Item"]["VIN"] != item["VIN"]:
             raise RuntimeError(f"asked for {item['VIN']}, got {found}")
 
-    for _ in range(case["keys"]):
-        number += 1
-        client.put_item(TableName="VehicleRegistration", Item=as_item(number))
+    return run
+
+
+def execute_statement(case: Case, numbers: random.Random) -> Transaction:
+    """One item by an attribute without an index, with PartiQL: one request."""
+    client = table_client(case, SCAN_LOGIN, "Scanned")
+
+    def run() -> None:
+        wanted = {"S": plate(numbers.randrange(case["keys"]))}
+        found = client.execute_statement(
+            Statement="SELECT * FROM Scanned WHERE LicensePlateNumber = ?", Parameters=[wanted]
+        )["Items"]
+        if len(found) != 1 or found[0]["LicensePlateNumber"] != wanted:
+            raise RuntimeError(f"asked for {wanted}, got {found}")
+
     return run
 
 
@@ -123,7 +232,7 @@ def as_item(number: int) -> dict[str, Any]:
     """The registration as DynamoDB has it."""
     return {
         "VIN": {"S": vin(number)},
-        "LicensePlateNumber": {"S": f"LEWISR{number:07d}"},
+        "LicensePlateNumber": {"S": plate(number)},
         "State": {"S": "WA"},
         "City": {"S": "Seattle"},
         "Mileage": {"N": str(number)},
@@ -141,8 +250,13 @@ def as_item(number: int) -> dict[str, Any]:
 
 KINDS: dict[str, Callable[[Case, random.Random], Transaction]] = {
     "select": select,
+    "scan": scan,
     "insert": insert,
+    "insert_many": insert_many,
+    "get_digest": get_digest,
+    "get_revision": get_revision,
     "put_and_get": put_and_get,
+    "execute_statement": execute_statement,
 }
 
 

@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 from ..rows import Family
-from . import concurrency, contention, drivers, growth, journals, processes, statements, storage
+from . import (
+    concurrency,
+    contention,
+    drivers,
+    dynamodb,
+    fixtures,
+    growth,
+    journals,
+    large_ledgers,
+    latency,
+    libraries,
+    processes,
+    scans,
+    statements,
+    storage,
+)
 
 FAMILIES: tuple[Family, ...] = (
     drivers.FAMILY,
+    dynamodb.FAMILY,
+    large_ledgers.FAMILY,
     concurrency.FAMILY,
+    latency.FAMILY,
     growth.FAMILY,
     statements.FAMILY,
+    scans.FAMILY,
     contention.FAMILY,
     journals.FAMILY,
     storage.FAMILY,
+    libraries.FAMILY,
+    fixtures.FAMILY,
     processes.FAMILY,
 )

@@ -15,14 +15,13 @@ from qldb_emulator.settings import Settings
 from ..alternate import Case, timed
 from ..bench import Bench
 from ..documents import INDEXED, TABLE, registration, vin
-from ..fill import create_ledger, registrations, revise
+from ..fill import OVERHEAD_BLOCKS, create_ledger, registrations, revise
 from ..local_driver import CONTEXT, LocalDriver
 from ..rows import Family, Row, Samples, control
 
 LARGE, SMALL, SAME_SMALL, REVISED = "large", "small", "same-small", "revised"
 SELECT = f"SELECT * FROM {TABLE} WHERE {INDEXED} = ?"
 INSERT = f"INSERT INTO {TABLE} ?"
-_OVERHEAD_BLOCKS = 3  # of a ledger from ``registrations``: genesis, table, index
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +66,13 @@ def lookup(bench: Bench, ledger: str, documents: int) -> Case:
 
 
 def measure_control(bench: Bench) -> Samples:
-    documents = bench.scale.small - _OVERHEAD_BLOCKS
+    documents = bench.scale.small - OVERHEAD_BLOCKS
     return bench.compare(lookup(bench, SMALL, documents), lookup(bench, SAME_SMALL, documents), "µs")
 
 
 def measure_lookup(bench: Bench) -> Samples:
-    large = lookup(bench, LARGE, bench.scale.large - _OVERHEAD_BLOCKS)
-    small = lookup(bench, SMALL, bench.scale.small - _OVERHEAD_BLOCKS)
+    large = lookup(bench, LARGE, bench.scale.large - OVERHEAD_BLOCKS)
+    small = lookup(bench, SMALL, bench.scale.small - OVERHEAD_BLOCKS)
     return bench.compare(large, small, "µs", f"ExecuteStatement alone, any document; {sizes(bench)}")
 
 
@@ -113,7 +112,7 @@ def measure_proof(bench: Bench) -> Samples:
         driver = LocalDriver(emulator, ledger)
 
         def run() -> float:
-            number = bench.random.randrange(blocks - _OVERHEAD_BLOCKS)
+            number = bench.random.randrange(blocks - OVERHEAD_BLOCKS)
             transaction = driver.transaction()
             (row,) = transaction.execute(f"SELECT * FROM _ql_committed_{TABLE} WHERE data.{INDEXED} = ?", vin(number))
             transaction.abort()

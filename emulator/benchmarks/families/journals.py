@@ -16,8 +16,9 @@ from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.exports import write_export
 from qldb_emulator.engine.imports import fold
 from qldb_emulator.ion.hash import hash_value
+from qldb_emulator.ion.values import IonValue
 from qldb_emulator.journal import hashing, merkle
-from qldb_emulator.journal.exports import Export
+from qldb_emulator.journal.exports import Export, OutputFormat
 from qldb_emulator.journal.model import Block
 from qldb_emulator.journal.parse import block_from_ion
 from qldb_emulator.settings import Settings
@@ -29,19 +30,20 @@ from ..bench import Bench, BenchError, in_unit, package_environment
 from ..fill import registrations
 from ..rows import Family, Row, Samples, control
 
-SMALL, LARGE = "small", "large"
+SMALL, SMALL_TEXT, LARGE = "small", "small-text", "large"
 _KIB_PER_MB = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Journals:
-    """A small and a large ledger's file, and the exports of both as Ion binary.
+    """A small and a large ledger's file, and the exports of both as Ion binary, of the small one as Ion text, too.
 
     blocks: how many the small one has.
     """
 
     large_file: LedgerFile
     small: Path
+    small_text: Path
     large: Path
     blocks: int
 
@@ -56,13 +58,15 @@ def journals(bench: Bench) -> Iterator[Journals]:
         paths = {name: emulator.directory.path("us-east-1", name) for name in (SMALL, LARGE)}
     with LedgerFile.open(paths[SMALL], "off") as small:
         export(small, bench.directory / SMALL)
+        export(small, bench.directory / SMALL_TEXT, "ION_TEXT")
     with LedgerFile.open(paths[LARGE], "off") as large:
         export(large, bench.directory / LARGE)
-        yield Journals(large, bench.directory / SMALL, bench.directory / LARGE, bench.scale.small)
+        here = bench.directory
+        yield Journals(large, here / SMALL, here / SMALL_TEXT, here / LARGE, bench.scale.small)
 
 
-def export(file: LedgerFile, directory: Path) -> None:
-    """Write an export as Ion binary."""
+def export(file: LedgerFile, directory: Path, output_format: OutputFormat = "ION_BINARY") -> None:
+    """Write an export."""
 
     def put(key: str, contents: bytes, content_type: str) -> None:
         path = directory / key
@@ -70,9 +74,7 @@ def export(file: LedgerFile, directory: Path) -> None:
         path.write_bytes(contents)
 
     strand_id = file.meta("strand_id")
-    write_export(
-        file, Export("E" * 22, "bench", strand_id, 0, 0, 1 << 45, "", "", output_format="ION_BINARY"), put
-    )
+    write_export(file, Export("E" * 22, "bench", strand_id, 0, 0, 1 << 45, "", "", output_format=output_format), put)
 
 
 def turns(bench: Bench, left: Case, right: Case, note: str) -> Samples:
@@ -84,12 +86,24 @@ def turns(bench: Bench, left: Case, right: Case, note: str) -> Samples:
 # --- Import ----------------------------------------------------------------------------------------------------
 
 
-def hash_alone(directory: Path) -> None:
-    """Read every block and compute each hash that a verification compares; compare and keep nothing."""
+def values(directory: Path) -> Iterator[IonValue]:
+    """Every block of an export as a value, and nothing made of it."""
     container = open_container(str(directory))
     for _, value, _ in read_values(container, choose_journal(container)):
         if isinstance(value, Finding):
             raise BenchError(str(value))
+        yield value
+
+
+def parse_alone(directory: Path) -> None:
+    """Read every block; keep nothing."""
+    for _ in values(directory):
+        pass
+
+
+def hash_alone(directory: Path) -> None:
+    """Read every block and compute each hash that a verification compares; compare and keep nothing."""
+    for value in values(directory):
         _hash(block_from_ion(value))
 
 
@@ -121,18 +135,37 @@ def measure_control(bench: Bench) -> Samples:
     return turns(bench, timed(lambda: hash_alone(small)), timed(lambda: hash_alone(small)), "")
 
 
-def measure_import(bench: Bench) -> Samples:
-    made = bench.shared(journals)
+def importing(bench: Bench, source: Path) -> Case:
+    """An import into a new ledger file, which is thrown away."""
     numbers = count()
 
     def run() -> float:
         target = bench.directory / f"imported-{next(numbers)}.qldb"
-        taken = timed(lambda: import_into(made.small, target))()
+        taken = timed(lambda: import_into(source, target))()
         target.unlink()
         return taken
 
+    return run
+
+
+def measure_import(bench: Bench) -> Samples:
+    made = bench.shared(journals)
     note = f"{made.blocks:,} blocks of one registration each, Ion binary, not synced; each side reads the files"
-    return turns(bench, run, timed(lambda: hash_alone(made.small)), note)
+    return turns(bench, importing(bench, made.small), timed(lambda: hash_alone(made.small)), note)
+
+
+def compare_with_parsing(bench: Bench, source: Path) -> Samples:
+    made = bench.shared(journals)
+    note = f"{made.blocks:,} blocks of one registration each, not synced; the same reader reads the same files"
+    return turns(bench, importing(bench, source), timed(lambda: parse_alone(source)), note)
+
+
+def measure_import_of_binary(bench: Bench) -> Samples:
+    return compare_with_parsing(bench, bench.shared(journals).small)
+
+
+def measure_import_of_text(bench: Bench) -> Samples:
+    return compare_with_parsing(bench, bench.shared(journals).small_text)
 
 
 # --- Export ----------------------------------------------------------------------------------------------------
@@ -202,6 +235,22 @@ FAMILY = Family(
             2.0,
             "design 10",
             measure_import,
+        ),
+        Row(
+            "import-binary",
+            "import of an export in Ion binary, with full verification",
+            "parsing its values and nothing else",
+            round(1 / 0.27, 2),
+            "performance.md 11 G8: 0.27 of the rate of parsing; there of documents, here of whole blocks",
+            measure_import_of_binary,
+        ),
+        Row(
+            "import-text",
+            "import of an export in Ion text, with full verification",
+            "parsing its values and nothing else",
+            round(1 / 0.33, 2),
+            "performance.md 11 G8: 0.33 of the rate of parsing; there of documents, here of whole blocks",
+            measure_import_of_text,
         ),
         Row(
             "export-copy",

@@ -7,13 +7,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.settings import Settings
 
 from ..alternate import Case, alternate
 from ..bench import Bench, BenchError, in_unit, package_environment
+from ..fill import registrations
 from ..rows import Family, Row, Samples, control
 from ..servers import (
     EMULATOR_PROBE,
     MOTO_PROBE,
+    Probe,
     ServerProcess,
     emulator_command,
     free_port,
@@ -25,13 +31,16 @@ from ..servers import (
 
 Start = Callable[[], AbstractContextManager[ServerProcess]]
 
+LARGE = "large"
+LARGE_PROBE = Probe("POST", f"/ledgers/{LARGE}/digest", below=300)
 
-def emulator_start(bench: Bench) -> Start:
-    """The emulator, ephemeral."""
+
+def emulator_start(bench: Bench, data_dir: Path | None = None, probe: Probe = EMULATOR_PROBE) -> Start:
+    """The emulator; ephemeral without a data directory."""
 
     def start() -> AbstractContextManager[ServerProcess]:
         port = free_port()
-        return running(emulator_command(port, None), port, bench.directory / "start.log", EMULATOR_PROBE)
+        return running(emulator_command(port, data_dir), port, bench.directory / "start.log", probe)
 
     return start
 
@@ -86,6 +95,15 @@ def measure_start(bench: Bench) -> Samples:
 def measure_start_moto(bench: Bench) -> Samples:
     note = "moto until it answers DynamoDB's ListTables"
     return compare_starts(bench, until_ready(emulator_start(bench)), until_ready(moto_start(bench)), note)
+
+
+def measure_start_large(bench: Bench) -> Samples:
+    full, empty = bench.directory / "full", bench.directory / "empty"
+    with Emulator(Settings(data_dir=full)) as emulator:
+        registrations(emulator, LARGE, bench.scale.large, bench.say)
+    note = f"{bench.scale.large:,} blocks, until GetDigest is answered, against GET /ledgers; warm page cache"
+    left, right = emulator_start(bench, full, LARGE_PROBE), emulator_start(bench, empty)
+    return compare_starts(bench, until_ready(left), until_ready(right), note)
 
 
 # --- Memory ----------------------------------------------------------------------------------------------------
@@ -159,6 +177,14 @@ FAMILY = Family(
             0.4,
             "performance.md 11 G14",
             measure_start_moto,
+        ),
+        Row(
+            "start-large",
+            "start of the server to its first answer about a large ledger",
+            "to its first answer with an empty data directory",
+            1.1,
+            "performance.md 11 G13",
+            measure_start_large,
         ),
         Row("memory", "memory at rest", "Flask imported alone", 1.5, "design 10: 45 MB against 30", measure_memory),
         Row("memory-moto", "memory at rest", "moto's server", 0.5, "performance.md 11 G15", measure_memory_moto),

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-import sqlite3
+import os
+import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from io import FileIO
 
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.ion.codec import dumps
 from qldb_emulator.settings import Settings
 
-from ..alternate import Case, timed
-from ..bench import Bench, BenchError, package_environment
+from ..alternate import Case, alternate, timed
+from ..bench import Bench, BenchError, in_unit, package_environment
 from ..documents import INDEXED, TABLE, registration
 from ..fill import create_ledger, registrations
 from ..local_driver import REGION, LocalDriver
 from ..rows import Family, Row, Samples, control
+from ..sqlite_alone import sqlite_commit
 
 LEDGER = "storage"
 INSERT = f"INSERT INTO {TABLE} ?"
@@ -37,41 +37,16 @@ def durable(bench: Bench) -> Iterator[Emulator]:
         yield made
 
 
-def sqlite_alone(directory: Path, block: bytes, document: bytes) -> Case:
-    """A commit of a block's bytes, a document's and an index entry's with SQLite and nothing else, synced."""
-    path = Path(tempfile.mkdtemp(dir=directory)) / "alone.db"
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("CREATE TABLE block (seq INTEGER PRIMARY KEY, ion BLOB)")
-    connection.execute("CREATE TABLE revision (seq INTEGER PRIMARY KEY, ion BLOB)")
-    connection.execute("CREATE TABLE entry (key BLOB PRIMARY KEY, seq INTEGER) WITHOUT ROWID")
-    number = 0
-
-    def commit() -> None:
-        nonlocal number
-        number += 1
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("INSERT INTO block VALUES (?, ?)", (number, block))
-        connection.execute("INSERT INTO revision VALUES (?, ?)", (number, document))
-        connection.execute("INSERT INTO entry VALUES (?, ?)", (b"%017d" % number, number))
-        connection.execute("COMMIT")
-
-    return timed(commit)
+@contextmanager
+def unsynced(bench: Bench) -> Iterator[Emulator]:
+    """The same, ephemeral: it writes the same and never waits for the disk."""
+    with Emulator(Settings(is_ephemeral=True)) as made:
+        create_ledger(made, LEDGER, {TABLE: INDEXED})
+        yield made
 
 
-def alone(bench: Bench) -> Case:
-    """SQLite with the bytes of a block as the emulator writes it."""
-    document = registration(1)
-    return sqlite_alone(bench.directory, bytes(900) + dumps(document), dumps(document))
-
-
-def measure_control(bench: Bench) -> Samples:
-    return bench.compare(alone(bench), alone(bench), "ms")
-
-
-def measure_commit(bench: Bench) -> Samples:
-    emulator = bench.shared(durable)
+def commits(emulator: Emulator) -> Case:
+    """CommitTransaction alone, of one new document each time."""
     driver = LocalDriver(emulator, LEDGER)
     number = 0
 
@@ -83,7 +58,16 @@ def measure_commit(bench: Bench) -> Samples:
         transaction.commit()
         return transaction.commit_ns
 
-    samples = bench.compare(commit, alone(bench), "ms")
+    return commit
+
+
+def measure_control(bench: Bench) -> Samples:
+    return bench.compare(sqlite_commit(bench.directory), sqlite_commit(bench.directory), "ms")
+
+
+def measure_commit(bench: Bench) -> Samples:
+    emulator = bench.shared(durable)
+    samples = bench.compare(commits(emulator), sqlite_commit(bench.directory), "ms")
     ledger = emulator.ledgers.find(REGION, LEDGER)
     assert ledger is not None
     ledger.file.checkpoint()
@@ -91,6 +75,28 @@ def measure_commit(bench: Bench) -> Samples:
     size = ledger.file.path.stat().st_size / blocks
     note = f"CommitTransaction alone, one new document; the file has {size:,.0f} bytes a block"
     return Samples(samples.left, samples.right, samples.unit, note)
+
+
+def one_sync(file: FileIO) -> Case:
+    """fdatasync after 4 KB more at the end of a file: what SQLite's log asks of the disk."""
+    sync = timed(lambda: getattr(os, "fdatasync", os.fsync)(file.fileno()))
+
+    def run() -> float:
+        file.write(bytes(4096))
+        return sync()
+
+    return run
+
+
+def measure_sync(bench: Bench) -> Samples:
+    ours = [commits(bench.shared(durable)), commits(bench.shared(unsynced))]
+    with FileIO(bench.directory / "synced", "w") as file:
+        cases = [*ours, one_sync(file)]
+        synced, not_synced, sync = alternate(cases, bench.scale.repetitions, bench.scale.count, bench.random)
+    extra = tuple(a - b for a, b in zip(synced, not_synced, strict=True))
+    middle_ms = statistics.median(not_synced) / 1e6
+    note = f"CommitTransaction alone, one new document; unsynced it takes {middle_ms:.2f} ms"
+    return in_unit(extra, sync, "ms", note)
 
 
 # --- Memory ----------------------------------------------------------------------------------------------------
@@ -160,6 +166,14 @@ FAMILY = Family(
             3.0,
             "issue: the storage limit; performance.md 11 G2f",
             measure_commit,
+        ),
+        Row(
+            "commit-sync",
+            "what a durable commit of an INSERT takes more than one that nothing syncs",
+            "one fdatasync of the same disk",
+            1.5,
+            "performance.md 11 G2f",
+            measure_sync,
         ),
         Row(
             "memory-documents",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -10,12 +12,15 @@ import pytest
 
 from benchmarks import scale
 from benchmarks.alternate import alternate
-from benchmarks.bench import Tools
-from benchmarks.families import FAMILIES
+from benchmarks.bench import Bench, BenchError, Tools
+from benchmarks.families import FAMILIES, fixtures
 from benchmarks.ratios import Spread, ratio, spread
 from benchmarks.report import FamilyResult, Result, as_json, family_text
 from benchmarks.rows import Family, Row, Samples, control
 from benchmarks.runner import all_rows, run
+from benchmarks.runner import measured as measured_row
+from benchmarks.stub import Answers
+from qldb_emulator.ion.codec import loads
 
 ROWS = all_rows()
 
@@ -124,6 +129,40 @@ def test_a_row_that_was_not_measured_says_why(has_failed: bool, word: str) -> No
 def measured(*ratios: float) -> Result:
     samples = Samples(ratios, (1.0,) * len(ratios), "ms")
     return Result(control("control", "a thing", lambda bench: samples), samples)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ion-decode", "the environment of the libraries is not there"),
+        ("parse-select", "the environment of the libraries is not there"),
+        ("start-moto", "moto's server is not there"),
+    ],
+)
+def test_a_row_whose_tool_is_not_there_fails_and_says_which(name: str, text: str, tmp_path: Path) -> None:
+    (row,) = [row for row in ROWS if row.name == name]
+    with Bench(scale.TINY, tmp_path, Tools(), seed=1) as bench:
+        result = measured_row(bench, row)
+    assert (True, text) == (result.has_failed, result.problem)
+
+
+@pytest.mark.parametrize("after", [(2, 5), (1, 6)], ids=["thread", "descriptor"])
+def test_a_fixture_that_leaves_something_behind_is_no_result(
+    after: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = iter([(1, 5), after])
+    monkeypatch.setattr(fixtures, "held", lambda: next(held))
+    with pytest.raises(BenchError, match="before a fixture"):
+        fixtures.local_server()
+
+
+@pytest.mark.parametrize("inserted", [1, 40])
+def test_the_stub_answers_an_insert_with_an_id_for_each_document(inserted: int) -> None:
+    body = b'{"SessionToken":"AAAA","ExecuteStatement":{"TransactionId":"1","Statement":"INSERT INTO T ?"}}'
+    answer = json.loads(Answers(inserted).answer(body).partition(b"\r\n\r\n")[2])
+    values = answer["ExecuteStatement"]["FirstPage"]["Values"]
+    ids = {loads(b64decode(value["IonBinary"]))["documentId"] for value in values}
+    assert inserted == len(ids)
 
 
 IN_PROCESS = {row.name for family in FAMILIES if family.name.endswith("in process") for row in family.rows}

@@ -1,0 +1,126 @@
+"""Scans without an index against what no scan can avoid: fetching the stored documents, undecoded, from SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.settings import Settings
+
+from ..alternate import Case, timed
+from ..bench import Bench
+from ..documents import INDEXED, TABLE, registration
+from ..fill import append_inserts, create_ledger
+from ..local_driver import REGION, LocalDriver
+from ..rows import Family, Row, Samples, control
+
+LEDGER = "scans"
+SCAN = f"SELECT * FROM {TABLE} WHERE LicensePlateNumber = ?"
+FETCH = "SELECT data FROM revision"  # the table's documents and no others: nothing was changed, and it is alone
+_SHARE, _COLD_SHARE = 20, 100  # a run reads a whole table
+
+
+@contextmanager
+def emulator(bench: Bench) -> Iterator[Emulator]:
+    """One ledger with one table."""
+    with Emulator(Settings(is_ephemeral=True)) as made:
+        bench.say(f"filling a table of {bench.scale.scanned:,} documents")
+        create_ledger(made, LEDGER, {TABLE: INDEXED})
+        append_inserts(made, LEDGER, TABLE, (registration(number) for number in range(bench.scale.scanned)))
+        LocalDriver(made, LEDGER)  # opens the file again, so that it has a path to ask for
+        yield made
+
+
+def path(bench: Bench) -> Path:
+    """The ledger's file."""
+    ledger = bench.shared(emulator).ledgers.find(REGION, LEDGER)
+    assert ledger is not None
+    return ledger.file.path
+
+
+def fetching(bench: Bench, is_cold: bool) -> Case:
+    """The stored documents as bytes, one after the other; of one document's time.  is_cold: with a connection anew."""
+    where, documents = f"{path(bench).as_uri()}?mode=ro", bench.scale.scanned
+    reader = sqlite3.connect(where, uri=True)
+
+    def fetch() -> None:
+        count = 0
+        for (_,) in reader.execute(FETCH):
+            count += 1
+        assert count == documents, f"{count} documents are stored"
+
+    whole = timed(fetch)
+
+    def run() -> float:
+        nonlocal reader
+        if is_cold:
+            reader.close()
+            reader = sqlite3.connect(where, uri=True)
+        return whole() / documents
+
+    return run
+
+
+def scanning(bench: Bench, is_cold: bool) -> Case:
+    """ExecuteStatement; of one document's time.  is_cold: the ledger is opened anew, so nothing is decoded."""
+    made, documents = bench.shared(emulator), bench.scale.scanned
+    wanted = registration(documents // 2)["LicensePlateNumber"]
+    driver = LocalDriver(made, LEDGER)
+
+    def run() -> float:
+        nonlocal driver
+        if is_cold:
+            made.ledgers.close()
+            driver = LocalDriver(made, LEDGER)
+        transaction = driver.transaction()
+        assert len(transaction.pages(SCAN, wanted)) == 1
+        transaction.abort()
+        return transaction.execute_ns / documents
+
+    return run
+
+
+def note(bench: Bench, text: str) -> str:
+    return f"of each of {bench.scale.scanned:,} documents, one found; {text}"
+
+
+def measure_control(bench: Bench) -> Samples:
+    return bench.compare(fetching(bench, False), fetching(bench, False), "µs", share=_SHARE)
+
+
+def measure_cold(bench: Bench) -> Samples:
+    text = note(bench, "both sides open the file anew; the system has it in memory")
+    return bench.compare(scanning(bench, True), fetching(bench, True), "µs", text, share=_COLD_SHARE)
+
+
+def measure_warm(bench: Bench) -> Samples:
+    text = note(bench, "neither side for the first time")
+    return bench.compare(scanning(bench, False), fetching(bench, False), "µs", text, share=_SHARE)
+
+
+AGAINST = "fetching their bytes with SQLite and nothing else"
+FAMILY = Family(
+    "scans, in process",
+    control("scans-control", "fetching stored documents with SQLite", measure_control),
+    (
+        Row(
+            "scan-cold",
+            "full scan by one equality, first of its table",
+            AGAINST,
+            8.0,
+            "performance.md 11 G7",
+            measure_cold,
+        ),
+        Row(
+            "scan-warm",
+            "full scan by one equality, of a table scanned before",
+            AGAINST,
+            1.0,
+            "performance.md 11 G7",
+            measure_warm,
+        ),
+    ),
+)
