@@ -1,7 +1,7 @@
 """The Flask application: for any WSGI server to host, and for what is below ``/_qldb``.
 
 It is imported by whoever asks for it, and by the dispatcher with the first request that it has to answer: importing
-Flask takes longer than all the rest of a start (docs/design/007-start-without-flask.md).
+Flask would make a start longer by two thirds (docs/design/007-start-without-flask.md).
 """
 
 from __future__ import annotations

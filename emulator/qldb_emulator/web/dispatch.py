@@ -85,7 +85,7 @@ class Dispatcher:
         if self._flask is None:
             with self._lock:
                 if self._flask is None:
-                    from .app import build_app  # Flask: longer than all the rest of a start
+                    from .app import build_app  # Flask: a start would be longer by two thirds
 
                     app = build_app(self)
                     wsgi_app = app.wsgi_app
