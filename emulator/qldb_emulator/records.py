@@ -1,7 +1,8 @@
 """``dataclasses.dataclass``, made faster to define: the same decorator for the slotted classes of this package.
 
 ``dataclass`` writes six functions for a class and compiles each; 170 such classes were a quarter of a start.  Here a
-class gets one compiled function, its ``__init__``; the others are shared, and look at the fields when they are called.
+class gets one compiled function, its ``__init__``, and that with its first object; the others are shared, and look at
+the fields when they are called.
 Everything else is as dataclasses have it: ``fields``, ``replace``, ``match`` patterns, copying, pickling.
 """
 
@@ -37,7 +38,7 @@ else:
             setattr(made, name, function)
         made.__compared__ = staticmethod(_compared(made))
         if init:
-            made.__init__ = _init_of(made)
+            made.__init__ = _first_init(made)
         return made
 
     def _compared(cls: type) -> Any:
@@ -46,6 +47,16 @@ else:
         if len(names) > 1:
             return attrgetter(*names)
         return lambda value: tuple([getattr(value, name) for name in names])
+
+    def _first_init(cls: Any) -> Any:
+        """An ``__init__`` that has the real one compiled with the first object: many a class never has any."""
+
+        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+            cls.__init__ = init = _init_of(cls)  # two threads at once make the same
+            init(self, *args, **kwargs)
+
+        __init__.__qualname__ = f"{cls.__qualname__}.__init__"
+        return __init__
 
     def _init_of(cls: type) -> Any:
         """The class's ``__init__``: the only function that is worth compiling, for it is what costs in use."""

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import click
 
 from ..admin import Admin, AdminError
-from ..driver import HttpTransport, LedgerSession
-from ..driver.http import UnreachableError
+from ..driver import LedgerSession
+from ..driver.http import HttpTransport, UnreachableError
 from ..errors import QldbError
 from ..settings import DEFAULT_HOST, DEFAULT_PORT
 from .failure import Failure, UnreachableFailure

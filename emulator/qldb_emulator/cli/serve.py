@@ -29,8 +29,9 @@ from .failure import Failure
 from .seed import LOCALSTACK_INIT, Seeds
 
 if TYPE_CHECKING:
+    from ..auth.keys import Authenticator
     from ..aws.local import LocalAws
-    from ..web.admin import Admin
+    from ..web.routes import Admin
     from ..web.server import Server
 
 def limits_of(preset: str, changes: Sequence[str]) -> Limits:
@@ -288,6 +289,17 @@ def local_aws(port: int) -> LocalAws:
         raise Failure(f"--aws-port: port {port} cannot be used: {error.strerror}") from error
 
 
+def authenticator_of(file: Path) -> Authenticator:
+    """What knows the keys of a file.  Raises Failure."""
+    from ..auth.keys import AuthFileError, read_auth_file
+    from ..clock import SystemClock
+
+    try:
+        return read_auth_file(file, SystemClock())  # signatures are of the real time, also where the ledgers' is not
+    except (AuthFileError, OSError) as error:
+        raise Failure(str(error)) from error
+
+
 def run_server(
     settings: Settings,
     host: str,
@@ -298,22 +310,19 @@ def run_server(
     auth_file: Path | None = None,
 ) -> None:
     """Serve until a signal comes.  aws_url: of an S3 and Kinesis that run along.  Raises Failure."""
-    from ..auth.keys import AuthFileError, read_auth_file
-    from ..clock import SystemClock
     from ..engine.emulator import Emulator
     from ..storage.errors import StorageError
-    from ..web.app import create_app
+    from ..web.dispatch import Dispatcher
     from ..web.server import ListenError, Server
 
     try:
-        # Signatures are of the real time, also where the ledgers' time is not.
-        authenticator = None if auth_file is None else read_auth_file(auth_file, SystemClock())
+        authenticator = None if auth_file is None else authenticator_of(auth_file)
         emulator = Emulator(settings)
-    except (AuthFileError, StorageError, OSError) as error:
+    except (StorageError, OSError) as error:
         raise Failure(str(error)) from error
     with emulator:
-        app = create_app(emulator, authenticator)
-        server = Server(app, host, port)
+        dispatcher = Dispatcher(emulator, authenticator)
+        server = Server(dispatcher, host, port)
 
         def on_signal(_number: int, _frame: FrameType | None) -> None:
             server.request_stop()
@@ -327,7 +336,7 @@ def run_server(
             raise Failure(str(error)) from error
         threading.Thread(target=emulator.resume_streams, name="qldb-emulator-resume", daemon=True).start()
         seeds = Seeds(emulator, server.url, samples, seed_paths)
-        start = Start(seeds, app.extensions["qldb_admin"], lambda: announce(server.url, settings, aws_url), server)
+        start = Start(seeds, dispatcher.admin, lambda: announce(server.url, settings, aws_url), server)
         start.begin()
         server.serve_forever()
         start.end()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import ParamSpec, TypeVar
 
-from . import binary_reader, binary_writer, text_reader, text_writer
+from . import binary_reader, binary_writer, text_writer
 from .symbols import DOCUMENT_DEPTH, MAX_DEPTH, TOO_DEEP
 from .values import Document, IonError, IonValue
 
@@ -47,11 +47,11 @@ def load_all(data: bytes | str, max_depth: int = MAX_DEPTH) -> Iterator[IonValue
     """Every top-level value, in order, lazily.  Raises IonError (while iterating) where the data is not valid Ion."""
     try:
         if isinstance(data, str):
-            yield from text_reader.read_all(data, max_depth)
+            yield from _read_text(data, max_depth)
         elif is_binary(data):
             yield from binary_reader.read_all(bytes(data), max_depth)
         else:
-            yield from text_reader.read_all(_decoded(bytes(data)), max_depth)
+            yield from _read_text(_decoded(bytes(data)), max_depth)
     except RecursionError:
         raise IonError(TOO_DEEP) from None
 
@@ -80,6 +80,12 @@ def dump_all(values: Iterable[IonValue], max_depth: int = MAX_DEPTH) -> bytes:
 def dumps_text(value: IonValue, max_depth: int = MAX_DEPTH) -> str:
     """Ion text of one value on one line, as the service wrote it: ``{a:1,b:"x",c:2017-08-21,d:90.25,e:{{aGk=}}}``."""
     return _bounded(text_writer.write, value, max_depth)
+
+
+def _read_text(text: str, max_depth: int) -> Iterator[IonValue]:
+    from . import text_reader  # twenty patterns to compile; drivers send binary, and a server may never see text
+
+    return text_reader.read_all(text, max_depth)
 
 
 def _decoded(data: bytes) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..driver import LedgerSession, Transport
 from ..errors import QldbError
 from ..partiql.script import split_statements
 from .tables import TablesError, load_tables, read_tables
+
+if TYPE_CHECKING:
+    import subprocess
 
 logger = logging.getLogger("qldb_emulator.seed")
 
@@ -158,6 +161,8 @@ class Seeder:
         logger.info("%s left out: the ledger %s was there already", folder, ledger)
 
     def _script(self, file: Path) -> None:
+        import subprocess  # few seeds have programs, and every server imports this module
+
         command = [sys.executable, str(file)] if file.suffix == ".py" else ["/bin/sh", str(file)]
         environment = None if self._environment is None else dict(self._environment)
         with subprocess.Popen(command, env=environment, cwd=file.parent, stdin=subprocess.DEVNULL) as child:

@@ -8,12 +8,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from .. import __version__, errors
-from ..auth.keys import Authenticator
-from ..auth.signature import SignedRequest
 from ..context import Principal, RequestContext
 from ..errors import ConnectionDropped, QldbError
 from ..ids import IdSource
@@ -25,6 +23,10 @@ from ..wire.model import SESSION_TARGET
 from ..wire.parse import COMMANDS, credential_scope, parse_call
 from ..wire.serialize import encode_json, serialize_result
 from .metrics import Metrics
+
+if TYPE_CHECKING:
+    from ..auth.keys import Authenticator
+    from ..auth.signature import SignedRequest
 
 PRODUCT = "qldb-emulator"
 logger = logging.getLogger(__name__)
@@ -200,6 +202,8 @@ class Gateway:
 
 def signed_request(environ: Environ, body: bytes) -> SignedRequest:
     """A request as its signer saw it."""
+    from ..auth.signature import SignedRequest  # only a server with keys needs it
+
     headers = {key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")}
     for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         if environ.get(key):

@@ -1,20 +1,23 @@
-"""What a route of the admin interface is, and what its handler is given."""
+"""What the admin interface of a server is: its state, its routes, what their handlers are given and may answer.
+
+Nothing here knows Flask: a server is ready, or seeds again, whether or not it was ever needed.
+"""
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, cast
 
-from flask import Response
-
-from ..errors import ADMIN_REQUEST
+from ..errors import ADMIN_REQUEST, QldbError
 from ..records import dataclass
+from ..wire.serialize import encode_json
+from .gateway import Answer, EmulatorProtocol, Environ, Gateway
 
 if TYPE_CHECKING:
     from ..engine.emulator import Emulator
-    from .admin import Admin
-    from .gateway import Answer
 
 PREFIX = "/_qldb"
 _REGION_CHARACTERS = 64
@@ -99,9 +102,49 @@ class Route:
         return self.path if self.is_root else PREFIX + self.path
 
 
-def flask_response(answer: Answer) -> Response:
-    """An answer of the gateway's as Flask's, with no header of Flask's own."""
-    response = Response(answer.body, status=answer.status)
-    response.headers.clear()
-    response.headers.extend(answer.headers)
-    return response
+class Admin:
+    """The admin interface of one emulator.
+
+    is_ready: what ``/_qldb/ready`` says; whoever seeds the server sets it when that is done.
+    reseed: called by a reset that asks for it; None when there is nothing to seed with.
+    """
+
+    def __init__(self, emulator: EmulatorProtocol, gateway: Gateway) -> None:
+        self.emulator = emulator
+        self.gateway = gateway
+        self.is_ready = True
+        self.reseed: Callable[[], None] | None = None
+        self.started = time.monotonic()
+
+    def answer(self, route: Route, make_call: Callable[[], AdminCall]) -> Answer | Pieces:
+        """Run a route; its errors are answers, too.  make_call: reads the request; may raise QldbError."""
+        try:
+            result = route.handler(make_call())
+        except QldbError as error:
+            return self.gateway.refuse(error, "qldb")
+        except Unready as error:
+            return _whole(503, "application/json", encode_json({"status": "starting", "message": str(error)}))
+        except Exception:
+            return self.gateway.fail("qldb")
+        if isinstance(result, Pieces):
+            return result
+        if isinstance(result, Text):
+            return _whole(200, result.content_type, result.body.encode())
+        return _whole(200, "application/json", encode_json(result))
+
+    def read_body(self, environ: Environ) -> dict[str, Any]:
+        """The members of the JSON object sent; none when there is no body.  Raises ADMIN_REQUEST."""
+        data = self.gateway.read_body(environ)
+        if not data.strip():
+            return {}
+        try:
+            body = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise ADMIN_REQUEST(text=f"the body is not JSON: {error}") from error
+        if not isinstance(body, dict):
+            raise ADMIN_REQUEST(text="the body must be a JSON object")
+        return body
+
+
+def _whole(status: int, content_type: str, body: bytes) -> Answer:
+    return Answer(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))], body)

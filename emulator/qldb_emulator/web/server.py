@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server for the app: a thread a connection, one write an answer.
+"""An HTTP/1.1 server for a dispatcher: a thread a connection, one write an answer.
 
 Clients of QLDB hold few connections open for long and send a short request at a time, so what counts is the way from
 one recv to one send.  Measured against waitress, on which this began: a driver's transaction costs a tenth less, and
@@ -19,17 +19,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from email.utils import formatdate
 from queue import SimpleQueue
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask
-
 from .. import errors
 from ..errors import ConnectionDropped, QldbError
 from ..wire.model import SESSION_TARGET
-from .gateway import Gateway, is_session_request
+from .dates import http_date
+from .dispatch import Dispatcher
+from .gateway import is_session_request
 
 CONNECTION_LIMIT = 1000
 # Drivers keep connections in a pool and may use one after a long pause: none is closed for being idle (wire.md 8).
@@ -59,19 +58,19 @@ class PortInUseError(ListenError):
 
 
 class Server:
-    """Serves one app.
+    """Serves one dispatcher.
 
     port: 0 for any free one; ``port`` and ``url`` say after the start which it became.
 
-    In a test or fixture: ``start()`` ... ``stop()``, or ``with Server(app) as server``.  As a process:
+    In a test or fixture: ``start()`` ... ``stop()``, or ``with Server(dispatcher) as server``.  As a process:
     ``serve_forever()``, which returns after ``request_stop()``; that one is safe in a signal handler.
     """
 
-    def __init__(self, app: Flask, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, dispatcher: Dispatcher, host: str = "127.0.0.1", port: int = 0) -> None:
         self.host = host
         self.port = port
-        self.wsgi: Callable[[dict[str, Any], Any], Iterable[bytes]] = app.wsgi_app
-        self.gateway: Gateway = app.extensions["qldb_gateway"]
+        self.wsgi: Callable[[dict[str, Any], Any], Iterable[bytes]] = dispatcher
+        self.gateway = dispatcher.gateway
         self.is_stopping = False
         self._listener: socket.socket | None = None
         self._thread: threading.Thread | None = None
@@ -256,7 +255,7 @@ class _Connection:
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
         if is_session_request(environ):
-            # What the app would do, too; but three or four requests to a transaction feel every layer.
+            # What the dispatcher would do, too; but three or four requests to a transaction feel every layer.
             answer = self._server.gateway.send_command(environ)
             try:
                 self._socket.sendall(self._head(answer.status_line, answer.headers, keeps_alive, None) + answer.body)
@@ -507,7 +506,7 @@ class _Dates:
         tick = time.monotonic()
         until, text = self._made
         if tick >= until:
-            text = formatdate(usegmt=True)
+            text = http_date()
             self._made = (tick + 0.5, text)
         return text
 

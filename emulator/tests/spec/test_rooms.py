@@ -80,6 +80,7 @@ def test_arrows_point_down(path: Path) -> None:
 
 ONLY_IN = {
     "flask": {"web"},
+    "werkzeug": {"web"},
     "sqlite3": {"storage"},
     "click": {"cli"},
     "boto3": {"aws", "client", "testing"},
@@ -96,6 +97,19 @@ def test_a_library_is_imported_in_its_room_only(path: Path) -> None:
     for name in imports(path):
         rooms = ONLY_IN.get(name.split(".")[0])
         assert rooms is None or room in rooms, f"{name} belongs in {rooms}"
+
+
+# What every server imports; Flask comes with the first request that needs it (docs/design/007-start-without-flask.md).
+WITHOUT_FLASK = {"dates", "dispatch", "gateway", "health", "metrics", "routes", "server"}
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT_FLASK))
+def test_a_start_imports_no_flask(name: str) -> None:
+    tree = ast.parse((PACKAGE / "web" / f"{name}.py").read_text())
+    top = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    assert [node.module for node in top if node.module and node.module.split(".")[0] in {"flask", "werkzeug"}] == []
+    own = {node.module for node in top if node.level == 1}
+    assert own <= WITHOUT_FLASK
 
 
 NEVER = {"uuid", "secrets", "datetime"}

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from email.utils import parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 
 import botocore.exceptions
@@ -20,7 +20,8 @@ from wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator
 
 from qldb_emulator import errors
 from qldb_emulator.limits import Limits
-from qldb_emulator.web.app import create_app
+from qldb_emulator.web.dates import http_date
+from qldb_emulator.web.dispatch import Dispatcher
 from qldb_emulator.web.server import ListenError, PortInUseError, Server
 from qldb_emulator.wire.model import MODEL_DIRECTORY
 
@@ -37,7 +38,7 @@ def emulator():
 
 @pytest.fixture
 def server(emulator):
-    with Server(create_app(emulator)) as running:
+    with Server(Dispatcher(emulator)) as running:
         yield running
 
 
@@ -71,6 +72,12 @@ def test_an_answer_arrives_in_one_piece_with_one_date(server):
     assert lines[0] == "http/1.1 200 ok"
     assert f"content-length: {len(body)}" in lines
     assert sum(line.startswith("x-amzn-requestid: ") for line in lines) == 1
+
+
+def test_a_date_is_what_the_standard_library_writes():
+    """On every day of five years, at any time of the day."""
+    for seconds in range(951_782_399, 1_109_462_400, 86_399):
+        assert http_date(time.gmtime(seconds)) == formatdate(seconds, usegmt=True)
 
 
 def test_one_connection_serves_many_requests(server, emulator):
@@ -197,10 +204,10 @@ def _descriptors():
 
 
 def test_ten_starts_and_stops_leave_nothing_behind(emulator):
-    app = create_app(emulator)
+    dispatcher = Dispatcher(emulator)
     before = _threads(), _descriptors()
     for _ in range(10):
-        server = Server(app)
+        server = Server(dispatcher)
         server.start()
         # A driver's pool keeps its connection open across the stop.
         idle = http.client.HTTPConnection(server.host, server.port, timeout=5)
@@ -216,7 +223,7 @@ def test_ten_starts_and_stops_leave_nothing_behind(emulator):
 
 def test_a_server_that_never_started_stops_too(emulator):
     before = _threads(), _descriptors()
-    Server(create_app(emulator)).stop()
+    Server(Dispatcher(emulator)).stop()
     assert before == (_threads(), _descriptors())
 
 
@@ -229,7 +236,7 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(emulator):
         return {"TransactionId": TRANSACTION_ID}
 
     emulator.send_command = slow
-    server = Server(create_app(emulator))
+    server = Server(Dispatcher(emulator))
     server.start()
     connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
     connection.request("POST", "/", START, SESSION_HEADERS)
@@ -246,7 +253,7 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(emulator):
 def test_a_busy_port_is_a_clear_error(emulator, server):
     before = _threads(), _descriptors()
     with pytest.raises(PortInUseError, match=f"Port {server.port} on 127.0.0.1 is in use"):
-        Server(create_app(emulator), port=server.port).start()
+        Server(Dispatcher(emulator), port=server.port).start()
     assert before == (_threads(), _descriptors())
 
 
@@ -262,7 +269,7 @@ def test_a_busy_port_is_a_clear_error(emulator, server):
 )
 def test_an_address_that_cannot_be_listened_on_is_a_clear_error(emulator, host, port):
     with pytest.raises(ListenError, match="Cannot listen on"):
-        Server(create_app(emulator), host, port).start()
+        Server(Dispatcher(emulator), host, port).start()
 
 
 @pytest.mark.parametrize(
@@ -270,7 +277,7 @@ def test_an_address_that_cannot_be_listened_on_is_a_clear_error(emulator, host, 
     [("127.0.0.1", "http://127.0.0.1:"), ("localhost", "http://127.0.0.1:"), ("0.0.0.0", "http://127.0.0.1:")],
 )
 def test_the_url_is_one_that_clients_can_use(emulator, host, start):
-    with Server(create_app(emulator), host) as server:
+    with Server(Dispatcher(emulator), host) as server:
         assert f"{start}{server.port}" == server.url
         assert len(_raw(server, _session_request(START))) == 1
 
@@ -278,10 +285,11 @@ def test_the_url_is_one_that_clients_can_use(emulator, host, start):
 PROCESS = """
 import signal, sys
 sys.path[:0] = {path!r}
-from qldb_emulator.web.app import create_app
+from qldb_emulator.web.dates import http_date
+from qldb_emulator.web.dispatch import Dispatcher
 from qldb_emulator.web.server import Server
 from wire_support import FakeEmulator
-server = Server(create_app(FakeEmulator()))
+server = Server(Dispatcher(FakeEmulator()))
 signal.signal(signal.{name}, lambda *_: server.request_stop())
 server.start()
 print(server.port, flush=True)
@@ -307,5 +315,5 @@ def test_a_process_stops_on_a_signal(name):
 
 def test_serving_in_a_thread_does_not_touch_the_interpreter(emulator):
     before = sys.getswitchinterval()
-    with Server(create_app(emulator)):
+    with Server(Dispatcher(emulator)):
         assert before == sys.getswitchinterval()

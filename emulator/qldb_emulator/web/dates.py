@@ -1,0 +1,15 @@
+"""The present as HTTP writes it.  ``email.utils`` could say it, too, but brings the half of an email parser along."""
+
+from __future__ import annotations
+
+import time
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def http_date(now: time.struct_time | None = None) -> str:
+    """``Tue, 15 Nov 1994 08:12:31 GMT``, whatever the locale (RFC 9110, 5.6.7).  now: in UTC; default: the present."""
+    now = time.gmtime() if now is None else now
+    day, month = _DAYS[now.tm_wday], _MONTHS[now.tm_mon - 1]
+    return f"{day}, {now.tm_mday:02} {month} {now.tm_year:04} {now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02} GMT"
