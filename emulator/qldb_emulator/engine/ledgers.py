@@ -228,7 +228,7 @@ class Ledger:
         Raises DIGESTS_DO_NOT_MATCH, OCC_CONFLICT, StorageError; nothing is written then.  A transaction without a
         statement leaves no block; one that only read does (inferred: journal.md 1.6).
         """
-        if commit_digest != transaction.digest.value:
+        if commit_digest != transaction.commit_digest():
             raise digest_problem(transaction, commit_digest)
         if self.is_read_only or not (transaction.reads or transaction.statements):
             return
@@ -368,18 +368,19 @@ class Ledger:
 def digest_problem(transaction: Transaction, received: bytes) -> QldbError:
     """``Digests don't match``, with what it takes to find the first difference: both digests, each statement's hash."""
     error = DIGESTS_DO_NOT_MATCH()
-    hashes = [digest.hex() for _, digest in transaction.asked]
+    expected = transaction.commit_digest().hex()
+    hashes = [asked.digest.hex() for asked in transaction.asked]
     error.debug = {
-        "digest-expected": transaction.digest.value.hex(),
+        "digest-expected": expected,
         "digest-received": received.hex(),
         "statement-hashes": ",".join(hashes[:STATEMENT_HASHES_IN_HEADER]),
     }
     logger.warning(
         "Digests don't match: transaction %s expected %s, received %s, statements in order: %s",
         transaction.id,
-        transaction.digest.value.hex(),
+        expected,
         received.hex(),
-        "; ".join(f"{digest.hex()} {text[:120]!r}" for text, digest in transaction.asked) or "none",
+        "; ".join(f"{asked.digest.hex()} {asked.text[:120]!r}" for asked in transaction.asked) or "none",
     )
     return error
 

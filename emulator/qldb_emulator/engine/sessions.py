@@ -263,7 +263,9 @@ class Sessions:
             self._log(transaction, text, holders, started, error=error)
             raise
         self._log(transaction, text, holders, started, read_ios=page.read_ios)
-        result = {"FirstPage": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)}
+        result: Members = {"FirstPage": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)}
+        if holders:
+            result["afterwards"] = transaction.asked[-1].settle
         if before is not None:
             result["debug"] = {"plan": explained(transaction, transaction.reads - before, page.read_ios)}
         return result
@@ -303,7 +305,7 @@ class Sessions:
             session.end_transaction()  # also after a conflict or a wrong digest: there is nothing left to go on with
         result: Members = {
             "TransactionId": transaction.id,
-            "CommitDigest": transaction.digest.value,
+            "CommitDigest": members["CommitDigest"],
             "ConsumedIOs": {"ReadIOs": 0, "WriteIOs": 0},
         }
         if session.ledger.has_put_off:
@@ -329,7 +331,7 @@ def _texts(session: Session | None, members: Members) -> list[str]:
     if "Statement" in members:
         return [members["Statement"]]
     transaction = None if session is None else session.transaction
-    return [] if transaction is None else [statement.text for statement in transaction.statements]
+    return [] if transaction is None else [statement.text for statement, _ in transaction.statements]
 
 
 def _tables(session: Session | None, members: Members) -> set[str]:

@@ -18,7 +18,6 @@ from ..errors import (
 from ..ion.codec import DOCUMENT_DEPTH, IonError, loads
 from ..ion.hash import hash_value
 from ..ion.values import IonValue, Timestamp
-from ..journal.hashing import statement_digest
 from ..partiql import ast
 from ..partiql.catalogue import Catalogue
 from ..partiql.compiler import Program, compile_plan
@@ -26,6 +25,7 @@ from ..partiql.errors import PartiqlError
 from ..partiql.parser import parse
 from ..partiql.planner import plan
 from ..records import dataclass
+from .asked import Asked
 from .cursors import Cursor
 from .ddl import DDL_NODES, ddl_effect, table_tags
 from .marks import CATALOGUE, name_mark
@@ -98,9 +98,8 @@ def execute_statement(transaction: Transaction, text: str, holders: Sequence[dic
     if len(text) > ledger.limits.statement_characters:
         raise STATEMENT_TOO_LONG(length=len(text), limit=ledger.limits.statement_characters)
     parameters = [_parameter(number, holder) for number, holder in enumerate(holders, 1)]
-    hashes = [hash_value(value) for value in parameters]
-    digest = statement_digest(text, hashes, ledger.statements.text_hash(text))
-    transaction.ask(text, digest)
+    asked = Asked(text, ledger.statements.text_hash(text), parameters)
+    transaction.asked.append(asked)
     start_time = Timestamp.from_epoch_ms(ledger.clock.now_ms())
     try:
         program = ledger.statements.prepare(text, transaction.catalogue, ledger.limits.expression_depth)
@@ -112,13 +111,13 @@ def execute_statement(transaction: Transaction, text: str, holders: Sequence[dic
         if program.parameter_count != len(parameters):
             raise PARAMETER_COUNT(expected=program.parameter_count, given=len(parameters))
         transaction.reads.update(name_mark(table.name) for _, table in program.actions if table is not None)
-        cursor = _run(transaction, program, parameters, hashes)
+        cursor = _run(transaction, program, parameters, asked)
         cursor.page(None)
     except (PartiqlError, QldbError) as error:
         # That a table is not there, or there already, was seen: who commits with that must not have missed any DDL.
         transaction.reads.add(CATALOGUE)
         raise (partiql_problem(error) if isinstance(error, PartiqlError) else error) from error
-    transaction.record(text, start_time, digest)
+    transaction.record(asked, start_time)
     return cursor
 
 
@@ -150,15 +149,14 @@ def _parameter(number: int, holder: dict[str, Any]) -> IonValue:
         raise PARAMETER_NOT_ION(number=number, reason=error) from error
 
 
-def _run(transaction: Transaction, program: Program, parameters: list[IonValue], hashes: list[bytes]) -> Cursor:
+def _run(transaction: Transaction, program: Program, parameters: list[IonValue], asked: Asked) -> Cursor:
     reader = StatementReader(transaction)
     rows: Iterator[IonValue]
     if program.kind == "query":
         transaction.overlay.shared = True  # the cursor may outlive later statements that write
         rows = program.rows(parameters, reader)
     elif program.kind == "dml":
-        known_hashes = {id(value): hash_ for value, hash_ in zip(parameters, hashes, strict=True)}
-        ids = transaction.apply(program.changes(parameters, reader), known_hashes)
+        ids = transaction.apply(program.changes(parameters, reader), asked)
         rows = iter([{"documentId": document_id} for document_id in ids])
     elif program.kind == "ddl":
         rows = iter([_define(transaction, program.statement)])

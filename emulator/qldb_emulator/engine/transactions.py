@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..errors import (
@@ -18,6 +17,7 @@ from ..journal.block import ChangedDocument, ExecutedStatement, NewRevision, Red
 from ..journal.hashing import CommitDigest
 from ..journal.model import BlockAddress
 from ..partiql.data import Change
+from .asked import Asked
 from .marks import Mark, document_mark
 from .overlay import Overlay, PendingDocument
 
@@ -40,11 +40,10 @@ class Transaction:
         ledger.writes.open(transaction_id, -1)
         self.snapshot, self.catalogue = ledger.snapshot()
         ledger.writes.open(transaction_id, self.snapshot)
-        self.digest = CommitDigest(transaction_id)
-        self.asked: list[tuple[str, bytes]] = []
+        self.asked: list[Asked] = []
         self.reads: set[Mark] = set()
         self.overlay = Overlay()
-        self.statements: list[ExecutedStatement] = []
+        self.statements: list[tuple[Asked, Timestamp]] = []
         self.system_revisions: list[bytes] = []
         self.redactions: list[Redaction] = []
         self.cursors: dict[str, Cursor] = {}
@@ -73,15 +72,17 @@ class Transaction:
         # A copy first: another request of the session may be adding marks.
         return {str(mark[1]) for mark in tuple(self.reads) if mark[0] == "name"}
 
-    def ask(self, text: str, digest: bytes) -> None:
-        """A statement was sent: it is part of the commit digest whatever becomes of it."""
-        self.digest.add(digest)
-        self.asked.append((text, digest))
+    def commit_digest(self) -> bytes:
+        """What a driver has to send with the commit: over every statement that was sent, failed ones included."""
+        digest = CommitDigest(self.id)
+        for asked in self.asked:
+            digest.add(asked.digest)
+        return digest.value
 
-    def record(self, text: str, start_time: Timestamp, digest: bytes) -> None:
+    def record(self, asked: Asked, start_time: Timestamp) -> None:
         """A statement took effect: it gets its place in the block."""
-        self.statements.append(ExecutedStatement(text, start_time, digest))
-        self.statement_bytes += len(text)
+        self.statements.append((asked, start_time))
+        self.statement_bytes += len(asked.text)
 
     def define(self, effect: DdlEffect) -> None:
         """DDL took effect: later statements of this transaction see it."""
@@ -96,14 +97,13 @@ class Transaction:
 
     # --- writes ------------------------------------------------------------------------------------------
 
-    def apply(self, changes: list[Change], hashes: Mapping[int, bytes]) -> list[str]:
+    def apply(self, changes: list[Change], asked: Asked) -> list[str]:
         """Take over the changes of one DML statement, all or none.  Returns the document ids, in order.
 
-        hashes: Ion hashes that are known already, by the identity of the value (the statement's parameters).
         Raises the BadRequests of the limits on documents and transactions, with nothing changed.
         """
         overlay = self.overlay
-        pending = [self._pending(change, overlay, hashes) for change in changes]
+        pending = [self._pending(change, overlay, asked) for change in changes]
         self._check_transaction_limits(pending, overlay)
         writable = overlay.writable()
         for document in pending:
@@ -112,20 +112,21 @@ class Transaction:
         self.overlay = writable
         return [document.document_id for document in pending]
 
-    def _pending(self, change: Change, overlay: Overlay, hashes: Mapping[int, bytes]) -> PendingDocument:
-        value, size_bytes, data_hash = None, 0, None
+    def _pending(self, change: Change, overlay: Overlay, asked: Asked) -> PendingDocument:
+        value, size_bytes, parameter = None, 0, None
         if change.kind != "delete":
             value, size_bytes = self._checked_document(change.value)
-            data_hash = hashes.get(id(change.value))
+            position = asked.position(change.value)
+            parameter = None if position is None else (asked, position)
         writes = (len(self.statements),) * change.writes
         if change.document_id is None:
-            return PendingDocument(self.ledger.ids.new_id(), change.table, value, size_bytes, -1, writes, data_hash)
+            return PendingDocument(self.ledger.ids.new_id(), change.table, value, size_bytes, -1, writes, parameter)
         before = overlay.find(change.table.table_id, change.document_id)
         if before is not None:
             base_version, writes = before.base_version, before.writes + writes
         else:
             base_version = self.ledger.live_version(change.document_id, self.snapshot)
-        return PendingDocument(change.document_id, change.table, value, size_bytes, base_version, writes, data_hash)
+        return PendingDocument(change.document_id, change.table, value, size_bytes, base_version, writes, parameter)
 
     def _checked_document(self, value: IonValue) -> tuple[IonValue, int]:
         """A value as a document, and its size; a plain struct keeps the binary it was measured by, to be stored."""
@@ -162,10 +163,10 @@ class Transaction:
             table = document.table
             documents[document.document_id] = ChangedDocument(table.name, table.table_id, document.writes)
             version = document.base_version + 1
-            revisions.append(NewRevision(document.document_id, version, document.value, document.data_hash))
+            revisions.append(NewRevision(document.document_id, version, document.value, document.data_hash()))
         return TransactionResult(
             transaction_id=self.id,
-            statements=tuple(self.statements),
+            statements=tuple([ExecutedStatement(asked.text, time, asked.digest) for asked, time in self.statements]),
             documents=documents,
             revisions=tuple(revisions),
             system_revisions=tuple(self.system_revisions),
