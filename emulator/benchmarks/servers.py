@@ -24,12 +24,13 @@ POLL_SECONDS = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The request whose answer shows that a server is up: any status below 500 counts."""
+    """The request whose answer shows that a server is up: any status below ``below`` counts."""
 
     method: str = "GET"
     path: str = "/"
     target: str | None = None
     body: str = ""
+    below: int = 500
 
 
 ANY_ANSWER = Probe()
@@ -81,7 +82,7 @@ def answers(port: int, probe: Probe) -> bool:
     with contextlib.closing(connection):
         try:
             connection.request(probe.method, probe.path, probe.body or None, headers)
-            return connection.getresponse().status < 500
+            return connection.getresponse().status < probe.below
         except OSError:
             return False
 
