@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 from ..alternate import Case, alternate
@@ -19,27 +19,37 @@ _MICROSECOND = 1_000
 
 
 @dataclass(frozen=True, slots=True)
+class Rounds:
+    """How often something runs that goes through a whole ledger.
+
+    count: figures of a ledger of at most ``often_blocks``; a larger one has one.  A figure is the mean of one run or
+    of as many as make ``run_blocks`` together.
+    """
+
+    count: int
+    often_blocks: int
+    run_blocks: int
+
+
+@dataclass(frozen=True, slots=True)
 class Effort:
     """How often everything runs.
 
     repetitions: figures of an operation, each the mean of ``reads`` or ``writes`` runs.  starts: of a process.
-    rounds: of what goes through a whole ledger of at most ``often_blocks``; a larger one has one round, a small one
-    as many runs in a round as make ``run_blocks`` together, unless they are slow.
-    slow_blocks: the largest ledger for slow operations.
+    whole, slow: rounds of operations of these kinds.  slow_blocks: the largest ledger that slow ones run on.
     """
 
     repetitions: int
     reads: int
     writes: int
     starts: int
-    rounds: int
-    often_blocks: int = 100_000
-    run_blocks: int = 10_000
+    whole: Rounds
+    slow: Rounds
     slow_blocks: int = 100_000
 
 
-DEFAULT = Effort(repetitions=11, reads=200, writes=20, starts=7, rounds=3)
-TINY = Effort(repetitions=2, reads=2, writes=2, starts=1, rounds=1, run_blocks=1)
+DEFAULT = Effort(11, 200, 20, 7, whole=Rounds(3, 100_000, 10_000), slow=Rounds(3, 10_000, 1))
+TINY = Effort(2, 2, 2, 1, whole=Rounds(1, 100, 1), slow=Rounds(1, 100, 1))
 """Proves that the operations run; its figures mean nothing."""
 
 Figures = tuple[float, ...]
@@ -50,9 +60,10 @@ def measure(curve: Curve, operation: Operation, effort: Effort) -> list[Figures]
     """What an operation took on each ledger: for one run, one document or one block (``Operation.each``)."""
     ledgers = [of for of in curve.ledgers if operation.kind != "slow" or of.blocks <= effort.slow_blocks]
     cases = [operation.make(curve, of) for of in ledgers]
-    if operation.kind in ("whole", "slow"):
-        run_blocks = effort.run_blocks if operation.kind == "whole" else 1
-        taken = _rounds(cases, ledgers, replace(effort, run_blocks=run_blocks), curve.random)
+    if operation.kind == "whole":
+        taken = _rounds(cases, ledgers, effort.whole, curve.random)
+    elif operation.kind == "slow":
+        taken = _rounds(cases, ledgers, effort.slow, curve.random)
     else:
         repetitions, count = {
             "read": (effort.repetitions, effort.reads),
@@ -67,16 +78,16 @@ def measure(curve: Curve, operation: Operation, effort: Effort) -> list[Figures]
     return figures + [()] * (len(curve.ledgers) - len(ledgers))
 
 
-def _rounds(cases: Sequence[Case], ledgers: Sequence[Filled], effort: Effort, random: Random) -> list[Figures]:
+def _rounds(cases: Sequence[Case], ledgers: Sequence[Filled], rounds: Rounds, random: Random) -> list[Figures]:
     """The mean of each round for each case, in nanoseconds.  Nothing runs unmeasured: a large ledger takes long."""
     means: list[list[float]] = [[] for _ in cases]
     order = list(range(len(cases)))
-    for number in range(effort.rounds):
+    for number in range(rounds.count):
         gc.collect()
         random.shuffle(order)
         for case in order:
             blocks = ledgers[case].blocks
-            if number == 0 or blocks <= effort.often_blocks:
-                count = max(1, effort.run_blocks // blocks)
+            if number == 0 or blocks <= rounds.often_blocks:
+                count = max(1, rounds.run_blocks // blocks)
                 means[case].append(sum(cases[case]() for _ in range(count)) / count)
     return [tuple(figures) for figures in means]

@@ -17,7 +17,7 @@ from benchmarks.curve import measure as method
 from benchmarks.curve import page
 from benchmarks.curve.__main__ import OPERATIONS, arguments, curve_of, run
 from benchmarks.curve.ledgers import Filled, filled
-from benchmarks.curve.measure import TINY, Effort, measure
+from benchmarks.curve.measure import TINY, Effort, Rounds, measure
 from benchmarks.curve.memory import Footprint, footprint
 from benchmarks.curve.operation import Kind, Operation
 from benchmarks.curve.plot import plot
@@ -124,7 +124,7 @@ def figures(kind: Kind, effort: Effort, *sizes: int, **more: Any) -> tuple[list[
     return measure(curve, operation(kind, case=make, **more), effort), ran
 
 
-EFFORT = Effort(repetitions=3, reads=4, writes=2, starts=1, rounds=2, often_blocks=100, run_blocks=40, slow_blocks=100)
+EFFORT = Effort(3, 4, 2, 1, whole=Rounds(2, 100, 40), slow=Rounds(2, 10, 1), slow_blocks=100)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,10 @@ EFFORT = Effort(repetitions=3, reads=4, writes=2, starts=1, rounds=2, often_bloc
 )
 def test_a_kind_says_how_often_an_operation_runs(kind: Kind, expected: list[Any], times: dict[int, int]) -> None:
     assert figures(kind, EFFORT, 10, 200) == (expected, times)
+
+
+def test_a_slow_operation_runs_once_on_a_ledger_that_is_not_small() -> None:
+    assert figures("slow", EFFORT, 10, 20) == ([(10.0, 10.0), (20.0,)], {10: 2, 20: 1})
 
 
 def test_what_goes_through_a_whole_ledger_is_divided_by_its_length() -> None:
