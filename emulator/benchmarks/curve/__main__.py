@@ -109,11 +109,12 @@ def report(options: argparse.Namespace, directory: Path) -> tuple[dict[str, str]
     """Measure what is asked for and print it as it comes."""
     sources = [filled(options.keep or directory, size, _say) for size in options.sizes]
     known = facts(directory, Tools())
-    print("\n".join(f"{name}: {value}" for name, value in known.items()) + "\n\n" + head(options.sizes), flush=True)
+    print("\n".join(f"{name}: {value}" for name, value in known.items()) + "\n", flush=True)
     effort = replace(DEFAULT, slow_blocks=max(options.sizes)) if options.slow else DEFAULT
     measured, footprints = [], []
     wanted = [each for each in OPERATIONS if not options.only or each.name in options.only]
     if wanted:
+        print(head(options.sizes), flush=True)
         with curve_of(sources, directory, options.seed, _say) as curve:
             for each in run(curve, wanted, effort, _say):
                 measured.append(each)

@@ -26,9 +26,9 @@ _CONNECTIONS = 2  # one that writes, one that reads
 class Footprint:
     """Megabytes of a process, and the bytes of the ledger's file.
 
-    opened: after the ledger's first answer.  scanned: after two scans of all documents.  worked: after ``RUNS`` runs of
-    every operation.  most: the highest of its resident memory so far.  session: of each session with an open
-    transaction.  bound: what ``worked`` may be by the options.
+    opened: after the ledger's first answer.  session: of each session with an open transaction.  scanned: after two
+    scans of all documents.  worked: after ``RUNS`` runs of every operation.  most: the highest of its resident memory.
+    bound: what ``worked`` may be by the options.
     """
 
     blocks: int
@@ -51,10 +51,15 @@ def footprint(of: Filled, directory: Path, runs: int = RUNS) -> Footprint:
         with DataDirectory(Path(copy)) as data_dir:
             copy_into(data_dir, of, LEDGER)
         stages = memory.stages_of("benchmarks.curve.memory", copy, str(of.blocks), str(runs))
-    session = (stages["sessions"] - stages["idle"]) / memory.SESSIONS
-    size = of.path.stat().st_size
     return Footprint(
-        of.blocks, of.documents, size, stages["opened"], stages["scanned"], stages["idle"], stages["most"], session
+        blocks=of.blocks,
+        documents=of.documents,
+        file_bytes=of.path.stat().st_size,
+        opened=stages["opened"],
+        scanned=stages["scanned"],
+        worked=stages["worked"],
+        most=stages["most"],
+        session=(stages["sessions"] - stages["opened"]) / memory.SESSIONS,
     )
 
 
@@ -70,15 +75,14 @@ def main() -> None:
     """python -m benchmarks.curve.memory DATA_DIR BLOCKS RUNS: the stages as JSON."""
     data_dir, blocks, runs = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     with memory.open_emulator(data_dir) as emulator:
-        stages = memory.after_reading(emulator, LEDGER)
+        stages = memory.after_opening(emulator, LEDGER) | memory.after_reading(emulator, LEDGER)
         of = Filled(LEDGER, blocks, data_dir)
         curve = Curve(emulator, [of], data_dir, Random(1), _SAMPLE)
         for operation in OPERATIONS:
             case = operation.make(curve, of)
             for _ in range(runs):
                 case()
-        most = most_mb()
-        print(json.dumps({**stages, **memory.after_sessions(emulator, LEDGER), "most": most}))
+        print(json.dumps({**stages, "worked": memory.taken(), "most": most_mb()}))
 
 
 if __name__ == "__main__":
