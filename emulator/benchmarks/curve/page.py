@@ -16,19 +16,20 @@ from typing import Any
 
 from ..page import put_between
 from .plot import plot
-from .results import time_text
+from .results import ratio_text, time_text
 
 Members = dict[str, Any]
 BEGIN, END = "<!-- growth: written by benchmarks.curve.page -->\n", "<!-- end of growth -->\n"
-_FACTS = ("emulator", "python", "sqlite", "system", "processor", "memory")
+_FACTS = ("emulator", "python", "sqlite", "processor", "memory")
 
 
 def merged(runs: Sequence[Members]) -> Members:
-    """One run from several.  facts: of the last."""
+    """One run from several.  facts: of the last, but for the emulator: all that were measured."""
+    emulators = dict.fromkeys(run["facts"]["emulator"] for run in runs)
     operations = {operation["name"]: operation for run in runs for operation in run["operations"]}
     memory = {footprint["blocks"]: footprint for run in runs for footprint in run["memory"]}
     return {
-        "facts": runs[-1]["facts"],
+        "facts": {**runs[-1]["facts"], "emulator": " and ".join(emulators)},
         "operations": list(operations.values()),
         "memory": [memory[blocks] for blocks in sorted(memory)],
     }
@@ -38,7 +39,7 @@ def tables(results: Members) -> str:
     """Markdown: what must not grow, what may, and memory."""
     flat = [operation for operation in results["operations"] if operation["at_most"] is not None]
     whole = [operation for operation in results["operations"] if operation["at_most"] is None]
-    facts = "; ".join(f"{results['facts'][name]}" for name in _FACTS if name in results["facts"])
+    facts = "; ".join(f"{name} {results['facts'][name]}" for name in _FACTS if name in results["facts"])
     parts = [f"{facts}.\n"]
     if flat:
         parts += ["### What must not grow\n", "\n".join(_operations(flat)) + "\n"]
@@ -77,7 +78,7 @@ def _operations(operations: Sequence[Members]) -> list[str]:
 
 
 def _cell(figures: Sequence[float], ratio: Members | None) -> str:
-    return "-" if ratio is None else f"{time_text(statistics.median(figures))} ×{ratio['median']:.2f}"
+    return "-" if ratio is None else f"{time_text(statistics.median(figures))} ×{ratio_text(ratio['median'])}"
 
 
 def _memory(footprints: Sequence[Members]) -> list[str]:

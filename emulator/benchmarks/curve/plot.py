@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
+from .results import ratio_text
+
 Operation = dict[str, Any]
 
 _COLUMNS = 5
@@ -73,9 +75,10 @@ def _cell(operation: Operation, sizes: Sequence[int], left: int, top: int) -> st
         parts.append(f'<path d="M0 {_y(at_most):.1f}H{_CURVE_WIDTH}" stroke="#888" stroke-dasharray="1 3"/>')
     if points:
         x, ratio = points[-1]
+        y, label = _y(ratio["median"]), ratio_text(ratio["median"])
         parts.append(
-            f'<circle cx="{x:.1f}" cy="{_y(ratio["median"]):.1f}" r="3" fill="{color}"/>'
-            f'<text x="{x + 6:.1f}" y="{_y(ratio["median"]) + 4:.1f}" fill="{color}">{ratio["median"]:.2f}</text>'
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{color}"/>'
+            f'<text x="{x + 6:.1f}" y="{y + 4:.1f}" fill="{color}">{label}</text>'
         )
     parts += [
         f'<text x="{_x(size, sizes):.1f}" y="{_TOP + _CURVE_HEIGHT + 16}" font-size="10" fill="#666" '

@@ -60,13 +60,18 @@ def time_text(microseconds: float) -> str:
     return f"{microseconds / 1_000_000:.3g} s"
 
 
+def ratio_text(ratio: float) -> str:
+    """Two decimals, or none where they say nothing."""
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
+
+
 def line(measured: Measured) -> str:
     """An operation as a line of the table: times, and ratios to the first."""
     cells = []
     for number, figures in enumerate(measured.figures):
         found = measured.ratio(number)
         shown = "-" if found is None else time_text(spread(figures).median)
-        cells.append(shown if not number or found is None else f"{shown} x{found.median:.2f}")
+        cells.append(shown if not number or found is None else f"{shown} x{ratio_text(found.median)}")
     control = measured.control
     cells.insert(1, "-" if control is None else f"x{control.median:.2f}")
     goal = measured.operation.at_most
