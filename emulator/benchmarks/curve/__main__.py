@@ -15,7 +15,7 @@ from random import Random
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.settings import Settings
 
-from ..bench import Tools
+from ..bench import BenchError, Tools
 from ..machine import facts
 from . import journal, process, proofs, reads, writes
 from .ledgers import Curve, Filled, copy_into, filled
@@ -88,7 +88,7 @@ def run(curve: Curve, operations: Sequence[Operation], effort: Effort, say: Say)
 
 
 def main(given: Sequence[str]) -> int:
-    """Measure and report."""
+    """Measure and report.  Returns 1, and says why, when something could not be measured."""
     options = arguments(given)
     if options.list:
         for operation in OPERATIONS:
@@ -98,7 +98,11 @@ def main(given: Sequence[str]) -> int:
     options.directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="growth-", dir=options.directory) as directory:
         tempfile.tempdir = directory  # the emulator's ledgers too: the system's place for small files may be memory
-        known, measured, footprints = report(options, Path(directory))
+        try:
+            known, measured, footprints = report(options, Path(directory))
+        except BenchError as error:
+            print(error, file=sys.stderr)
+            return 1
     if options.json is not None:
         text = json.dumps(as_json(known, measured, footprints), indent=1, ensure_ascii=False)
         options.json.write_text(text + "\n")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 from benchmarks.bench import BenchError
 from benchmarks.curve import measure as method
 from benchmarks.curve import page
-from benchmarks.curve.__main__ import OPERATIONS, arguments, curve_of, run
+from benchmarks.curve.__main__ import OPERATIONS, arguments, curve_of, main, run
 from benchmarks.curve.ledgers import Filled, filled
 from benchmarks.curve.measure import TINY, Effort, Rounds, measure
 from benchmarks.curve.memory import Footprint, footprint
@@ -250,6 +252,40 @@ def test_the_plot_has_a_curve_for_every_operation_and_dashes_those_that_may_grow
 
 
 # --- the command -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """The command with a directory of its own and ledgers that are kept in another."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    where = ["--directory", str(tmp_path / "build"), "--keep", str(tmp_path / "kept")]
+    return lambda *given: main([*where, *given])
+
+
+def test_the_command_measures_what_is_asked_for_and_leaves_only_what_is_to_be_kept(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = tmp_path / "growth.json"
+    assert command("--sizes", "40,20", "--only", "catalogue", "--json", str(result)) == 0
+    found = json.loads(result.read_text())
+    assert [(each["name"], each["sizes"]) for each in found["operations"]] == [("catalogue", [20, 40])]
+    assert found["memory"] == []
+    assert "catalogue" in capsys.readouterr().out
+    assert [entry.name for entry in (tmp_path / "build").iterdir()] == []
+    assert sorted(entry.name for entry in (tmp_path / "kept").iterdir()) == ["20", "40"]
+
+
+def test_the_command_says_what_could_not_be_measured(
+    command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("--sizes", "14", "--only", "catalogue") == 1
+    assert "a ledger of 14 blocks has no room for 10 documents" in capsys.readouterr().err
+
+
+def test_the_command_lists_every_operation(command: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("--list") == 0
+    names = [text.split()[0] for text in capsys.readouterr().out.splitlines()]
+    assert names == [*(each.name for each in OPERATIONS), "memory"]
 
 
 def test_sizes_are_sorted_and_each_is_there_once() -> None:
