@@ -22,6 +22,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
         description="Ratios of things measured side by side: median [least..greatest] of the repetitions, then goal",
+        epilog="scripts/bench --growth [OPTIONS] measures every operation with ledgers of growing size instead",
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="some minutes: small ledgers, few repetitions")

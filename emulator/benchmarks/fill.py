@@ -11,8 +11,9 @@ from qldb_emulator.engine.apply import apply_block
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.ledgers import stored_catalogue
 from qldb_emulator.ids import RandomIds
+from qldb_emulator.ion.codec import dumps
 from qldb_emulator.ion.hash import hash_value
-from qldb_emulator.ion.values import IonValue, Timestamp
+from qldb_emulator.ion.values import Document, IonValue, Timestamp
 from qldb_emulator.journal.block import (
     ChangedDocument,
     ExecutedStatement,
@@ -54,14 +55,20 @@ def registrations(emulator: Emulator, name: str, blocks: int, say: Progress) -> 
     """A new ledger of exactly so many blocks, one registration in each after the first OVERHEAD_BLOCKS."""
     say(f"filling a ledger of {blocks:,} blocks")
     create_ledger(emulator, name, {TABLE: INDEXED})
+    fill_up(emulator, name, blocks)
+
+
+def fill_up(emulator: Emulator, name: str, blocks: int) -> int:
+    """Add blocks of one registration until a ledger has so many blocks; how many registrations that made."""
     with LedgerFile.open(_closed(emulator, name), "off") as file:
         tip = file.tip()
         assert tip is not None
-        if blocks <= tip.sequence_no + 1:
+        new = blocks - tip.sequence_no - 1
+        if new <= 0:
             raise BenchError(f"a ledger of {blocks} blocks has no room for documents")
         ids = RandomIds(SystemClock())
-        new = blocks - tip.sequence_no - 1
         append(file, ((TABLE, INSERT, [(ids.new_id(), 0, registration(number))]) for number in range(new)))
+    return new
 
 
 def append_inserts(emulator: Emulator, name: str, table: str, documents: Iterable[dict[str, IonValue]]) -> None:
@@ -90,7 +97,8 @@ def revise(emulator: Emulator, name: str, document: dict[str, IonValue], documen
         append(file, ((TABLE, UPDATE, [(document_id, version, changed)]) for version, changed in versions))
 
 
-Transaction = tuple[str, str, list[tuple[str, int, dict[str, IonValue]]]]
+Struct = dict[str, IonValue]
+Transaction = tuple[str, str, list[tuple[str, int, Struct]]]
 """(table, statement, [(document id, version, document)])."""
 
 
@@ -117,14 +125,18 @@ def append(file: LedgerFile, transactions: Iterable[Transaction]) -> None:
 
 
 def _result(
-    transaction_id: str, table: TableInfo, statement: str, revisions: list[tuple[str, int, IonValue]], now: Timestamp
+    transaction_id: str, table: TableInfo, statement: str, revisions: list[tuple[str, int, Struct]], now: Timestamp
 ) -> TransactionResult:
-    digest = statement_digest(statement, [hash_value(document) for _, _, document in revisions])
+    """Every document is encoded and hashed once, as in a commit: it comes with its binary, as a parameter does."""
+    hashes = [hash_value(document) for _, _, document in revisions]
     return TransactionResult(
         transaction_id=transaction_id,
-        statements=(ExecutedStatement(statement, now, digest),),
+        statements=(ExecutedStatement(statement, now, statement_digest(statement, hashes)),),
         documents={document_id: ChangedDocument(table.name, table.table_id, (0,)) for document_id, _, _ in revisions},
-        revisions=[NewRevision(document_id, version, document) for document_id, version, document in revisions],
+        revisions=[
+            NewRevision(document_id, version, Document(document.items(), dumps(document)), document_hash)
+            for (document_id, version, document), document_hash in zip(revisions, hashes, strict=True)
+        ],
     )
 
 

@@ -70,14 +70,18 @@ def plot(results: Row) -> str:
     return "\n".join(parts) + "\n"
 
 
+def put_between(page: Path, begin: str, end: str, text: str) -> None:
+    """Replace what is between two marks of a page.  Raises ValueError when it does not have each once."""
+    before, rest = page.read_text().split(begin)
+    _, after = rest.split(end)
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}")
+
+
 def main() -> None:
     """Put the table between the marks of the page, and the plot beside it."""
     results = json.loads(Path(sys.argv[1]).read_text())
     docs = Path(sys.argv[2])
-    page = docs / "performance.md"
-    before, rest = page.read_text().split(_BEGIN)
-    _, after = rest.split(_END)
-    page.write_text(before + _BEGIN + "\n" + table(results) + "\n" + _END + after)
+    put_between(docs / "performance.md", _BEGIN, _END, table(results))
     (docs / "performance.svg").write_text(plot(results))
 
 

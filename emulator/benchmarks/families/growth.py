@@ -5,23 +5,22 @@ Nothing is synced to the disk, because a disk takes as long for the one as for t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.settings import Settings
 
-from ..alternate import Case, timed
+from ..alternate import Case
 from ..bench import Bench
+from ..cases import INSERT, SELECT, commit, digest, execution, new_registrations, revision_proof
 from ..documents import INDEXED, TABLE, registration, vin
 from ..fill import OVERHEAD_BLOCKS, create_ledger, registrations, revise
-from ..local_driver import CONTEXT, LocalDriver
+from ..local_driver import LocalDriver
 from ..rows import Family, Row, Samples, control
 
 LARGE, SMALL, SAME_SMALL, REVISED = "large", "small", "same-small", "revised"
-SELECT = f"SELECT * FROM {TABLE} WHERE {INDEXED} = ?"
-INSERT = f"INSERT INTO {TABLE} ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,45 +50,31 @@ def sizes(bench: Bench) -> str:
 # --- Reading ---------------------------------------------------------------------------------------------------
 
 
-def lookup(bench: Bench, ledger: str, documents: int) -> Case:
-    """ExecuteStatement: one row by its index, any of the documents."""
+def any_number(bench: Bench, blocks: int) -> Callable[[], int]:
+    """The number of any of a ledger's registrations."""
+    return lambda: bench.random.randrange(blocks - OVERHEAD_BLOCKS)
+
+
+def lookup(bench: Bench, ledger: str, number: Callable[[], int]) -> Case:
+    """ExecuteStatement: one row by its index."""
     driver = LocalDriver(bench.shared(ledgers).emulator, ledger)
-
-    def run() -> float:
-        transaction = driver.transaction()
-        rows = transaction.pages(SELECT, vin(bench.random.randrange(documents)))
-        transaction.abort()
-        assert len(rows) == 1
-        return transaction.execute_ns
-
-    return run
+    return execution(driver, SELECT, 1, lambda: (vin(number()),))
 
 
 def measure_control(bench: Bench) -> Samples:
-    documents = bench.scale.small - OVERHEAD_BLOCKS
-    return bench.compare(lookup(bench, SMALL, documents), lookup(bench, SAME_SMALL, documents), "µs")
+    number = any_number(bench, bench.scale.small)
+    return bench.compare(lookup(bench, SMALL, number), lookup(bench, SAME_SMALL, number), "µs")
 
 
 def measure_lookup(bench: Bench) -> Samples:
-    large = lookup(bench, LARGE, bench.scale.large - OVERHEAD_BLOCKS)
-    small = lookup(bench, SMALL, bench.scale.small - OVERHEAD_BLOCKS)
+    large = lookup(bench, LARGE, any_number(bench, bench.scale.large))
+    small = lookup(bench, SMALL, any_number(bench, bench.scale.small))
     return bench.compare(large, small, "µs", f"ExecuteStatement alone, any document; {sizes(bench)}")
 
 
 def measure_revisions(bench: Bench) -> Samples:
-    driver = LocalDriver(bench.shared(ledgers).emulator, REVISED)
-
-    def read(number: int) -> Case:
-        def run() -> float:
-            transaction = driver.transaction()
-            rows = transaction.pages(SELECT, vin(number))
-            transaction.abort()
-            assert len(rows) == 1
-            return transaction.execute_ns
-
-        return run
-
-    return bench.compare(read(0), read(1), "µs", f"ExecuteStatement alone; {bench.scale.revisions:,} revisions")
+    often, once = lookup(bench, REVISED, lambda: 0), lookup(bench, REVISED, lambda: 1)
+    return bench.compare(often, once, "µs", f"ExecuteStatement alone; {bench.scale.revisions:,} revisions")
 
 
 # --- Verification ----------------------------------------------------------------------------------------------
@@ -97,37 +82,13 @@ def measure_revisions(bench: Bench) -> Samples:
 
 def measure_digest(bench: Bench) -> Samples:
     emulator = bench.shared(ledgers).emulator
-
-    def digest(ledger: str) -> Case:
-        return timed(lambda: emulator.call("GetDigest", {"Name": ledger}, CONTEXT))
-
-    return bench.compare(digest(LARGE), digest(SMALL), "µs", sizes(bench))
+    return bench.compare(digest(emulator, LARGE), digest(emulator, SMALL), "µs", sizes(bench))
 
 
 def measure_proof(bench: Bench) -> Samples:
     emulator = bench.shared(ledgers).emulator
-
-    def proof(ledger: str, blocks: int) -> Case:
-        tip = emulator.call("GetDigest", {"Name": ledger}, CONTEXT)["DigestTipAddress"]
-        driver = LocalDriver(emulator, ledger)
-
-        def run() -> float:
-            number = bench.random.randrange(blocks - OVERHEAD_BLOCKS)
-            transaction = driver.transaction()
-            (row,) = transaction.execute(f"SELECT * FROM _ql_committed_{TABLE} WHERE data.{INDEXED} = ?", vin(number))
-            transaction.abort()
-            address = f'{{strandId:"{row["blockAddress"]["strandId"]}",sequenceNo:{row["blockAddress"]["sequenceNo"]}}}'
-            members = {
-                "Name": ledger,
-                "BlockAddress": {"IonText": address},
-                "DocumentId": row["metadata"]["id"],
-                "DigestTipAddress": tip,
-            }
-            return timed(lambda: emulator.call("GetRevision", members, CONTEXT))()
-
-        return run
-
-    large, small = proof(LARGE, bench.scale.large), proof(SMALL, bench.scale.small)
+    large = revision_proof(emulator, LARGE, any_number(bench, bench.scale.large))
+    small = revision_proof(emulator, SMALL, any_number(bench, bench.scale.small))
     return bench.compare(large, small, "µs", f"any document; {sizes(bench)}")
 
 
@@ -136,23 +97,9 @@ def measure_proof(bench: Bench) -> Samples:
 
 def measure_commit(bench: Bench) -> Samples:
     emulator = bench.shared(ledgers).emulator
-
-    def commit(ledger: str) -> Case:
-        driver = LocalDriver(emulator, ledger)
-        number = 100_000_000
-
-        def run() -> float:
-            nonlocal number
-            number += 1
-            transaction = driver.transaction()
-            transaction.pages(INSERT, registration(number))
-            transaction.commit()
-            return transaction.commit_ns
-
-        return run
-
+    large, small = (commit(LocalDriver(emulator, name), INSERT, new_registrations()) for name in (LARGE, SMALL))
     note = f"CommitTransaction alone, one new document, not synced; {sizes(bench)}"
-    return bench.compare(commit(LARGE), commit(SMALL), "µs", note)
+    return bench.compare(large, small, "µs", note)
 
 
 FAMILY = Family(

@@ -14,13 +14,13 @@ from qldb_emulator.settings import Settings
 
 from ..alternate import Case, timed
 from ..bench import Bench
+from ..cases import SELECT, execution
 from ..documents import INDEXED, TABLE, registration, vin
 from ..fill import append_inserts, create_ledger
 from ..local_driver import REGION, LocalDriver
 from ..rows import Family, Row, Samples, control
 
 LEDGER = "statements"
-SELECT = f"SELECT * FROM {TABLE} WHERE {INDEXED} = ?"
 SCAN = f"SELECT * FROM {TABLE} WHERE LicensePlateNumber = ?"
 SCAN_TWO = f"SELECT * FROM {TABLE} WHERE City = ? AND Mileage > ?"
 _FEWER = 10  # the small join has this many times fewer rows on each side
@@ -49,16 +49,7 @@ def emulator(bench: Bench) -> Iterator[Emulator]:
 
 def statement(bench: Bench, text: str, rows: int, *parameters: Any) -> Case:
     """ExecuteStatement and the FetchPages after it."""
-    driver = LocalDriver(bench.shared(emulator), LEDGER)
-
-    def run() -> float:
-        transaction = driver.transaction()
-        values = transaction.pages(text, *parameters)
-        transaction.abort()
-        assert len(values) == rows, f"{text} gave {len(values)} rows"
-        return transaction.execute_ns
-
-    return run
+    return execution(LocalDriver(bench.shared(emulator), LEDGER), text, rows, lambda: parameters)
 
 
 def measure_control(bench: Bench) -> Samples:

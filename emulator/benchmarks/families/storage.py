@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
@@ -15,18 +12,16 @@ from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.settings import Settings
 
 from ..alternate import Case, alternate, timed
-from ..bench import Bench, BenchError, in_unit, package_environment
+from ..bench import Bench, in_unit
 from ..documents import INDEXED, TABLE, registration
 from ..fill import create_ledger, registrations
 from ..local_driver import REGION, LocalDriver
+from ..memory import CACHE_BYTES, SESSIONS, SQLITE_CACHE_MB, Stages, stages_of
 from ..rows import Family, Row, Samples, control
 from ..sqlite_alone import sqlite_commit
 
 LEDGER = "storage"
 INSERT = f"INSERT INTO {TABLE} ?"
-_CHILD_CACHE_BYTES = 32 * 1024 * 1024
-_SQLITE_CACHE_MB = 64  # of one connection; see storage.connections
-_SESSIONS = 500
 
 
 @contextmanager
@@ -101,58 +96,28 @@ def measure_sync(bench: Bench) -> Samples:
 
 # --- Memory ----------------------------------------------------------------------------------------------------
 
-# What a process that holds a ledger has in memory before and after it read every document, by index and by scan.
-_CHILD = f"""
-import json, sys
-from pathlib import Path
-from benchmarks.local_driver import LocalDriver
-from benchmarks.servers import pss_mb
-import os, gc
-from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.settings import Settings
-with Emulator(Settings(data_dir=Path(sys.argv[1]), cache_bytes={_CHILD_CACHE_BYTES})) as emulator:
-    driver = LocalDriver(emulator, {LEDGER!r})
-    driver.run("SELECT * FROM {TABLE} WHERE {INDEXED} = '1'")
-    gc.collect()
-    before = pss_mb(os.getpid())
-    for _ in range(2):
-        transaction = driver.transaction()
-        transaction.pages("SELECT VALUE {INDEXED} FROM {TABLE} WHERE State = 'none'")
-        transaction.abort()
-    gc.collect()
-    read = pss_mb(os.getpid())
-    sessions = [LocalDriver(emulator, {LEDGER!r}) for _ in range({_SESSIONS})]
-    open_ = [session.transaction() for session in sessions]
-    gc.collect()
-    print(json.dumps([before, read, pss_mb(os.getpid())]))
-"""
-
 
 @contextmanager
-def memory_figures(bench: Bench) -> Iterator[tuple[float, float, float]]:
-    """MB of a process: with a large ledger, after reading all of it, after opening sessions and transactions."""
+def memory_figures(bench: Bench) -> Iterator[Stages]:
+    """MB of a process: with a large ledger, after opening sessions and transactions, after reading all of it."""
     data_dir = bench.directory / "memory"
     with Emulator(Settings(data_dir=data_dir)) as made:
         registrations(made, LEDGER, bench.scale.large, bench.say)
-    command = [sys.executable, "-c", _CHILD, str(data_dir)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=package_environment())
-    if done.returncode != 0:
-        raise BenchError(f"the process that is measured failed:\n{done.stderr[-2000:]}")
-    before, read, opened = json.loads(done.stdout)
-    yield before, read, opened
+    yield stages_of("benchmarks.memory", str(data_dir), LEDGER)
 
 
 def measure_documents(bench: Bench) -> Samples:
-    before, read, _ = bench.shared(memory_figures)
-    budget = 2 * _CHILD_CACHE_BYTES / 2**20 + _SQLITE_CACHE_MB
+    stages = bench.shared(memory_figures)
+    budget = 2 * CACHE_BYTES / 2**20 + SQLITE_CACHE_MB
+    before, read = stages["sessions"], stages["scanned"]
     note = f"{bench.scale.large:,} documents scanned twice: {before:.0f} MB before, {read:.0f} MB after"
     return Samples((read - before,), (budget,), "MB", note)
 
 
 def measure_sessions(bench: Bench) -> Samples:
-    _, read, opened = bench.shared(memory_figures)
-    taken = (opened - read) / _SESSIONS
-    return Samples((taken,), (0.064,), "MB", f"{_SESSIONS} sessions, each with an open transaction")
+    stages = bench.shared(memory_figures)
+    each = (stages["sessions"] - stages["opened"]) / SESSIONS
+    return Samples((each,), (0.064,), "MB", f"{SESSIONS} sessions, each with an open transaction")
 
 
 FAMILY = Family(
