@@ -94,7 +94,7 @@ class Ledger:
 
     The block of a transaction that only read is put off: its place in the journal is taken at the commit, but it is
     built and written after the answer, or with the next block, or when somebody looks at ``file``, whichever comes
-    first (docs/design/007-after-the-answer.md).
+    first (docs/design/009-after-the-answer.md).
     """
 
     def __init__(self, file: LedgerFile, region: str, settings: Settings, clock: Clock, ids: IdSource) -> None:

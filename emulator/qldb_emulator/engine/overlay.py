@@ -11,7 +11,7 @@ from dataclasses import field
 from ..ion.values import IonValue
 from ..partiql.catalogue import TableInfo
 from ..records import dataclass
-from .asked import Asked
+from .asked import Asked, Place
 
 
 @dataclass(slots=True)
@@ -20,7 +20,8 @@ class PendingDocument:
 
     value: the new document; None when it is deleted.  base_version: version of the revision it replaces, -1 for a new
     document.  writes: indexes of the statements that wrote it, one per write operation (recorded: ``[1,2,2]`` for an
-    insert and an update with two assignments).  parameter: which parameter of its statement the value is, if one.
+    insert and an update with two assignments).  parameter: which parameter of its statement the value is, or is an
+    element of.
     """
 
     document_id: str
@@ -29,14 +30,14 @@ class PendingDocument:
     size_bytes: int
     base_version: int
     writes: tuple[int, ...] = ()
-    parameter: tuple[Asked, int] | None = None
+    parameter: tuple[Asked, Place] | None = None
 
     def data_hash(self) -> bytes | None:
         """The value's Ion hash, where the statement's digest needs it as well."""
         if self.parameter is None:
             return None
-        asked, position = self.parameter
-        return asked.hash_of(position)
+        asked, place = self.parameter
+        return asked.hash_at(place)
 
     @property
     def is_new(self) -> bool:

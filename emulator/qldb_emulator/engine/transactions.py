@@ -116,8 +116,8 @@ class Transaction:
         value, size_bytes, parameter = None, 0, None
         if change.kind != "delete":
             value, size_bytes = self._checked_document(change.value)
-            position = asked.position(change.value)
-            parameter = None if position is None else (asked, position)
+            place = asked.place_of(change.value)
+            parameter = None if place is None else (asked, place)
         writes = (len(self.statements),) * change.writes
         if change.document_id is None:
             return PendingDocument(self.ledger.ids.new_id(), change.table, value, size_bytes, -1, writes, parameter)

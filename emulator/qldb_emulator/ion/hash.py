@@ -64,6 +64,15 @@ def hash_value(value: IonValue) -> bytes:
     return sha256(serialise(value)).digest()
 
 
+def hash_list(values: list[IonValue]) -> tuple[bytes, list[bytes]]:
+    """The Ion Hash of a list and those of its elements; each is serialised once, so it costs what the list's would.
+
+    Raises as :func:`hash_value` does.  values: a list, no s-expression.
+    """
+    parts = [serialise(value) for value in values]
+    return sha256(b"\x0b\xb0%b\x0e" % b"".join(parts)).digest(), [sha256(part).digest() for part in parts]
+
+
 def serialise(value: IonValue) -> bytes:
     """What :func:`hash_value` feeds to SHA-256: equal for two values exactly when they are the same Ion value."""
     try:
