@@ -23,6 +23,7 @@ from ..wire.model import SESSION_TARGET
 from ..wire.parse import COMMANDS, credential_scope, parse_call
 from ..wire.serialize import encode_json, serialize_result
 from .metrics import Metrics
+from .turns import Turns
 
 if TYPE_CHECKING:
     from ..auth.keys import Authenticator
@@ -86,10 +87,11 @@ class Gateway:
         self._new_id = emulator.ids.new_request_id
         self._reader = CommandReader(emulator.settings.limits)
         self.metrics = Metrics()
+        self.turns: Turns | None = None
 
     def send_command(self, environ: Environ) -> Answer:
         """Answer a session request.  Raises ConnectionDropped, when a fault rule says so, and nothing else."""
-        started = time.perf_counter()
+        started = self._begin()
         request_id = self._new_id()
         name = "SendCommand"
         try:
@@ -108,6 +110,8 @@ class Gateway:
             answer = self._refuse(error, "qldb-session", request_id)
         except ConnectionDropped:
             logger.info("%s request_id=%s outcome=connection dropped by a fault rule", name, request_id)
+            if self.turns is not None:
+                self.turns.end(time.perf_counter())
             raise
         except Exception:
             answer = _fail("qldb-session", request_id)
@@ -116,7 +120,7 @@ class Gateway:
 
     def call(self, environ: Environ) -> Answer:
         """Answer any other request as one to the control plane.  Never raises."""
-        started = time.perf_counter()
+        started = self._begin()
         request_id = self._new_id()
         name = str(environ["REQUEST_METHOD"])
         try:
@@ -179,8 +183,17 @@ class Gateway:
             raise errors.REQUEST_TOO_LARGE(limit=limit)
         return data
 
+    def _begin(self) -> float:
+        now = time.perf_counter()
+        if self.turns is not None:
+            self.turns.begin(now)
+        return now
+
     def _finish(self, name: str, request_id: str, started: float, answer: Answer) -> None:
-        seconds = time.perf_counter() - started
+        now = time.perf_counter()
+        seconds = now - started
+        if self.turns is not None:
+            self.turns.end(now)
         outcome = "ok"
         if answer.status != 200:
             outcome = next((value for key, value in answer.headers if key == "x-amzn-ErrorType"), "ok")

@@ -29,13 +29,12 @@ from ..wire.model import SESSION_TARGET
 from .dates import http_date
 from .dispatch import Dispatcher
 from .gateway import is_session_request
+from .turns import Turns
 
 CONNECTION_LIMIT = 1000
 # Drivers keep connections in a pool and may use one after a long pause: none is closed for being idle (wire.md 8).
 IDLE_SECONDS = 3600
 STOP_SECONDS = 3
-# In a process of our own: a short statement waits for its turn beside a long scan at most this long (default: 5 ms).
-SWITCH_SECONDS = 0.001
 HEAD_BYTES = 65_536
 _DRAIN_SECONDS = 2
 _RECEIVE_BYTES = 65_536
@@ -118,9 +117,9 @@ class Server:
     def serve_forever(self) -> None:
         """Serve until ``request_stop()``, then stop.  Starts if need be.
 
-        For a process of its own: sets the interpreter's thread switch interval.
+        For a process of its own: sets the interpreter's thread switch interval (see ``turns``).
         """
-        sys.setswitchinterval(SWITCH_SECONDS)
+        self.gateway.turns = Turns()
         if self._thread is None:
             self.start()
         try:
