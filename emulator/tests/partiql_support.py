@@ -11,7 +11,7 @@ from qldb_emulator.ion.compare import index_key
 from qldb_emulator.ion.values import IonValue, Timestamp, strip_annotations
 from qldb_emulator.partiql.catalogue import Catalogue, IndexInfo, TableInfo
 from qldb_emulator.partiql.compiler import Program, compile_plan
-from qldb_emulator.partiql.data import Change, Row, TableSource
+from qldb_emulator.partiql.data import Batches, Change, Look, Row, TableSource
 from qldb_emulator.partiql.parser import parse
 from qldb_emulator.partiql.planner import plan
 
@@ -47,6 +47,9 @@ class MemoryLedger:
     def scan(self, source: TableSource) -> Iterator[Row]:
         self.accesses.append(("scan", source.table.name))
         return iter(self._current(source))
+
+    def sift(self, source: TableSource, look: Look) -> Batches:
+        return look.batches(self.scan(source))
 
     def seek(self, source: TableSource, index: IndexInfo, values: Sequence[IonValue]) -> Iterator[Row]:
         keys = {index_key(value) for value in values}

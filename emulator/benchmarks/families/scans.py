@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.tables import SIFTS_MAX
 from qldb_emulator.settings import Settings
 
 from ..alternate import Case, timed
@@ -65,7 +66,7 @@ def fetching(bench: Bench, is_cold: bool) -> Case:
 
 
 def scanning(bench: Bench, is_cold: bool) -> Case:
-    """ExecuteStatement; of one document's time.  is_cold: the ledger is opened anew, so nothing is decoded."""
+    """ExecuteStatement; of one document's time.  is_cold: the ledger is opened anew, so nothing is known of it."""
     made, documents = bench.shared(emulator), bench.scale.scanned
     wanted = registration(documents // 2)["LicensePlateNumber"]
     driver = LocalDriver(made, LEDGER)
@@ -83,6 +84,13 @@ def scanning(bench: Bench, is_cold: bool) -> Case:
     return run
 
 
+def warmed(case: Case) -> Case:
+    """A scan that has run so often that its table is kept decoded."""
+    for _ in range(SIFTS_MAX + 1):
+        case()
+    return case
+
+
 def note(bench: Bench, text: str) -> str:
     return f"of each of {bench.scale.scanned:,} documents, one found; {text}"
 
@@ -98,7 +106,7 @@ def measure_cold(bench: Bench) -> Samples:
 
 def measure_warm(bench: Bench) -> Samples:
     text = note(bench, "neither side for the first time")
-    return bench.compare(scanning(bench, False), fetching(bench, False), "µs", text, share=_SHARE)
+    return bench.compare(warmed(scanning(bench, False)), fetching(bench, False), "µs", text, share=_SHARE)
 
 
 AGAINST = "fetching their bytes with SQLite and nothing else"
@@ -116,7 +124,7 @@ FAMILY = Family(
         ),
         Row(
             "scan-warm",
-            "full scan by one equality, of a table scanned before",
+            "full scan by one equality, of a table scanned some times before",
             AGAINST,
             1.0,
             "performance.md 11 G7",

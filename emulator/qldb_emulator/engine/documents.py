@@ -36,6 +36,13 @@ class DocumentCache:
                 self._old, self._young, self._young_bytes = self._young, {}, 0
         return value
 
+    def glance(self, revision_hash: bytes, data: bytes) -> IonValue:
+        """The same for a scan: its documents do not push out those that were looked up."""
+        value = self._young.get(revision_hash)
+        if value is None:
+            value = self._old.get(revision_hash)
+        return loads_document(data) if value is None else value
+
 
 def committed_shape(strand_id: str, row: RevisionRow, cache: DocumentCache) -> dict[str, IonValue]:
     """A revision as the committed view and history show it (field order: captured records, partiql.md 2.2)."""

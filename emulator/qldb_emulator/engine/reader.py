@@ -6,20 +6,23 @@ Every access leaves a mark in the transaction's read set when it is called, so t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import HISTORY_END_IN_FUTURE, HISTORY_RANGE
 from ..ion.compare import index_key
 from ..ion.values import IonValue, Timestamp, strip_annotations
 from ..partiql.catalogue import IndexInfo, TableInfo
-from ..partiql.data import Row, TableSource
+from ..partiql.data import Batches, Look, Row, TableSource
 from .documents import committed_shape
 from .marks import CATALOGUE, document_mark, key_mark, table_mark
 from .overlay import PendingDocument
 
 if TYPE_CHECKING:
-    from ..storage.rows import RevisionRow
+    from ..storage.rows import DocumentRow, RevisionRow
     from .transactions import Transaction
+
+Stored = TypeVar("Stored", Row, "DocumentRow | Row")
 
 
 class StatementReader:
@@ -51,21 +54,16 @@ class StatementReader:
             return self._shown_committed(self._stored_scan(table))
         stored = self._ledger.tables.scan(table.number, self._transaction.snapshot) if table.number else iter(())
         overlay = self._overlay.of_table(table.table_id)
-        return self._laid_over(stored, overlay) if overlay else stored
+        return laid_over(overlay, stored) if overlay else stored
 
-    @staticmethod
-    def _laid_over(stored: Iterator[Row], overlay: dict[str, PendingDocument]) -> Iterator[Row]:
-        """A whole table with the transaction's writes: changed documents in their place, new ones at the end."""
-        new = {document.document_id: document for document in overlay.values()}
-        for row in stored:
-            changed = new.pop(row.document_id, None)
-            if changed is None:
-                yield row
-            elif changed.value is not None:
-                yield Row(row.document_id, changed.value)
-        for document in new.values():
-            if document.value is not None:
-                yield Row(document.document_id, document.value)
+    def sift(self, source: TableSource, look: Look) -> Batches:
+        table = source.table
+        self._marks.add(table_mark(table.table_id))
+        overlay = self._overlay.of_table(table.table_id)
+        if not table.number:
+            return look.batches(laid_over(overlay, iter(())))
+        lay_over = partial(laid_over, overlay) if overlay else None
+        return self._ledger.tables.sift(table.number, self._transaction.snapshot, look, lay_over)
 
     def _stored_scan(self, table: TableInfo) -> Iterator[RevisionRow]:
         if table.number:
@@ -181,6 +179,23 @@ class StatementReader:
     def catalogue_rows(self) -> Iterator[IonValue]:
         self._marks.add(CATALOGUE)
         return iter([catalogue_row(table) for table in self._transaction.catalogue.tables])
+
+
+def laid_over(overlay: dict[str, PendingDocument], stored: Iterator[Stored]) -> Iterator[Stored]:
+    """A whole table with a transaction's writes: changed documents in their place, new ones at the end.
+
+    stored: rows that begin with the document's id.
+    """
+    new = dict(overlay)
+    for row in stored:
+        changed = new.pop(row[0], None)
+        if changed is None:
+            yield row
+        elif changed.value is not None:
+            yield Row(row[0], changed.value)
+    for document in new.values():
+        if document.value is not None:
+            yield Row(document.document_id, document.value)
 
 
 def catalogue_row(table: TableInfo) -> dict[str, IonValue]:

@@ -1,25 +1,35 @@
-"""Whole tables, decoded, for scans: what a warm scan reads instead of SQLite.
+"""Whole tables for scans: from the file, or decoded from memory.
 
-A table is kept when a scan has run to its end and it fits the budget.  It is brought up to date at the next scan, from
-the revisions of the blocks in between, so a commit pays nothing for it.  Rows handed out are never changed: a list that
-somebody iterates stays as it was.
+A scan that can leave rows out by a quick look (``partiql.screen``) looks at their binary and decodes what passes: that
+costs a tenth of decoding them all.  The third time it does decode them all, to keep them, as does a scan that wants
+every row the first time.  A table is kept when a scan has run to its end and it fits the budget.
+
+It is brought up to date at the next scan, from the revisions of the blocks in between, so a commit pays nothing for it.
+Rows handed out are never changed: a list that somebody iterates stays as it was.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
 
-from ..partiql.data import Row
+from ..partiql.data import BATCH_ROWS, Batches, Look, Row
 from .documents import MEMORY_PER_BYTE, DocumentCache
 
 if TYPE_CHECKING:
     from ..storage.ledger_file import LedgerFile
-    from ..storage.rows import RevisionRow
+    from ..storage.rows import DocumentRow, RevisionRow
 
 # More changes than this since the last scan: reading the table anew costs about as much, and is simpler.
 CHANGES_MAX = 2_000
+# Complete scans by a quick look before a table is decoded and kept: that costs as much as eight of them, and those that
+# follow a third.
+SIFTS_MAX = 2
+
+LayOver = Callable[[Iterator[Any]], Iterator[Any]]
+"""Lays a transaction's own writes (Row) over the rows of a table, which begin with the document's id."""
 
 
 class _Table:
@@ -77,12 +87,21 @@ class TableCache:
         self._documents = documents
         self._budget = budget_bytes // MEMORY_PER_BYTE
         self._tables: dict[int, _Table] = {}
+        self._sifted: dict[int, tuple[int, int]] = {}  # table -> (complete scans by a quick look, bytes at the last)
         self._lock = threading.Lock()
 
     def scan(self, table_no: int, at_seq: int) -> Iterator[Row]:
         """The live documents of a table at a block, in the order of their insertion."""
         kept = self._current(table_no, at_seq)
         return iter(kept) if kept is not None else self._read(table_no, at_seq)
+
+    def sift(self, table_no: int, at_seq: int, look: Look, lay_over: LayOver | None) -> Batches:
+        """The same without the rows that a quick look leaves out, and with a transaction's writes if it has any."""
+        kept = self._current(table_no, at_seq)
+        if kept is None and not self._is_worth_keeping(table_no):
+            return self._sift(table_no, at_seq, look, lay_over)
+        rows = iter(kept) if kept is not None else self._read(table_no, at_seq)
+        return look.batches(rows if lay_over is None else lay_over(rows))
 
     def kept(self) -> int:
         """How many tables are kept."""
@@ -92,6 +111,7 @@ class TableCache:
         """Forget everything: the rows below were rebuilt."""
         with self._lock:
             self._tables.clear()
+            self._sifted.clear()
 
     def _current(self, table_no: int, at_seq: int) -> list[Row] | None:
         table = self._tables.get(table_no)
@@ -109,16 +129,52 @@ class TableCache:
             # An older snapshot than the last change is read from the file: it is rare and short-lived.
             return table.rows if table.since <= at_seq else None
 
+    def _room(self) -> int:
+        """How many bytes more may be kept."""
+        return self._budget - sum(table.size for table in list(self._tables.values()))
+
+    def _is_worth_keeping(self, table_no: int) -> bool:
+        count, size = self._sifted.get(table_no, (0, 0))
+        return count >= SIFTS_MAX and size <= self._room()
+
+    def _sift(self, table_no: int, at_seq: int, look: Look, lay_over: LayOver | None) -> Batches:
+        """Read from the file, and decode what passes."""
+        rows: Iterator[DocumentRow | Row] = chain.from_iterable(self._file.scan_documents(table_no, at_seq))
+        if lay_over is not None:
+            rows = lay_over(rows)
+        size = 0
+        while batch := list(islice(rows, BATCH_ROWS)):
+            stored = [row for row in batch if not isinstance(row, Row)]
+            documents = [row[2] for row in stored]
+            size += sum(map(len, documents))
+            passing = [stored[position] for position in look.positions(documents)]
+            if len(stored) == len(batch):
+                yield len(batch), list(map(self._decoded, passing))
+                continue
+            # What the transaction wrote itself is decoded already, and judged by the whole condition.
+            ids = {row[0] for row in passing}
+            yield len(batch), [
+                row if isinstance(row, Row) else self._decoded(row)
+                for row in batch
+                if isinstance(row, Row) or row[0] in ids
+            ]
+        with self._lock:
+            if table_no not in self._tables:  # else this was a snapshot older than what is kept
+                self._sifted[table_no] = self._sifted.get(table_no, (0, 0))[0] + 1, size
+
+    def _decoded(self, row: DocumentRow) -> Row:
+        document_id, revision_hash, data, _ = row
+        return Row(document_id, self._documents.glance(revision_hash, data))
+
     def _read(self, table_no: int, at_seq: int) -> Iterator[Row]:
         """Read from the file, and keep what was read if the scan comes to its end and there is room."""
-        decode = self._documents.decode
-        budget = self._budget - sum(table.size for table in list(self._tables.values()))
+        budget = self._room()
         rows: list[Row] = []
         size = 0
-        for batch in self._file.scan(table_no, at_seq):
-            found = [Row(row.document_id, decode(row.hash, row.data)) for row in batch if row.data is not None]
+        for batch in self._file.scan_documents(table_no, at_seq):
+            found = list(map(self._decoded, batch))
             if size <= budget:
-                size += sum(len(row.data) for row in batch if row.data is not None)
+                size += sum([len(data) for _, _, data, _ in batch])
                 if size <= budget:
                     rows += found
                 else:
@@ -129,3 +185,4 @@ class TableCache:
                 known = self._tables.get(table_no)
                 if known is None or known.seq < at_seq:
                     self._tables[table_no] = _Table(at_seq, rows, size)
+                    self._sifted.pop(table_no, None)

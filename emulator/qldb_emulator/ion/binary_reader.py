@@ -1,6 +1,6 @@
 """Ion binary to values.
 
-:func:`_contents` is one long function on purpose: it is the hottest loop of the emulator, and in Python a call costs
+:func:`contents` is one long function on purpose: it is the hottest loop of the emulator, and in Python a call costs
 as much as a value.  Type codes stand in order of frequency.  Nothing read is trusted: every length is checked
 against its container, so what is built is never larger than a small multiple of the data.
 """
@@ -69,7 +69,7 @@ def read_all(data: bytes, max_depth: int = MAX_DEPTH) -> Iterator[IonValue]:
     """
     try:
         for pos, stop, symbols in data_values(data, max_depth):
-            yield _contents(data, pos, stop, symbols, max_depth, None)[0]
+            yield contents(data, pos, stop, symbols, max_depth, None)[0]
     except IndexError:
         raise IonError(BROKEN_OFF) from None
     except UnicodeDecodeError as error:
@@ -80,7 +80,7 @@ def read_one(data: bytes, max_depth: int = MAX_DEPTH) -> IonValue:
     """The single value in ``data``.  Raises IonError like :func:`read_all`, and when there is not exactly one value."""
     try:
         pos, stop, symbols = single_value(data, max_depth)
-        return _contents(data, pos, stop, symbols, max_depth, None)[0]
+        return contents(data, pos, stop, symbols, max_depth, None)[0]
     except IndexError:
         raise IonError(BROKEN_OFF) from None
     except UnicodeDecodeError as error:
@@ -133,7 +133,7 @@ def read_piece(
                 return table, []
         if _is_nothing(data, 0, *extent(data, 0), symbols):
             return symbols, []
-        return symbols, _contents(data, 0, len(data), symbols, max_depth, None)
+        return symbols, contents(data, 0, len(data), symbols, max_depth, None)
     except IndexError:
         raise IonError(BROKEN_OFF) from None
     except UnicodeDecodeError as error:
@@ -177,7 +177,7 @@ def _symbol_table(data: bytes, pos: int, symbols: Sequence[str], max_depth: int)
     _, first_annotation = varuint(data, start)
     if varuint(data, first_annotation)[0] != SYMBOL_TABLE_ID:
         return None, pos
-    (value,) = _contents(data, pos, stop, symbols, max_depth, None)
+    (value,) = contents(data, pos, stop, symbols, max_depth, None)
     if not is_symbol_table(value.annotations, value.value):
         return None, pos
     table = next_table(symbols, value.value)
@@ -216,7 +216,7 @@ def extent(data: bytes, pos: int) -> tuple[int, int]:
     return pos, pos + length
 
 
-def _contents(
+def contents(
     data: bytes, pos: int, end: int, symbols: Sequence[str], depth: int, names: list[str] | None
 ) -> list[IonValue]:
     """The values between ``pos`` and ``end``.
@@ -265,13 +265,13 @@ def _contents(
             if not depth:
                 raise IonError(TOO_DEEP)
             inner_names: list[str] = []
-            inner = _contents(data, pos, stop, symbols, depth - 1, inner_names)
+            inner = contents(data, pos, stop, symbols, depth - 1, inner_names)
             fields = dict(zip(inner_names, inner))  # noqa: B905 always as many; asking costs a tenth of a struct
             append(fields if len(fields) == len(inner) else MultiStruct(zip(inner_names, inner, strict=True)))
         elif code == 11:
             if not depth:
                 raise IonError(TOO_DEEP)
-            append(_contents(data, pos, stop, symbols, depth - 1, None))
+            append(contents(data, pos, stop, symbols, depth - 1, None))
         elif code == 2:
             append(_from_bytes(data[pos:stop], "big"))
         elif code == 5:
@@ -300,7 +300,7 @@ def _contents(
         elif code == 12:
             if not depth:
                 raise IonError(TOO_DEEP)
-            append(Sexp(_contents(data, pos, stop, symbols, depth - 1, None)))
+            append(Sexp(contents(data, pos, stop, symbols, depth - 1, None)))
         elif code == 9:
             append(Clob(data[pos:stop]))
         elif code == 0:  # padding: no value, and in a struct no field
@@ -329,7 +329,7 @@ def _annotated(data: bytes, pos: int, stop: int, symbols: Sequence[str], depth: 
         annotations.append(symbols[symbol_id])
     if pos != value_pos:
         raise IonError(f"an annotation is longer than what holds it, before byte {pos}")
-    values = _contents(data, value_pos, stop, symbols, depth, None)
+    values = contents(data, value_pos, stop, symbols, depth, None)
     if len(values) != 1:
         raise IonError(f"an annotation wrapper must hold one value, found {len(values)}, before byte {stop}")
     return Annotated(annotations, values[0])

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from ..ion.values import Annotated, IonValue, Timestamp, strip_annotations, struct_items, struct_of
 from ..records import dataclass
 from . import ast, semantics
-from .analysis import holds_bag_or_missing, is_plain
-from .data import Change, Data, Row, TableSource
+from .analysis import holds_bag_or_missing, is_plain, slots_used
+from .data import Batches, Change, Data, Row, TableSource
 from .dml import Changes, compile_delete, compile_insert, compile_update
 from .errors import PartiqlError
 from .expressions import ExpressionCompiler, Frame, Run, accumulator_of, located, to_ion
@@ -51,7 +51,7 @@ from .plan import (
     UpdatePlan,
 )
 from .resolve import too_deep
-from .screen import Batches, Screen, screen_of
+from .screen import NO_ROWS, Screen, screen_of
 from .values import MISSING, Bag
 
 Kind = Literal["query", "dml", "ddl", "exec"]
@@ -150,6 +150,8 @@ class _Compiler:
     def query(self, plan: SelectPlan, is_output: bool) -> Callable[[Frame], Iterator[IonValue]]:
         """is_output: rows leave as Ion values; otherwise they stay values of the language."""
         rows, project = self.relation(plan.relation), self._projection(plan.projection, is_output)
+        if _is_count_of_table(plan):
+            return _table_count(plan, project)
         if plan.aggregates:
             total = self._aggregates(plan.aggregates)
 
@@ -416,7 +418,7 @@ def _pull_rows(access: Access, condition: Run | None) -> Callable[[Frame, Iterat
 
 def _screened_rows(access: Scan, screen: Screen, condition: Run) -> Open:
     """As _table_rows, for a scan that can leave rows out without asking the condition.  All of them count as read."""
-    slot, id_slot, find = access.slot, access.id_slot, _scan(access.source)
+    slot, id_slot, source = access.slot, access.id_slot, access.source
     pull_all = _pull_rows(access, condition)
 
     def pull(frame: Frame, batches: Batches) -> Iterator[None]:
@@ -431,11 +433,38 @@ def _screened_rows(access: Scan, screen: Screen, condition: Run) -> Open:
                     yield
 
     def rows(frame: Frame) -> Iterator[None]:
-        found = find(frame)
-        batches = screen(frame, found)
-        return pull_all(frame, found) if batches is None else pull(frame, batches)
+        look, data = screen(frame), frame[DATA_SLOT]
+        return pull_all(frame, data.scan(source)) if look is None else pull(frame, data.sift(source, look))
 
     return rows
+
+
+def _is_count_of_table(plan: SelectPlan) -> bool:
+    """Whether a query asks for nothing but how many documents a table has."""
+    calls, source = plan.aggregates, plan.relation
+    return (
+        bool(calls)
+        and all(call.argument is None for call in calls)
+        and isinstance(source, Scan)
+        and source.source.view == "user"
+        and source.slot not in slots_used(plan.projection)
+    )
+
+
+def _table_count(plan: SelectPlan, project: Run) -> Callable[[Frame], Iterator[IonValue]]:
+    """``SELECT COUNT(*) FROM table``: no document is decoded."""
+    access, slots = plan.relation, [call.slot for call in plan.aggregates]
+    assert isinstance(access, Scan)
+    source = access.source
+
+    def count(frame: Frame, batches: Batches) -> Iterator[IonValue]:
+        rows = sum([looked_at for looked_at, _ in batches])
+        frame[DATA_SLOT].read_ios += rows
+        for slot in slots:
+            frame[slot] = rows
+        yield project(frame)
+
+    return lambda frame: count(frame, frame[DATA_SLOT].sift(source, NO_ROWS))
 
 
 def _unnest(access: Unnest, collection: Run, condition: Run | None) -> Open:

@@ -27,6 +27,24 @@ class Row(NamedTuple):
     value: IonValue
 
 
+Batches = Iterator[tuple[int, list[Row]]]
+"""(how many rows were looked at, those of them that may be wanted), one after the other, in the order of the rows."""
+
+BATCH_ROWS = 256
+
+
+class Look(Protocol):
+    """A quick look at the rows of a table, which leaves out those that surely are not wanted (``screen``)."""
+
+    def batches(self, rows: Iterator[Row]) -> Batches:
+        """Decoded rows, looked at BATCH_ROWS at a time."""
+        ...
+
+    def positions(self, documents: Sequence[bytes]) -> Sequence[int]:
+        """Which of these documents (each self-contained Ion binary as our own writer makes it) may be wanted."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TableSource:
     """A table seen through a view."""
@@ -72,6 +90,13 @@ class Data(Protocol):
 
     def scan(self, source: TableSource) -> Iterator[Row]:
         """Every row of a table."""
+        ...
+
+    def sift(self, source: TableSource, look: Look) -> Batches:
+        """Every row of a table in the user view, without those that a quick look leaves out; BATCH_ROWS at a time.
+
+        The caller adds all rows that were looked at to ``read_ios``.
+        """
         ...
 
     def seek(self, source: TableSource, index: IndexInfo, values: Sequence[IonValue]) -> Iterator[Row]:

@@ -3,48 +3,62 @@
 Only for a condition that begins with terms ``source.field <comparison> constant or parameter``, joined by AND: such a
 comparison never fails, so a row for which one of them is surely not true need not be looked at again.  What passes is
 judged by the whole condition as always.  A row that the quick look cannot judge passes: a field that is annotated, of
-another kind than the constant, or spelt in another case.
+another kind than the constant, or spelt in another case.  So does a row for which a term is unknown (a null), if more
+follows than such terms: unknown AND an error is an error.
 
-Measured over 20,000 decoded documents, two terms, a third passing the first: 0.44 µs a row with it, 0.68 without.
+A document is looked at decoded or, where it is not yet, in its Ion binary: one field is read, or none if the text
+that it must have is nowhere in the octets.  Both see the same values, so both leave out the same rows, except that
+one which has no such field in any case of its letters is only known in the binary.
+
+Measured over 20,000 documents, two terms, a third passing the first: 0.44 µs a decoded row with it, 0.68 without.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import operator as comparisons
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from ..ion.values import Annotated
+from ..ion.field_reader import field_reader
+from ..ion.symbols import SYSTEM_SYMBOLS
+from ..ion.values import Annotated, TypedNull
 from . import ast
 from .analysis import conjuncts
-from .data import Row
+from .data import BATCH_ROWS, Batches, Look, Row
 from .plan import PARAMETERS_SLOT, Slot
 from .values import MISSING
 
-BATCH_ROWS = 256
-_UNDECIDED = frozenset((Annotated, type(MISSING)))
+Classes = frozenset[type]
+_UNDECIDED: Classes = frozenset((Annotated, type(MISSING)))
+_UNDECIDED_OR_UNKNOWN = _UNDECIDED | {type(None), TypedNull}
 
-Batches = Iterator[tuple[int, list[Row]]]
-Screen = Callable[[list[Any], Iterator[Row]], Batches | None]
-"""(frame, rows) -> (how many rows were looked at, those that may match), batch by batch; None when it cannot help."""
+Screen = Callable[[list[Any]], Look | None]
+"""frame -> the quick look with the constants of this execution; None when it cannot help."""
 
-Sieve = Callable[[list[Row], str, Any], list[Row]]
-"""(rows, field name, constant) -> the rows whose comparison is true or cannot be judged here."""
+Sieve = Callable[[list[Row], str, Any, Classes], list[Row]]
+"""(rows, field name, constant, classes it cannot judge) -> the rows whose comparison is true or cannot be judged."""
+
+Judge = Callable[[Sequence[bytes], Sequence[int]], list[int]]
+"""(binary documents, positions) -> the positions whose comparison is true or cannot be judged."""
+
+Term = tuple[str, str, ast.Literal | ast.Parameter]
+"""(operator, field name, constant) of a comparison that the quick look understands."""
 
 
 def screen_of(condition: ast.Expr | None, slot: int) -> Screen | None:
     """The quick look for a scan into *slot* under a condition, or None when there is none."""
+    all_terms = conjuncts(condition)
     terms = []
-    for term in conjuncts(condition):
+    for term in all_terms:
         found = _term(term, slot)
         if found is None:
             break
         terms.append(found)
-    return _screen(terms) if terms else None
+    return _screen(terms, len(terms) == len(all_terms)) if terms else None
 
 
-def _term(term: ast.Expr, slot: int) -> tuple[str, str, ast.Literal | ast.Parameter] | None:
-    """(operator, field name, constant) of a comparison that the quick look understands."""
+def _term(term: ast.Expr, slot: int) -> Term | None:
     if not isinstance(term, ast.Binary) or term.operator not in SIEVES:
         return None
     for operator, path, constant in (
@@ -65,59 +79,127 @@ def _field_name(path: ast.Expr, slot: int) -> str | None:
     return None
 
 
-def _equal(rows: list[Row], name: str, wanted: Any) -> list[Row]:
+def _equal(rows: list[Row], name: str, wanted: Any, undecided: Classes) -> list[Row]:
     # For text and ints Python's == never says no where PartiQL's = says yes.
-    missing, undecided = MISSING, _UNDECIDED
+    missing = MISSING
     return [row for row in rows if (v := row[1].get(name, missing)) == wanted or v.__class__ in undecided]
 
 
-def _less(rows: list[Row], name: str, wanted: Any) -> list[Row]:
+def _less(rows: list[Row], name: str, wanted: Any, undecided: Classes) -> list[Row]:
     return [row for row in rows if (v := row[1].get(name)).__class__ is not int or v < wanted]
 
 
-def _less_equal(rows: list[Row], name: str, wanted: Any) -> list[Row]:
+def _less_equal(rows: list[Row], name: str, wanted: Any, undecided: Classes) -> list[Row]:
     return [row for row in rows if (v := row[1].get(name)).__class__ is not int or v <= wanted]
 
 
-def _greater(rows: list[Row], name: str, wanted: Any) -> list[Row]:
+def _greater(rows: list[Row], name: str, wanted: Any, undecided: Classes) -> list[Row]:
     return [row for row in rows if (v := row[1].get(name)).__class__ is not int or v > wanted]
 
 
-def _greater_equal(rows: list[Row], name: str, wanted: Any) -> list[Row]:
+def _greater_equal(rows: list[Row], name: str, wanted: Any, undecided: Classes) -> list[Row]:
     return [row for row in rows if (v := row[1].get(name)).__class__ is not int or v >= wanted]
 
 
-# operator -> (the classes of constants it can judge, how)
-SIEVES: dict[str, tuple[frozenset[type], Sieve]] = {
-    "=": (frozenset((str, int)), _equal),
-    "<": (frozenset((int,)), _less),
-    "<=": (frozenset((int,)), _less_equal),
-    ">": (frozenset((int,)), _greater),
-    ">=": (frozenset((int,)), _greater_equal),
+# operator -> (the classes of constants it can judge, how it sieves decoded rows, what it asks of one value)
+SIEVES: dict[str, tuple[Classes, Sieve, Callable[[Any, Any], bool]]] = {
+    "=": (frozenset((str, int)), _equal, comparisons.eq),
+    "<": (frozenset((int,)), _less, comparisons.lt),
+    "<=": (frozenset((int,)), _less_equal, comparisons.le),
+    ">": (frozenset((int,)), _greater, comparisons.gt),
+    ">=": (frozenset((int,)), _greater_equal, comparisons.ge),
 }
 _TURNED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-def _screen(terms: list[tuple[str, str, ast.Literal | ast.Parameter]]) -> Screen:
-    prepared = [(*SIEVES[operator], name, constant) for operator, name, constant in terms]
-
-    def screen(frame: list[Any], rows: Iterator[Row]) -> Batches | None:
-        sieves = []
-        for classes, sieve, name, constant in prepared:
+def _screen(terms: list[Term], is_whole: bool) -> Screen:
+    def screen(frame: list[Any]) -> Look | None:
+        bound = []
+        for operator, name, constant in terms:
             wanted = constant.value if isinstance(constant, ast.Literal) else frame[PARAMETERS_SLOT][constant.index]
-            if type(wanted) in classes:
-                sieves.append((sieve, name, wanted))
-        return _batches(rows, sieves) if sieves else None
+            if type(wanted) in SIEVES[operator][0]:
+                bound.append((operator, name, wanted))
+        return _TermsLook(bound, is_whole) if bound else None
 
     return screen
 
 
-def _batches(rows: Iterator[Row], sieves: list[tuple[Sieve, str, Any]]) -> Batches:
-    while batch := list(islice(rows, BATCH_ROWS)):
-        passing = batch
-        try:
-            for sieve, name, wanted in sieves:
-                passing = sieve(passing, name, wanted)
-        except AttributeError:
-            passing = batch  # a document that is annotated itself
-        yield len(batch), passing
+class _TermsLook:
+    """The look of one execution.
+
+    terms: (operator, field name, constant).  is_whole: the condition has no others, so unknown is as good as not true.
+    """
+
+    __slots__ = ("_judges", "_needles", "_sieves", "_undecided")
+
+    def __init__(self, terms: list[tuple[str, str, Any]], is_whole: bool) -> None:
+        self._undecided = _UNDECIDED if is_whole else _UNDECIDED_OR_UNKNOWN
+        self._sieves = [(SIEVES[operator][1], name, wanted) for operator, name, wanted in terms]
+        self._judges = [_judge(operator, name, wanted, is_whole) for operator, name, wanted in terms]
+        equals = [wanted for operator, _, wanted in terms if operator == "=" and is_whole]
+        self._needles = [octets for octets in map(_needle, equals) if octets]
+
+    def batches(self, rows: Iterator[Row]) -> Batches:
+        undecided = self._undecided
+        while batch := list(islice(rows, BATCH_ROWS)):
+            passing = batch
+            try:
+                for sieve, name, wanted in self._sieves:
+                    passing = sieve(passing, name, wanted, undecided)
+            except AttributeError:
+                passing = batch  # a document that is annotated itself
+            yield len(batch), passing
+
+    def positions(self, documents: Sequence[bytes]) -> Sequence[int]:
+        found: Sequence[int] = range(len(documents))
+        for octets in self._needles:
+            found = [i for i in found if octets in documents[i]]
+        for judge in self._judges:
+            found = judge(documents, found)
+        return found
+
+
+def _judge(operator: str, name: str, wanted: Any, is_whole: bool) -> Judge:
+    """How one term is asked of binary documents.  No such field at all reads as null: both make a term unknown."""
+    read = field_reader(name, None, MISSING)
+    holds = SIEVES[operator][2]
+    if operator == "=":
+        undecided = _UNDECIDED if is_whole else _UNDECIDED_OR_UNKNOWN
+        return lambda documents, found: [
+            i for i in found if (v := read(documents[i])) == wanted or v.__class__ in undecided
+        ]
+    if is_whole:
+        return lambda documents, found: [
+            i
+            for i in found
+            if (v := read(documents[i])) is not None and (v.__class__ is not int or holds(v, wanted))
+        ]
+    return lambda documents, found: [
+        i for i in found if (v := read(documents[i])).__class__ is not int or holds(v, wanted)
+    ]
+
+
+def _needle(wanted: Any) -> bytes | None:
+    """Octets that stand in every document with a field that equals this constant; None when there are none such.
+
+    A string's text is in the value, a symbol's in the document's symbol table, unless it is one of the system's.
+    """
+    if type(wanted) is not str or wanted in SYSTEM_SYMBOLS:
+        return None
+    return wanted.encode("utf-8", "surrogatepass")
+
+
+class _NoRows:
+    """The look of who only counts: it leaves every row out."""
+
+    __slots__ = ()
+
+    def batches(self, rows: Iterator[Row]) -> Batches:
+        while taken := sum(1 for _ in islice(rows, BATCH_ROWS)):
+            yield taken, []
+
+    def positions(self, documents: Sequence[bytes]) -> Sequence[int]:
+        return ()
+
+
+NO_ROWS: Look = _NoRows()

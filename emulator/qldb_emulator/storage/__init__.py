@@ -10,7 +10,7 @@ from .errors import DirectoryInUseError, StorageError, StorageVersionError
 from .ledger_file import LedgerFile
 from .lock import DirectoryLock
 from .reads import Reads
-from .rows import Counts, DocumentInfo, Head, IndexRow, NodeId, RevisionRow, TableRow, Tip
+from .rows import Counts, DocumentInfo, DocumentRow, Head, IndexRow, NodeId, RevisionRow, TableRow, Tip
 from .schema import LIVE, SCHEMA_VERSION
 from .writer import Writer
 
@@ -22,6 +22,7 @@ __all__ = [
     "DirectoryInUseError",
     "DirectoryLock",
     "DocumentInfo",
+    "DocumentRow",
     "Durability",
     "Head",
     "IndexRow",

@@ -15,7 +15,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from .rows import Batches, Counts, DocumentInfo, Head, IndexRow, NodeId, RevisionRow, TableRow, Tip
+from .rows import Batches, Counts, DocumentInfo, DocumentRow, Head, IndexRow, NodeId, RevisionRow, TableRow, Tip
 from .schema import DERIVED, LIVE, SEQ_BITS
 
 BATCH_ROWS = 256  # with documents of 128 KiB, the largest allowed, 32 MiB
@@ -47,6 +47,12 @@ SQL_SCAN = f"""
         CASE WHEN d.last_seq <= :at_seq THEN d.doc_no << {SEQ_BITS} | d.last_seq
              ELSE {_revision_at("d.doc_no", ":at_seq")} END
     WHERE {_LIVE_DOCUMENTS} ORDER BY d.doc_no LIMIT :size"""
+
+SQL_SCAN_DOCUMENTS = f"""
+    SELECT d.document_id, r.hash, r.data, d.doc_no FROM document d CROSS JOIN revision r ON r.revision_no =
+        CASE WHEN d.last_seq <= :at_seq THEN d.doc_no << {SEQ_BITS} | d.last_seq
+             ELSE {_revision_at("d.doc_no", ":at_seq")} END
+    WHERE {_LIVE_DOCUMENTS} AND r.data IS NOT NULL ORDER BY d.doc_no LIMIT :size"""
 
 SQL_SCAN_HEADS = f"""
     SELECT d.doc_no,
@@ -202,6 +208,11 @@ class Reads(ABC):
         """The revisions that are current at a block, in the order in which the documents were inserted."""
         for rows in self._pages(SQL_SCAN, {"table_no": table_no, "at_seq": at_seq, "after": 0}, batch):
             yield list(map(_revision, rows))
+
+    def scan_documents(self, table_no: int, at_seq: int, batch: int = BATCH_ROWS) -> Iterator[list[DocumentRow]]:
+        """As scan, but only what a document is made of, and none that are redacted.  Two thirds of the price."""
+        parameters = {"table_no": table_no, "at_seq": at_seq, "after": 0}
+        return self._pages(SQL_SCAN_DOCUMENTS, parameters, batch, key=lambda row: row[3])
 
     def scan_heads(self, table_no: int, at_seq: int, batch: int = 4 * BATCH_ROWS) -> Iterator[list[Head]]:
         """As scan, but only which revision is current.  Under half the price; for whoever keeps revisions in memory."""

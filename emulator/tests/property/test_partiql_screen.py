@@ -1,0 +1,79 @@
+"""The quick look over binary documents leaves out no row that the condition takes, and none that decoded ones keep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ion_strategies import scalars, texts, values
+
+from qldb_emulator.ion.codec import dumps, loads_document
+from qldb_emulator.ion.values import Annotated, Symbol, struct_of
+from qldb_emulator.partiql import ast, semantics
+from qldb_emulator.partiql.data import Row
+from qldb_emulator.partiql.plan import PARAMETERS_SLOT, Slot
+from qldb_emulator.partiql.screen import SIEVES, screen_of
+
+NAMES = st.sampled_from(["c", "C", "name", "Name", "é", "É", "d"])
+CONSTANTS = st.one_of(
+    st.sampled_from(["", "c", "name", "$ion", "blue", "red", "x" * 20]), st.integers(-3, 3), st.integers(), texts
+)
+# Values near the constants, in every disguise, and any others.
+FIELDS = st.one_of(
+    CONSTANTS,
+    CONSTANTS.map(lambda value: Symbol(value) if isinstance(value, str) else float(value % 1000)),
+    CONSTANTS.map(lambda value: Annotated(["a"], value)),
+    scalars(),
+    values(),
+)
+STRUCTS = st.lists(st.tuples(NAMES, FIELDS), max_size=5).map(struct_of)
+DOCUMENTS = st.one_of(STRUCTS, STRUCTS.map(lambda struct: Annotated(["whole"], struct)))
+TERMS = st.tuples(st.sampled_from(sorted(SIEVES)), NAMES, CONSTANTS)
+
+
+def condition(terms: list[tuple[str, str, Any]], is_whole: bool) -> ast.Expr:
+    """The terms, and behind them one that is true, unless they are to be the whole."""
+    parts: list[ast.Expr] = [
+        ast.Binary(operator, ast.Path(Slot(2, "t"), (ast.FieldStep(name, False),)), ast.Parameter(index))
+        for index, (operator, name, _) in enumerate(terms)
+    ]
+    if not is_whole:
+        parts.append(ast.Literal(True))
+    return parts[0] if len(parts) == 1 else ast.Chain("AND", tuple(parts))
+
+
+def truths(document: Any, terms: list[tuple[str, str, Any]]) -> list[bool | None]:
+    return [
+        semantics.BINARY[operator](semantics.field_any_case(document, name), wanted)
+        for operator, name, wanted in terms
+    ]
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(DOCUMENTS, max_size=6), st.lists(TERMS, min_size=1, max_size=2), st.booleans())
+def test_the_look_at_binary_agrees_with_the_decoded_one(
+    documents: list[Any], terms: list[tuple[str, str, Any]], is_whole: bool
+) -> None:
+    screen = screen_of(condition(terms, is_whole), 2)
+    assert screen is not None
+    frame: list[Any] = [None] * 3
+    frame[PARAMETERS_SLOT] = [wanted for _, _, wanted in terms]
+    look = screen(frame)
+    if look is None:  # an order against text
+        return
+    binary = [dumps(document) for document in documents]
+    stored = [loads_document(data) for data in binary]
+    positions = set(look.positions(binary))
+    rows = [Row(str(position), value) for position, value in enumerate(stored)]
+    decoded = {int(row.document_id) for _, passing in look.batches(iter(rows)) for row in passing}
+    for position, document in enumerate(stored):
+        found = truths(document, terms)
+        if is_whole:
+            may_be_left_out = any(truth is not True for truth in found)
+        else:
+            may_be_left_out = any(truth is False for truth in found)
+        assert position in positions or may_be_left_out
+        assert position in decoded or may_be_left_out
+    if not is_whole and all(isinstance(document, dict) for document in stored):
+        assert positions <= decoded
