@@ -17,7 +17,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-from . import ast
+from . import ast, make
 from . import syntax_errors as fault
 from .ast import Expr
 from .errors import PartiqlError
@@ -44,7 +44,8 @@ _NEGATABLE: Final = frozenset({"in", "between", "like"})
 
 # --- Names -------------------------------------------------------------------------------------------------
 _NAMES: Final = frozenset({IDENTIFIER, QUOTED_IDENTIFIER})
-_BEFORE_ALIAS: Final = frozenset({*_NAMES, "as", "at", "by"})
+_BEFORE_ALIAS: Final = frozenset({*_NAMES, "as"})
+_BEFORE_OTHER_ALIAS: Final = frozenset({"at", "by"})
 # Behind a parenthesis in FROM: these begin an expression in parentheses, anything else a source in parentheses.
 _EXPRESSION_IN_FROM: Final = frozenset({LITERAL, ION_LITERAL, "true", "false", "select"})
 # The library had these as keywords, QLDB's list has not: no alias without AS, so that the clause is what is refused.
@@ -151,7 +152,7 @@ class _Parser:
         kind = self.kinds[0]
         reader = _STATEMENTS.get(kind)
         if reader is None or (kind == "insert" and self.kinds[1] != "into"):
-            statement: ast.Statement = ast.Query(
+            statement: ast.Statement = make.query(
                 self.expression(), parameter_count=self.tokens.parameter_count, pos=self.places[0]
             )
         else:
@@ -232,7 +233,7 @@ class _Parser:
             target = self.target()
             if not self.accept("="):
                 raise self.error(fault.NO_EQUALS)
-            assignments.append(ast.Assignment(target, self.expression(), pos=self.places[at]))
+            assignments.append(make.assignment(target, self.expression(), pos=self.places[at]))
             if not self.accept(","):
                 return ast.SetOperation(tuple(assignments), pos=self.places[start])
 
@@ -245,7 +246,7 @@ class _Parser:
         kinds = self.kinds
         if kinds[at] not in _NAMES:
             raise self.error(fault.INVALID_PATH_COMPONENT)
-        root = ast.Variable(self.values[at], kinds[at] == QUOTED_IDENTIFIER, pos=self.places[at])
+        root = make.variable(self.values[at], kinds[at] == QUOTED_IDENTIFIER, pos=self.places[at])
         self.at += 1
         steps: list[ast.Step] = []
         while kinds[self.at] == "." or kinds[self.at] == "[":
@@ -259,7 +260,7 @@ class _Parser:
             ):
                 raise self.error(fault.INVALID_INDEX_OF_TARGET, self.index_of(step) + 1)
             steps.append(step)
-        return ast.Path(root, tuple(steps), pos=root.pos) if steps else root
+        return make.path(root, tuple(steps), pos=root.pos) if steps else root
 
     def is_step_of_insert(self) -> bool:
         """Whether the bracket that comes next belongs to the target of INSERT INTO, not to its value."""
@@ -380,7 +381,7 @@ class _Parser:
         where = self.where()
         self.depth -= _MORE_OF_SELECT
         self.grow(_MORE_OF_SELECT)
-        return ast.Select(source, where, items, value, is_star, pos=self.places[start])
+        return make.select(source, where, items, value, is_star, pos=self.places[start])
 
     def select_list(self) -> tuple[ast.SelectItem | ast.SelectAll, ...]:
         if self.kinds[self.at] in ("from", END, ";"):
@@ -407,9 +408,9 @@ class _Parser:
                     if self.kinds[at] == "[":  # an index, or a field's name in brackets
                         raise self.error(fault.STAR_AFTER_BRACKETS, at)
                 rest = value.steps[:-1]
-                inner = ast.Path(value.root, rest, pos=value.pos) if rest else value.root
+                inner = make.path(value.root, rest, pos=value.pos) if rest else value.root
                 return ast.SelectAll(inner, pos=self.places[start])
-        return ast.SelectItem(value, self.alias("as"), pos=self.places[start])
+        return make.select_item(value, self.alias("as"), pos=self.places[start])
 
     # --- FROM ----------------------------------------------------------------------------------------------
 
@@ -453,7 +454,7 @@ class _Parser:
         for inner in reversed(joins):
             both = inner.condition
             if inner is joins[0] and condition is not None:
-                both = condition if both is None else ast.Chain("AND", (both, condition), pos=pos)
+                both = condition if both is None else make.chain("AND", (both, condition), pos=pos)
             joined = ast.Join(joined, inner.right, both, pos=inner.pos)
         return joined
 
@@ -479,11 +480,10 @@ class _Parser:
 
     def aliased(self, value: Expr, start: int, is_unpivot: bool = False) -> ast.FromItem:
         """A source that has been read, with the aliases that follow it: ``[AS] a AT b BY c``."""
-        if self.kinds[self.at] not in _BEFORE_ALIAS:
-            return ast.FromItem(value, None, None, None, is_unpivot, pos=self.places[start])
-        return ast.FromItem(
-            value, self.alias("as"), self.alias("at"), self.alias("by"), is_unpivot, pos=self.places[start]
-        )
+        alias = self.alias("as") if self.kinds[self.at] in _BEFORE_ALIAS else None
+        if self.kinds[self.at] not in _BEFORE_OTHER_ALIAS:
+            return make.from_item(value, alias, None, None, is_unpivot, pos=self.places[start])
+        return make.from_item(value, alias, self.alias("at"), self.alias("by"), is_unpivot, pos=self.places[start])
 
     def alias(self, word: str) -> str | None:
         """The name after AS, AT or BY; the word AS may be left out."""
@@ -505,9 +505,9 @@ class _Parser:
         at = self.at
         table: Expr
         if kinds[at] in _NAMES:
-            table = ast.Variable(self.values[at], kinds[at] == QUOTED_IDENTIFIER, pos=self.places[at])
+            table = make.variable(self.values[at], kinds[at] == QUOTED_IDENTIFIER, pos=self.places[at])
         elif kinds[at] == LITERAL and isinstance(self.values[at], str):
-            table = ast.Literal(self.values[at], pos=self.places[at])
+            table = make.literal(self.values[at], pos=self.places[at])
         else:
             raise self.error(fault.HISTORY_TABLE)
         self.at += 1
@@ -527,10 +527,16 @@ class _Parser:
         highest = self.height
         self.height = 0
         kinds = self.kinds
-        reader = _TERMS.get(kinds[self.at])
-        if reader is None:
-            raise self.no_term()
-        left = reader(self)
+        at = self.at
+        kind = kinds[at]
+        if kind == IDENTIFIER and kinds[at + 1] != "(":  # as ``variable`` has it
+            self.at = at + 1
+            left: Expr = make.variable(self.values[at], pos=self.places[at])
+        else:
+            reader = _TERMS.get(kind)
+            if reader is None:
+                raise self.no_term()
+            left = reader(self)
         kind = kinds[self.at]
         if kind == "." or kind == "[":
             left = self.path(left)
@@ -554,22 +560,25 @@ class _Parser:
 
     def right_side(self, rank: int, operator: int) -> Expr:
         """What stands to the right of an infix operator, whose last word is the token before the next."""
-        if len(self.kinds) - self.at < 2:
+        if self.kinds[self.at] == END:
             raise self.error(fault.MISSING_RIGHT_SIDE, operator)
         return self.expression(rank)
 
     def binary(self, left: Expr, rank: int) -> Expr:
         at = self.at
         self.at = at + 1
-        kind = self.kinds[at]
-        return ast.Binary("<>" if kind == "!=" else kind, left, self.right_side(rank, at), pos=self.places[at])
+        kinds = self.kinds
+        if kinds[at + 1] == END:
+            raise self.error(fault.MISSING_RIGHT_SIDE, at)
+        kind = kinds[at]
+        return make.binary("<>" if kind == "!=" else kind, left, self.expression(rank), pos=self.places[at])
 
     def chain(self, left: Expr, rank: int) -> Expr:
         at, kind = self.at, self.kinds[self.at]
         operands = [left]
         while self.accept(kind):
             operands.append(self.right_side(rank, self.at - 1))
-        return ast.Chain(kind.upper(), tuple(operands), pos=self.places[at])
+        return make.chain(kind.upper(), tuple(operands), pos=self.places[at])
 
     def is_type(self, left: Expr, rank: int) -> Expr:
         at = self.at
@@ -586,7 +595,7 @@ class _Parser:
             opening = self.at
             self.at += 1
             self.deepen(_MORE_OF_TWO_PARTS)
-            collection = ast.ListConstructor(self.expressions(), pos=self.places[opening])
+            collection = make.list_constructor(self.expressions(), pos=self.places[opening])
             self.depth -= _MORE_OF_TWO_PARTS
             self.grow(_MORE_OF_TWO_PARTS)
             self.expect(")", "RIGHT_PAREN")
@@ -650,23 +659,23 @@ class _Parser:
     def literal(self) -> Expr:
         at = self.at
         self.at = at + 1
-        return ast.Literal(self.values[at], pos=self.places[at])
+        return make.literal(self.values[at], pos=self.places[at])
 
     def ion_literal(self) -> Expr:
         at = self.at
         self.at = at + 1
-        return ast.Literal(self.values[at], True, pos=self.places[at])
+        return make.literal(self.values[at], True, pos=self.places[at])
 
     def word_literal(self) -> Expr:
         """NULL, MISSING, TRUE, FALSE."""
         at = self.at
         self.at = at + 1
-        return ast.Literal(_WORD_LITERALS[self.kinds[at]], pos=self.places[at])
+        return make.literal(_WORD_LITERALS[self.kinds[at]], pos=self.places[at])
 
     def parameter(self) -> Expr:
         at = self.at
         self.at = at + 1
-        return ast.Parameter(self.values[at] - 1, pos=self.places[at])
+        return make.parameter(self.values[at] - 1, pos=self.places[at])
 
     def variable(self) -> Expr:
         """A name, or the call of a function of that name."""
@@ -674,7 +683,7 @@ class _Parser:
         if self.kinds[at + 1] == "(":
             return self.aggregate() if self.values[at].lower() in _AGGREGATES else self.call()
         self.at = at + 1
-        return ast.Variable(self.values[at], self.kinds[at] == QUOTED_IDENTIFIER, pos=self.places[at])
+        return make.variable(self.values[at], self.kinds[at] == QUOTED_IDENTIFIER, pos=self.places[at])
 
     def local(self) -> Expr:
         """``@name``."""
@@ -683,7 +692,7 @@ class _Parser:
         if kind not in _NAMES:
             raise self.error(fault.NO_NAME_AFTER_AT_SIGN)
         self.at = at + 1
-        return ast.Variable(self.values[at], kind == QUOTED_IDENTIFIER, True, pos=self.places[at])
+        return make.variable(self.values[at], kind == QUOTED_IDENTIFIER, True, pos=self.places[at])
 
     def negation(self) -> Expr:
         at = self.at
@@ -714,23 +723,33 @@ class _Parser:
         if isinstance(operand, ast.Literal) and not operand.is_ion:
             number = operand.value
             if type(number) is int:
-                return ast.Literal(-number if sign == "-" else number, pos=self.places[at])
+                return make.literal(-number if sign == "-" else number, pos=self.places[at])
             if type(number) is Decimal:  # the library's decimals have no negative zero
                 is_changed = sign == "-" and number != 0
-                return ast.Literal(number.copy_negate() if is_changed else number, pos=self.places[at])
+                return make.literal(number.copy_negate() if is_changed else number, pos=self.places[at])
         return ast.Unary(sign, operand, pos=self.places[at])
 
     def path(self, root: Expr) -> Expr:
         """The steps after a term."""
         steps: list[ast.Step] = []
-        kinds = self.kinds
-        while kinds[self.at] == "." or kinds[self.at] == "[":
-            steps.append(self.step())
+        kinds, values, places = self.kinds, self.values, self.places
+        at = self.at
+        while True:
+            if kinds[at] == "." and kinds[at + 1] == IDENTIFIER:  # as ``step`` has it
+                steps.append(make.field_step(values[at + 1], pos=places[at + 1]))
+                at += 2
+            elif kinds[at] == "." or kinds[at] == "[":
+                self.at = at
+                steps.append(self.step())
+                at = self.at
+            else:
+                break
+        self.at = at
         if isinstance(root, ast.Path) and not any(
             isinstance(step, ast.ElementsStep | ast.FieldsStep) for step in root.steps
         ):
-            return ast.Path(root.root, root.steps + tuple(steps), pos=root.pos)
-        return ast.Path(root, tuple(steps), pos=root.pos)
+            return make.path(root.root, root.steps + tuple(steps), pos=root.pos)
+        return make.path(root, tuple(steps), pos=root.pos)
 
     def step(self) -> ast.Step:
         at = self.at
@@ -739,7 +758,7 @@ class _Parser:
             kind = kinds[at + 1]
             self.at = at + 2
             if kind in _NAMES:
-                return ast.FieldStep(self.values[at + 1], kind == QUOTED_IDENTIFIER, pos=self.places[at + 1])
+                return make.field_step(self.values[at + 1], kind == QUOTED_IDENTIFIER, pos=self.places[at + 1])
             if kind == "*":
                 return ast.FieldsStep(pos=self.places[at])
             raise self.error(fault.INVALID_PATH_COMPONENT, at + 1)
@@ -753,7 +772,7 @@ class _Parser:
             self.depth -= _MORE_OF_TWO_PARTS
             self.grow(_MORE_OF_TWO_PARTS)
             if isinstance(index, ast.Literal) and type(index.value) is str and not index.is_ion:
-                step = ast.FieldStep(index.value, True, pos=self.places[at])
+                step = make.field_step(index.value, True, pos=self.places[at])
             else:
                 step = ast.IndexStep(index, pos=self.places[at])
         self.expect("]", "RIGHT_BRACKET")
@@ -770,21 +789,21 @@ class _Parser:
         while self.accept(","):
             items.append(self.expression())
         self.expect(")", "RIGHT_PAREN")
-        return ast.ListConstructor(tuple(items), pos=self.places[at])
+        return make.list_constructor(tuple(items), pos=self.places[at])
 
     def list_constructor(self) -> Expr:
         at = self.at
         self.at = at + 1
         items = () if self.kinds[self.at] == "]" else self.expressions()
         self.expect("]", "RIGHT_BRACKET")
-        return ast.ListConstructor(items, pos=self.places[at])
+        return make.list_constructor(items, pos=self.places[at])
 
     def bag_constructor(self) -> Expr:
         at = self.at
         self.at = at + 1
         items = () if self.kinds[self.at] == ">>" else self.expressions()
         self.expect(">>", "RIGHT_DOUBLE_ANGLE_BRACKET")
-        return ast.BagConstructor(items, pos=self.places[at])
+        return make.bag_constructor(items, pos=self.places[at])
 
     def struct_constructor(self) -> Expr:
         at = self.at
@@ -801,7 +820,7 @@ class _Parser:
         self.expect("}", "RIGHT_CURLY")
         self.depth -= _MORE_OF_TWO_PARTS
         self.grow(_MORE_OF_TWO_PARTS)
-        return ast.StructConstructor(tuple(fields), pos=self.places[at])
+        return make.struct_constructor(tuple(fields), pos=self.places[at])
 
     def case(self) -> Expr:
         at = self.at
