@@ -4,6 +4,8 @@
 class gets one compiled function, its ``__init__``, and that with its first object; the others are shared, and look at
 the fields when they are called.
 Everything else is as dataclasses have it: ``fields``, ``replace``, ``match`` patterns, copying, pickling.
+
+``maker`` is for the few frozen classes that are made by the dozen with every statement.
 """
 
 from __future__ import annotations
@@ -11,7 +13,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from dataclasses import dataclass as dataclass
+    from typing import ParamSpec
+
+    _Parameters = ParamSpec("_Parameters")
+    _Made = TypeVar("_Made")
+
+    def maker(cls: Callable[_Parameters, _Made]) -> Callable[_Parameters, _Made]: ...
+
 else:
     import dataclasses
     from dataclasses import MISSING, FrozenInstanceError
@@ -38,7 +48,7 @@ else:
             setattr(made, name, function)
         made.__compared__ = staticmethod(_compared(made))
         if init:
-            made.__init__ = _first_init(made)
+            made.__init__ = _first_init(made, is_frozen=functions is _SHARED)
         return made
 
     def _compared(cls: type) -> Any:
@@ -48,20 +58,49 @@ else:
             return attrgetter(*names)
         return lambda value: tuple([getattr(value, name) for name in names])
 
-    def _first_init(cls: Any) -> Any:
+    def _first_init(cls: Any, is_frozen: bool) -> Any:
         """An ``__init__`` that has the real one compiled with the first object: many a class never has any."""
 
         def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-            cls.__init__ = init = _init_of(cls)  # two threads at once make the same
+            cls.__init__ = init = _init_of(cls, is_frozen)  # two threads at once make the same
             init(self, *args, **kwargs)
 
         __init__.__qualname__ = f"{cls.__qualname__}.__init__"
         return __init__
 
-    def _init_of(cls: type) -> Any:
+    def _init_of(cls: type, is_frozen: bool) -> Any:
         """The class's ``__init__``: the only function that is worth compiling, for it is what costs in use."""
-        names: dict[str, Any] = {"_set": object.__setattr__, "_MISSING": MISSING}
-        positional, keywords, body = [], [], []
+        parameters, names, values = _parameters_of(cls)
+        if is_frozen:
+            names |= {f"_set_{name}": getattr(cls, name).__set__ for name in values}  # the slots' own, which never ask
+        line = " _set_{0}(self, {1})\n" if is_frozen else " self.{0} = {1}\n"
+        body = [line.format(name, value) for name, value in values.items()]
+        if hasattr(cls, "__post_init__"):
+            body.append(" self.__post_init__()\n")
+        exec(f"def __init__({', '.join(['self', *parameters])}):\n{''.join(body) or ' pass'}", names)
+        init = names["__init__"]
+        init.__qualname__ = f"{cls.__qualname__}.__init__"
+        return init
+
+    def maker(cls: Any) -> Any:
+        """A function with the parameters of a frozen class that makes what calling the class makes.
+
+        It takes 0.15 µs where the class takes 0.35 (three fields): the fields are set as those of an open twin, which
+        becomes the class when they all are.
+        """
+        assert not hasattr(cls, "__post_init__"), "the class has to be called"
+        own = {"__slots__": (), **{name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}}
+        parameters, names, values = _parameters_of(cls)
+        names |= {"_class": cls, "_twin": type(cls.__name__, (cls,), own)}
+        body = "".join([f" self.{name} = {value}\n" for name, value in values.items()])
+        body = f" self = _twin()\n{body} self.__class__ = _class\n return self\n"
+        exec(f"def make({', '.join(parameters)}):\n{body}", names)
+        return names["make"]
+
+    def _parameters_of(cls: type) -> tuple[list[str], dict[str, Any], dict[str, str]]:
+        """For the source of a function that fills the fields: its parameters, its globals, each field's value."""
+        names: dict[str, Any] = {"_MISSING": MISSING}
+        positional, keywords, values = [], [], {}
         for each in dataclasses.fields(cls):
             name, value = each.name, each.name
             parameter = name
@@ -80,14 +119,8 @@ else:
                 value = f"_default_{name}"
             else:
                 continue
-            body.append(f" _set(self, {name!r}, {value})\n")
-        if hasattr(cls, "__post_init__"):
-            body.append(" self.__post_init__()\n")
-        parameters = ", ".join(["self", *positional, *(["*", *keywords] if keywords else [])])
-        exec(f"def __init__({parameters}):\n{''.join(body) or ' pass'}", names)
-        init = names["__init__"]
-        init.__qualname__ = f"{cls.__qualname__}.__init__"
-        return init
+            values[name] = value
+        return [*positional, *(["*", *keywords] if keywords else [])], names, values
 
     def _eq(self: Any, other: object) -> bool:
         if other.__class__ is not self.__class__:

@@ -14,6 +14,8 @@ import re
 import sys
 from bisect import bisect_right
 from decimal import Decimal, InvalidOperation
+from functools import cache
+from string import ascii_letters
 from typing import Any, Final
 
 from ..ion import codec
@@ -31,19 +33,19 @@ END: Final = "EOF"
 
 _SKIP = r"(?:[ \t\n\r\f\v]++|--[^\n\r]*+|/\*(?:[^*]++|\*(?!/))*+\*/)*+"
 _TOKEN = re.compile(
-    r"""(?:
-      ( [A-Za-z_$][A-Za-z0-9_$]*+ )                                         # 1 name or keyword
-    | ( \.(?![0-9]) | <[=><]? | >[=>]? | != | \|\| | /(?!\*) | [(),?*=+%@:;{}[\]-] )   # 2 operator, bracket
-    | ( '(?:[^']++|'')*+' )                                                 # 3 string
-    | ( (?:[0-9]++(?:\.(?:[0-9]++)?)?|\.[0-9]++) (?:[eE][+-]?[0-9]++|(?![eE])) )   # 4 number
-    | ( "(?:[^"]++|"")*+" )                                                 # 5 quoted name
-    | ( `(?: [^`"'/{]++                                                     # 6 Ion literal, in which no backtick counts
+    r"""(?:(
+        [A-Za-z_$][A-Za-z0-9_$]*+                                           # name or keyword
+      | \.(?![0-9]) | <[=><]? | >[=>]? | != | \|\| | /(?!\*) | [(),?*=+%@:;{}[\]-]   # operator, bracket
+      | '(?:[^']++|'')*+'                                                   # string
+      | (?:[0-9]++(?:\.(?:[0-9]++)?)?|\.[0-9]++) (?:[eE][+-]?[0-9]++|(?![eE]))   # number
+      | "(?:[^"]++|"")*+"                                                   # quoted name
+      | `(?: [^`"'/{]++                                                     # Ion literal, in which no backtick counts
           | "(?:[^"\\]++|\\.)*+"                                            #   in a string,
           | '''(?:[^'\\]++|\\.|'(?!''))*+''' | '(?:[^'\\]++|\\.)*+'         #   a long string or a quoted symbol,
           | //[^\n\r]*+[\n\r] | /\*(?:[^*]++|\*(?!/))*+\*/        #   a comment,
-          | \{\{(?:[^}]++|\}(?!\}))*+\}\} | [/{] )*+` )                     #   a blob or a clob
-    | ( . )                                                                 # 7 nothing that begins a token
-    )""" + _SKIP,
+          | \{\{(?:[^}]++|\}(?!\}))*+\}\} | [/{] )*+`                       #   a blob or a clob
+      ) | . | \Z )                                                          # nothing that begins a token; the end
+    (""" + _SKIP + ")",
     re.VERBOSE | re.DOTALL,
 )  # fmt: skip
 _LEADING = re.compile(_SKIP)
@@ -53,62 +55,90 @@ _MOST_DIGITS = 4300  # ours: Python converts no longer integers from or to text
 _MOST_EXPONENT = 2**31 - 1  # the library's decimals have an exponent of 32 bits
 
 _KEYWORD_KINDS = {word: sys.intern(word) for word in KEYWORDS}
+# What is known without a look at its characters: a keyword in small or capital letters, an operator, a bracket.
+_KINDS = {
+    **_KEYWORD_KINDS,
+    **{word.upper(): kind for word, kind in _KEYWORD_KINDS.items()},
+    **{sign: sign for sign in ("<=", "<>", "<<", ">=", ">>", "!=", "||", *".</>(),?*=+%@:;{}[]-")},
+}
+_NAME_STARTS = frozenset("$_" + ascii_letters)
+
+_KEPT_LINES, _KEPT_COLUMNS = 64, 128
+_new_pos = tuple.__new__  # half the time of Pos(...)
+
+
+@cache
+def _places_in(line: int) -> tuple[Pos, ...]:
+    """The first positions of a line, for all statements: to make one takes five times as long as to find it here."""
+    return tuple([Pos(line, column) for column in range(1, _KEPT_COLUMNS + 1)]) if line <= _KEPT_LINES else ()
 
 
 class Tokens:
     """The tokens of one statement.  The last has kind EOF and stands just behind the text.
 
-    kinds, values, offsets: parallel lists.  parameter_count: how many ``?``.
+    kinds, values, places: parallel lists; places are where the tokens begin.  parameter_count: how many ``?``.
     """
 
-    __slots__ = ("_line_starts", "kinds", "offsets", "parameter_count", "text", "values")
+    __slots__ = ("_line_starts", "kinds", "parameter_count", "places", "text", "values")
 
     def __init__(self, text: str) -> None:
         """Raises PartiqlError (Lexer) for what is no token."""
         self.text = text
         self.kinds: list[str] = []
         self.values: list[Any] = []
-        self.offsets: list[int] = []
+        self.places: list[Pos] = []
         self.parameter_count = 0
-        self._line_starts: list[int] | None = None
+        ends = [match.end() for match in _LINE_END.finditer(text)] if "\n" in text or "\r" in text else ()
+        self._line_starts = [0, *ends, len(text) + 1]
         self._scan()
 
     def _scan(self) -> None:
-        text = self.text
-        add_kind, add_value, add_offset = self.kinds.append, self.values.append, self.offsets.append
-        keyword = _KEYWORD_KINDS.get
+        text, count = self.text, 0
+        add_kind, add_value, add_place = self.kinds.append, self.values.append, self.places.append
+        known, keyword = _KINDS.get, _KEYWORD_KINDS.get
         leading = _LEADING.match(text)
-        for match in _TOKEN.finditer(text, leading.end() if leading else 0):
-            group = match.lastindex
-            lexeme: str = match[group]  # type: ignore[index]
-            add_offset(match.start())
-            if group == 1:
-                add_kind(keyword(lexeme.lower(), IDENTIFIER))
-                add_value(lexeme)
-            elif group == 2:
-                if lexeme == "?":
-                    self.parameter_count += 1
-                    add_value(self.parameter_count)
+        offset = leading.end() if leading else 0
+        starts = self._line_starts
+        line = start = end = width = 0
+        kept: tuple[Pos, ...] = ()
+        for lexeme, skipped in _TOKEN.findall(text, offset):
+            if offset >= end:
+                while offset >= end:
+                    start, end, line = end, starts[line + 1], line + 1
+                kept = _places_in(line)
+                width = len(kept)
+            column = offset - start
+            add_place(kept[column] if column < width else _new_pos(Pos, (line, column + 1)))
+            kind = known(lexeme)
+            if kind is not None:
+                add_kind(kind)
+                if kind == "?":
+                    count += 1
+                    add_value(count)
                 else:
                     add_value(lexeme)
-                add_kind(lexeme)
-            elif group == 3:
+            elif (first := lexeme[:1]) in _NAME_STARTS:
+                add_kind(keyword(lexeme.lower(), IDENTIFIER))
+                add_value(lexeme)
+            elif first == "'":
                 add_kind(LITERAL)
                 add_value(lexeme[1:-1].replace("''", "'"))
-            elif group == 4:
-                add_kind(LITERAL)
-                add_value(self._number(lexeme, match.start()))
-            elif group == 5:
+            elif first == '"':
                 add_kind(QUOTED_IDENTIFIER)
                 add_value(lexeme[1:-1].replace('""', '"'))
-            elif group == 6:
+            elif first == "`":
                 add_kind(ION_LITERAL)
-                add_value(self._ion(lexeme[1:-1], match.start()))
+                add_value(self._ion(lexeme[1:-1], offset))
+            elif first:
+                add_kind(LITERAL)
+                add_value(self._number(lexeme, offset))
+            elif offset < len(text):
+                raise self._bad_character(offset)
             else:
-                raise self._bad_character(match.start())
-        add_kind(END)
-        add_value(END)
-        add_offset(len(text))
+                add_kind(END)
+                add_value(END)
+            offset += len(lexeme) + len(skipped)
+        self.parameter_count = count
 
     def _number(self, lexeme: str, offset: int) -> IonValue:
         if lexeme.isdigit():
@@ -144,22 +174,11 @@ class Tokens:
         shown = "<EOF>" if offset >= len(text) else f"'{text[offset]}' [U+{ord(text[offset]):x}]"
         return PartiqlError("Lexer", self.pos_at(offset), f"invalid character at, {shown}")
 
-    def line_of(self, offset: int) -> tuple[int, int, int]:
-        """The line, from 1, on which an offset is, the offset where it begins and the one where the next begins."""
-        starts = self._line_starts
-        if starts is None:
-            text = self.text
-            has_lines = "\n" in text or "\r" in text
-            ends = [match.end() for match in _LINE_END.finditer(text)] if has_lines else ()
-            starts = self._line_starts = [0, *ends, len(text) + 1]
-        line = bisect_right(starts, offset)
-        return line, starts[line - 1], starts[line]
-
     def pos_at(self, offset: int) -> Pos:
         """Line and column, from 1, of an offset in the text."""
-        line, start, _ = self.line_of(offset)
-        return Pos(line, offset - start + 1)
+        line = bisect_right(self._line_starts, offset)
+        return Pos(line, offset - self._line_starts[line - 1] + 1)
 
     def pos(self, index: int) -> Pos:
         """Where a token begins."""
-        return self.pos_at(self.offsets[index])
+        return self.places[index]

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-from . import ast
+from . import ast, make
 from . import syntax_errors as fault
-from .ast import Expr, Pos
+from .ast import Expr
 from .errors import PartiqlError
 from .lexer import END, IDENTIFIER, ION_LITERAL, LITERAL, QUOTED_IDENTIFIER, Tokens
 from .reserved import DATE_PARTS, TRIM_SIDES
@@ -28,8 +28,6 @@ from .values import MISSING
 DEFAULT_DEPTH: Final = 200
 # How many levels these count beyond the usual one, because whatever walks the tree takes more steps through them.
 _MORE_OF_SELECT, _MORE_OF_TWO_PARTS = 2, 1
-
-_new_pos = tuple.__new__  # half the time of Pos(...), eight times a statement
 
 # --- Operators ---------------------------------------------------------------------------------------------
 _OR, _AND, _NOT, _EQUALITY, _COMPARISON, _ADDITION, _MULTIPLICATION = 10, 20, 30, 40, 50, 60, 70
@@ -46,7 +44,8 @@ _NEGATABLE: Final = frozenset({"in", "between", "like"})
 
 # --- Names -------------------------------------------------------------------------------------------------
 _NAMES: Final = frozenset({IDENTIFIER, QUOTED_IDENTIFIER})
-_BEFORE_ALIAS: Final = frozenset({*_NAMES, "as", "at", "by"})
+_BEFORE_ALIAS: Final = frozenset({*_NAMES, "as"})
+_BEFORE_OTHER_ALIAS: Final = frozenset({"at", "by"})
 # Behind a parenthesis in FROM: these begin an expression in parentheses, anything else a source in parentheses.
 _EXPRESSION_IN_FROM: Final = frozenset({LITERAL, ION_LITERAL, "true", "false", "select"})
 # The library had these as keywords, QLDB's list has not: no alias without AS, so that the clause is what is refused.
@@ -84,29 +83,19 @@ def parse(text: str, max_depth: int = DEFAULT_DEPTH) -> ast.Statement:
 class _Parser:
     """Reads tokens from left to right; ``at`` is the index of the next one."""
 
-    __slots__ = (
-        "at", "depth", "height", "kinds", "line", "line_end", "line_start", "max_depth", "offsets", "tokens", "values",
-    )  # fmt: skip
+    __slots__ = ("at", "depth", "height", "kinds", "max_depth", "places", "tokens", "values")
 
     def __init__(self, tokens: Tokens, max_depth: int) -> None:
         self.tokens = tokens
         self.kinds = tokens.kinds
         self.values = tokens.values
-        self.offsets = tokens.offsets
-        self.line, self.line_start, self.line_end = tokens.line_of(0)  # of the last token whose position was asked for
+        self.places = tokens.places
         self.max_depth = max_depth
         self.at = 0
         self.depth = 0  # of the expression being read, from above
         self.height = 0  # of the highest expression read since this was last set to 0, from below
 
     # --- Tokens --------------------------------------------------------------------------------------------
-
-    def pos(self, index: int) -> Pos:
-        """Where a token begins."""
-        offset = self.offsets[index]
-        if not self.line_start <= offset < self.line_end:
-            self.line, self.line_start, self.line_end = self.tokens.line_of(offset)
-        return _new_pos(Pos, (self.line, offset - self.line_start + 1))
 
     def error(self, row: fault.SyntaxFault, index: int | None = None, **values: object) -> PartiqlError:
         """The error of a row, at a token (the next one unless given)."""
@@ -163,8 +152,8 @@ class _Parser:
         kind = self.kinds[0]
         reader = _STATEMENTS.get(kind)
         if reader is None or (kind == "insert" and self.kinds[1] != "into"):
-            statement: ast.Statement = ast.Query(
-                self.expression(), parameter_count=self.tokens.parameter_count, pos=self.pos(0)
+            statement: ast.Statement = make.query(
+                self.expression(), parameter_count=self.tokens.parameter_count, pos=self.places[0]
             )
         else:
             statement = reader(self)
@@ -183,7 +172,7 @@ class _Parser:
         table = self.target(is_of_insert=True)
         is_single = self.accept("value")
         return ast.Insert(
-            table, self.expression(), is_single, parameter_count=self.tokens.parameter_count, pos=self.pos(0)
+            table, self.expression(), is_single, parameter_count=self.tokens.parameter_count, pos=self.places[0]
         )
 
     def update(self) -> ast.Statement:
@@ -191,7 +180,7 @@ class _Parser:
         source = self.aliased(self.target(), at)
         operations = self.operations()
         return ast.Update(
-            source, operations, self.where(), parameter_count=self.tokens.parameter_count, pos=self.pos(0)
+            source, operations, self.where(), parameter_count=self.tokens.parameter_count, pos=self.places[0]
         )
 
     def update_from_first(self) -> ast.Statement:
@@ -199,7 +188,7 @@ class _Parser:
         source = self.source()
         where = self.where()
         return ast.Update(
-            source, self.operations(), where, True, parameter_count=self.tokens.parameter_count, pos=self.pos(0)
+            source, self.operations(), where, True, parameter_count=self.tokens.parameter_count, pos=self.places[0]
         )
 
     def delete(self) -> ast.Statement:
@@ -208,7 +197,7 @@ class _Parser:
             raise self.error(fault.DELETE_WITHOUT_FROM)
         at = self.at
         source = self.aliased(self.target(), at)
-        return ast.Delete(source, self.where(), parameter_count=self.tokens.parameter_count, pos=self.pos(0))
+        return ast.Delete(source, self.where(), parameter_count=self.tokens.parameter_count, pos=self.places[0])
 
     def where(self) -> Expr | None:
         return self.expression() if self.accept("where") else None
@@ -222,14 +211,14 @@ class _Parser:
                 operations.append(self.set_operation())
             elif kind == "remove":
                 self.at += 1
-                operations.append(ast.RemoveOperation(self.target(), pos=self.pos(at)))
+                operations.append(ast.RemoveOperation(self.target(), pos=self.places[at]))
             elif kind == "insert" and self.kinds[at + 1] == "into":
                 self.at += 2
                 target = self.target()
                 self.expect_keyword("value")
                 value = self.expression()
                 key = self.expression() if self.accept("at") else None
-                operations.append(ast.InsertOperation(target, value, key, pos=self.pos(at)))
+                operations.append(ast.InsertOperation(target, value, key, pos=self.places[at]))
             elif operations:
                 return tuple(operations)
             else:
@@ -244,9 +233,9 @@ class _Parser:
             target = self.target()
             if not self.accept("="):
                 raise self.error(fault.NO_EQUALS)
-            assignments.append(ast.Assignment(target, self.expression(), pos=self.pos(at)))
+            assignments.append(make.assignment(target, self.expression(), pos=self.places[at]))
             if not self.accept(","):
-                return ast.SetOperation(tuple(assignments), pos=self.pos(start))
+                return ast.SetOperation(tuple(assignments), pos=self.places[start])
 
     def target(self, is_of_insert: bool = False) -> ast.Variable | ast.Path:
         """What DML writes to: a name, then steps that are names or literals.
@@ -257,7 +246,7 @@ class _Parser:
         kinds = self.kinds
         if kinds[at] not in _NAMES:
             raise self.error(fault.INVALID_PATH_COMPONENT)
-        root = ast.Variable(self.values[at], kinds[at] == QUOTED_IDENTIFIER, pos=self.pos(at))
+        root = make.variable(self.values[at], kinds[at] == QUOTED_IDENTIFIER, pos=self.places[at])
         self.at += 1
         steps: list[ast.Step] = []
         while kinds[self.at] == "." or kinds[self.at] == "[":
@@ -271,7 +260,7 @@ class _Parser:
             ):
                 raise self.error(fault.INVALID_INDEX_OF_TARGET, self.index_of(step) + 1)
             steps.append(step)
-        return ast.Path(root, tuple(steps), pos=root.pos) if steps else root
+        return make.path(root, tuple(steps), pos=root.pos) if steps else root
 
     def is_step_of_insert(self) -> bool:
         """Whether the bracket that comes next belongs to the target of INSERT INTO, not to its value."""
@@ -280,7 +269,7 @@ class _Parser:
 
     def index_of(self, node: ast.Node) -> int:
         """The index of the token at which a node began."""
-        return next(index for index in range(len(self.kinds)) if self.pos(index) == node.pos)
+        return self.places.index(node.pos)
 
     # --- DDL and EXEC --------------------------------------------------------------------------------------
 
@@ -307,7 +296,7 @@ class _Parser:
             self.expect("=", "OPERATOR")
             tags = self.expression()
             self.expect(")", "RIGHT_PAREN")
-        return ast.CreateTable(name, tags, parameter_count=self.tokens.parameter_count, pos=self.pos(0))
+        return ast.CreateTable(name, tags, parameter_count=self.tokens.parameter_count, pos=self.places[0])
 
     def create_index(self) -> ast.Statement:
         if not self.accept("on"):
@@ -320,7 +309,9 @@ class _Parser:
         if self.kinds[self.at] in (",", ".", "["):
             raise self.error(fault.INDEX_KEY)
         self.expect(")", "RIGHT_PAREN")
-        return ast.CreateIndex(table, field_name, parameter_count=self.tokens.parameter_count, pos=self.pos(table_at))
+        return ast.CreateIndex(
+            table, field_name, parameter_count=self.tokens.parameter_count, pos=self.places[table_at]
+        )
 
     def drop(self) -> ast.Statement:
         self.at = 2
@@ -328,7 +319,7 @@ class _Parser:
         if kind == "table":
             # The errors about a table that is not there stand at its name, as for DELETE (recorded: driver-go).
             statement: ast.Statement = ast.DropTable(
-                self.name(fault.NO_NAME), parameter_count=self.tokens.parameter_count, pos=self.pos(2)
+                self.name(fault.NO_NAME), parameter_count=self.tokens.parameter_count, pos=self.places[2]
             )
         elif kind == "index":
             statement = self.drop_index()
@@ -347,7 +338,7 @@ class _Parser:
             if self.kinds[self.at] != kind or (kind == IDENTIFIER and self.values[self.at] != "purge"):
                 raise self.error(fault.NO_PURGE)
             self.at += 1
-        return ast.DropIndex(index_id, table, parameter_count=self.tokens.parameter_count, pos=self.pos(table_at))
+        return ast.DropIndex(index_id, table, parameter_count=self.tokens.parameter_count, pos=self.places[table_at])
 
     def undrop(self) -> ast.Statement:
         self.at = 1
@@ -355,7 +346,7 @@ class _Parser:
             raise self.error(fault.NOT_UNDROPPABLE)
         table_id = self.name(fault.NO_NAME)
         self.end(fault.AFTER_DDL, word="UNDROP")
-        return ast.UndropTable(table_id, parameter_count=self.tokens.parameter_count, pos=self.pos(0))
+        return ast.UndropTable(table_id, parameter_count=self.tokens.parameter_count, pos=self.places[0])
 
     def exec(self) -> ast.Statement:
         self.at = 1
@@ -365,7 +356,7 @@ class _Parser:
         if self.kinds[self.at] == "(":
             raise self.error(fault.PAREN_AFTER_PROCEDURE)
         arguments = () if self.kinds[self.at] in (END, ";") else self.expressions()
-        return ast.Exec(name, arguments, parameter_count=self.tokens.parameter_count, pos=self.pos(0))
+        return ast.Exec(name, arguments, parameter_count=self.tokens.parameter_count, pos=self.places[0])
 
     # --- SELECT --------------------------------------------------------------------------------------------
 
@@ -390,7 +381,7 @@ class _Parser:
         where = self.where()
         self.depth -= _MORE_OF_SELECT
         self.grow(_MORE_OF_SELECT)
-        return ast.Select(source, where, items, value, is_star, pos=self.pos(start))
+        return make.select(source, where, items, value, is_star, pos=self.places[start])
 
     def select_list(self) -> tuple[ast.SelectItem | ast.SelectAll, ...]:
         if self.kinds[self.at] in ("from", END, ";"):
@@ -417,9 +408,9 @@ class _Parser:
                     if self.kinds[at] == "[":  # an index, or a field's name in brackets
                         raise self.error(fault.STAR_AFTER_BRACKETS, at)
                 rest = value.steps[:-1]
-                inner = ast.Path(value.root, rest, pos=value.pos) if rest else value.root
-                return ast.SelectAll(inner, pos=self.pos(start))
-        return ast.SelectItem(value, self.alias("as"), pos=self.pos(start))
+                inner = make.path(value.root, rest, pos=value.pos) if rest else value.root
+                return ast.SelectAll(inner, pos=self.places[start])
+        return make.select_item(value, self.alias("as"), pos=self.places[start])
 
     # --- FROM ----------------------------------------------------------------------------------------------
 
@@ -452,7 +443,7 @@ class _Parser:
     def join(self, left: ast.Source, right: ast.Source, condition: Expr | None, at: int) -> ast.Join:
         """left JOIN right; a join in parentheses on the right is unrolled, which inner joins allow."""
         self.grow(1)
-        pos = self.pos(at)
+        pos = self.places[at]
         if isinstance(right, ast.FromItem):
             return ast.Join(left, right, condition, pos=pos)
         joins = []
@@ -463,7 +454,7 @@ class _Parser:
         for inner in reversed(joins):
             both = inner.condition
             if inner is joins[0] and condition is not None:
-                both = condition if both is None else ast.Chain("AND", (both, condition), pos=pos)
+                both = condition if both is None else make.chain("AND", (both, condition), pos=pos)
             joined = ast.Join(joined, inner.right, both, pos=inner.pos)
         return joined
 
@@ -489,11 +480,10 @@ class _Parser:
 
     def aliased(self, value: Expr, start: int, is_unpivot: bool = False) -> ast.FromItem:
         """A source that has been read, with the aliases that follow it: ``[AS] a AT b BY c``."""
-        if self.kinds[self.at] not in _BEFORE_ALIAS:
-            return ast.FromItem(value, None, None, None, is_unpivot, pos=self.pos(start))
-        return ast.FromItem(
-            value, self.alias("as"), self.alias("at"), self.alias("by"), is_unpivot, pos=self.pos(start)
-        )
+        alias = self.alias("as") if self.kinds[self.at] in _BEFORE_ALIAS else None
+        if self.kinds[self.at] not in _BEFORE_OTHER_ALIAS:
+            return make.from_item(value, alias, None, None, is_unpivot, pos=self.places[start])
+        return make.from_item(value, alias, self.alias("at"), self.alias("by"), is_unpivot, pos=self.places[start])
 
     def alias(self, word: str) -> str | None:
         """The name after AS, AT or BY; the word AS may be left out."""
@@ -515,16 +505,16 @@ class _Parser:
         at = self.at
         table: Expr
         if kinds[at] in _NAMES:
-            table = ast.Variable(self.values[at], kinds[at] == QUOTED_IDENTIFIER, pos=self.pos(at))
+            table = make.variable(self.values[at], kinds[at] == QUOTED_IDENTIFIER, pos=self.places[at])
         elif kinds[at] == LITERAL and isinstance(self.values[at], str):
-            table = ast.Literal(self.values[at], pos=self.pos(at))
+            table = make.literal(self.values[at], pos=self.places[at])
         else:
             raise self.error(fault.HISTORY_TABLE)
         self.at += 1
         first = self.expression() if self.accept(",") else None
         second = self.expression() if first is not None and self.accept(",") else None
         self.expect(")", "RIGHT_PAREN")
-        return ast.History(table, first, second, pos=self.pos(start))
+        return ast.History(table, first, second, pos=self.places[start])
 
     # --- Expressions ---------------------------------------------------------------------------------------
 
@@ -537,10 +527,16 @@ class _Parser:
         highest = self.height
         self.height = 0
         kinds = self.kinds
-        reader = _TERMS.get(kinds[self.at])
-        if reader is None:
-            raise self.no_term()
-        left = reader(self)
+        at = self.at
+        kind = kinds[at]
+        if kind == IDENTIFIER and kinds[at + 1] != "(":  # as ``variable`` has it
+            self.at = at + 1
+            left: Expr = make.variable(self.values[at], pos=self.places[at])
+        else:
+            reader = _TERMS.get(kind)
+            if reader is None:
+                raise self.no_term()
+            left = reader(self)
         kind = kinds[self.at]
         if kind == "." or kind == "[":
             left = self.path(left)
@@ -564,28 +560,31 @@ class _Parser:
 
     def right_side(self, rank: int, operator: int) -> Expr:
         """What stands to the right of an infix operator, whose last word is the token before the next."""
-        if len(self.kinds) - self.at < 2:
+        if self.kinds[self.at] == END:
             raise self.error(fault.MISSING_RIGHT_SIDE, operator)
         return self.expression(rank)
 
     def binary(self, left: Expr, rank: int) -> Expr:
         at = self.at
         self.at = at + 1
-        kind = self.kinds[at]
-        return ast.Binary("<>" if kind == "!=" else kind, left, self.right_side(rank, at), pos=self.pos(at))
+        kinds = self.kinds
+        if kinds[at + 1] == END:
+            raise self.error(fault.MISSING_RIGHT_SIDE, at)
+        kind = kinds[at]
+        return make.binary("<>" if kind == "!=" else kind, left, self.expression(rank), pos=self.places[at])
 
     def chain(self, left: Expr, rank: int) -> Expr:
         at, kind = self.at, self.kinds[self.at]
         operands = [left]
         while self.accept(kind):
             operands.append(self.right_side(rank, self.at - 1))
-        return ast.Chain(kind.upper(), tuple(operands), pos=self.pos(at))
+        return make.chain(kind.upper(), tuple(operands), pos=self.places[at])
 
     def is_type(self, left: Expr, rank: int) -> Expr:
         at = self.at
         self.at += 1
         is_negated = self.accept("not")
-        return ast.Is(left, self.type_name(), is_negated, pos=self.pos(at))
+        return ast.Is(left, self.type_name(), is_negated, pos=self.places[at])
 
     def membership(self, left: Expr, rank: int, is_negated: bool = False) -> Expr:
         at = self.at - 1 if is_negated else self.at
@@ -596,13 +595,13 @@ class _Parser:
             opening = self.at
             self.at += 1
             self.deepen(_MORE_OF_TWO_PARTS)
-            collection = ast.ListConstructor(self.expressions(), pos=self.pos(opening))
+            collection = make.list_constructor(self.expressions(), pos=self.places[opening])
             self.depth -= _MORE_OF_TWO_PARTS
             self.grow(_MORE_OF_TWO_PARTS)
             self.expect(")", "RIGHT_PAREN")
         else:
             collection = self.right_side(rank, at)
-        return ast.In(left, collection, is_negated, pos=self.pos(at))
+        return ast.In(left, collection, is_negated, pos=self.places[at])
 
     def between(self, left: Expr, rank: int, is_negated: bool = False) -> Expr:
         at = self.at - 1 if is_negated else self.at
@@ -610,7 +609,7 @@ class _Parser:
         low = self.right_side(rank, at)
         self.expect_keyword("and")
         self.expect_more("AND")
-        return ast.Between(left, low, self.expression(rank), is_negated, pos=self.pos(at))
+        return ast.Between(left, low, self.expression(rank), is_negated, pos=self.places[at])
 
     def like(self, left: Expr, rank: int, is_negated: bool = False) -> Expr:
         at = self.at - 1 if is_negated else self.at
@@ -620,7 +619,7 @@ class _Parser:
         if self.accept("escape"):
             self.expect_more("ESCAPE")
             escape = self.expression(rank)
-        return ast.Like(left, pattern, escape, is_negated, pos=self.pos(at))
+        return ast.Like(left, pattern, escape, is_negated, pos=self.places[at])
 
     def negated(self, left: Expr, rank: int) -> Expr:
         """NOT IN, NOT BETWEEN, NOT LIKE."""
@@ -660,23 +659,23 @@ class _Parser:
     def literal(self) -> Expr:
         at = self.at
         self.at = at + 1
-        return ast.Literal(self.values[at], pos=self.pos(at))
+        return make.literal(self.values[at], pos=self.places[at])
 
     def ion_literal(self) -> Expr:
         at = self.at
         self.at = at + 1
-        return ast.Literal(self.values[at], True, pos=self.pos(at))
+        return make.literal(self.values[at], True, pos=self.places[at])
 
     def word_literal(self) -> Expr:
         """NULL, MISSING, TRUE, FALSE."""
         at = self.at
         self.at = at + 1
-        return ast.Literal(_WORD_LITERALS[self.kinds[at]], pos=self.pos(at))
+        return make.literal(_WORD_LITERALS[self.kinds[at]], pos=self.places[at])
 
     def parameter(self) -> Expr:
         at = self.at
         self.at = at + 1
-        return ast.Parameter(self.values[at] - 1, pos=self.pos(at))
+        return make.parameter(self.values[at] - 1, pos=self.places[at])
 
     def variable(self) -> Expr:
         """A name, or the call of a function of that name."""
@@ -684,7 +683,7 @@ class _Parser:
         if self.kinds[at + 1] == "(":
             return self.aggregate() if self.values[at].lower() in _AGGREGATES else self.call()
         self.at = at + 1
-        return ast.Variable(self.values[at], self.kinds[at] == QUOTED_IDENTIFIER, pos=self.pos(at))
+        return make.variable(self.values[at], self.kinds[at] == QUOTED_IDENTIFIER, pos=self.places[at])
 
     def local(self) -> Expr:
         """``@name``."""
@@ -693,12 +692,12 @@ class _Parser:
         if kind not in _NAMES:
             raise self.error(fault.NO_NAME_AFTER_AT_SIGN)
         self.at = at + 1
-        return ast.Variable(self.values[at], kind == QUOTED_IDENTIFIER, True, pos=self.pos(at))
+        return make.variable(self.values[at], kind == QUOTED_IDENTIFIER, True, pos=self.places[at])
 
     def negation(self) -> Expr:
         at = self.at
         self.at = at + 1
-        return ast.Unary("NOT", self.expression(_NOT), pos=self.pos(at))
+        return ast.Unary("NOT", self.expression(_NOT), pos=self.places[at])
 
     def sign(self) -> Expr:
         """``-`` and ``+``, which become part of a number they stand before."""
@@ -724,23 +723,33 @@ class _Parser:
         if isinstance(operand, ast.Literal) and not operand.is_ion:
             number = operand.value
             if type(number) is int:
-                return ast.Literal(-number if sign == "-" else number, pos=self.pos(at))
+                return make.literal(-number if sign == "-" else number, pos=self.places[at])
             if type(number) is Decimal:  # the library's decimals have no negative zero
                 is_changed = sign == "-" and number != 0
-                return ast.Literal(number.copy_negate() if is_changed else number, pos=self.pos(at))
-        return ast.Unary(sign, operand, pos=self.pos(at))
+                return make.literal(number.copy_negate() if is_changed else number, pos=self.places[at])
+        return ast.Unary(sign, operand, pos=self.places[at])
 
     def path(self, root: Expr) -> Expr:
         """The steps after a term."""
         steps: list[ast.Step] = []
-        kinds = self.kinds
-        while kinds[self.at] == "." or kinds[self.at] == "[":
-            steps.append(self.step())
+        kinds, values, places = self.kinds, self.values, self.places
+        at = self.at
+        while True:
+            if kinds[at] == "." and kinds[at + 1] == IDENTIFIER:  # as ``step`` has it
+                steps.append(make.field_step(values[at + 1], pos=places[at + 1]))
+                at += 2
+            elif kinds[at] == "." or kinds[at] == "[":
+                self.at = at
+                steps.append(self.step())
+                at = self.at
+            else:
+                break
+        self.at = at
         if isinstance(root, ast.Path) and not any(
             isinstance(step, ast.ElementsStep | ast.FieldsStep) for step in root.steps
         ):
-            return ast.Path(root.root, root.steps + tuple(steps), pos=root.pos)
-        return ast.Path(root, tuple(steps), pos=root.pos)
+            return make.path(root.root, root.steps + tuple(steps), pos=root.pos)
+        return make.path(root, tuple(steps), pos=root.pos)
 
     def step(self) -> ast.Step:
         at = self.at
@@ -749,23 +758,23 @@ class _Parser:
             kind = kinds[at + 1]
             self.at = at + 2
             if kind in _NAMES:
-                return ast.FieldStep(self.values[at + 1], kind == QUOTED_IDENTIFIER, pos=self.pos(at + 1))
+                return make.field_step(self.values[at + 1], kind == QUOTED_IDENTIFIER, pos=self.places[at + 1])
             if kind == "*":
-                return ast.FieldsStep(pos=self.pos(at))
+                return ast.FieldsStep(pos=self.places[at])
             raise self.error(fault.INVALID_PATH_COMPONENT, at + 1)
         self.at = at + 1
         step: ast.Step
         if self.accept("*"):
-            step = ast.ElementsStep(pos=self.pos(at))
+            step = ast.ElementsStep(pos=self.places[at])
         else:
             self.deepen(_MORE_OF_TWO_PARTS)
             index = self.expression()
             self.depth -= _MORE_OF_TWO_PARTS
             self.grow(_MORE_OF_TWO_PARTS)
             if isinstance(index, ast.Literal) and type(index.value) is str and not index.is_ion:
-                step = ast.FieldStep(index.value, True, pos=self.pos(at))
+                step = make.field_step(index.value, True, pos=self.places[at])
             else:
-                step = ast.IndexStep(index, pos=self.pos(at))
+                step = ast.IndexStep(index, pos=self.places[at])
         self.expect("]", "RIGHT_BRACKET")
         return step
 
@@ -780,21 +789,21 @@ class _Parser:
         while self.accept(","):
             items.append(self.expression())
         self.expect(")", "RIGHT_PAREN")
-        return ast.ListConstructor(tuple(items), pos=self.pos(at))
+        return make.list_constructor(tuple(items), pos=self.places[at])
 
     def list_constructor(self) -> Expr:
         at = self.at
         self.at = at + 1
         items = () if self.kinds[self.at] == "]" else self.expressions()
         self.expect("]", "RIGHT_BRACKET")
-        return ast.ListConstructor(items, pos=self.pos(at))
+        return make.list_constructor(items, pos=self.places[at])
 
     def bag_constructor(self) -> Expr:
         at = self.at
         self.at = at + 1
         items = () if self.kinds[self.at] == ">>" else self.expressions()
         self.expect(">>", "RIGHT_DOUBLE_ANGLE_BRACKET")
-        return ast.BagConstructor(items, pos=self.pos(at))
+        return make.bag_constructor(items, pos=self.places[at])
 
     def struct_constructor(self) -> Expr:
         at = self.at
@@ -811,7 +820,7 @@ class _Parser:
         self.expect("}", "RIGHT_CURLY")
         self.depth -= _MORE_OF_TWO_PARTS
         self.grow(_MORE_OF_TWO_PARTS)
-        return ast.StructConstructor(tuple(fields), pos=self.pos(at))
+        return make.struct_constructor(tuple(fields), pos=self.places[at])
 
     def case(self) -> Expr:
         at = self.at
@@ -829,7 +838,7 @@ class _Parser:
         self.expect_keyword("end")
         self.depth -= _MORE_OF_TWO_PARTS
         self.grow(_MORE_OF_TWO_PARTS)
-        return ast.Case(operand, tuple(whens), default, pos=self.pos(at))
+        return ast.Case(operand, tuple(whens), default, pos=self.places[at])
 
     # --- Calls ---------------------------------------------------------------------------------------------
 
@@ -851,8 +860,8 @@ class _Parser:
         self.expect(")", "RIGHT_PAREN")
         constructor = _CONSTRUCTORS.get(name)
         if constructor is not None:
-            return constructor(arguments, pos=self.pos(at))
-        return ast.Call(name, arguments, pos=self.pos(at))
+            return constructor(arguments, pos=self.places[at])
+        return ast.Call(name, arguments, pos=self.places[at])
 
     def aggregate(self) -> Expr:
         at = self.at
@@ -862,7 +871,7 @@ class _Parser:
         self.at = first = at + 2
         if name == "count" and self.accept("*"):
             self.expect(")", "RIGHT_PAREN")
-            return ast.Aggregate(name, None, pos=self.pos(at))
+            return ast.Aggregate(name, None, pos=self.places[at])
         is_distinct = self.accept("distinct")
         is_qualified = is_distinct or self.accept("all")
         if self.kinds[self.at] == "*":
@@ -876,7 +885,7 @@ class _Parser:
         self.expect(")", "RIGHT_PAREN")
         if len(arguments) != 1:
             raise self.error(fault.AGGREGATE_ARITY, first)
-        return ast.Aggregate(name, arguments[0], is_distinct, pos=self.pos(at))
+        return ast.Aggregate(name, arguments[0], is_distinct, pos=self.places[at])
 
     def cast(self) -> Expr:
         at = self.at
@@ -887,7 +896,7 @@ class _Parser:
         self.expect("as", "AS")
         type_name = self.type_name()
         self.expect(")", "RIGHT_PAREN")
-        return ast.Cast(value, type_name, pos=self.pos(at))
+        return ast.Cast(value, type_name, pos=self.places[at])
 
     def type_name(self) -> ast.TypeName:
         at = self.at
@@ -913,7 +922,7 @@ class _Parser:
             if not isinstance(argument, ast.Literal) or type(argument.value) is not int or argument.value < 0:
                 raise self.error(fault.TYPE_PARAMETER, at)
             sizes.append(argument.value)
-        return ast.TypeName(name, tuple(sizes), pos=self.pos(at))
+        return ast.TypeName(name, tuple(sizes), pos=self.places[at])
 
     def opening(self) -> None:
         """Take the parenthesis after a function with a syntax of its own."""
@@ -936,7 +945,7 @@ class _Parser:
             self.expect(")", "RIGHT_PAREN")
         elif not self.accept(")"):
             raise self.error(fault.EXPECTED_EITHER, first=type_name, second="RIGHT_PAREN")
-        return ast.Call("substring", tuple(arguments), pos=self.pos(at))
+        return ast.Call("substring", tuple(arguments), pos=self.places[at])
 
     def trim(self) -> Expr:
         """``TRIM([[LEADING|TRAILING|BOTH] [characters] FROM] value)``."""
@@ -959,7 +968,7 @@ class _Parser:
                 characters, value = value, self.expression()
         if not self.accept(")"):
             raise self.error(fault.NO_RIGHT_PAREN)
-        return ast.Trim(side, characters, value, pos=self.pos(at))
+        return ast.Trim(side, characters, value, pos=self.places[at])
 
     def date_part(self) -> str:
         if self.kinds[self.at] == IDENTIFIER:
@@ -977,7 +986,7 @@ class _Parser:
         self.expect_keyword("from")
         value = self.expression()
         self.expect(")", "RIGHT_PAREN")
-        return ast.DateCall("extract", part, (value,), pos=self.pos(at))
+        return ast.DateCall("extract", part, (value,), pos=self.places[at])
 
     def date_arithmetic(self) -> Expr:
         """``DATE_ADD(part, n, timestamp)`` and ``DATE_DIFF(part, from, to)``."""
@@ -989,7 +998,7 @@ class _Parser:
         self.expect(",", "COMMA")
         second = self.expression()
         self.expect(")", "RIGHT_PAREN")
-        return ast.DateCall(self.kinds[at], part, (first, second), pos=self.pos(at))
+        return ast.DateCall(self.kinds[at], part, (first, second), pos=self.places[at])
 
 
 _WORD_LITERALS: Final = {"null": None, "missing": MISSING, "true": True, "false": False}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from qldb_emulator.records import dataclass as quick
+from qldb_emulator.records import maker
 
 REAL: Any = dataclasses.dataclass
 
@@ -90,3 +91,25 @@ class Sent:
 
 def test_a_frozen_class_can_be_pickled() -> None:
     assert pickle.loads(pickle.dumps(Sent(3))) == Sent(3)
+
+
+def test_a_maker_makes_what_the_call_of_the_class_makes() -> None:
+    node, leaf, _ = MADE["ours"]
+    make = maker(leaf)
+    value = make(7, ["a"], pos=3)
+    assert type(value) is leaf
+    assert (value.value, value.names, value.pos) == (7, ["a"], 3)
+    assert make(7, ["a"]) == leaf(7, ["a"])
+    assert make(7).names is not make(7).names
+    assert maker(node)().pos == 1
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        value.value = 1
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del value.value
+    with pytest.raises(TypeError):
+        make()
+
+
+def test_what_a_maker_makes_can_be_copied_and_pickled() -> None:
+    value = maker(Sent)(3)
+    assert pickle.loads(pickle.dumps(value)) == copy.deepcopy(value) == dataclasses.replace(Sent(4), number=3)
