@@ -101,7 +101,7 @@ def measure_sync(bench: Bench) -> Samples:
 
 # --- Memory ----------------------------------------------------------------------------------------------------
 
-# What a process that holds a ledger has in memory before and after it read every document, by index and by scan.
+# What a process that holds a ledger has in memory before and after it read every document, in both views.
 _CHILD = f"""
 import json, sys
 from pathlib import Path
@@ -115,9 +115,10 @@ with Emulator(Settings(data_dir=Path(sys.argv[1]), cache_bytes={_CHILD_CACHE_BYT
     driver.run("SELECT * FROM {TABLE} WHERE {INDEXED} = '1'")
     gc.collect()
     before = pss_mb(os.getpid())
-    for _ in range(2):
+    # Conditions that only decoded documents can answer: the first fills the cache of tables, the second that of others.
+    for source in ("{TABLE} AS r", "_ql_committed_{TABLE} AS c, c.data AS r"):
         transaction = driver.transaction()
-        transaction.pages("SELECT VALUE {INDEXED} FROM {TABLE} WHERE State = 'none'")
+        transaction.pages(f"SELECT VALUE r.{INDEXED} FROM {{source}} WHERE r.State || '' = 'none'")
         transaction.abort()
     gc.collect()
     read = pss_mb(os.getpid())
@@ -145,7 +146,7 @@ def memory_figures(bench: Bench) -> Iterator[tuple[float, float, float]]:
 def measure_documents(bench: Bench) -> Samples:
     before, read, _ = bench.shared(memory_figures)
     budget = 2 * _CHILD_CACHE_BYTES / 2**20 + _SQLITE_CACHE_MB
-    note = f"{bench.scale.large:,} documents scanned twice: {before:.0f} MB before, {read:.0f} MB after"
+    note = f"{bench.scale.large:,} documents scanned in both views: {before:.0f} MB before, {read:.0f} MB after"
     return Samples((read - before,), (budget,), "MB", note)
 
 
