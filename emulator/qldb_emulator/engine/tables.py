@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 # More changes than this since the last scan: reading the table anew costs about as much, and is simpler.
 CHANGES_MAX = 2_000
-# Complete scans by a quick look before a table is decoded and kept: that costs as much as eight of them, and those that
-# follow a third.
+# Complete scans by a quick look before a table is decoded and kept: that costs as much as some eight of them, and
+# makes those that follow several times cheaper.
 SIFTS_MAX = 2
 
 LayOver = Callable[[Iterator[Any]], Iterator[Any]]
