@@ -56,11 +56,12 @@ def after_opening(emulator: Emulator, ledger: str) -> Stages:
 
 
 def after_reading(emulator: Emulator, ledger: str) -> Stages:
-    """``scanned``: after two scans of the table."""
+    """``scanned``: after a scan of the table in either view."""
     driver = LocalDriver(emulator, ledger)
-    for _ in range(2):
+    # Conditions that only decoded documents can answer: the first fills the cache of tables, the second that of others.
+    for source in (f"{TABLE} AS r", f"_ql_committed_{TABLE} AS c, c.data AS r"):
         transaction = driver.transaction()
-        transaction.pages(f"SELECT VALUE {INDEXED} FROM {TABLE} WHERE State = 'none'")
+        transaction.pages(f"SELECT VALUE r.{INDEXED} FROM {source} WHERE r.State || '' = 'none'")
         transaction.abort()
     return {"scanned": taken()}
 

@@ -96,36 +96,6 @@ def measure_sync(bench: Bench) -> Samples:
 
 # --- Memory ----------------------------------------------------------------------------------------------------
 
-<<<<<<< HEAD
-=======
-# What a process that holds a ledger has in memory before and after it read every document, in both views.
-_CHILD = f"""
-import json, sys
-from pathlib import Path
-from benchmarks.local_driver import LocalDriver
-from benchmarks.servers import pss_mb
-import os, gc
-from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.settings import Settings
-with Emulator(Settings(data_dir=Path(sys.argv[1]), cache_bytes={_CHILD_CACHE_BYTES})) as emulator:
-    driver = LocalDriver(emulator, {LEDGER!r})
-    driver.run("SELECT * FROM {TABLE} WHERE {INDEXED} = '1'")
-    gc.collect()
-    before = pss_mb(os.getpid())
-    # Conditions that only decoded documents can answer: the first fills the cache of tables, the second that of others.
-    for source in ("{TABLE} AS r", "_ql_committed_{TABLE} AS c, c.data AS r"):
-        transaction = driver.transaction()
-        transaction.pages(f"SELECT VALUE r.{INDEXED} FROM {{source}} WHERE r.State || '' = 'none'")
-        transaction.abort()
-    gc.collect()
-    read = pss_mb(os.getpid())
-    sessions = [LocalDriver(emulator, {LEDGER!r}) for _ in range({_SESSIONS})]
-    open_ = [session.transaction() for session in sessions]
-    gc.collect()
-    print(json.dumps([before, read, pss_mb(os.getpid())]))
-"""
-
->>>>>>> scans
 
 @contextmanager
 def memory_figures(bench: Bench) -> Iterator[Stages]:
@@ -137,16 +107,10 @@ def memory_figures(bench: Bench) -> Iterator[Stages]:
 
 
 def measure_documents(bench: Bench) -> Samples:
-<<<<<<< HEAD
     stages = bench.shared(memory_figures)
     budget = 2 * CACHE_BYTES / 2**20 + SQLITE_CACHE_MB
     before, read = stages["sessions"], stages["scanned"]
-    note = f"{bench.scale.large:,} documents scanned twice: {before:.0f} MB before, {read:.0f} MB after"
-=======
-    before, read, _ = bench.shared(memory_figures)
-    budget = 2 * _CHILD_CACHE_BYTES / 2**20 + _SQLITE_CACHE_MB
     note = f"{bench.scale.large:,} documents scanned in both views: {before:.0f} MB before, {read:.0f} MB after"
->>>>>>> scans
     return Samples((read - before,), (budget,), "MB", note)
 
 
