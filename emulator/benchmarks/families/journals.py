@@ -15,7 +15,6 @@ from pathlib import Path
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.exports import write_export
 from qldb_emulator.engine.imports import fold
-from qldb_emulator.ion.hash import hash_value
 from qldb_emulator.ion.values import IonValue
 from qldb_emulator.journal import hashing, merkle
 from qldb_emulator.journal.exports import Export, OutputFormat
@@ -109,9 +108,10 @@ def hash_alone(directory: Path) -> None:
 
 def _hash(block: Block) -> None:
     hashing.header_hash(block.address, block.transaction_id, block.timestamp)
-    hash_value(block.transaction_info)
-    for statement in (block.transaction_info or {}).get("statements", ()):
-        hash_value(statement["statement"])
+    info = block.transaction_info or {}
+    hashing.transaction_info_hash(info)
+    for statement in info.get("statements", ()):
+        hashing.statement_digest(statement["statement"])
     for revision in block.revisions or ():
         if "data" in revision:
             hashing.revision_hash(revision["metadata"], revision["data"])

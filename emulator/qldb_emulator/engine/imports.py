@@ -23,6 +23,7 @@ from typing import Any
 from ..journal.model import Block
 from ..partiql.catalogue import Catalogue
 from ..records import dataclass
+from ..storage.batches import BatchWriter
 from ..storage.ledger_file import LedgerFile
 from .apply import apply_block
 
@@ -61,7 +62,7 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]]) -> Fold
     state = _State()
     rest = iter(blocks)
     while True:
-        with file.write(sync=False) as writer:
+        with file.write(sync=False) as transaction, BatchWriter(transaction) as writer:
             count = 0
             for block, ion in islice(rest, BATCH_BLOCKS):
                 count += 1

@@ -36,9 +36,10 @@ NULL_OCTETS: dict[str, bytes] = {
 }
 _TRUE, _FALSE = b"\x11", b"\x10"
 pack_double = packing.Struct(">d").pack
+_SHORT_DECIMAL = 24  # characters
 NAN_OCTETS = bytes.fromhex("7ff8000000000000")
 _SHORT = [[bytes((code << 4 | length,)) for length in range(14)] for code in range(16)]
-_STRING_HEADS = _SHORT[8]
+_STRING_HEADS = _SHORT[8] + [bytes((0x8E, 0x80 | length)) for length in range(14, 0x80)]
 
 # Symbol tables repeat like the shapes of documents do.
 _TABLE_CACHE: dict[tuple[str, ...], bytes] = {}
@@ -75,10 +76,13 @@ def check_top_level(value: IonValue) -> None:
         raise IonError("a struct annotated $ion_symbol_table cannot stand alone: it would be read as a symbol table")
 
 
+_SMALL_VARUINTS = [bytes((value | 0x80,)) for value in range(0x80)]
+
+
 def varuint(value: int) -> bytes:
     """The VarUInt of a number that is not negative."""
     if value < 0x80:
-        return bytes((value | 0x80,))
+        return _SMALL_VARUINTS[value]
     octets = [value & 0x7F | 0x80]
     value >>= 7
     while value:
@@ -116,17 +120,32 @@ def coefficient_octets(value: int, negative: bool) -> bytes:
 
 def decimal_octets(value: Decimal) -> bytes:
     """The contents of a decimal.  0d0 is empty.  Raises IonError for NaN and infinities, which Ion decimals lack."""
-    if not value.is_finite():
-        raise IonError(f"{value} is no Ion decimal")
-    exponent = value.as_tuple().exponent
-    assert isinstance(exponent, int)
-    if abs(exponent) > MAX_EXPONENT:
-        raise IonError(f"the exponent of a decimal is beyond {MAX_EXPONENT}")
-    negative = value.is_signed()
-    coefficient = decimal_to_int(EXACT.scaleb(value, -exponent))
+    coefficient, exponent, negative = _short_parts(value) or _parts(value)
     if not coefficient and not exponent and not negative:
         return b""
     return _varint(exponent) + coefficient_octets(abs(coefficient), negative)
+
+
+def _parts(value: Decimal) -> tuple[int, int, bool]:
+    """(signed coefficient, exponent, whether there is a minus sign, be it of a zero)."""
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise IonError(f"{value} is no Ion decimal")
+    if abs(exponent) > MAX_EXPONENT:
+        raise IonError(f"the exponent of a decimal is beyond {MAX_EXPONENT}")
+    return decimal_to_int(EXACT.scaleb(value, -exponent)), exponent, value.is_signed()
+
+
+def _short_parts(value: Decimal) -> tuple[int, int, bool] | None:
+    """As _parts, in a third of the time, for what is written 90.25; None for 9E+1, NaN and what is long."""
+    text = str(value)
+    if len(text) > _SHORT_DECIMAL:
+        return None
+    whole, _, fraction = text.partition(".")
+    try:
+        return int(whole + fraction), -len(fraction), text[0] == "-"
+    except ValueError:
+        return None
 
 
 def timestamp_octets(value: Timestamp) -> bytes:
@@ -139,7 +158,10 @@ def timestamp_octets(value: Timestamp) -> bytes:
     if precision == "month":
         return b"\xc0" + varuint(value.year) + bytes((0x80 | value.month,))
     if precision == "day":
-        return b"\xc0" + varuint(value.year) + bytes((0x80 | value.month, 0x80 | value.day))
+        year = value.year
+        if year >= 128:
+            return bytes((0xC0, year >> 7, 0x80 | year & 0x7F, 0x80 | value.month, 0x80 | value.day))
+        return b"\xc0" + varuint(year) + bytes((0x80 | value.month, 0x80 | value.day))
     offset = value.offset
     year, month, day, hour, minute = value.year, value.month, value.day, value.hour, value.minute
     if offset:
@@ -252,6 +274,8 @@ def headed(code: int, contents: bytes) -> bytes:
     length = len(contents)
     if length < 14:
         return _SHORT[code][length] + contents
+    if length < 0x80:
+        return bytes((code << 4 | 14, 0x80 | length)) + contents
     return bytes((code << 4 | 14,)) + varuint(length) + contents
 
 
@@ -281,7 +305,7 @@ def _write(
         if kind is str:
             octets = value.encode()
             length = len(octets)
-            append(_STRING_HEADS[length] if length < 14 else b"\x8e" + varuint(length))
+            append(_STRING_HEADS[length] if length < 0x80 else b"\x8e" + varuint(length))
             append(octets)
         elif kind is dict or kind is Document:
             if not depth:

@@ -126,7 +126,7 @@ def build_block(
     if revisions:
         entries.append(merkle.root([revision["hash"] for revision in revisions]))
     entries.append(hashing.statements_hash([statement.digest for statement in transaction.statements]))
-    entries.append(hash_value(transaction_info))
+    entries.append(hashing.transaction_info_hash(transaction_info))
     if redaction_info is not None:
         entries.append(hash_value(redaction_info))
     entries_hash = merkle.root(entries)

@@ -31,20 +31,29 @@ class BlockFormatError(ValueError):
         where = "a block" if address is None else f"block {address.sequence_no} of strand {address.strand_id}"
         return f"{where}: {self.field} {self.problem}"
 
+    def within(self, part: str) -> BlockFormatError:
+        """The same of what holds it: ``.name`` of a field, or ``[0]``.
 
-Check = Callable[[IonValue, str], None]
+        So a path is put together on the way out, and costs nothing where nothing is wrong.
+        """
+        return BlockFormatError(part + self.field, self.problem, self.address)
+
+
+Check = Callable[[IonValue], None]
+"""Raises BlockFormatError, its field the path from the value on: empty for the value itself, else as ``.name[0]``."""
 
 
 def block_from_ion(value: IonValue) -> Block:
     """The block an Ion struct holds, its nested structs kept as they are.  Raises BlockFormatError."""
-    _struct(value, "block")
+    if type(value) is not dict:
+        raise _no_struct(value).within("block")
     if "blockAddress" not in value:
         raise BlockFormatError("blockAddress", "is missing")
     address = address_from_ion(value["blockAddress"], "blockAddress")
     try:
-        _fields(_BLOCK, value, "")
+        _block(value)
     except BlockFormatError as error:
-        raise BlockFormatError(error.field, error.problem, address) from None
+        raise BlockFormatError(error.field.removeprefix("."), error.problem, address) from None
     revisions = value.get("revisions")
     return Block(
         address=address,
@@ -62,15 +71,22 @@ def block_from_ion(value: IonValue) -> Block:
 
 def address_from_ion(value: IonValue, field: str = "block address") -> BlockAddress:
     """The address an Ion struct ``{strandId, sequenceNo}`` holds.  Raises BlockFormatError."""
-    _address(value, field)
+    _named(_address, value, field)
     return BlockAddress(value["strandId"], value["sequenceNo"])
 
 
 def revision_from_ion(value: IonValue, field: str = "revision") -> Struct:
     """The value itself, once it has the form of a revision.  Raises BlockFormatError."""
-    _revision(value, field)
+    _named(_revision, value, field)
     struct: Struct = value
     return struct
+
+
+def _named(check: Check, value: IonValue, field: str) -> None:
+    try:
+        check(value)
+    except BlockFormatError as error:
+        raise error.within(field) from None
 
 
 # --- Checks ------------------------------------------------------------------------------------------------
@@ -78,9 +94,9 @@ def revision_from_ion(value: IonValue, field: str = "revision") -> Struct:
 
 
 def _exactly(python_type: type, name: str) -> Check:
-    def check(value: IonValue, field: str) -> None:
+    def check(value: IonValue) -> None:
         if type(value) is not python_type:
-            raise BlockFormatError(field, f"must be a {name}, not {_describe(value)}")
+            raise BlockFormatError("", f"must be a {name}, not {_describe(value)}")
 
     return check
 
@@ -101,52 +117,62 @@ _blob = _exactly(bytes, "blob")
 MAX_COUNT = 2**62  # no journal gets there, and what stores numbers holds no more
 
 
-def _count(value: IonValue, field: str) -> None:
+def _count(value: IonValue) -> None:
+    if type(value) is int and 0 <= value <= MAX_COUNT:
+        return
     if type(value) is int and value > MAX_COUNT:
-        raise BlockFormatError(field, "is larger than any count can be")
-    if type(value) is not int or value < 0:
-        raise BlockFormatError(field, f"must be an int from 0, not {value if type(value) is int else _describe(value)}")
+        raise BlockFormatError("", "is larger than any count can be")
+    raise BlockFormatError("", f"must be an int from 0, not {value if type(value) is int else _describe(value)}")
 
 
-def _hash(value: IonValue, field: str) -> None:
-    _blob(value, field)
-    if len(value) != HASH_BYTES:
-        raise BlockFormatError(field, f"must have {HASH_BYTES} bytes, not {len(value)}")
+def _hash(value: IonValue) -> None:
+    if type(value) is bytes and len(value) == HASH_BYTES:
+        return
+    _blob(value)
+    raise BlockFormatError("", f"must have {HASH_BYTES} bytes, not {len(value)}")
 
 
-def _hash_or_empty(value: IonValue, field: str) -> None:
-    _blob(value, field)
+def _hash_or_empty(value: IonValue) -> None:
+    _blob(value)
     if value:
-        _hash(value, field)
+        _hash(value)
 
 
-def _struct(value: IonValue, field: str) -> None:
+def _no_struct(value: IonValue) -> BlockFormatError:
     if type(value) is MultiStruct:
-        raise BlockFormatError(field, "has a field twice")
-    if type(value) is not dict:
-        raise BlockFormatError(field, f"must be a struct, not {_describe(value)}")
+        return BlockFormatError("", "has a field twice")
+    return BlockFormatError("", f"must be a struct, not {_describe(value)}")
 
 
-def _document(value: IonValue, field: str) -> None:
+def _document(value: IonValue) -> None:
     # User data is free: any struct, repeated and annotated fields included.
     if not isinstance(value, dict):
-        raise BlockFormatError(field, f"must be a struct, not {_describe(value)}")
+        raise _no_struct(value)
 
 
 def _list_of(check: Check) -> Check:
-    def check_list(value: IonValue, field: str) -> None:
-        _plain_list(value, field)
-        for position, item in enumerate(value):
-            check(item, f"{field}[{position}]")
+    def check_list(value: IonValue) -> None:
+        _plain_list(value)
+        position = 0
+        try:
+            for position, item in enumerate(value):  # noqa: B007 the position is where it ended
+                check(item)
+        except BlockFormatError as error:
+            raise error.within(f"[{position}]") from None
 
     return check_list
 
 
 def _struct_of_any_names(check: Check) -> Check:
-    def check_struct(value: IonValue, field: str) -> None:
-        _struct(value, field)
-        for name, item in value.items():
-            check(item, f"{field}.{name}")
+    def check_struct(value: IonValue) -> None:
+        if type(value) is not dict:
+            raise _no_struct(value)
+        name = ""
+        try:
+            for name, item in value.items():  # noqa: B007
+                check(item)
+        except BlockFormatError as error:
+            raise error.within(f".{name}") from None
 
     return check_struct
 
@@ -154,43 +180,57 @@ def _struct_of_any_names(check: Check) -> Check:
 Fields = dict[str, tuple[bool, Check]]  # name -> (required, check)
 
 
-def _fields(table: Fields, value: IonValue, field: str) -> None:
-    _struct(value, field)
-    prefix = f"{field}." if field else ""
-    for name, (required, _) in table.items():
-        if required and name not in value:
-            raise BlockFormatError(f"{prefix}{name}", "is missing")
-    for name, item in value.items():
-        if name not in table:
-            raise BlockFormatError(f"{prefix}{name}", "is not a field known here")
-        table[name][1](item, f"{prefix}{name}")
-
-
 def _struct_with(table: Fields) -> Check:
-    return lambda value, field: _fields(table, value, field)
+    required = {name: None for name, (needed, _) in table.items() if needed}.keys()
+    checks = {name: check for name, (_, check) in table.items()}
+
+    def check_struct(value: IonValue) -> None:
+        if type(value) is not dict:
+            raise _no_struct(value)
+        if not required <= value.keys():
+            missing = next(name for name in required if name not in value)
+            raise BlockFormatError(f".{missing}", "is missing")
+        name = ""
+        try:
+            for name, item in value.items():
+                check = checks.get(name)
+                if check is None:
+                    raise BlockFormatError("", "is not a field known here")
+                check(item)
+        except BlockFormatError as error:
+            raise error.within(f".{name}") from None
+
+    return check_struct
 
 
-def _revision(value: IonValue, field: str) -> None:
-    _struct(value, field)
+def _revision(value: IonValue) -> None:
+    if type(value) is not dict:
+        raise _no_struct(value)
     if len(value) == 1 and "hash" in value:  # an item of the system's own tables
-        _hash(value["hash"], f"{field}.hash")
+        _named(_hash, value["hash"], ".hash")
         return
-    _fields(_REVISION, value, field)
+    _whole_revision(value)
     if "data" in value and "dataHash" in value:
-        raise BlockFormatError(f"{field}.dataHash", "stands beside data: a revision has one of them at most")
+        raise BlockFormatError(".dataHash", "stands beside data: a revision has one of them at most")
+
+
+def _checked(value: IonValue) -> None:
+    """Of a field that was looked at before."""
 
 
 _address = _struct_with({"strandId": (True, _string), "sequenceNo": (True, _count)})
 _METADATA: Fields = {
     "id": (True, _string), "version": (True, _count), "txTime": (True, _timestamp), "txId": (True, _string),
 }
-_REVISION: Fields = {
-    "blockAddress": (True, _address),
-    "hash": (True, _hash),
-    "data": (False, _document),
-    "dataHash": (False, _hash),
-    "metadata": (True, _struct_with(_METADATA)),
-}
+_whole_revision = _struct_with(
+    {
+        "blockAddress": (True, _address),
+        "hash": (True, _hash),
+        "data": (False, _document),
+        "dataHash": (False, _hash),
+        "metadata": (True, _struct_with(_METADATA)),
+    }
+)
 _STATEMENT: Fields = {"statement": (True, _string), "startTime": (True, _timestamp), "statementDigest": (True, _hash)}
 _DOCUMENT: Fields = {"tableName": (True, _string), "tableId": (True, _string), "statements": (True, _list_of(_count))}
 _TRANSACTION_INFO: Fields = {
@@ -203,15 +243,17 @@ _REDACTION: Fields = {
     "documentId": (True, _string),
     "version": (True, _count),
 }
-_BLOCK: Fields = {
-    "blockAddress": (True, _address),
-    "transactionId": (True, _string),
-    "blockTimestamp": (True, _timestamp),
-    "blockHash": (True, _hash),
-    "entriesHash": (True, _hash),
-    "previousBlockHash": (True, _hash_or_empty),
-    "entriesHashList": (True, _list_of(_hash)),
-    "transactionInfo": (False, _struct_with(_TRANSACTION_INFO)),
-    "redactionInfo": (False, _struct_with({"revisions": (True, _list_of(_struct_with(_REDACTION)))})),
-    "revisions": (False, _list_of(_revision)),
-}
+_block = _struct_with(
+    {
+        "blockAddress": (True, _checked),
+        "transactionId": (True, _string),
+        "blockTimestamp": (True, _timestamp),
+        "blockHash": (True, _hash),
+        "entriesHash": (True, _hash),
+        "previousBlockHash": (True, _hash_or_empty),
+        "entriesHashList": (True, _list_of(_hash)),
+        "transactionInfo": (False, _struct_with(_TRANSACTION_INFO)),
+        "redactionInfo": (False, _struct_with({"revisions": (True, _list_of(_struct_with(_REDACTION)))})),
+        "revisions": (False, _list_of(_revision)),
+    }
+)

@@ -4,6 +4,7 @@ Nothing here knows Ion, PartiQL or the rules of a transaction: what a block mean
 through a :class:`~.writer.Writer`.
 """
 
+from .batches import BatchWriter
 from .connections import Durability
 from .directory import DataDirectory
 from .errors import DirectoryInUseError, StorageError, StorageVersionError
@@ -17,6 +18,7 @@ from .writer import Writer
 __all__ = [
     "LIVE",
     "SCHEMA_VERSION",
+    "BatchWriter",
     "Counts",
     "DataDirectory",
     "DirectoryInUseError",

@@ -15,15 +15,23 @@ from .schema import DERIVED, LIVE, SEQ_BITS, put_meta
 IndexEntry = tuple[int, bytes, int]
 """(index number, key, doc_no)."""
 
-_INSERT_REVISION = f"""
+INSERT_BLOCK = "INSERT INTO block VALUES (?, ?, ?, ?, ?)"
+INSERT_NODE = "INSERT INTO merkle_node VALUES (?, ?, ?)"
+INSERT_REVISION = f"""
     INSERT INTO revision (revision_no, document_id, table_no, version, tx_time_ms, hash, data, data_hash, metadata)
     VALUES (? << {SEQ_BITS} | ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 _INSERT_NEW_DOCUMENT = "INSERT INTO document VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (document_id) DO NOTHING"
 
 # A later revision only moves last_seq; a revision without content (see RevisionRow) also ends the document.
-_ADVANCE_DOCUMENT = "UPDATE document SET last_seq = ? WHERE table_no = ? AND doc_no = ? AND last_seq < ?"
-_END_DOCUMENT = "UPDATE document SET last_seq = ?, until_seq = ? WHERE table_no = ? AND doc_no = ?"
+ADVANCE_DOCUMENT = "UPDATE document SET last_seq = ? WHERE table_no = ? AND doc_no = ? AND last_seq < ?"
+END_DOCUMENT = "UPDATE document SET last_seq = ?, until_seq = ? WHERE table_no = ? AND doc_no = ?"
+
+INSERT_ENTRY = "INSERT INTO index_entry VALUES (?, ?, ?, ?, ?)"
+# OR REPLACE: an entry that began and ended twice in one block is one row that nobody can see
+CLOSE_ENTRY = f"""
+    UPDATE OR REPLACE index_entry SET until_seq = ?
+    WHERE index_no = ? AND key = ? AND until_seq = {LIVE} AND doc_no = ?"""
 
 
 class Writer(Reads):
@@ -35,7 +43,7 @@ class Writer(Reads):
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection: sqlite3.Connection | None = connection
-        self._path = path
+        self.path = path
         self._next_doc_no: int | None = None
 
     def end(self) -> None:
@@ -44,34 +52,38 @@ class Writer(Reads):
 
     def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         try:
-            return self._open().execute(sql, parameters).fetchall()
+            return self.connection().execute(sql, parameters).fetchall()
         except sqlite3.Error as problem:
-            raise unusable(self._path, problem) from problem
+            raise unusable(self.path, problem) from problem
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
         try:
-            return self._open().execute(sql, parameters)
+            return self.connection().execute(sql, parameters)
         except sqlite3.Error as problem:
-            raise unusable(self._path, problem) from problem
+            raise unusable(self.path, problem) from problem
+
+    def _put(self, sql: str, row: Sequence[Any]) -> None:
+        self._run(sql, row)
 
     def _run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         try:
-            self._open().executemany(sql, rows)
+            self.connection().executemany(sql, rows)
         except sqlite3.Error as problem:
-            raise unusable(self._path, problem) from problem
+            raise unusable(self.path, problem) from problem
 
-    def _open(self) -> sqlite3.Connection:
+    def connection(self) -> sqlite3.Connection:
+        """What is written through, for BatchWriter.  Raises StorageError when the transaction is over."""
         if self._connection is None:
-            raise StorageError(f"The write transaction on {self._path} is over")
+            raise StorageError(f"The write transaction on {self.path} is over")
         return self._connection
 
     # --- facts -------------------------------------------------------------------------------------------------
     def set_meta(self, facts: Mapping[str, Any]) -> None:
         """Store control-plane facts; values are anything JSON can say."""
         try:
-            put_meta(self._open(), facts)
+            put_meta(self.connection(), facts)
         except sqlite3.Error as problem:
-            raise unusable(self._path, problem) from problem
+            raise unusable(self.path, problem) from problem
 
     def delete_meta(self, key: str) -> None:
         """Forget a control-plane fact."""
@@ -82,16 +94,16 @@ class Writer(Reads):
         """Append a block."""
         if not 0 <= seq < LIVE:
             raise StorageError(f"The sequence number {seq} is outside 0..{LIVE - 1}")
-        self._run("INSERT INTO block VALUES (?, ?, ?, ?, ?)", (seq, transaction_id, timestamp_ms, block_hash, ion))
+        self._put(INSERT_BLOCK, (seq, transaction_id, timestamp_ms, block_hash, ion))
 
     def replace_block(self, seq: int, ion: bytes) -> None:
         """Put other bytes in the place of a block's: for a redaction, which leaves its hash as it was."""
         if self._run("UPDATE block SET ion = ? WHERE seq = ?", (ion, seq)).rowcount != 1:
-            raise StorageError(f"There is no block {seq} to replace in {self._path}")
+            raise StorageError(f"There is no block {seq} to replace in {self.path}")
 
     def insert_nodes(self, nodes: Iterable[tuple[NodeId, bytes]]) -> None:
         """Store nodes of the Merkle tree: ((level, index), hash) of perfect nodes."""
-        self._run_many("INSERT INTO merkle_node VALUES (?, ?, ?)", [(*node, node_hash) for node, node_hash in nodes])
+        self._run_many(INSERT_NODE, [(*node, node_hash) for node, node_hash in nodes])
 
     # --- the catalogue -----------------------------------------------------------------------------------------
     def create_table(self, table_id: str, name: str, seq: int, status: str = "ACTIVE") -> int:
@@ -107,7 +119,7 @@ class Writer(Reads):
             f"SELECT seq, name, status FROM table_version WHERE table_no = ? AND until_seq = {LIVE}", (number,)
         )
         if not rows:
-            raise StorageError(f"There is no table {number} to change in {self._path}")
+            raise StorageError(f"There is no table {number} to change in {self.path}")
         since, old_name, old_status = rows[0]
         self._end_version("table_version", "table_no", number, since, seq)
         version = (number, seq, LIVE, old_name if name is None else name, old_status if status is None else status)
@@ -116,7 +128,7 @@ class Writer(Reads):
     def adopt_table_id(self, number: int, table_id: str) -> None:
         """Give a table the id that an imported journal turned out to know it by, from its beginning on."""
         if self._run("UPDATE ledger_table SET table_id = ? WHERE number = ?", (table_id, number)).rowcount != 1:
-            raise StorageError(f"There is no table {number} to change in {self._path}")
+            raise StorageError(f"There is no table {number} to change in {self.path}")
 
     def create_index(self, index_id: str, table_no: int, field_name: str, seq: int, status: str = "ONLINE") -> int:
         """Add an index; returns its number.  Its entries are put separately."""
@@ -151,7 +163,7 @@ class Writer(Reads):
     def _end_index_version(self, number: int, seq: int) -> None:
         rows = self._rows(f"SELECT seq FROM index_version WHERE index_no = ? AND until_seq = {LIVE}", (number,))
         if not rows:
-            raise StorageError(f"There is no index {number} to change in {self._path}")
+            raise StorageError(f"There is no index {number} to change in {self.path}")
         self._end_version("index_version", "index_no", number, rows[0][0], seq)
 
     def _end_version(self, table: str, key: str, number: int, since: int, seq: int) -> None:
@@ -200,7 +212,7 @@ class Writer(Reads):
         if row.version or (row.data is None and row.data_hash is None):
             self.insert_revisions((row,))
         else:
-            self._run(_INSERT_REVISION, (row.doc_no, row.seq, *row[1:4], *row[5:]))
+            self._put(INSERT_REVISION, (row.doc_no, row.seq, *row[1:4], *row[5:]))
 
     def insert_revisions(self, rows: Iterable[RevisionRow]) -> None:
         """Add revisions of documents that are there, in the order of their blocks, one to a document and block.
@@ -215,11 +227,11 @@ class Writer(Reads):
                 ends.append((row.seq, row.seq, row.table_no, row.doc_no))
             elif row.version:
                 advances.append((row.seq, row.table_no, row.doc_no, row.seq))
-        self._run_many(_INSERT_REVISION, insertions)
+        self._run_many(INSERT_REVISION, insertions)
         if advances:
-            self._run_many(_ADVANCE_DOCUMENT, advances)
+            self._run_many(ADVANCE_DOCUMENT, advances)
         if ends:
-            self._run_many(_END_DOCUMENT, ends)
+            self._run_many(END_DOCUMENT, ends)
 
     def redact_revision(self, doc_no: int, seq: int, data_hash: bytes) -> None:
         """Erase the data of the revision that block seq holds, leaving the hash of the data."""
@@ -228,24 +240,16 @@ class Writer(Reads):
             (data_hash, doc_no << SEQ_BITS | seq),
         )
         if changed.rowcount != 1:
-            raise StorageError(f"Document {doc_no} has no revision in block {seq} in {self._path}")
+            raise StorageError(f"Document {doc_no} has no revision in block {seq} in {self.path}")
 
     # --- indexes -----------------------------------------------------------------------------------------------
     def put_index_entries(self, entries: Iterable[IndexEntry], seq: int) -> None:
         """From block seq on, these documents are found under these keys."""
-        self._run_many(
-            "INSERT INTO index_entry VALUES (?, ?, ?, ?, ?)",
-            [(index_no, key, LIVE, doc_no, seq) for index_no, key, doc_no in entries],
-        )
+        self._run_many(INSERT_ENTRY, [(index_no, key, LIVE, doc_no, seq) for index_no, key, doc_no in entries])
 
     def close_index_entries(self, entries: Iterable[IndexEntry], seq: int) -> None:
         """From block seq on, these documents are no longer found under these keys."""
-        # OR REPLACE: an entry that began and ended twice in one block is one row that nobody can see
-        self._run_many(
-            f"""UPDATE OR REPLACE index_entry SET until_seq = ?
-                WHERE index_no = ? AND key = ? AND until_seq = {LIVE} AND doc_no = ?""",
-            [(seq, index_no, key, doc_no) for index_no, key, doc_no in entries],
-        )
+        self._run_many(CLOSE_ENTRY, [(seq, index_no, key, doc_no) for index_no, key, doc_no in entries])
 
     def delete_index_entries(self, entries: Iterable[IndexEntry], until_seq: int) -> None:
         """Remove entries that ended at block until_seq without a trace: a redaction takes the keys with the data."""

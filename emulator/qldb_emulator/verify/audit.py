@@ -166,7 +166,7 @@ class Audit:
                 self._part_spoilt = True
                 self.verifier.note(self._placed(value), hides_blocks=True)
                 continue
-            block, _ = self.verifier.take(value, self._place())
+            block, _ = self.verifier.take(value, self._place)
             if block is None:
                 self._part_spoilt = True
                 continue

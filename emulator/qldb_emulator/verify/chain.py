@@ -6,7 +6,7 @@ caller asks for that check, grows with the number of documents.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import asdict, replace
 from typing import Any, Literal
 
@@ -109,10 +109,12 @@ class JournalVerifier:
         """Take in the next block as an Ion value; one that is no block is a finding."""
         return self.take(value)[1]
 
-    def take(self, value: IonValue, place: BlockAddress | None = None) -> tuple[Block | None, list[Finding]]:
+    def take(
+        self, value: IonValue, place: Callable[[], BlockAddress | None] = lambda: None
+    ) -> tuple[Block | None, list[Finding]]:
         """Take in the next block as an Ion value, JSON's loss of types made good as far as can be.
 
-        place: the address it should have, for a finding about a value that has none.
+        place: gives the address it should have, for a finding about a value that has none.
         The block, None for a value that is none, and everything that is wrong with it.
         """
         from_json = is_json_block(value)
@@ -121,7 +123,7 @@ class JournalVerifier:
         except BlockFormatError as error:
             self._digest_problem = self._digest_problem or f"{error}"
             # The next block is compared with the last one that could be read: its sequence number will not follow.
-            address = error.address or place
+            address = error.address or place()
             return None, self._keep([Finding("format", address, "a block", error.problem, error.field)])
         return block, self.add(block, from_json)
 
@@ -133,14 +135,16 @@ class JournalVerifier:
 
     def add(self, block: Block, from_json: bool = False) -> list[Finding]:
         """Take in the next block.  Everything that is wrong with it."""
-        self._first = self._first or block.address
+        if self._first is None:
+            self._first = block.address
         own = self._is_own(block)
         from_json = from_json or self._types_lost
         self._json_blocks += from_json
         look = inspect_block(block, self._previous, own, self._counts, from_json)
         if self._versions is not None:
             self._check_versions(look, self._versions)
-        self._redactions += len((block.redaction_info or {}).get("revisions", ()))
+        if block.redaction_info is not None:
+            self._redactions += len(block.redaction_info.get("revisions", ()))
         self._service_blocks += not own
         self._grow(block)
         self._previous = block
@@ -201,6 +205,8 @@ class JournalVerifier:
         return "service" if self._service_blocks == self._counts.blocks else "service, then emulator"
 
     def _keep(self, findings: list[Finding]) -> list[Finding]:
+        if not findings:
+            return findings
         self._findings_total += len(findings)
         self._findings.extend(findings[: FINDINGS_KEPT - len(self._findings)])
         return findings

@@ -1,0 +1,158 @@
+"""A writer for many blocks: what it is told waits, and goes to SQLite table by table, many rows to a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from .rows import DocumentInfo, NodeId, RevisionRow
+from .writer import (
+    ADVANCE_DOCUMENT,
+    CLOSE_ENTRY,
+    END_DOCUMENT,
+    INSERT_BLOCK,
+    INSERT_ENTRY,
+    INSERT_NODE,
+    INSERT_REVISION,
+    IndexEntry,
+    Writer,
+)
+
+BATCH_BYTES = 1024 * 1024  # of blocks that wait; their documents may wait beside them, and take no more than that again
+
+# In the order in which they go to SQLite: an entry is closed before one with the same key is put in its place.
+_STATEMENTS = (
+    INSERT_BLOCK, INSERT_NODE, INSERT_REVISION, ADVANCE_DOCUMENT, END_DOCUMENT, CLOSE_ENTRY, INSERT_ENTRY,
+)  # fmt: skip
+
+
+class BatchWriter(Writer):
+    """A Writer that answers as if it had written at once, and leaves the same rows.
+
+    ``with file.write() as writer, BatchWriter(writer) as batch:``; the rows are written at the end of the inner block,
+    before a question that they may have a part in, and when there are many.  After an exception they are dropped, for
+    the transaction is taken back.  A row that SQLite refuses is a StorageError then, not when it was given.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        super().__init__(writer.connection(), writer.path)
+        self._writer = writer
+        self._waiting: dict[str, list[Sequence[Any]]] = {statement: [] for statement in _STATEMENTS}
+        self._bytes = 0
+        self._document_ids: set[str] = set()  # of revisions that wait
+        self._doc_nos: set[int] = set()  # of revisions and index entries that wait
+        self._last_nodes: dict[int, tuple[NodeId, bytes]] = {}  # by level
+
+    def __enter__(self) -> BatchWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if problem is None:
+                self.flush()
+        finally:
+            self.end()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        for statement, rows in self._waiting.items():
+            if rows:
+                super()._run_many(statement, rows)
+                rows.clear()
+        self._bytes = 0
+        self._document_ids.clear()
+        self._doc_nos.clear()
+
+    # --- whatever has no method of its own below finds everything written --------------------------------------
+    def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        self.flush()
+        return super()._rows(sql, parameters)
+
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        self.flush()
+        return super()._run(sql, parameters)
+
+    def _run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        waiting = self._waiting.get(sql)
+        if waiting is None:
+            self.flush()
+            super()._run_many(sql, rows)
+        else:
+            waiting.extend(rows)
+
+    def _put(self, sql: str, row: Sequence[Any]) -> None:
+        self._waiting[sql].append(row)
+
+    # --- the journal -------------------------------------------------------------------------------------------
+    def insert_block(self, seq: int, transaction_id: str, timestamp_ms: int, block_hash: bytes, ion: bytes) -> None:
+        super().insert_block(seq, transaction_id, timestamp_ms, block_hash, ion)
+        self._bytes += len(ion)
+        if self._bytes >= BATCH_BYTES:
+            self.flush()
+
+    def insert_nodes(self, nodes: Iterable[tuple[NodeId, bytes]]) -> None:
+        nodes = list(nodes)
+        for each in nodes:
+            self._last_nodes[each[0][0]] = each
+        super().insert_nodes(nodes)
+
+    def merkle_nodes(self, ids: Iterable[NodeId]) -> dict[NodeId, bytes]:
+        # What a new leaf needs are the last nodes of their levels.
+        found, others = {}, []
+        for node in ids:
+            known = self._last_nodes.get(node[0])
+            if known is not None and known[0] == node:
+                found[node] = known[1]
+            else:
+                others.append(node)
+        return {**found, **super().merkle_nodes(others)} if others else found
+
+    # --- documents: what is asked of one concerns only rows of its own -----------------------------------------
+    def insert_document(self, document_id: str, table_no: int, seq: int) -> int:
+        return self._writer.insert_document(document_id, table_no, seq)
+
+    def insert_new_document(self, document_id: str, table_no: int, seq: int) -> int | None:
+        return self._writer.insert_new_document(document_id, table_no, seq)
+
+    def insert_documents(self, document_ids: Sequence[str], table_no: int, seq: int) -> range:
+        return self._writer.insert_documents(document_ids, table_no, seq)
+
+    def document_info(self, document_id: str) -> DocumentInfo | None:
+        if document_id in self._document_ids:
+            self.flush()
+        return self._writer.document_info(document_id)
+
+    def revision_at(self, doc_no: int, at_seq: int) -> RevisionRow | None:
+        if doc_no in self._doc_nos:
+            self.flush()
+        return self._writer.revision_at(doc_no, at_seq)
+
+    def insert_revision(self, row: RevisionRow) -> None:
+        self.insert_revisions((row,))
+
+    def insert_revisions(self, rows: Iterable[RevisionRow]) -> None:
+        rows = tuple(rows)
+        if not self._doc_nos.isdisjoint([row.doc_no for row in rows]):
+            self.flush()  # a document's rows change in the order of its revisions
+        for row in rows:
+            self._document_ids.add(row.document_id)
+            self._doc_nos.add(row.doc_no)
+        super().insert_revisions(rows)
+
+    def put_index_entries(self, entries: Iterable[IndexEntry], seq: int) -> None:
+        entries = list(entries)
+        self._doc_nos.update(doc_no for _, _, doc_no in entries)
+        super().put_index_entries(entries, seq)
+
+    def close_index_entries(self, entries: Iterable[IndexEntry], seq: int) -> None:
+        entries = list(entries)
+        if not self._doc_nos.isdisjoint([doc_no for _, _, doc_no in entries]):
+            self.flush()  # it may be the entry to be closed that waits
+        super().close_index_entries(entries, seq)
+
+    def clear_derived(self) -> None:
+        self.flush()
+        self._writer.clear_derived()
