@@ -42,15 +42,17 @@ def split_statements(text: str) -> Script:
     end = position
     found: list[ScriptStatement] = []
     for match in _TOKEN.finditer(text, position):
-        if match.lastindex == 7:  # nothing that begins a token, perhaps a string that is not closed
-            end = len(text.rstrip())
+        token = match[1]
+        if token is None:  # the end, or nothing that begins a token, perhaps a string that is not closed
+            if match.start() < len(text):
+                end = len(text.rstrip())
             break
-        if match[2] == ";":
+        if token == ";":
             if end > start:
                 found.append(_statement(text, start, end))
             start = end = match.end()
         else:
-            end = match.end(match.lastindex or 0)
+            end = match.end(1)
     rest = _statement(text, start, end) if end > start else None
     return Script(tuple(found), rest)
 

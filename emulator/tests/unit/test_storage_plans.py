@@ -31,7 +31,7 @@ def query_plan(connection: sqlite3.Connection, sql: str) -> list[str]:
 @pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - WHOLE_CATALOGUE))
 def test_every_step_is_a_search_in_an_index(scribe: Scribe, name: str) -> None:
     with scribe.file.write() as writer:
-        plan = query_plan(writer._open(), STATEMENTS[name])
+        plan = query_plan(writer.connection(), STATEMENTS[name])
     steps = [step for step in plan if not step.startswith(("CORRELATED SCALAR SUBQUERY", "COMPOUND"))]
     assert steps
     assert [step for step in steps if not step.startswith("SEARCH")] == []
@@ -40,7 +40,7 @@ def test_every_step_is_a_search_in_an_index(scribe: Scribe, name: str) -> None:
 @pytest.mark.parametrize("name", sorted(STATEMENTS))
 def test_nothing_is_sorted_or_indexed_on_the_fly(scribe: Scribe, name: str) -> None:
     with scribe.file.write() as writer:
-        plan = query_plan(writer._open(), STATEMENTS[name])
+        plan = query_plan(writer.connection(), STATEMENTS[name])
     assert [step for step in plan if "TEMP B-TREE" in step or "AUTOMATIC" in step] == []
 
 
@@ -56,14 +56,14 @@ def steps_of(scribe: Scribe, question: str) -> int:
         return 0
 
     with scribe.file.write() as writer:
-        writer._open().set_progress_handler(step, 1)
+        writer.connection().set_progress_handler(step, 1)
         rows = {
             "index": lambda: list(writer.seek_index(index_no, [b"k"], at_seq)),
             "document": lambda: list(writer.seek_documents(table_no, ["a"], at_seq)),
             "revision": lambda: writer.revision_at(1, at_seq),
             "past revision": lambda: writer.revision_at(1, 1),
         }[question]()
-        writer._open().set_progress_handler(None, 1)
+        writer.connection().set_progress_handler(None, 1)
     assert rows
     return count
 
