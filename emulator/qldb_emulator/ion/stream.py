@@ -14,6 +14,7 @@ from .symbols import MAX_DEPTH, SYSTEM_SYMBOLS, TOO_DEEP
 from .values import IonError, IonValue
 
 CHUNK_BYTES = 256 * 1024
+AHEAD_BYTES = 32 * 1024  # some dozen blocks; more no longer fit into a processor's second cache
 # Far above any block (a transaction has 4 MiB of documents): it bounds what a broken or hostile file can make us hold.
 MAX_VALUE_BYTES = 64 * 1024 * 1024
 _LONGEST_HEADER = 12  # type octet and a length of up to ten
@@ -36,7 +37,7 @@ def read_items(read: Read, max_value_bytes: int = MAX_VALUE_BYTES, max_depth: in
     max_value_bytes; and whatever *read* raises.
     """
     head = _exactly(read, len(binary_reader.VERSION_MARKER))
-    items = _binary(read, head, max_value_bytes, max_depth)
+    items = _ahead(_binary(read, head, max_value_bytes, max_depth))
     if head != binary_reader.VERSION_MARKER:
         items = ((value, None) for value in _text(read, head, max_value_bytes, max_depth))
     try:
@@ -48,6 +49,30 @@ def read_items(read: Read, max_value_bytes: int = MAX_VALUE_BYTES, max_depth: in
 Item = tuple[IonValue, bytes | None]
 
 
+def _ahead(items: Iterator[tuple[Item, int]]) -> Iterator[Item]:
+    """The items, of which some are read before the first is handed out; a problem comes after the items before it.
+
+    items: each with its size in bytes.
+    What reads and what works on the items then find their code and data in the processor's caches.
+    """
+    while True:
+        ready: list[Item] = []
+        size, problem = 0, None
+        try:
+            for item, item_bytes in items:
+                ready.append(item)
+                size += item_bytes
+                if size >= AHEAD_BYTES:
+                    break
+        except Exception as error:
+            problem = error
+        yield from ready
+        if problem is not None:
+            raise problem
+        if size < AHEAD_BYTES:
+            return
+
+
 def _exactly(read: Read, size: int) -> bytes:
     """That many bytes; fewer at the end of the stream only."""
     data = read(size)
@@ -56,7 +81,8 @@ def _exactly(read: Read, size: int) -> bytes:
     return data
 
 
-def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int) -> Iterator[Item]:
+def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int) -> Iterator[tuple[Item, int]]:
+    """Each item with the size of its value in bytes."""
     buffer, pos = head, len(head)
     opening = head  # what a value needs before it to stand alone; nothing when that is longer ago
     offset = 0  # of the buffer in the stream
@@ -91,7 +117,7 @@ def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int) -> It
             except IonError as error:
                 raise IonError(f"{error} of the value at byte {offset + pos}") from None
             for value in values:
-                yield value, opening + piece if opening else None
+                yield (value, opening + piece if opening else None), len(piece)
             if values or before is not SYSTEM_SYMBOLS:
                 opening = b""
             elif symbols is not before:

@@ -83,6 +83,16 @@ def test_what_is_not_ion_is_said_with_its_place(data, message):
         read_in_parts(data, 1 << 16)
 
 
+@pytest.mark.parametrize("ahead", [1, 10, 1_000_000])
+def test_what_is_before_a_problem_is_handed_out_first(ahead, monkeypatch):
+    monkeypatch.setattr(stream, "AHEAD_BYTES", ahead)
+    source = io.BytesIO(dump_all(VALUES) + b"\xe0\x02\x00\xea")
+    found = []
+    with pytest.raises(IonError, match="unsupported Ion version marker"):
+        found.extend(read_stream(source.read))
+    assert same(VALUES, found)
+
+
 def test_a_value_beyond_the_bound_is_refused_before_it_is_read():
     with pytest.raises(IonError, match="a value of"):
         list(read_stream(io.BytesIO(b"\xe0\x01\x00\xea\xbe\x07\x7f\x7f\x7f\xff" + b"\x20" * 100).read))
