@@ -283,11 +283,9 @@ class Ledger:
         except StorageError:
             tip = self._file.tip()
             if steps and tip is not None and tip.sequence_no == steps[-1].block.address.sequence_no:
-                self._accept(steps)
+                self._accept(steps, is_change=accepted is not None)
             raise
-        self._accept(steps)
-        if accepted is not None:
-            self._last_change = self._file.commits
+        self._accept(steps, is_change=accepted is not None)
 
     def _apply(self, writer: Writer, accepted: Accepted, before: Step | None) -> Step:
         """Build a block on the one before it, and apply it.  Raises StorageError, ApplyError."""
@@ -302,12 +300,14 @@ class Ledger:
             raise ApplyError(applied.problems[0])
         return Step(block, applied)
 
-    def _accept(self, steps: Sequence[Step]) -> None:
+    def _accept(self, steps: Sequence[Step], is_change: bool) -> None:
         for step in steps:
             applied = step.applied
             if applied.facts:
                 self.facts = {**self.facts, **applied.facts}
             self.writes.record(applied.marks, step.block.address.sequence_no)
+        if is_change:
+            self._last_change = self._file.commits
         self._put_off.clear()
         self._written = steps[-1].written
         self._state = (self._written.sequence_no, steps[-1].applied.catalogue)

@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError
 from qldb_emulator.settings import Settings
-from qldb_emulator.storage import log_sync
+from qldb_emulator.storage import StorageError, log_sync
 
 
 class Disk:
@@ -141,6 +142,31 @@ def test_a_disk_that_fails_to_sync_fails_all_who_wait_for_it(emulator: Emulator,
     disk.problem = None
     get_digest(emulator)
     assert LocalSession(emulator, "cars").run("SELECT VALUE k FROM T") == [1, 2]
+
+
+def test_readers_rest_on_a_change_whose_commit_failed_when_it_had_happened(emulator: Emulator, disk: Disk) -> None:
+    ledger = emulator.ledgers.find("us-east-1", "cars")
+    assert ledger is not None
+    file: Any = ledger.file
+    write = file.write
+
+    @contextmanager
+    def failing(sync: bool = True) -> Iterator[Any]:
+        with write(sync=sync) as writer:
+            yield writer
+        raise StorageError("The disk said no after all")
+
+    file.write = failing
+    with pytest.raises(QldbError, match="The disk said no after all"):
+        LocalSession(emulator, "cars").run("INSERT INTO T ?", {"k": 2})
+    file.write = write
+    reader = LocalSession(emulator, "cars").begin()
+    assert reader.execute("SELECT VALUE k FROM T") == [1, 2]
+    commit = Task(reader.commit)
+    assert commit.waits
+    disk.may.set()
+    assert not isinstance(commit.end(), QldbError)
+    assert disk.syncs == 1
 
 
 def test_a_reader_waits_for_nobody_when_nothing_was_written(emulator: Emulator, disk: Disk) -> None:
