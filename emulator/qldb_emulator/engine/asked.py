@@ -15,15 +15,14 @@ Place = tuple[int, int | None]
 class Asked:
     """A statement that was sent.  It is part of the commit digest whatever becomes of it (wire.md 2.4).
 
-    No answer needs its digest before the commit's, and hashing a document takes as long as inserting it does; so
+    No answer needs its digest before the commit's, and hashing a document is a good part of what its INSERT takes; so
     ``settle`` is called when the answer is on its way.  Any thread may call it, at any time: the result is the same.
     """
 
-    __slots__ = ("_digest", "_hashes", "_parameters", "_places", "_text_hash", "text")
+    __slots__ = ("_digest", "_hashes", "_parameters", "_places", "text")
 
-    def __init__(self, text: str, text_hash: bytes, parameters: Sequence[IonValue]) -> None:
+    def __init__(self, text: str, parameters: Sequence[IonValue]) -> None:
         self.text = text
-        self._text_hash = text_hash
         self._parameters = parameters
         self._places: dict[int, Place] | None = None
         self._hashes: list[tuple[bytes, list[bytes]]] | None = None
@@ -33,7 +32,7 @@ class Asked:
     def digest(self) -> bytes:
         """``hashing.statement_digest`` of the statement: 32 bytes."""
         if self._digest is None:
-            self._digest = statement_digest(self.text, [whole for whole, _ in self._all_hashes()], self._text_hash)
+            self._digest = statement_digest(self.text, [whole for whole, _ in self._all_hashes()])
         return self._digest
 
     def settle(self) -> None:

@@ -15,12 +15,13 @@ creation_ms     the time of the first block: ranges of exports and streams are c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import field
 from itertools import islice
 from typing import Any
 
 from ..ion.codec import dumps
+from ..ion.stream import ahead
 from ..journal.model import Block
 from ..partiql.catalogue import Catalogue
 from ..records import dataclass
@@ -29,7 +30,6 @@ from ..storage.ledger_file import LedgerFile
 from .apply import apply_block
 
 BATCH_BLOCKS = 256  # a SQLite transaction for each costs a fifth of the import when blocks are small
-AHEAD_BYTES = 32 * 1024
 PROBLEMS_KEPT = 20
 
 # Documented: the API model's LedgerName.
@@ -66,7 +66,7 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]]) -> Fold
     while True:
         with file.write(sync=False) as transaction, BatchWriter(transaction) as writer:
             count = 0
-            for block, ion in _ahead(islice(rest, BATCH_BLOCKS)):
+            for block, ion in ahead(map(_with_size, islice(rest, BATCH_BLOCKS))):
                 count += 1
                 number = block.address.sequence_no
                 if number <= state.last:
@@ -83,21 +83,11 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]]) -> Fold
             return Folded(state.blocks, state.first_ms, tuple(state.problems))
 
 
-def _ahead(blocks: Iterable[tuple[Block, bytes | None]]) -> Iterator[tuple[Block, bytes]]:
-    """The blocks with their binary, of which some are pulled before the first is handed out.
-
-    What verifies and what stores then find their code and data in the processor's caches.
-    """
-    ready: list[tuple[Block, bytes]] = []
-    size = 0
-    for block, given in blocks:
-        ion = given or dumps(block.to_ion())
-        ready.append((block, ion))
-        size += len(ion)
-        if size >= AHEAD_BYTES:
-            yield from ready
-            ready, size = [], 0
-    yield from ready
+def _with_size(found: tuple[Block, bytes | None]) -> tuple[tuple[Block, bytes], int]:
+    """A block with its binary, and how many bytes that has: for ``ahead``."""
+    block, given = found
+    ion = given or dumps(block.to_ion())
+    return (block, ion), len(ion)
 
 
 @dataclass(slots=True)

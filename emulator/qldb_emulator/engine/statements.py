@@ -16,7 +16,6 @@ from ..errors import (
     QldbError,
 )
 from ..ion.codec import DOCUMENT_DEPTH, IonError, loads
-from ..ion.hash import hash_value
 from ..ion.values import IonValue, Timestamp
 from ..partiql import ast
 from ..partiql.catalogue import Catalogue
@@ -49,7 +48,7 @@ class Prepared:
 
 
 class StatementCache:
-    """Prepared statements by text, and the Ion hashes of texts.  One per ledger; bounded; shared by all sessions."""
+    """Prepared statements by text.  One per ledger; bounded; shared by all sessions."""
 
     # A program keeps its tree, plan and closures: some kilobytes.  An application has tens of texts, not thousands,
     # unless it writes values into them; those must not fill the memory.
@@ -58,15 +57,6 @@ class StatementCache:
 
     def __init__(self) -> None:
         self._prepared: dict[str, Prepared] = {}
-        self._hashes: dict[str, bytes] = {}
-
-    def text_hash(self, text: str) -> bytes:
-        """The Ion hash of a statement's text."""
-        known = self._hashes.get(text)
-        if known is None:
-            known = hash_value(text)
-            _remember(self._hashes, text, known)
-        return known
 
     def prepare(self, text: str, catalogue: Catalogue, max_depth: int) -> Program:
         """The program of a text under a catalogue.  Raises PartiqlError."""
@@ -74,16 +64,15 @@ class StatementCache:
         if prepared is not None and prepared.catalogue is catalogue:
             return prepared.program
         program = compile_plan(plan(parse(text, max_depth), catalogue))
-        _remember(self._prepared, text, Prepared(catalogue, program))
+        self._remember(text, Prepared(catalogue, program))
         return program
 
-
-def _remember(cache: dict[str, Any], text: str, value: Any) -> None:
-    if len(text) > StatementCache.MAX_TEXT_CHARACTERS:
-        return
-    if len(cache) >= StatementCache.MAX_TEXTS:
-        cache.clear()
-    cache[text] = value
+    def _remember(self, text: str, prepared: Prepared) -> None:
+        if len(text) > self.MAX_TEXT_CHARACTERS:
+            return
+        if len(self._prepared) >= self.MAX_TEXTS:
+            self._prepared.clear()
+        self._prepared[text] = prepared
 
 
 def execute_statement(transaction: Transaction, text: str, holders: Sequence[dict[str, Any]]) -> Cursor:
@@ -98,7 +87,7 @@ def execute_statement(transaction: Transaction, text: str, holders: Sequence[dic
     if len(text) > ledger.limits.statement_characters:
         raise STATEMENT_TOO_LONG(length=len(text), limit=ledger.limits.statement_characters)
     parameters = [_parameter(number, holder) for number, holder in enumerate(holders, 1)]
-    asked = Asked(text, ledger.statements.text_hash(text), parameters)
+    asked = Asked(text, parameters)
     transaction.asked.append(asked)
     start_time = Timestamp.from_epoch_ms(ledger.clock.now_ms())
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from . import binary_reader, text_reader
 from .symbols import MAX_DEPTH, SYSTEM_SYMBOLS, TOO_DEEP
@@ -37,7 +38,7 @@ def read_items(read: Read, max_value_bytes: int = MAX_VALUE_BYTES, max_depth: in
     max_value_bytes; and whatever *read* raises.
     """
     head = _exactly(read, len(binary_reader.VERSION_MARKER))
-    items = _ahead(_binary(read, head, max_value_bytes, max_depth))
+    items = ahead(_binary(read, head, max_value_bytes, max_depth))
     if head != binary_reader.VERSION_MARKER:
         items = ((value, None) for value in _text(read, head, max_value_bytes, max_depth))
     try:
@@ -47,16 +48,17 @@ def read_items(read: Read, max_value_bytes: int = MAX_VALUE_BYTES, max_depth: in
 
 
 Item = tuple[IonValue, bytes | None]
+Ahead = TypeVar("Ahead")
 
 
-def _ahead(items: Iterator[tuple[Item, int]]) -> Iterator[Item]:
-    """The items, of which some are read before the first is handed out; a problem comes after the items before it.
+def ahead(items: Iterator[tuple[Ahead, int]]) -> Iterator[Ahead]:
+    """Items, of which some are read before the first is handed out; a problem comes after the items before it.
 
     items: each with its size in bytes.
     What reads and what works on the items then find their code and data in the processor's caches.
     """
     while True:
-        ready: list[Item] = []
+        ready: list[Ahead] = []
         size, problem = 0, None
         try:
             for item, item_bytes in items:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import sys
 from bisect import bisect_right
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from string import ascii_letters
@@ -182,3 +183,11 @@ class Tokens:
     def pos(self, index: int) -> Pos:
         """Where a token begins."""
         return self.places[index]
+
+
+def lexemes(text: str) -> Iterator[tuple[str | None, int, int]]:
+    """(lexeme, where it begins, where it ends), one after the other; None for what is no token, and for the end."""
+    leading = _LEADING.match(text)
+    for match in _TOKEN.finditer(text, leading.end() if leading else 0):
+        lexeme = match[1]
+        yield lexeme, match.start(), match.start() if lexeme is None else match.end(1)

@@ -567,11 +567,8 @@ class _Parser:
     def binary(self, left: Expr, rank: int) -> Expr:
         at = self.at
         self.at = at + 1
-        kinds = self.kinds
-        if kinds[at + 1] == END:
-            raise self.error(fault.MISSING_RIGHT_SIDE, at)
-        kind = kinds[at]
-        return make.binary("<>" if kind == "!=" else kind, left, self.expression(rank), pos=self.places[at])
+        kind = self.kinds[at]
+        return make.binary("<>" if kind == "!=" else kind, left, self.right_side(rank, at), pos=self.places[at])
 
     def chain(self, left: Expr, rank: int) -> Expr:
         at, kind = self.at, self.kinds[self.at]

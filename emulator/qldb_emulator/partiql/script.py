@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..records import dataclass
 from .errors import PartiqlError
-from .lexer import _LEADING, _TOKEN
+from .lexer import lexemes
 from .parser import parse
 
 
@@ -37,23 +37,22 @@ def split_statements(text: str) -> Script:
 
     What is no token at all is left to the parser, with everything behind it.
     """
-    leading = _LEADING.match(text)
-    start = position = leading.end() if leading else 0
-    end = position
+    start = end = -1  # of the statement that is being read; -1: none is
     found: list[ScriptStatement] = []
-    for match in _TOKEN.finditer(text, position):
-        token = match[1]
-        if token is None:  # the end, or nothing that begins a token, perhaps a string that is not closed
-            if match.start() < len(text):
+    for lexeme, begin, stop in lexemes(text):
+        if lexeme == ";":
+            if start >= 0:
+                found.append(_statement(text, start, end))
+            start = -1
+            continue
+        if start < 0:
+            start = begin
+        if lexeme is None:  # the end, or nothing that begins a token, perhaps a string that is not closed
+            if begin < len(text):
                 end = len(text.rstrip())
             break
-        if token == ";":
-            if end > start:
-                found.append(_statement(text, start, end))
-            start = end = match.end()
-        else:
-            end = match.end(1)
-    rest = _statement(text, start, end) if end > start else None
+        end = stop
+    rest = _statement(text, start, end) if start < end else None
     return Script(tuple(found), rest)
 
 

@@ -19,7 +19,7 @@ TEXT = "INSERT INTO T ?"
 
 
 def asked(*parameters: Any) -> Asked:
-    return Asked(TEXT, hash_value(TEXT), parameters)
+    return Asked(TEXT, parameters)
 
 
 @given(st.lists(ion_values()))
