@@ -16,7 +16,6 @@ from qldb_emulator.journal.block import (
     Redaction,
     TransactionResult,
     build_block,
-    genesis_block,
     redact,
 )
 from qldb_emulator.journal.model import Block, BlockAddress
@@ -67,6 +66,11 @@ def transactions() -> Iterable[TransactionResult]:
         [statement("EXEC REDACT_REVISION ?, 'BFJKdXgzt9oF4wjMbuxy4G', 'doc1'", 5_990, {"sequenceNo": 2})],
         redactions=[Redaction(BlockAddress(STRAND, 2), "BFJKdXgzt9oF4wjMbuxy4G", "doc1", 0)],
     )
+
+
+def genesis_block(strand_id: str, transaction_id: str, now: Timestamp) -> Block:
+    """The first block of a journal, as a new ledger makes it: of an empty transaction, with no block before it."""
+    return build_block((None, b""), strand_id, TransactionResult(transaction_id), now)
 
 
 def chain(results: Iterable[TransactionResult]) -> list[Block]:

@@ -145,11 +145,6 @@ def build_block(
     )
 
 
-def genesis_block(strand_id: str, transaction_id: str, now: Timestamp) -> Block:
-    """The first block of a journal: a system block of an empty transaction, with no block before it."""
-    return build_block((None, b""), strand_id, TransactionResult(transaction_id), now)
-
-
 def redact(block: Block, document_id: str, version: int) -> Block:
     """The block with one revision's data replaced by its hash; no other byte changes, every hash still holds.
 

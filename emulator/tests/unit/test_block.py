@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from journals import genesis_block
 
 from qldb_emulator.ion.codec import dumps, loads
 from qldb_emulator.ion.hash import hash_value
@@ -19,7 +20,6 @@ from qldb_emulator.journal.block import (
     RedactionError,
     TransactionResult,
     build_block,
-    genesis_block,
     redact,
 )
 from qldb_emulator.journal.model import Block, BlockAddress
