@@ -119,6 +119,15 @@ def moto_command(moto_server: Path, port: int) -> list[str]:
     return [str(moto_server), "-H", "127.0.0.1", "-p", str(port)]
 
 
+@contextmanager
+def emulator_over(data_dir: Path) -> Iterator[ServerProcess]:
+    """A durable emulator over what a data directory holds."""
+    port = free_port()
+    log = data_dir.with_name(f"{data_dir.name}.log")
+    with running(emulator_command(port, data_dir), port, log, EMULATOR_PROBE) as process:
+        yield process
+
+
 def pss_mb(process_id: int) -> float:
     """The proportional set size of a process in MB.  Raises BenchError where the system does not tell (not Linux)."""
     path = Path(f"/proc/{process_id}/smaps_rollup")

@@ -23,7 +23,7 @@ from ..fill import create_ledger
 from ..http_driver import HttpEmulator
 from ..local_driver import LocalDriver
 from ..rows import Family, Row, Samples, control
-from ..servers import EMULATOR_PROBE, ServerProcess, emulator_command, free_port, running
+from ..servers import ServerProcess, emulator_over
 from ..sqlite_alone import sqlite_commit
 
 LEDGER = "concurrency"
@@ -48,9 +48,7 @@ def server(bench: Bench) -> Iterator[ServerProcess]:
         driver = LocalDriver(emulator, LEDGER)
         for number in range(DOCUMENTS):
             driver.insert(TABLE, [registration(number)])
-    port = free_port()
-    log = bench.directory / "concurrency.log"
-    with running(emulator_command(port, data_dir), port, log, EMULATOR_PROBE) as process:
+    with emulator_over(data_dir) as process:
         yield process
 
 

@@ -16,7 +16,7 @@ from ..bench import Bench
 from ..driver_clients import ClientCase, client_case, pyqldb, select
 from ..fill import OVERHEAD_BLOCKS, registrations
 from ..rows import Family, Row, Samples, control
-from ..servers import EMULATOR_PROBE, ServerProcess, emulator_command, free_port, running
+from ..servers import ServerProcess, emulator_over
 
 LARGE, SMALL, SAME_SMALL = "large", "small", "same-small"
 
@@ -29,9 +29,7 @@ def server(bench: Bench) -> Iterator[ServerProcess]:
         registrations(emulator, LARGE, bench.scale.large, bench.say)
         registrations(emulator, SMALL, bench.scale.small, bench.say)
         registrations(emulator, SAME_SMALL, bench.scale.small, bench.say)
-    port = free_port()
-    log = bench.directory / "emulator.log"
-    with running(emulator_command(port, data_dir), port, log, EMULATOR_PROBE) as process:
+    with emulator_over(data_dir) as process:
         yield process
 
 

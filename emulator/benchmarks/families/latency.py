@@ -17,7 +17,7 @@ from ..fill import append_inserts, create_ledger
 from ..http_driver import HttpEmulator
 from ..local_driver import LocalDriver
 from ..rows import Family, Row, Samples, control
-from ..servers import EMULATOR_PROBE, ServerProcess, emulator_command, free_port, running
+from ..servers import ServerProcess, emulator_over
 
 LEDGER = "latency"
 SELECT = f"SELECT * FROM {TABLE} WHERE {INDEXED} = ?"
@@ -35,9 +35,7 @@ def server(bench: Bench) -> Iterator[ServerProcess]:
     with Emulator(Settings(data_dir=data_dir)) as emulator:
         create_ledger(emulator, LEDGER, {TABLE: INDEXED})
         append_inserts(emulator, LEDGER, TABLE, (registration(number) for number in range(bench.scale.small)))
-    port = free_port()
-    log = bench.directory / "latency.log"
-    with running(emulator_command(port, data_dir), port, log, EMULATOR_PROBE) as process:
+    with emulator_over(data_dir) as process:
         yield process
 
 

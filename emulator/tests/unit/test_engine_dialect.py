@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from local_driver import LocalSession, LocalTransaction, new_emulator, new_ledger
+from local_driver import LocalSession, LocalTransaction, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import DOCUMENT_DEPTH, dumps_text
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with new_emulator() as made:
-        yield made
 
 
 @pytest.fixture

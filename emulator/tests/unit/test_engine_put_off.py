@@ -28,12 +28,6 @@ SELECT = "SELECT * FROM T WHERE k = 1"
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with new_emulator() as made:
-        yield made
-
-
-@pytest.fixture
 def session(emulator: Emulator) -> LocalSession:
     session = new_ledger(emulator)
     session.run("CREATE TABLE T")

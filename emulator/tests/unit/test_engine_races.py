@@ -8,17 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from local_driver import CONTEXT, LocalSession, LocalTransaction, new_emulator, new_ledger
+from local_driver import CONTEXT, LocalSession, LocalTransaction, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError
 from qldb_emulator.storage.errors import StorageError
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with new_emulator() as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
+from local_driver import CONTEXT, LocalSession, new_ledger
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with new_emulator() as made:
-        yield made
 
 
 @pytest.fixture

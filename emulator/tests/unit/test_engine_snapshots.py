@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
-from local_driver import CONTEXT, REGION, LocalSession, new_emulator, new_ledger
+from local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.diff import diff_ledger
@@ -22,12 +21,6 @@ from qldb_emulator.engine.snapshots import (
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.settings import Settings
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with new_emulator() as made:
-        yield made
 
 
 @pytest.fixture

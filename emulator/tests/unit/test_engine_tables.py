@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,12 +15,6 @@ from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import loads
 
 SCAN = "SELECT VALUE k FROM T WHERE c = ?"
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with new_emulator() as made:
-        yield made
 
 
 def filled(emulator: Emulator) -> LocalSession:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from local_driver import CONTEXT, LocalSession, LocalTransaction, new_emulator, new_ledger
+from local_driver import CONTEXT, LocalSession, LocalTransaction, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import loads
 from qldb_emulator.journal.parse import block_from_ion
 from qldb_emulator.limits import STRICT
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with new_emulator() as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,12 +14,6 @@ from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.faults import ALL_COMMANDS, KINDS, Rule, chance
 from qldb_emulator.errors import ConnectionDropped, QldbError
 from qldb_emulator.limits import Limits
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with new_emulator() as made:
-        yield made
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ledgers import digest, redact
-from local_driver import CONTEXT, REGION, LocalSession, new_emulator, new_ledger
+from local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError
@@ -14,12 +14,6 @@ from qldb_emulator.journal.parse import block_from_ion
 from qldb_emulator.verify import check_block, verify_block, verify_revision
 
 SECRET = "the word nobody may know"
-
-
-@pytest.fixture
-def emulator():
-    with new_emulator() as made:
-        yield made
 
 
 @pytest.fixture

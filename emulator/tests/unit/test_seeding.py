@@ -8,23 +8,16 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_driver import REGION, LocalSession, new_emulator, new_ledger
+from local_driver import REGION, LocalSession, new_ledger
 from support import ROOT
 
 from qldb_emulator.driver.local import LocalTransport
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.seeding import SAMPLES, Seeder, SeedError, sample_path
 from qldb_emulator.settings import Settings
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with new_emulator() as made:
-        yield made
 
 
 @pytest.fixture
