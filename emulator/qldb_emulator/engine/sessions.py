@@ -14,6 +14,7 @@ wrong transaction id      ``No open transaction``                               
 second commit             ``No open transaction``                                     inferred
 ledger deleted, closed    ``No such session``                                         inferred
 server restarted          ``No such session``                                         documented
+server killed             may lack the last blocks of transactions that only read     ours
 ========================  ==========================================================  ============
 """
 
