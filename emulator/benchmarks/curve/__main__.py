@@ -62,7 +62,10 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
 
 
 def _sizes(text: str) -> tuple[int, ...]:
-    sizes = tuple(sorted({int(size) for size in text.split(",")}))
+    try:
+        sizes = tuple(sorted({int(size) for size in text.split(",")}))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers like 1000,10000") from error
     if sizes[0] <= 0:
         raise argparse.ArgumentTypeError("a ledger has at least one block")
     return sizes
