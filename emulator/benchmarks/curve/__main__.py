@@ -65,7 +65,7 @@ def _sizes(text: str) -> tuple[int, ...]:
     try:
         sizes = tuple(sorted({int(size) for size in text.split(",")}))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers like 1000,10000") from error
+        raise argparse.ArgumentTypeError(f"invalid list of numbers {text!r}; an example is 1000,10000") from error
     if sizes[0] <= 0:
         raise argparse.ArgumentTypeError("a ledger has at least one block")
     return sizes

@@ -51,14 +51,12 @@ class DataDirectory:
 
     def regions(self) -> list[str]:
         """The regions that have a folder, sorted."""
-        return sorted(entry.name for entry in self.root.iterdir() if entry.is_dir() and _NAME.match(entry.name))
+        return sorted(entry.name for entry in _entries(self.root) if entry.is_dir() and _NAME.match(entry.name))
 
     def ledgers(self, region: str) -> list[str]:
         """The names of a region's ledgers, sorted; other files are passed over."""
-        folder = self._folder(region)
-        if not folder.is_dir():
-            return []
-        names = (entry.stem for entry in folder.iterdir() if entry.suffix == SUFFIX and entry.is_file())
+        files = _entries(self._folder(region))
+        names = (entry.stem for entry in files if entry.suffix == SUFFIX and entry.is_file())
         return sorted(name for name in names if _NAME.match(name))
 
     def path(self, region: str, name: str) -> Path:
@@ -155,6 +153,14 @@ class DataDirectory:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise StorageError(f"The directory {folder} cannot be made: {problem}") from problem
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder; nothing when there is none, for a temporary one goes at close, under requests that ask."""
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
 
 
 def _checked(name: str) -> str:

@@ -85,6 +85,15 @@ def test_a_ledger_may_go_away_under_its_users(emulator: Emulator, session: Local
     assert kinds(raised) <= {NO_SESSION, NO_LEDGER, CONFLICT}
 
 
+def test_a_closed_emulator_has_no_ledgers(emulator: Emulator, session: LocalSession) -> None:
+    emulator.close()
+    assert refusal(session.begin) == NO_SESSION
+    shape, text = refusal(LocalSession, emulator, "cars")
+    assert (shape, text[:24]) == NO_LEDGER
+    assert refusal(emulator.call, "DescribeLedger", {"Name": "cars"}, CONTEXT)[0] == "ResourceNotFoundException"
+    assert emulator.call("ListLedgers", {}, CONTEXT)["Ledgers"] == []
+
+
 def test_a_ledger_deleted_while_it_is_asked_is_not_found(emulator: Emulator, session: LocalSession) -> None:
     ready = threading.Barrier(4)
 

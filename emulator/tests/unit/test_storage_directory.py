@@ -105,6 +105,14 @@ def test_an_ephemeral_directory_is_gone_after_close() -> None:
     assert not root.exists()
 
 
+def test_a_directory_that_is_gone_holds_nothing() -> None:
+    directory = DataDirectory()
+    directory.create("us-east-1", "cars").close()
+    directory.close()
+    assert directory.regions() == directory.ledgers("us-east-1") == []
+    assert not directory.exists("us-east-1", "cars")
+
+
 def test_a_data_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for root in (tmp_path / "file", tmp_path / "file" / "below"):
