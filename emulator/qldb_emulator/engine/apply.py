@@ -67,8 +67,9 @@ def apply_block(
         sequence_no, block.transaction_id, block.timestamp.epoch_ms(), block.block_hash, ion or dumps(block.to_ion())
     )
     if has_tree:
-        nodes = new_nodes(sequence_no, block.block_hash, writer.merkle_nodes)
-        writer.insert_nodes(((level, index), hash_) for level, index, hash_ in nodes)
+        _, *above = new_nodes(sequence_no, block.block_hash, writer.merkle_nodes)
+        if above:  # the leaf itself is in the block's row
+            writer.insert_nodes([((level, index), hash_) for level, index, hash_ in above])
     return derive(writer, catalogue, block)
 
 

@@ -89,6 +89,7 @@ class BatchWriter(Writer):
     # --- the journal -------------------------------------------------------------------------------------------
     def insert_block(self, seq: int, transaction_id: str, timestamp_ms: int, block_hash: bytes, ion: bytes) -> None:
         super().insert_block(seq, transaction_id, timestamp_ms, block_hash, ion)
+        self._last_nodes[0] = (0, seq), block_hash
         self._bytes += len(ion)
         if self._bytes >= BATCH_BYTES:
             self.flush()

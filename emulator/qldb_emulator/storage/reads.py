@@ -93,6 +93,7 @@ SQL_DOCUMENT_HISTORY = f"""
     WHERE r.revision_no > :after AND r.revision_no <= :last AND {_ACTIVE_IN_RANGE}
     ORDER BY r.revision_no LIMIT :size"""
 
+SQL_LEAF = "SELECT ?, seq, block_hash FROM block WHERE seq = ?"
 SQL_NODE = "SELECT level, idx, hash FROM merkle_node WHERE level = ? AND idx = ?"
 
 SQL_BLOCK_REVISIONS = f"""
@@ -159,20 +160,30 @@ class Reads(ABC):
 
     def block_seqs_between(self, start_ms: int, end_ms: int) -> tuple[int, int] | None:
         """First and last block with start_ms <= timestamp < end_ms; None when there is none."""
-        first = self._rows(
-            "SELECT seq FROM block WHERE timestamp_ms >= ? ORDER BY timestamp_ms, seq LIMIT 1", (start_ms,)
-        )
         last = self.last_block_before(end_ms)
-        if not first or last is None or first[0][0] > last:
+        if last is None:
             return None
-        return first[0][0], last
+        before = self.last_block_before(start_ms)
+        ((first,),) = self._rows("SELECT min(seq) FROM block WHERE seq > ?", (-1 if before is None else before,))
+        return None if first is None or first > last else (first, last)
 
     def last_block_before(self, timestamp_ms: int) -> int | None:
-        """The newest block with a timestamp below the given one; None when there is none."""
-        rows = self._rows(
-            "SELECT seq FROM block WHERE timestamp_ms < ? ORDER BY timestamp_ms DESC, seq DESC LIMIT 1", (timestamp_ms,)
-        )
-        return rows[0][0] if rows else None
+        """The newest block with a timestamp below the given one; None when there is none.
+
+        Times never go back along a journal, so halving finds it: one row for each doubling of the journal.
+        """
+        tip = self.tip()
+        found, low, high = None, 0, -1 if tip is None else tip.sequence_no
+        while low <= high:
+            middle = (low + high) // 2
+            # Or the next one there is: an imported journal may lack blocks.
+            rows = self._rows("SELECT seq, timestamp_ms FROM block WHERE seq BETWEEN ? AND ? LIMIT 1", (middle, high))
+            if rows and rows[0][1] < timestamp_ms:
+                found = rows[0][0]
+                low = found + 1
+            else:
+                high = middle - 1
+        return found
 
     def merkle_nodes(self, ids: Iterable[NodeId]) -> dict[NodeId, bytes]:
         """The stored hashes of these nodes; a node that is not stored is not in the answer.
@@ -182,7 +193,8 @@ class Reads(ABC):
         wanted = tuple(ids)
         if not wanted:
             return {}
-        rows = self._few(" UNION ALL ".join((SQL_NODE,) * len(wanted)), tuple(chain.from_iterable(wanted)))
+        sql = " UNION ALL ".join([SQL_NODE if level else SQL_LEAF for level, _ in wanted])
+        rows = self._few(sql, tuple(chain.from_iterable(wanted)))
         return {(level, index): node_hash for level, index, node_hash in rows}
 
     def block_revisions(self, seq: int) -> list[RevisionRow]:

@@ -23,14 +23,22 @@ from typing import Any
 from .errors import StorageError, StorageVersionError
 
 APPLICATION_ID = 0x514C4442  # "QLDB"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SEQ_BITS = 31
 LIVE = (1 << SEQ_BITS) - 1
 """until_seq of what has not ended: above every sequence number.  Below 2**31, so SQLite stores it in four bytes."""
 
 Migration = Callable[[sqlite3.Connection], None]
-MIGRATIONS: Sequence[Migration] = ()
+
+
+def _leave_out_what_blocks_say(connection: sqlite3.Connection) -> None:
+    """To version 2: leaves of the tree and times of blocks are read from the blocks themselves."""
+    connection.execute("DROP INDEX block_time")
+    connection.execute("DELETE FROM merkle_node WHERE level = 0")
+
+
+MIGRATIONS: Sequence[Migration] = (_leave_out_what_blocks_say,)
 """MIGRATIONS[n] takes a file from version n + 1 to n + 2, inside the transaction that also writes the new version."""
 
 _TABLES = f"""
@@ -42,14 +50,13 @@ CREATE TABLE meta (
 CREATE TABLE block (
     seq INTEGER PRIMARY KEY,
     transaction_id TEXT NOT NULL,
-    timestamp_ms INTEGER NOT NULL,
-    block_hash BLOB NOT NULL,
+    timestamp_ms INTEGER NOT NULL,              -- never goes back, so a block is found by its time without an index
+    block_hash BLOB NOT NULL,                   -- a leaf of the Merkle tree
     ion BLOB NOT NULL                           -- last: what stands before it is read without it
 );
-CREATE INDEX block_time ON block (timestamp_ms);
 
 CREATE TABLE merkle_node (
-    level INTEGER NOT NULL,                     -- 0: block hashes.  Perfect nodes only, so none ever changes
+    level INTEGER NOT NULL,                     -- from 1: above the leaves.  Perfect nodes, so none ever changes
     idx INTEGER NOT NULL,
     hash BLOB NOT NULL,
     PRIMARY KEY (level, idx)

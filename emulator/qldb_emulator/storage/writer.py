@@ -102,7 +102,7 @@ class Writer(Reads):
             raise StorageError(f"There is no block {seq} to replace in {self.path}")
 
     def insert_nodes(self, nodes: Iterable[tuple[NodeId, bytes]]) -> None:
-        """Store nodes of the Merkle tree: ((level, index), hash) of perfect nodes."""
+        """Store nodes of the Merkle tree above its leaves: ((level, index), hash) of perfect nodes."""
         self._run_many(INSERT_NODE, [(*node, node_hash) for node, node_hash in nodes])
 
     # --- the catalogue -----------------------------------------------------------------------------------------

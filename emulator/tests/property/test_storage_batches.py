@@ -40,7 +40,7 @@ def asked(writer: Writer, table_no: int, seq: int, question: str) -> Any:
         case "tip":
             return writer.tip()
         case "nodes":
-            return writer.merkle_nodes([(0, number) for number in range(seq + 2)])
+            return writer.merkle_nodes([(level, number) for level in (0, 1) for number in range(seq + 2)])
         case "redact":
             first = writer.revision_at(1, seq)
             if first is not None:
@@ -75,7 +75,7 @@ def written(file: LedgerFile, batched: bool, journal: list[tuple[dict[str, Any],
 
 
 def everything(file: LedgerFile) -> list[Any]:
-    nodes = file.merkle_nodes([(0, number) for number in range(20)])
+    nodes = file.merkle_nodes([(level, number) for level in (0, 1) for number in range(20)])
     return [file.tip(), list(file.blocks()), nodes, list(file.dump_derived())]
 
 
@@ -113,7 +113,7 @@ def test_an_exception_leaves_nothing(file: LedgerFile) -> None:
     "write",
     [
         pytest.param(lambda batch: batch.insert_block(0, "t", 0, block_hash(0), b"ion"), id="block"),
-        pytest.param(lambda batch: batch.insert_nodes([((0, 0), block_hash(0))]), id="Merkle node"),
+        pytest.param(lambda batch: batch.insert_nodes([((1, 0), block_hash(0))]), id="Merkle node"),
         pytest.param(lambda batch: batch.put_index_entries([(1, b"red", 3)], 5), id="index entry"),
     ],
 )

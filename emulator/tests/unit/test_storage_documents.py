@@ -300,8 +300,23 @@ def test_blocks_of_one_millisecond_are_all_found(scribe: Scribe) -> None:
     assert scribe.file.block_seqs_between(500, 501) == (0, 2)
 
 
+def test_blocks_are_found_by_time_where_others_are_missing(scribe: Scribe) -> None:
+    """In an imported journal of which only parts were kept."""
+    times = {3: 30, 4: 30, 9: 90, 17: 170, 18: 171}
+    with scribe.file.write() as writer:
+        for seq, milliseconds in times.items():
+            writer.insert_block(seq, "t", milliseconds, HASH, b"")
+    for milliseconds in range(180):
+        before = [seq for seq, time in times.items() if time < milliseconds]
+        assert scribe.file.last_block_before(milliseconds) == (before[-1] if before else None)
+    assert scribe.file.block_seqs_between(30, 171) == (3, 17)
+    assert scribe.file.block_seqs_between(31, 172) == (9, 18)
+    assert scribe.file.block_seqs_between(172, 1_000) is None
+
+
 def test_merkle_nodes_that_are_not_stored_are_not_in_the_answer(scribe: Scribe, cars: int) -> None:
-    assert {(0, 2): block_hash(2)} == scribe.file.merkle_nodes([(0, 2), (1, 0), (0, 99)])
+    wanted = [(0, 2), (1, 3), (2, 0), (0, 99)]
+    assert {(0, 2): block_hash(2), (1, 3): block_hash(3)} == scribe.file.merkle_nodes(wanted)
 
 
 @pytest.mark.parametrize("seq", [-1, LIVE])
@@ -423,7 +438,7 @@ def test_many_blocks_go_into_one_transaction(scribe: Scribe) -> None:
     [
         pytest.param(lambda writer: writer.insert_document("a", 1, 5), id="document id"),
         pytest.param(lambda writer: writer.insert_block(4, "t", 0, HASH, b""), id="block"),
-        pytest.param(lambda writer: writer.insert_nodes([((0, 0), HASH)]), id="Merkle node"),
+        pytest.param(lambda writer: writer.insert_nodes([((1, 0), HASH)]), id="Merkle node"),
         pytest.param(lambda writer: writer.create_table("table-Cars", "Other", 5), id="table id"),
         pytest.param(lambda writer: writer.put_index_entries([(1, b"red", 3)], 5), id="live index entry"),
         pytest.param(lambda writer: writer.insert_revision(writer.revision_at(1, 4)), id="second revision in a block"),

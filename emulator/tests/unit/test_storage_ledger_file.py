@@ -201,6 +201,7 @@ def fail_half_way(connection: sqlite3.Connection) -> None:
 def test_an_older_file_is_migrated_step_by_step(file: LedgerFile, path: Path) -> None:
     add_block(file, 0)
     file.close()
+    set_version(path, 1)
     connection = sqlite3.connect(path, isolation_level=None)
     schema.check_schema(connection, 3, [add_colour, paint])
     assert connection.execute("PRAGMA user_version").fetchall() == [(3,)]
@@ -211,6 +212,7 @@ def test_an_older_file_is_migrated_step_by_step(file: LedgerFile, path: Path) ->
 def test_a_migration_that_fails_keeps_the_steps_before_it_and_goes_on_later(file: LedgerFile, path: Path) -> None:
     add_block(file, 0)
     file.close()
+    set_version(path, 1)
     connection = sqlite3.connect(path, isolation_level=None)
     with pytest.raises(sqlite3.OperationalError):
         schema.check_schema(connection, 3, [add_colour, fail_half_way])
@@ -219,6 +221,37 @@ def test_a_migration_that_fails_keeps_the_steps_before_it_and_goes_on_later(file
     schema.check_schema(connection, 3, [add_colour, paint])
     assert connection.execute("SELECT colour FROM block").fetchall() == [("red",)]
     connection.close()
+
+
+def make_version_1(path: Path) -> None:
+    """Take a file back to version 1, in which leaves of the tree and an index over times stood beside the blocks."""
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO merkle_node SELECT 0, seq, block_hash FROM block")
+    connection.execute("CREATE INDEX block_time ON block (timestamp_ms)")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+
+
+def test_a_file_of_version_1_says_the_same_and_what_blocks_say_only_once(file: LedgerFile, path: Path) -> None:
+    scribe = Scribe(file)
+    table_no = scribe.table("Cars", ["colour"])
+    for number in range(5):
+        scribe.block(table_no, Put(f"d{number}", b"data", [b"red"]))
+
+    def said(file: LedgerFile) -> list[object]:
+        nodes = file.merkle_nodes((level, index) for level in range(3) for index in range(6))
+        times = [file.last_block_before(milliseconds) for milliseconds in range(1_000, 1_080)]
+        return [nodes, times, list(file.blocks()), list(file.dump_derived())]
+
+    expected = said(file)
+    file.close()
+    make_version_1(path)
+    with LedgerFile.open(path) as file:
+        assert said(file) == expected
+        assert file._rows("PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
+        assert file._rows("SELECT name FROM sqlite_master WHERE name = 'block_time'") == []
+        assert file._rows("SELECT count(*) FROM merkle_node WHERE level = 0") == [(0,)]
 
 
 def test_every_version_before_this_one_has_its_migration() -> None:
