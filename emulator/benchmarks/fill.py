@@ -9,7 +9,7 @@ from pathlib import Path
 from qldb_emulator.clock import SystemClock
 from qldb_emulator.engine.apply import apply_block
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.ledgers import stored_catalogue
+from qldb_emulator.engine.ledgers import stored_catalogue, stored_edge
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import dumps
 from qldb_emulator.ion.hash import hash_value
@@ -110,6 +110,7 @@ def append(file: LedgerFile, transactions: Iterable[Transaction]) -> None:
     clock = SystemClock()
     ids = RandomIds(clock)
     catalogue = stored_catalogue(file, tip.sequence_no)
+    edge = stored_edge(file, tip.sequence_no)
     previous = (BlockAddress(strand_id, tip.sequence_no), tip.block_hash)
     for batch in _batches(transactions):
         with file.write(sync=False) as writer:
@@ -119,7 +120,7 @@ def append(file: LedgerFile, transactions: Iterable[Transaction]) -> None:
                 now = Timestamp.from_epoch_ms(clock.now_ms())
                 result = _result(ids.new_id(), table, statement, revisions, now)
                 block = build_block(previous, strand_id, result, now)
-                apply_block(writer, catalogue, block, encode_block(block))
+                apply_block(writer, catalogue, block, encode_block(block), edge)
                 previous = (block.address, block.block_hash)
     file.checkpoint()
 

@@ -118,11 +118,12 @@ class Nodes:
 
     def __init__(self, blocks: Iterable[Block] = ()) -> None:
         self.nodes: dict[merkle.NodeID, bytes] = {}
+        self._edge = merkle.RightEdge()
         for block in blocks:
             self.append(block)
 
     def append(self, block: Block) -> None:
-        for level, index, hash_ in merkle.new_nodes(block.address.sequence_no, block.block_hash, self.read):
+        for level, index, hash_ in self._edge.append(block.block_hash):
             self.nodes[level, index] = hash_
 
     def read(self, wanted: Sequence[merkle.NodeID]) -> Mapping[merkle.NodeID, bytes]:

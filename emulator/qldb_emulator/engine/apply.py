@@ -14,7 +14,7 @@ from ..ion.codec import dumps, loads
 from ..ion.values import IonValue
 from ..journal.block import RedactionError, redact
 from ..journal.encode import encode_metadata
-from ..journal.merkle import new_nodes
+from ..journal.merkle import RightEdge
 from ..journal.model import Block, Struct
 from ..journal.parse import block_from_ion
 from ..limits import UNLIMITED
@@ -55,19 +55,20 @@ def table_tags_key(table_id: str) -> str:
 
 
 def apply_block(
-    writer: Writer, catalogue: Catalogue, block: Block, ion: bytes | None = None, has_tree: bool = True
+    writer: Writer, catalogue: Catalogue, block: Block, ion: bytes | None, edge: RightEdge | None
 ) -> Applied:
     """Store a block and everything that follows from it, within the writer's SQLite transaction.
 
-    ion: the block's binary, if at hand.  has_tree: whether all blocks before are there, so that a Merkle tree can be.
+    ion: the block's binary, if at hand.  edge: of the Merkle tree over all blocks before, which grows by this one; None
+    when blocks before are missing, so that there is no tree.
     Raises ApplyError.
     """
     sequence_no = block.address.sequence_no
     writer.insert_block(
         sequence_no, block.transaction_id, block.timestamp.epoch_ms(), block.block_hash, ion or dumps(block.to_ion())
     )
-    if has_tree:
-        _, *above = new_nodes(sequence_no, block.block_hash, writer.merkle_nodes)
+    if edge is not None:
+        _, *above = edge.append(block.block_hash)
         if above:  # the leaf itself is in the block's row
             writer.insert_nodes([((level, index), hash_) for level, index, hash_ in above])
     return derive(writer, catalogue, block)

@@ -22,6 +22,7 @@ from typing import Any
 
 from ..ion.codec import dumps
 from ..ion.stream import ahead
+from ..journal.merkle import RightEdge
 from ..journal.model import Block
 from ..partiql.catalogue import Catalogue
 from ..records import dataclass
@@ -71,8 +72,9 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]]) -> Fold
                 number = block.address.sequence_no
                 if number <= state.last:
                     continue
-                state.has_tree = state.has_tree and number == state.last + 1
-                applied = apply_block(writer, state.catalogue, block, ion, state.has_tree)
+                if number != state.last + 1:
+                    state.edge = None
+                applied = apply_block(writer, state.catalogue, block, ion, state.edge)
                 state.catalogue = applied.catalogue
                 state.problems += applied.problems[: PROBLEMS_KEPT - len(state.problems)]
                 state.last = number
@@ -94,7 +96,7 @@ def _with_size(found: tuple[Block, bytes | None]) -> tuple[tuple[Block, bytes], 
 class _State:
     catalogue: Catalogue = field(default_factory=Catalogue)
     last: int = -1
-    has_tree: bool = True
+    edge: RightEdge | None = field(default_factory=RightEdge)
     blocks: int = 0
     first_ms: int | None = None
     problems: list[str] = field(default_factory=list)

@@ -14,6 +14,7 @@ from ..ion.codec import loads
 from ..ion.values import Timestamp
 from ..journal.block import TransactionResult, build_block
 from ..journal.encode import encode_block
+from ..journal.merkle import MissingNodeError, RightEdge
 from ..journal.model import Block, BlockAddress
 from ..journal.parse import block_from_ion
 from ..limits import Limits
@@ -67,24 +68,30 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The last block in the file: what the next one is built upon.  ``sequence_no`` is -1 before the first."""
+    """The last block in the file: what the next one is built upon.  ``sequence_no`` is -1 before the first.
 
-    sequence_no: int = -1
-    block_hash: bytes = b""
-    time_ms: int = 0
+    edge: of the Merkle tree up to this block; None when there is no tree.
+    """
+
+    sequence_no: int
+    block_hash: bytes
+    time_ms: int
+    edge: RightEdge | None
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A block and what it changed."""
+    """A block and what it changed.  edge: of the Merkle tree with it."""
 
     block: Block
     applied: Applied
+    edge: RightEdge | None
 
     @property
     def written(self) -> Written:
         """The block as the one before the next."""
-        return Written(self.block.address.sequence_no, self.block.block_hash, self.block.timestamp.epoch_ms())
+        block = self.block
+        return Written(block.address.sequence_no, block.block_hash, block.timestamp.epoch_ms(), self.edge)
 
 
 class Ledger:
@@ -119,12 +126,13 @@ class Ledger:
         self._last_change = 0  # the file's commit that answers rest on: the last one which was no reader's
         tip = file.tip()
         if tip is None:
-            self._written = Written()
+            self._written = Written(-1, b"", 0, RightEdge())
             self._state = (-1, Catalogue())
             self._append(Accepted(TransactionResult(ids.new_id()), clock.now_ms()))
             file.sync()
         else:
-            self._written = Written(tip.sequence_no, tip.block_hash, tip.timestamp_ms)
+            edge = None if self.digest_problem is not None else stored_edge(file, tip.sequence_no)
+            self._written = Written(tip.sequence_no, tip.block_hash, tip.timestamp_ms, edge)
             self._state = (tip.sequence_no, stored_catalogue(file, tip.sequence_no))
 
     @property
@@ -295,10 +303,11 @@ class Ledger:
         # The journal's times never go back, whatever the machine's clock does.
         now = Timestamp.from_epoch_ms(max(accepted.now_ms, last.time_ms))
         block = build_block((address, last.block_hash), self.strand_id, accepted.result, now)
-        applied = apply_block(writer, catalogue, block, encode_block(block), has_tree=self.digest_problem is None)
+        edge = None if last.edge is None else last.edge.copy()
+        applied = apply_block(writer, catalogue, block, encode_block(block), edge)
         if applied.problems:
             raise ApplyError(applied.problems[0])
-        return Step(block, applied)
+        return Step(block, applied, edge)
 
     def _accept(self, steps: Sequence[Step], is_change: bool) -> None:
         for step in steps:
@@ -395,6 +404,14 @@ def stored_catalogue(file: LedgerFile, sequence_no: int) -> Catalogue:
     return Catalogue(tuple(tables))
 
 
+def stored_edge(file: LedgerFile, sequence_no: int) -> RightEdge:
+    """The edge of the Merkle tree up to a block.  Raises StorageError when it is not whole."""
+    try:
+        return RightEdge.read(sequence_no + 1, file.merkle_nodes)
+    except MissingNodeError as error:
+        raise StorageError(f"The ledger file {file.path} is damaged: {error}") from error
+
+
 class Ledgers:
     """All ledgers of an emulator, opened when first asked for.  Listing them is reading a directory."""
 
@@ -427,15 +444,18 @@ class Ledgers:
             if self.is_shut or not self._directory.exists(region, name):
                 return None
             try:
-                file = self._directory.open(region, name)
+                return self._register(self._directory.open(region, name), region, name)
             except StorageError as error:
                 raise LEDGER_FILE_UNUSABLE(name=name, reason=error) from error
-            return self._register(file, region, name)
 
     def _register(
         self, file: LedgerFile, region: str, name: str, clock: Clock | None = None, ids: IdSource | None = None
     ) -> Ledger:
-        ledger = Ledger(file, region, self._settings, clock or self._clock, ids or self._ids)
+        try:
+            ledger = Ledger(file, region, self._settings, clock or self._clock, ids or self._ids)
+        except BaseException:
+            file.close()
+            raise
         self._open[region, name] = ledger
         self.on_open(ledger)
         return ledger

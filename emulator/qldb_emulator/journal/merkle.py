@@ -106,27 +106,12 @@ def proof_length(index: int, size: int) -> int:
     return len(inclusion_nodes(index, size))
 
 
-def new_nodes(index: int, leaf_hash: bytes, read: Read) -> list[Node]:
-    """The perfect nodes that appending leaf *index* completes, the leaf first.  On average two, from one read."""
-    if index < 0:
-        raise ProofRangeError(f"no leaf has index {index}")
-    wanted = []
-    level = 0
-    while index >> level & 1:
-        wanted.append((level, (index >> level) - 1))
-        level += 1
-    hashes = _fetch(read, wanted)
-    nodes = [(0, index, leaf_hash)]
-    for left in wanted:
-        leaf_hash = dot(hashes[left], leaf_hash)
-        nodes.append((left[0] + 1, left[1] >> 1, leaf_hash))
-    return nodes
-
-
 def digest(size: int, read: Read) -> bytes:
-    """The root over the first *size* leaves, from perfect nodes.  One call of *read*; empty bytes for no leaves."""
-    edge = right_edge(size)
-    return _fold_edge(edge, _fetch(read, edge))
+    """The root over the first *size* leaves, from perfect nodes.  One call of *read*; empty bytes for no leaves.
+
+    Raises ProofRangeError, and MissingNodeError when the stored tree has a hole.
+    """
+    return RightEdge.read(size, read).root()
 
 
 def proof(index: int, size: int, read: Read) -> list[bytes]:
@@ -144,18 +129,32 @@ class RightEdge:
 
     __slots__ = ("_hashes", "size")
 
-    def __init__(self) -> None:
-        self.size = 0
-        self._hashes: list[bytes] = []  # perfect nodes, largest first
+    def __init__(self, size: int = 0, hashes: Iterable[bytes] = ()) -> None:
+        self.size = size
+        self._hashes = list(hashes)  # of perfect nodes, largest first
 
-    def append(self, leaf_hash: bytes) -> None:
-        """Add the next leaf.  Amortised two hashes."""
-        index = self.size
+    @classmethod
+    def read(cls, size: int, read: Read) -> RightEdge:
+        """The edge of a stored tree.  One call of *read*.  Raises ProofRangeError, MissingNodeError."""
+        edge = right_edge(size)
+        hashes = _fetch(read, edge)
+        return cls(size, [hashes[node] for node in edge])
+
+    def copy(self) -> RightEdge:
+        """Another one that grows by itself."""
+        return RightEdge(self.size, self._hashes)
+
+    def append(self, leaf_hash: bytes) -> list[Node]:
+        """Add the next leaf.  The perfect nodes that it completes, itself first: two on average."""
+        level, index = 0, self.size
+        nodes = [(level, index, leaf_hash)]
         while index & 1:
             leaf_hash = dot(self._hashes.pop(), leaf_hash)
-            index >>= 1
+            level, index = level + 1, index >> 1
+            nodes.append((level, index, leaf_hash))
         self._hashes.append(leaf_hash)
         self.size += 1
+        return nodes
 
     def root(self) -> bytes:
         """The root over the leaves so far; empty bytes for none."""

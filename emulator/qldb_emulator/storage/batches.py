@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from .rows import DocumentInfo, NodeId, RevisionRow
+from .rows import DocumentInfo, RevisionRow
 from .writer import (
     ADVANCE_DOCUMENT,
     CLOSE_ENTRY,
@@ -42,7 +42,6 @@ class BatchWriter(Writer):
         self._bytes = 0
         self._document_ids: set[str] = set()  # of revisions that wait
         self._doc_nos: set[int] = set()  # of revisions and index entries that wait
-        self._last_nodes: dict[int, tuple[NodeId, bytes]] = {}  # by level
 
     def __enter__(self) -> BatchWriter:
         return self
@@ -89,27 +88,9 @@ class BatchWriter(Writer):
     # --- the journal -------------------------------------------------------------------------------------------
     def insert_block(self, seq: int, transaction_id: str, timestamp_ms: int, block_hash: bytes, ion: bytes) -> None:
         super().insert_block(seq, transaction_id, timestamp_ms, block_hash, ion)
-        self._last_nodes[0] = (0, seq), block_hash
         self._bytes += len(ion)
         if self._bytes >= BATCH_BYTES:
             self.flush()
-
-    def insert_nodes(self, nodes: Iterable[tuple[NodeId, bytes]]) -> None:
-        nodes = list(nodes)
-        for each in nodes:
-            self._last_nodes[each[0][0]] = each
-        super().insert_nodes(nodes)
-
-    def merkle_nodes(self, ids: Iterable[NodeId]) -> dict[NodeId, bytes]:
-        # What a new leaf needs are the last nodes of their levels.
-        found, others = {}, []
-        for node in ids:
-            known = self._last_nodes.get(node[0])
-            if known is not None and known[0] == node:
-                found[node] = known[1]
-            else:
-                others.append(node)
-        return {**found, **super().merkle_nodes(others)} if others else found
 
     # --- documents: what is asked of one concerns only rows of its own -----------------------------------------
     def insert_document(self, document_id: str, table_no: int, seq: int) -> int:

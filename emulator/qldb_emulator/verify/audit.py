@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from ..ion.codec import IonError, dumps, loads
 from ..ion.compare import ion_equal
+from ..journal.merkle import NodeID, Read, RightEdge
 from ..journal.model import Block, BlockAddress, Struct
 from ..records import dataclass
 from .chain import JournalVerifier, VerificationReport
@@ -26,6 +27,8 @@ from .sources import Journal, Part, Reading, form_of
 
 TableRow = tuple[bytes, bytes | None, bytes | None]
 """What queries read of a revision: its hash, the document as Ion binary, the hash of redacted data."""
+
+_NODES_AT_ONCE = 128
 
 Verdict = Literal["whole", "incomplete", "broken"]
 
@@ -53,7 +56,7 @@ CHECKS: dict[str, str] = {
     "documents": "Blocks of this emulator: transactionInfo names exactly the documents with a revision.",
     "times": "Blocks of this emulator: times are in order and of one form.",
     "digest": "The digest that was kept is the one of this journal.",
-    "nodes": "The ledger's own Merkle tree leads to the journal's digest.",
+    "nodes": "Every node of the ledger's own Merkle tree, which proofs are made of, is that of the journal.",
     "tables": "The revisions that queries read are those of the journal.",
 }
 """Check -> what must hold, in the order of a report.  See ``checks`` for formulas and sources."""
@@ -225,6 +228,39 @@ class Audit:
             limits=tuple(_limits(verification, check)),
             notes=(*self._journal.notes, *_notes(verification, check)),
         )
+
+
+class TreeCheck:
+    """Notes where a stored Merkle tree differs from that of the blocks: any node, for a proof may need any.
+
+    read: gives the stored hashes.  It is asked for the nodes of many blocks at once.
+    """
+
+    def __init__(self, audit: Audit, read: Read) -> None:
+        self._audit = audit
+        self._read = read
+        self._edge = RightEdge()
+        self._expected: dict[NodeID, tuple[bytes, BlockAddress]] = {}
+
+    def add(self, block: Block) -> None:
+        """Take in the next block.  From the first that is not in its place on, there is no tree to compare with."""
+        if block.address.sequence_no != self._edge.size:
+            return
+        for level, index, node_hash in self._edge.append(block.block_hash):
+            self._expected[level, index] = node_hash, block.address
+        if len(self._expected) >= _NODES_AT_ONCE:
+            self.finish()
+
+    def finish(self) -> None:
+        """Compare what is still to be compared."""
+        stored = self._read(tuple(self._expected))
+        for (level, index), (expected, address) in self._expected.items():
+            found = stored.get((level, index))
+            if found != expected:
+                shown = "none" if found is None else show(found)
+                detail = f"level {level}, index {index}"
+                self._audit.verifier.note(Finding("nodes", address, show(expected), shown, detail))
+        self._expected.clear()
 
 
 def check_tables(audit: Audit, block: Block, rows: dict[str, TableRow]) -> None:

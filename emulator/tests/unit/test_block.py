@@ -207,8 +207,9 @@ def test_a_revision_that_is_not_what_its_hash_says_is_not_redacted():
 def test_every_revision_is_proved_up_to_the_digest():
     leaves = [GENESIS.block_hash, BLOCK.block_hash, b"\x07" * 32]
     nodes: dict[merkle.NodeID, bytes] = {}
-    for index, leaf in enumerate(leaves):
-        for level, position, hash_ in merkle.new_nodes(index, leaf, lambda wanted: nodes):
+    edge = merkle.RightEdge()
+    for leaf in leaves:
+        for level, position, hash_ in edge.append(leaf):
             nodes[level, position] = hash_
     for tip in (1, 2):
         digest = merkle.root(leaves[: tip + 1])

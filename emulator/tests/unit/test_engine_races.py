@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from local_driver import CONTEXT, LocalSession, LocalTransaction, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError
+from qldb_emulator.settings import Settings
 from qldb_emulator.storage.errors import StorageError
 
 
@@ -167,6 +170,38 @@ def test_a_commit_that_failed_when_it_had_happened_is_taken_as_it_is(emulator: E
     assert refusal(reader.commit)[0] == "OccConflictException"
     session.run("INSERT INTO T ?", {"k": 2})
     assert session.run("SELECT VALUE k FROM T") == [1, 2]
+
+
+def test_a_tree_with_a_hole_fails_what_needs_it_and_nothing_else(emulator: Emulator, session: LocalSession) -> None:
+    for k in range(5):
+        session.run("INSERT INTO T ?", {"k": k})
+    ledger = emulator.ledgers.find("us-east-1", "cars")
+    assert ledger is not None
+    connection: Any = ledger.file._connection
+    connection.execute("DELETE FROM merkle_node WHERE level = 3")
+    shape, text = refusal(emulator.call, "GetDigest", {"Name": "cars"}, CONTEXT)
+    assert shape == "LedgerFileUnusableException"
+    assert text.endswith("the Merkle node at level 3, index 0 is missing")
+    session.run("INSERT INTO T ?", {"k": 5})
+    assert len(session.run("SELECT * FROM T")) == 6
+
+
+def test_a_ledger_whose_next_block_has_no_place_in_its_tree_is_not_opened(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    with Emulator(settings) as emulator:
+        session = new_ledger(emulator)
+        session.run("CREATE TABLE T")
+        session.run("INSERT INTO T {'k': 1}")
+        ledger = emulator.ledgers.find("us-east-1", "cars")
+        assert ledger is not None
+        connection: Any = ledger.file._connection
+        connection.execute("DELETE FROM merkle_node")
+    with Emulator(settings) as emulator:
+        describe = partial(emulator.call, "DescribeLedger", {"Name": "cars"}, CONTEXT)
+        for call in (describe, partial(LocalSession, emulator, "cars"), describe):
+            shape, text = refusal(call)
+            assert shape == "LedgerFileUnusableException"
+            assert "is damaged: the Merkle node at level 1, index 0 is missing" in text
 
 
 # --- one session, many requests --------------------------------------------------------------------------------

@@ -384,6 +384,26 @@ def test_rows_that_were_changed_behind_the_journal_are_found(source):
     assert (result.exit_code, "tables (document" in result.output) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        ("UPDATE merkle_node SET hash = zeroblob(32) WHERE level = 1 AND idx = 0", "nodes (level 1, index 0)"),
+        ("DELETE FROM merkle_node WHERE level = 1 AND idx = 2", "nodes (level 1, index 2)"),
+        ("UPDATE block SET block_hash = zeroblob(32) WHERE seq = 1", "nodes (level 0, index 1)"),
+    ],
+)
+def test_a_node_that_only_a_proof_would_need_is_compared_too(source, damage, text):
+    import sqlite3
+
+    path = source / "us-east-1" / "cars.qldb"
+    assert run("verify", path).exit_code == 0
+    with sqlite3.connect(path) as connection:
+        connection.execute(damage)
+    connection.close()
+    result = run("verify", path)
+    assert (result.exit_code, text in result.output) == (1, True), result.output
+
+
 def test_two_ledgers_in_one_place_must_be_chosen_from(source, tmp_path):
     with emulator_at(source) as emulator:
         new_ledger(emulator, "boats")

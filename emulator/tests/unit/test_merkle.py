@@ -52,7 +52,7 @@ class Store:
         self.calls.clear()
 
     def append(self, index: int, leaf: bytes) -> list[Node]:
-        nodes = merkle.new_nodes(index, leaf, self.read)
+        nodes = RightEdge.read(index, self.read).append(leaf)
         for level, position, hash_ in nodes:
             assert (level, position) not in self.nodes, "a node was written twice"
             self.nodes[level, position] = hash_
@@ -89,6 +89,16 @@ def test_every_way_to_the_root_agrees_with_the_recursion(size):
     assert merkle.root(LEAVES[:size]) == expected
     assert merkle.digest(size, STORE.read) == expected
     assert edge.root() == expected
+
+
+def test_an_edge_read_or_copied_grows_as_the_one_that_was_there_from_the_beginning():
+    edge = RightEdge()
+    for size, leaf in enumerate(LEAVES):
+        copy, read = edge.copy(), RightEdge.read(size, STORE.read)
+        nodes = edge.append(leaf)
+        assert copy.root() == read.root() == merkle.root(LEAVES[:size])
+        assert copy.append(leaf) == read.append(leaf) == nodes
+        assert nodes == [(level, index, STORE.nodes[level, index]) for level, index, _ in nodes]
 
 
 @pytest.mark.parametrize("size", range(1, 71))
@@ -153,8 +163,8 @@ def test_a_leaf_outside_the_tree_is_refused(index, size):
 def test_negative_sizes_and_indexes_are_refused():
     with pytest.raises(ProofRangeError, match="no -1 leaves"):
         merkle.digest(-1, STORE.read)
-    with pytest.raises(ProofRangeError, match="no leaf has index -1"):
-        merkle.new_nodes(-1, LEAVES[0], STORE.read)
+    with pytest.raises(ProofRangeError, match="no -1 leaves"):
+        RightEdge.read(-1, STORE.read)
 
 
 def test_a_hole_in_the_stored_tree_is_named():
