@@ -5,7 +5,7 @@ class gets one compiled function, its ``__init__``, and that with its first obje
 the fields when they are called.
 Everything else is as dataclasses have it: ``fields``, ``replace``, ``match`` patterns, copying, pickling.
 
-``maker`` is for the few frozen classes that are made by the dozen with every statement.
+``maker`` is for the few frozen classes that are made by the dozen with every statement, ``replace`` for planning one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
     from dataclasses import dataclass as dataclass
+    from dataclasses import replace as replace
     from typing import ParamSpec
 
     _Parameters = ParamSpec("_Parameters")
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 else:
     import dataclasses
     from dataclasses import MISSING, FrozenInstanceError
-    from functools import partial
+    from functools import cache, partial
     from operator import attrgetter
 
     _Class = TypeVar("_Class", bound=type)
@@ -88,14 +89,35 @@ else:
         It takes 0.15 µs where the class takes 0.35 (three fields): the fields are set as those of an open twin, which
         becomes the class when they all are.
         """
-        assert not hasattr(cls, "__post_init__"), "the class has to be called"
-        own = {"__slots__": (), **{name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}}
         parameters, names, values = _parameters_of(cls)
-        names |= {"_class": cls, "_twin": type(cls.__name__, (cls,), own)}
+        names |= {"_class": cls, "_twin": _twin_of(cls)}
         body = "".join([f" self.{name} = {value}\n" for name, value in values.items()])
         body = f" self = _twin()\n{body} self.__class__ = _class\n return self\n"
         exec(f"def make({', '.join(parameters)}):\n{body}", names)
         return names["make"]
+
+    def replace(record: Any, **changes: Any) -> Any:
+        """``dataclasses.replace`` of a frozen record, in a third of its time.  Raises AttributeError for no field."""
+        cls = record.__class__
+        made = _copier_of(cls)(record)
+        for name, value in changes.items():
+            setattr(made, name, value)
+        made.__class__ = cls
+        return made
+
+    @cache
+    def _copier_of(cls: type) -> Any:
+        """A function that makes an open twin with the fields of a record."""
+        body = "".join([f" made.{each.name} = record.{each.name}\n" for each in dataclasses.fields(cls)])
+        names: dict[str, Any] = {"_twin": _twin_of(cls)}
+        exec(f"def copy(record):\n made = _twin()\n{body} return made\n", names)
+        return names["copy"]
+
+    def _twin_of(cls: Any) -> Any:
+        """A class of the same layout that takes fields one by one, and whose objects can become the class's."""
+        assert not hasattr(cls, "__post_init__"), "the class has to be called"
+        own = {"__slots__": (), **{name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}}
+        return type(cls.__name__, (cls,), own)
 
     def _parameters_of(cls: type) -> tuple[list[str], dict[str, Any], dict[str, str]]:
         """For the source of a function that fills the fields: its parameters, its globals, each field's value."""

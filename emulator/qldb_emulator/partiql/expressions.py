@@ -9,8 +9,8 @@ Operators raise errors without a position; the closure of the node puts its own 
 from __future__ import annotations
 
 import operator as operator_module
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 from ..ion.values import STRUCT_TYPES, Annotated, Document, IonValue, MultiStruct, Sexp, Symbol, struct_items, struct_of
 from . import ast, semantics
@@ -38,33 +38,10 @@ class ExpressionCompiler:
 
     def __init__(self, compile_query: CompileQuery) -> None:
         self._compile_query = compile_query
-        self._handlers: dict[type[ast.Expr], Callable[[Any], Run]] = {
-            ast.Literal: self._literal,
-            ast.Parameter: self._parameter,
-            Slot: self._slot,
-            Subquery: self._compile_query,
-            ast.Path: self._path,
-            ast.Unary: self._unary,
-            ast.Binary: self._binary,
-            ast.Chain: self._chain,
-            ast.Between: self._between,
-            ast.In: self._in,
-            ast.Like: self._like,
-            ast.Is: self._is,
-            ast.Cast: self._cast,
-            ast.Case: self._case,
-            ast.Call: self._call,
-            ast.DateCall: self._date_call,
-            ast.Trim: self._trim,
-            ast.ListConstructor: self._list,
-            ast.BagConstructor: self._bag,
-            ast.SexpConstructor: self._sexp,
-            ast.StructConstructor: self._struct,
-        }
 
     def compile(self, node: ast.Expr) -> Run:
         """The closure of an expression.  Raises PartiqlError for a function that does not exist."""
-        return self._handlers[type(node)](node)
+        return _HANDLERS[type(node)](self, node)
 
     def condition(self, node: ast.Expr) -> Run:
         """The closure of a WHERE or ON: True, False or None.  It raises PartiqlError for what is no truth value."""
@@ -85,6 +62,9 @@ class ExpressionCompiler:
         return check
 
     # --- Leaves --------------------------------------------------------------------------------------------
+
+    def _subquery(self, node: Subquery) -> Run:
+        return self._compile_query(node)
 
     def _literal(self, node: ast.Literal) -> Run:
         value = node.value
@@ -341,6 +321,31 @@ class ExpressionCompiler:
             return struct_of(pairs)
 
         return build
+
+
+_HANDLERS: Final[Mapping[type[ast.Expr], Callable[[ExpressionCompiler, Any], Run]]] = {
+    ast.Literal: ExpressionCompiler._literal,
+    ast.Parameter: ExpressionCompiler._parameter,
+    Slot: ExpressionCompiler._slot,
+    Subquery: ExpressionCompiler._subquery,
+    ast.Path: ExpressionCompiler._path,
+    ast.Unary: ExpressionCompiler._unary,
+    ast.Binary: ExpressionCompiler._binary,
+    ast.Chain: ExpressionCompiler._chain,
+    ast.Between: ExpressionCompiler._between,
+    ast.In: ExpressionCompiler._in,
+    ast.Like: ExpressionCompiler._like,
+    ast.Is: ExpressionCompiler._is,
+    ast.Cast: ExpressionCompiler._cast,
+    ast.Case: ExpressionCompiler._case,
+    ast.Call: ExpressionCompiler._call,
+    ast.DateCall: ExpressionCompiler._date_call,
+    ast.Trim: ExpressionCompiler._trim,
+    ast.ListConstructor: ExpressionCompiler._list,
+    ast.BagConstructor: ExpressionCompiler._bag,
+    ast.SexpConstructor: ExpressionCompiler._sexp,
+    ast.StructConstructor: ExpressionCompiler._struct,
+}
 
 
 _TRUTH_OPERATORS = frozenset(("=", "<>", "<", "<=", ">", ">=", "AND", "OR", "NOT"))

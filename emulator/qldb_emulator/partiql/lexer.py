@@ -56,13 +56,28 @@ _MOST_DIGITS = 4300  # ours: Python converts no longer integers from or to text
 _MOST_EXPONENT = 2**31 - 1  # the library's decimals have an exponent of 32 bits
 
 _KEYWORD_KINDS = {word: sys.intern(word) for word in KEYWORDS}
-# What is known without a look at its characters: a keyword in small or capital letters, an operator, a bracket.
-_KINDS = {
-    **_KEYWORD_KINDS,
-    **{word.upper(): kind for word, kind in _KEYWORD_KINDS.items()},
-    **{sign: sign for sign in ("<=", "<>", "<<", ">=", ">>", "!=", "||", *".</>(),?*=+%@:;{}[]-")},
+_SIGNS = ("<=", "<>", "<<", ">=", ">>", "!=", "||", *".</>(),*=+%@:;{}[]-")
+# Lexeme -> (kind, value), known without a look at its characters: keywords in small or capital letters, operators,
+# brackets, and names that statements had lately: in another text they are most of what is not known.
+_KNOWN = {
+    **{word: (kind, word) for word, kind in _KEYWORD_KINDS.items()},
+    **{word.upper(): (kind, word.upper()) for word, kind in _KEYWORD_KINDS.items()},
+    **{sign: (sign, sign) for sign in _SIGNS},
 }
+_KNOWN_MOST = len(_KNOWN) + 1024
+_KNOWN_CHARACTERS = 64  # of a name that is kept
 _NAME_STARTS = frozenset("$_" + ascii_letters)
+
+
+
+def _name(lexeme: str) -> tuple[str, str]:
+    """Kind and value of a name, or of a keyword in letters of both sizes."""
+    pair = _KEYWORD_KINDS.get(lexeme.lower(), IDENTIFIER), lexeme
+    # A full dictionary stays as it is: a server's statements have the names of its first ones again and again.
+    if len(_KNOWN) < _KNOWN_MOST and len(lexeme) <= _KNOWN_CHARACTERS:
+        _KNOWN[lexeme] = pair
+    return pair
+
 
 _KEPT_LINES, _KEPT_COLUMNS = 64, 128
 _new_pos = tuple.__new__  # half the time of Pos(...)
@@ -89,14 +104,13 @@ class Tokens:
         self.values: list[Any] = []
         self.places: list[Pos] = []
         self.parameter_count = 0
-        ends = [match.end() for match in _LINE_END.finditer(text)] if "\n" in text or "\r" in text else ()
-        self._line_starts = [0, *ends, len(text) + 1]
+        self._line_starts = [0, *_line_ends(text), len(text) + 1]
         self._scan()
 
     def _scan(self) -> None:
         text, count = self.text, 0
         add_kind, add_value, add_place = self.kinds.append, self.values.append, self.places.append
-        known, keyword = _KINDS.get, _KEYWORD_KINDS.get
+        known = _KNOWN.get
         leading = _LEADING.match(text)
         offset = leading.end() if leading else 0
         starts = self._line_starts
@@ -110,17 +124,19 @@ class Tokens:
                 width = len(kept)
             column = offset - start
             add_place(kept[column] if column < width else _new_pos(Pos, (line, column + 1)))
-            kind = known(lexeme)
-            if kind is not None:
+            pair = known(lexeme)
+            if pair is not None:
+                kind, value = pair
                 add_kind(kind)
-                if kind == "?":
-                    count += 1
-                    add_value(count)
-                else:
-                    add_value(lexeme)
+                add_value(value)
             elif (first := lexeme[:1]) in _NAME_STARTS:
-                add_kind(keyword(lexeme.lower(), IDENTIFIER))
-                add_value(lexeme)
+                kind, value = _name(lexeme)
+                add_kind(kind)
+                add_value(value)
+            elif first == "?":
+                count += 1
+                add_kind("?")
+                add_value(count)
             elif first == "'":
                 add_kind(LITERAL)
                 add_value(lexeme[1:-1].replace("''", "'"))
@@ -183,6 +199,18 @@ class Tokens:
     def pos(self, index: int) -> Pos:
         """Where a token begins."""
         return self.places[index]
+
+
+def _line_ends(text: str) -> list[int]:
+    """The offsets behind each line's end."""
+    if "\r" in text:
+        return [match.end() for match in _LINE_END.finditer(text)]
+    ends = []
+    end = text.find("\n") + 1
+    while end:
+        ends.append(end)
+        end = text.find("\n", end) + 1
+    return ends
 
 
 def lexemes(text: str) -> Iterator[tuple[str | None, int, int]]:

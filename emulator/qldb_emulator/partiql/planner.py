@@ -19,11 +19,10 @@ condition itself is always evaluated again above.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import TypeVar
 
 from ..ion.values import IonValue
-from ..records import dataclass
+from ..records import dataclass, replace
 from . import ast
 from .analysis import conjuncts, has_aggregate, is_plain, slots_used
 from .catalogue import COMMITTED_PREFIX, RESERVED_PREFIX, Catalogue, IndexInfo, TableInfo

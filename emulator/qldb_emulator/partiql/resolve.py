@@ -14,11 +14,11 @@ about a field.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
-from typing import Any
+from dataclasses import field
+from typing import Any, Final
 
 from ..ion.values import Annotated, IonValue
-from ..records import dataclass
+from ..records import dataclass, replace
 from . import ast
 from .analysis import is_plain
 from .arithmetic import INT_MAX, INT_MIN
@@ -123,35 +123,10 @@ class Resolver:
         self._frame = frame
         self._is_table = is_table
         self._constants = constants or {}
-        self._handlers: dict[type[ast.Expr], Callable[[Any, Scope], ast.Expr]] = {
-            ast.Literal: self._literal,
-            ast.Parameter: lambda node, scope: node,
-            ast.Variable: self._variable,
-            ast.Path: self._path,
-            ast.Unary: self._unary,
-            ast.Binary: self._binary,
-            ast.Chain: self._chain,
-            ast.Between: self._between,
-            ast.In: self._in,
-            ast.Like: self._like,
-            ast.Is: self._one_value,
-            ast.Cast: self._one_value,
-            ast.Case: self._case,
-            ast.Call: self._arguments,
-            ast.DateCall: self._arguments,
-            ast.Trim: self._trim,
-            ast.Aggregate: self._aggregate,
-            ast.ListConstructor: self._items,
-            ast.BagConstructor: self._items,
-            ast.SexpConstructor: self._items,
-            ast.StructConstructor: self._struct,
-            ast.Select: self._select,
-            ast.History: self._history,
-        }
 
     def resolve(self, node: ast.Expr, scope: Scope) -> ast.Expr:
         """The expression with every name bound.  Raises PartiqlError."""
-        return self._handlers[type(node)](node, scope)
+        return _HANDLERS[type(node)](self, node, scope)
 
     def resolve_source(self, node: ast.Expr, scope: Scope) -> ast.Expr:
         """The same for the value of a FROM source, where constants win over aliases (but not with ``@``)."""
@@ -329,6 +304,33 @@ class Resolver:
         slot = self._frame.new()
         scope.aggregates.append(AggregateCall(slot, node, argument))
         return Slot(slot, node.name, argument is None or is_plain(argument), pos=node.pos)
+
+
+_HANDLERS: Final[Mapping[type[ast.Expr], Callable[[Resolver, Any, Scope], ast.Expr]]] = {
+    ast.Literal: Resolver._literal,
+    ast.Parameter: lambda resolver, node, scope: node,
+    ast.Variable: Resolver._variable,
+    ast.Path: Resolver._path,
+    ast.Unary: Resolver._unary,
+    ast.Binary: Resolver._binary,
+    ast.Chain: Resolver._chain,
+    ast.Between: Resolver._between,
+    ast.In: Resolver._in,
+    ast.Like: Resolver._like,
+    ast.Is: Resolver._one_value,
+    ast.Cast: Resolver._one_value,
+    ast.Case: Resolver._case,
+    ast.Call: Resolver._arguments,
+    ast.DateCall: Resolver._arguments,
+    ast.Trim: Resolver._trim,
+    ast.Aggregate: Resolver._aggregate,
+    ast.ListConstructor: Resolver._items,
+    ast.BagConstructor: Resolver._items,
+    ast.SexpConstructor: Resolver._items,
+    ast.StructConstructor: Resolver._struct,
+    ast.Select: Resolver._select,
+    ast.History: Resolver._history,
+}
 
 
 def as_scalar(node: ast.Expr) -> ast.Expr:

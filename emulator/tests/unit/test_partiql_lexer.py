@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from qldb_emulator.ion.values import Annotated, Symbol, Timestamp
+from qldb_emulator.partiql import lexer
 from qldb_emulator.partiql.ast import Pos
 from qldb_emulator.partiql.errors import PartiqlError
 from qldb_emulator.partiql.lexer import Tokens
@@ -151,3 +152,12 @@ def test_every_reserved_word_is_a_keyword_except_those_the_library_knew_only_ins
     for word in RESERVED_WORDS - {"END-EXEC"}:
         expected = "IDENTIFIER" if word.lower() in ACCEPTED_BARE else word.lower()
         assert Tokens(word).kinds[0] == expected
+
+
+def test_names_are_kept_up_to_a_bound_and_read_the_same_kept_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexer, "_KNOWN", dict(lexer._KNOWN))
+    texts = [f"SELECT Name{number}, {'long' * 30}{number} FROM Tab" for number in range(3_000)]
+    first, again = ([(read.kinds, read.values, read.places) for read in map(Tokens, texts)] for _ in range(2))
+    assert list(first) == list(again)
+    assert len(lexer._KNOWN) == lexer._KNOWN_MOST
+    assert max(map(len, lexer._KNOWN)) <= lexer._KNOWN_CHARACTERS

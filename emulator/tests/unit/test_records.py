@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from qldb_emulator.records import dataclass as quick
-from qldb_emulator.records import maker
+from qldb_emulator.records import maker, replace
 
 REAL: Any = dataclasses.dataclass
 
@@ -108,6 +108,23 @@ def test_a_maker_makes_what_the_call_of_the_class_makes() -> None:
         del value.value
     with pytest.raises(TypeError):
         make()
+
+
+def test_replace_gives_what_that_of_dataclasses_gives() -> None:
+    _, leaf, count = MADE["ours"]
+    value = leaf(7, ["a"], pos=3)
+    for changes in ({}, {"value": 8}, {"names": [], "pos": 4}, {"value": None, "names": ["b"], "pos": 0}):
+        changed = replace(value, **changes)
+        expected = dataclasses.replace(value, **changes)
+        assert (type(changed), changed) == (leaf, expected)
+        assert changed.pos == expected.pos
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            changed.value = 1
+    assert (value, value.pos) == (leaf(7, ["a"]), 3)
+    with pytest.raises(AttributeError):
+        replace(value, colour="red")
+    with pytest.raises(AssertionError, match="has to be called"):
+        replace(count(1))
 
 
 def test_what_a_maker_makes_can_be_copied_and_pickled() -> None:
