@@ -11,7 +11,7 @@ from qldb_emulator.ion.compare import index_key
 from qldb_emulator.ion.values import IonValue, Timestamp, strip_annotations
 from qldb_emulator.partiql.catalogue import Catalogue, IndexInfo, TableInfo
 from qldb_emulator.partiql.compiler import Program, compile_plan
-from qldb_emulator.partiql.data import Batches, Change, Look, Row, TableSource
+from qldb_emulator.partiql.data import Batches, Change, Look, Row, Sure, TableSource
 from qldb_emulator.partiql.parser import parse
 from qldb_emulator.partiql.planner import plan
 
@@ -51,7 +51,9 @@ class MemoryLedger:
     def sift(self, source: TableSource, look: Look) -> Batches:
         return look.batches(self.scan(source))
 
-    def seek(self, source: TableSource, index: IndexInfo, values: Sequence[IonValue]) -> Iterator[Row]:
+    def seek(
+        self, source: TableSource, index: IndexInfo, values: Sequence[IonValue], sure: Sure | None = None
+    ) -> Iterator[Row]:
         keys = {index_key(value) for value in values}
         self.accesses.append(("seek", source.table.name, index.field_name, [dumps_text(value) for value in values]))
         rows = [(row, row.value if source.view == "user" else row.value["data"]) for row in self._current(source)]

@@ -13,7 +13,7 @@ from ..errors import HISTORY_END_IN_FUTURE, HISTORY_RANGE
 from ..ion.compare import index_key
 from ..ion.values import IonValue, Timestamp, strip_annotations
 from ..partiql.catalogue import IndexInfo, TableInfo
-from ..partiql.data import Batches, Look, Row, TableSource
+from ..partiql.data import Batches, Look, Row, Sure, TableSource, Whole
 from .documents import committed_shape
 from .marks import CATALOGUE, document_mark, key_mark, table_mark
 from .overlay import PendingDocument
@@ -70,7 +70,9 @@ class StatementReader:
             for batch in self._file.scan(table.number, self._transaction.snapshot):
                 yield from batch
 
-    def seek(self, source: TableSource, index: IndexInfo, values: Sequence[IonValue]) -> Iterator[Row]:
+    def seek(
+        self, source: TableSource, index: IndexInfo, values: Sequence[IonValue], sure: Sure | None = None
+    ) -> Iterator[Row]:
         table = source.table
         keys = {key for key in map(index_key, values) if key is not None}
         self._marks.update(key_mark(index.index_id, key) for key in keys)
@@ -78,7 +80,17 @@ class StatementReader:
         pending = [
             p for p in self._overlay.of_table(table.table_id).values() if pending_key(p, index.field_name) in keys
         ]
+        overlay = self._overlay.of_table(table.table_id)
+        if sure is not None and not overlay:
+            return self._whole_where_sure(stored, sure)
         return self._shown(source, stored, pending)
+
+    def _whole_where_sure(self, stored: Iterable[RevisionRow], sure: Sure) -> Iterator[Row]:
+        decode = self._ledger.cache.decode
+        for row in stored:
+            data = row.data
+            if data is not None:
+                yield Row(row.document_id, Whole(data) if sure(data) else decode(row.hash, data))
 
     def _stored_seek(self, index: IndexInfo, keys: list[bytes]) -> Iterator[RevisionRow]:
         if keys:

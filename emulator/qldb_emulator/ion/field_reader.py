@@ -39,12 +39,14 @@ class _Opening(NamedTuple):
 FieldReader = Callable[[bytes], IonValue]
 
 
-def field_reader(name: str, absent: IonValue, unread: IonValue) -> FieldReader:
+def field_reader(name: str, absent: IonValue, unread: IonValue, kept: int = _OPENINGS_MAX) -> FieldReader:
     """A function of a document's self-contained binary that gives its top-level field of this name, decoded.
 
     It gives the first field of exactly this name; *absent* when there is none, nor one whose name differs only in case;
     *unread* when only the whole document can tell: there is a name that differs in case, the document is annotated or
-    no struct, or it is nothing that our own writer makes.  Never raises.  Not to be shared between threads.
+    no struct, or it is nothing that our own writer makes.  Never raises; any thread may call it.
+
+    kept: how many shapes of documents it remembers.
     """
     lowered = name.lower()
     known: dict[bytes, _Opening] = {}
@@ -52,12 +54,13 @@ def field_reader(name: str, absent: IonValue, unread: IonValue) -> FieldReader:
 
     def read(data: bytes) -> IonValue:
         nonlocal last
-        octets, symbols, number, wanted, is_near = last
+        opening = last
+        octets, symbols, number, wanted, is_near = opening
         pos = len(octets)
         try:
             if not data.startswith(octets) or data[pos] >> 4 != 13:
-                last = _opening(data, name, lowered, known)
-                octets, symbols, number, wanted, is_near = last
+                last = opening = _opening(data, name, lowered, known, kept)
+                octets, symbols, number, wanted, is_near = opening
                 pos = len(octets)
             octet = data[pos]
             pos, stop = extent(data, pos)
@@ -83,7 +86,7 @@ def field_reader(name: str, absent: IonValue, unread: IonValue) -> FieldReader:
     return read
 
 
-def _opening(data: bytes, name: str, lowered: str, known: dict[bytes, _Opening]) -> _Opening:
+def _opening(data: bytes, name: str, lowered: str, known: dict[bytes, _Opening], kept: int) -> _Opening:
     """What stands before the struct.  Raises IonError, IndexError or UnicodeDecodeError else."""
     if data[4] >> 4 == 14:
         found = known.get(data[: extent(data, 4)[1]])
@@ -99,7 +102,7 @@ def _opening(data: bytes, name: str, lowered: str, known: dict[bytes, _Opening])
     number = numbers[0] if numbers else -1
     is_near = any(text.lower() == lowered for text in texts if text != name)
     found = _Opening(data[:pos], texts, number, number | 0x80 if 0 <= number < 0x80 else -1, is_near)
-    if len(known) >= _OPENINGS_MAX:
+    if len(known) >= kept:
         known.clear()
     known[found.octets] = found
     return found

@@ -14,7 +14,7 @@ from ..ion.values import Annotated, IonValue, Timestamp, strip_annotations, stru
 from ..records import dataclass
 from . import ast, semantics
 from .analysis import holds_bag_or_missing, is_plain, slots_used
-from .data import Batches, Change, Data, Row, TableSource
+from .data import Batches, Change, Data, Row, TableSource, Whole
 from .dml import Changes, compile_delete, compile_insert, compile_update
 from .errors import PartiqlError
 from .expressions import ExpressionCompiler, Frame, Run, accumulator_of, located, to_ion
@@ -51,7 +51,7 @@ from .plan import (
     UpdatePlan,
 )
 from .resolve import too_deep
-from .screen import NO_ROWS, Screen, screen_of
+from .screen import NO_ROWS, Screen, Surely, screen_of, surely
 from .values import MISSING, Bag
 
 Kind = Literal["query", "dml", "ddl", "exec"]
@@ -149,7 +149,10 @@ class _Compiler:
 
     def query(self, plan: SelectPlan, is_output: bool) -> Callable[[Frame], Iterator[IonValue]]:
         """is_output: rows leave as Ion values; otherwise they stay values of the language."""
-        rows, project = self.relation(plan.relation), self._projection(plan.projection, is_output)
+        project = self._projection(plan.projection, is_output)
+        if is_output and (whole := self._whole_rows(plan, project)) is not None:
+            return whole
+        rows = self.relation(plan.relation)
         if _is_count_of_table(plan):
             return _table_count(plan, project)
         if plan.aggregates:
@@ -166,6 +169,34 @@ class _Compiler:
                 yield project(frame)
 
         return lambda frame: pull(frame, rows(frame))
+
+    def _whole_rows(self, plan: SelectPlan, project: Run) -> Callable[[Frame], Iterator[IonValue]] | None:
+        """``SELECT * FROM table WHERE indexed = ...``: a document that surely matches is not decoded.  Else None."""
+        filtered, columns = plan.relation, plan.projection.columns if isinstance(plan.projection, ProjectStruct) else ()
+        if not (isinstance(filtered, Filter) and isinstance(filtered.input, IndexSeek) and len(columns) == 1):
+            return None
+        access, (column,) = filtered.input, columns
+        tell = surely(filtered.condition, access.slot)
+        is_whole = isinstance(column, Spread) and isinstance(column.value, Slot) and column.value.number == access.slot
+        if tell is None or not is_whole or plan.aggregates or access.source.view != "user":
+            return None
+        condition, find = self._expressions.condition(filtered.condition), self._seek(access, tell)
+        slot, id_slot = access.slot, access.id_slot
+
+        def pull(frame: Frame, rows: Iterator[Row]) -> Iterator[IonValue]:
+            data = frame[DATA_SLOT]
+            for document_id, value in rows:
+                data.read_ios += 1
+                if type(value) is Whole:
+                    yield value
+                    continue
+                frame[slot] = value
+                if id_slot is not None:
+                    frame[id_slot] = document_id
+                if condition(frame) is True:
+                    yield project(frame)
+
+        return lambda frame: pull(frame, find(frame))
 
     def _subquery(self, node: Subquery) -> Run:
         query = self.query(node.query, is_output=False)
@@ -291,16 +322,8 @@ class _Compiler:
         match access:
             case Scan(source=source):
                 return _table_rows(access, _scan(source), condition)
-            case IndexSeek(source=source, index=index, probe=probe):
-                keys = self._keys(probe)
-
-                def seek(frame: Frame) -> Iterator[Row]:
-                    values = keys(frame)
-                    if values is None:
-                        return frame[DATA_SLOT].scan(source)  # type: ignore[no-any-return]
-                    return frame[DATA_SLOT].seek(source, index, values) if values else iter(())
-
-                return _table_rows(access, seek, condition)
+            case IndexSeek():
+                return _table_rows(access, self._seek(access), condition)
             case DocumentFetch(source=source, probe=probe):
                 keys = self._keys(probe)
 
@@ -318,6 +341,18 @@ class _Compiler:
                 return _table_rows(access, _catalogue, condition)
         assert isinstance(access, Unnest)
         return _unnest(access, self.expression(access.collection), condition)
+
+    def _seek(self, access: IndexSeek, tell: Surely = lambda frame: None) -> Callable[[Frame], Iterator[Row]]:
+        """The rows that an index finds.  tell: which of them are wanted whole."""
+        source, index, keys = access.source, access.index, self._keys(access.probe)
+
+        def seek(frame: Frame) -> Iterator[Row]:
+            values = keys(frame)
+            if values is None:
+                return frame[DATA_SLOT].scan(source)  # type: ignore[no-any-return]
+            return frame[DATA_SLOT].seek(source, index, values, tell(frame)) if values else iter(())
+
+        return seek
 
     def _keys(self, probe: Probe) -> Callable[[Frame], list[IonValue] | None]:
         """The values to look up; unknown ones are left out, and what is no Ion: they equal nothing that is stored.

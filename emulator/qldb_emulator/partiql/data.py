@@ -5,7 +5,7 @@ The engine's transaction implements :class:`Data`; tests implement it over dicts
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from ..ion.values import IonValue, Timestamp
@@ -26,6 +26,15 @@ class Row(NamedTuple):
     document_id: str
     value: IonValue
 
+
+class Whole(NamedTuple):
+    """A stored document that is wanted as it is, in the place of a value: its self-contained Ion binary."""
+
+    ion: bytes
+
+
+Sure = Callable[[bytes], bool]
+"""Of a stored document's binary: whether it surely is wanted (``screen``).  False when that cannot be told from it."""
 
 Batches = Iterator[tuple[int, list[Row]]]
 """(how many rows were looked at, those of them that may be wanted), one after the other, in the order of the rows."""
@@ -99,8 +108,13 @@ class Data(Protocol):
         """
         ...
 
-    def seek(self, source: TableSource, index: IndexInfo, values: Sequence[IonValue]) -> Iterator[Row]:
-        """Rows whose indexed field may equal any of the values, each row once (the caller tests again)."""
+    def seek(
+        self, source: TableSource, index: IndexInfo, values: Sequence[IonValue], sure: Sure | None = None
+    ) -> Iterator[Row]:
+        """Rows whose indexed field may equal any of the values, each row once (the caller tests again).
+
+        sure: for the user view; a stored row that it accepts may have a ``Whole`` as its value, and needs no test.
+        """
         ...
 
     def fetch(self, source: TableSource, document_ids: Sequence[IonValue]) -> Iterator[Row]:

@@ -17,17 +17,20 @@ from __future__ import annotations
 
 import operator as comparisons
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from ..ion.field_reader import field_reader
+from ..ion.field_reader import FieldReader, field_reader
 from ..ion.symbols import SYSTEM_SYMBOLS
 from ..ion.values import Annotated, TypedNull
 from . import ast
 from .analysis import conjuncts
-from .data import BATCH_ROWS, Batches, Look, Row
+from .data import BATCH_ROWS, Batches, Look, Row, Sure
 from .plan import PARAMETERS_SLOT, Slot
 from .values import MISSING
+
+_KEPT_READERS, _KEPT_SHAPES = 256, 8  # field names; shapes of documents for each
 
 Classes = frozenset[type]
 _UNDECIDED: Classes = frozenset((Annotated, type(MISSING)))
@@ -56,6 +59,40 @@ def screen_of(condition: ast.Expr | None, slot: int) -> Screen | None:
             break
         terms.append(found)
     return _screen(terms, len(terms) == len(all_terms)) if terms else None
+
+
+Surely = Callable[[list[Any]], Sure | None]
+"""frame -> what can tell that a document is wanted, with the constants of this execution; None when nothing can."""
+
+
+def surely(condition: ast.Expr, slot: int) -> Surely | None:
+    """What can tell from a document's binary that a condition is true for it; None for a condition of other terms."""
+    terms = [_term(term, slot) for term in conjuncts(condition)]
+    known = [(SIEVES[term[0]], _kept_reader(term[1]), term[2]) for term in terms if term is not None]
+    if not known or len(known) < len(terms):
+        return None
+
+    def bind(frame: list[Any]) -> Sure | None:
+        bound = []
+        for (classes, _, holds), read, constant in known:
+            wanted = constant.value if isinstance(constant, ast.Literal) else frame[PARAMETERS_SLOT][constant.index]
+            if type(wanted) not in classes:
+                return None
+            bound.append((read, wanted.__class__, holds, wanted))
+        if len(bound) > 1:
+            return lambda data: all(
+                (value := read(data)).__class__ is kind and holds(value, wanted) for read, kind, holds, wanted in bound
+            )
+        ((read, kind, holds, wanted),) = bound
+        return lambda data: (value := read(data)).__class__ is kind and holds(value, wanted)
+
+    return bind
+
+
+@lru_cache(_KEPT_READERS)
+def _kept_reader(name: str) -> FieldReader:
+    """For all statements: what it knows of the documents' shapes is most of what reading a single one takes."""
+    return field_reader(name, None, MISSING, _KEPT_SHAPES)
 
 
 def _term(term: ast.Expr, slot: int) -> Term | None:

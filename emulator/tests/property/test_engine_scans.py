@@ -118,3 +118,27 @@ def test_the_quick_look_leaves_out_no_row_that_the_condition_takes(documents: li
                 screened = session.run(f"SELECT * FROM T WHERE {condition}", loads(text))
                 unscreened = session.run(f"SELECT * FROM T WHERE true AND {condition}", loads(text))
                 assert list(map(dumps_text, screened)) == list(map(dumps_text, unscreened))
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(FIELDS, max_size=8), st.lists(FIELDS, max_size=3))
+def test_documents_found_by_an_index_are_the_same_decoded_or_not(
+    documents: list[dict[str, str]], pending: list[dict[str, str]]
+) -> None:
+    emulator, session = begun("whole", 1 << 26)
+    with emulator:
+        session.run("CREATE INDEX ON T (c)")
+        session.run("INSERT INTO T ?", loads('whole::{c:"blue"}'))
+        for each in documents:
+            session.run("INSERT INTO T ?", {name: loads(text) for name, text in each.items()})
+        transaction = session.begin()
+        for others in ([], pending):
+            for each in others:
+                transaction.execute("INSERT INTO T ?", {name: loads(text) for name, text in each.items()})
+            for text in TEXTS:
+                for condition in ("c = ?", "? = c", "c = ? AND c = c"):
+                    whole = transaction.execute(f"SELECT * FROM T WHERE {condition}", loads(text))
+                    decoded = transaction.execute(f"SELECT VALUE t FROM T AS t WHERE {condition}", loads(text))
+                    assert list(map(dumps_text, whole)) == [
+                        text.removeprefix("whole::") for text in map(dumps_text, decoded)
+                    ]

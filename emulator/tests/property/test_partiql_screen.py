@@ -13,7 +13,7 @@ from qldb_emulator.ion.values import Annotated, Symbol, struct_of
 from qldb_emulator.partiql import ast, semantics
 from qldb_emulator.partiql.data import Row
 from qldb_emulator.partiql.plan import PARAMETERS_SLOT, Slot
-from qldb_emulator.partiql.screen import SIEVES, screen_of
+from qldb_emulator.partiql.screen import SIEVES, screen_of, surely
 
 NAMES = st.sampled_from(["c", "C", "name", "Name", "é", "É", "d"])
 CONSTANTS = st.one_of(
@@ -77,3 +77,24 @@ def test_the_look_at_binary_agrees_with_the_decoded_one(
         assert position in decoded or may_be_left_out
     if not is_whole and all(isinstance(document, dict) for document in stored):
         assert positions <= decoded
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(DOCUMENTS, max_size=6), st.lists(TERMS, min_size=1, max_size=2))
+def test_what_is_surely_wanted_is_wanted(documents: list[Any], terms: list[tuple[str, str, Any]]) -> None:
+    tell = surely(condition(terms, True), 2)
+    assert tell is not None
+    frame: list[Any] = [None] * 3
+    frame[PARAMETERS_SLOT] = [wanted for _, _, wanted in terms]
+    sure = tell(frame)
+    if sure is None:  # an order against text
+        return
+    for document in documents:
+        are_true = all(truth is True for truth in truths(document, terms))
+        same_kind = isinstance(document, dict) and all(type(document.get(name)) is type(c) for _, name, c in terms)
+        assert sure(dumps(document)) == (are_true and same_kind)
+
+
+def test_a_condition_of_other_terms_is_never_sure() -> None:
+    assert surely(condition([("=", "c", 1)], is_whole=False), 2) is None
+    assert surely(condition([("=", "c", 1)], is_whole=True), 3) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -89,3 +91,20 @@ def test_what_our_writer_would_not_write_is_left_to_others(data: bytes) -> None:
 def test_an_id_with_more_octets_than_it_needs_is_the_same_id() -> None:
     data = b"\xe0\x01\x00\xea\xd4\x00\x84\x21\x05"  # {name: 5}, the id 4 in two octets
     assert field_reader("name", ABSENT, UNREAD)(data) == 5
+
+
+def test_threads_may_share_a_reader() -> None:
+    read = field_reader("b", ABSENT, UNREAD, kept=2)
+    names = [[f"a{number}{field}" for field in range(number)] for number in range(6)]
+    shapes = [dumps({**dict.fromkeys(before, "b"), "b": number}) for number, before in enumerate(names)]
+
+    def found(number: int) -> set[int]:
+        return {read(shapes[number]) for _ in range(5_000)}
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            assert [{number} for number in range(6)] == list(pool.map(found, range(6)))
+    finally:
+        sys.setswitchinterval(interval)
