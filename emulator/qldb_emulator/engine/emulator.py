@@ -8,7 +8,6 @@ from ..clock import Clock, SystemClock
 from ..context import RequestContext
 from ..errors import LEDGER_FILE_UNUSABLE, LEDGER_NOT_FOUND, QldbError
 from ..ids import IdSource, RandomIds
-from ..journal.merkle import MissingNodeError
 from ..settings import Settings
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageError
@@ -74,10 +73,10 @@ class Emulator:
         try:
             authorize_operation(operation, members, context, self.settings.account)
             return call_operation(self, operation, members, context.region)
-        except (StorageError, MissingNodeError) as error:
+        except StorageError as error:
             raise self._storage_problem(members.get("Name", ""), context.region, error) from error
 
-    def _storage_problem(self, name: str, region: str, error: Exception) -> QldbError:
+    def _storage_problem(self, name: str, region: str, error: StorageError) -> QldbError:
         """A file that cannot be used: of a ledger that was deleted while it was asked, or a real failure."""
         if self.ledgers.find(region, name) is None:
             return LEDGER_NOT_FOUND(name=name, elsewhere="")

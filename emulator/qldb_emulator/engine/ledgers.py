@@ -14,7 +14,7 @@ from ..ion.codec import loads
 from ..ion.values import Timestamp
 from ..journal.block import TransactionResult, build_block
 from ..journal.encode import encode_block
-from ..journal.merkle import MissingNodeError, RightEdge
+from ..journal.merkle import RightEdge
 from ..journal.model import Block, BlockAddress
 from ..journal.parse import block_from_ion
 from ..limits import Limits
@@ -406,10 +406,7 @@ def stored_catalogue(file: LedgerFile, sequence_no: int) -> Catalogue:
 
 def stored_edge(file: LedgerFile, sequence_no: int) -> RightEdge:
     """The edge of the Merkle tree up to a block.  Raises StorageError when it is not whole."""
-    try:
-        return RightEdge.read(sequence_no + 1, file.merkle_nodes)
-    except MissingNodeError as error:
-        raise StorageError(f"The ledger file {file.path} is damaged: {error}") from error
+    return RightEdge.read(sequence_no + 1, file.tree_nodes)
 
 
 class Ledgers:

@@ -33,7 +33,7 @@ def get_digest(ledger: Ledger) -> Members:
     _check_tree(ledger)
     tip = ledger.tip()
     ledger.make_durable()  # what a digest covers must not be lost
-    value = digest(tip.sequence_no + 1, ledger.file.merkle_nodes)
+    value = digest(tip.sequence_no + 1, ledger.file.tree_nodes)
     return {"Digest": value, "DigestTipAddress": _ion_text(tip.to_ion())}
 
 
@@ -43,7 +43,7 @@ def get_block(ledger: Ledger, block_address: Members, digest_tip: Members | None
     members: Members = {"Block": _ion_text(_block_value(ledger, address))}
     if tip is not None:
         _check_tree(ledger)
-        proof = block_proof(address.sequence_no, tip.sequence_no, ledger.file.merkle_nodes)
+        proof = block_proof(address.sequence_no, tip.sequence_no, ledger.file.tree_nodes)
         members["Proof"] = _ion_text(proof)
     return members
 
@@ -60,7 +60,7 @@ def get_revision(ledger: Ledger, block_address: Members, document_id: str, diges
     members: Members = {"Revision": _ion_text(block.revisions[position])}
     if tip is not None:
         _check_tree(ledger)
-        proof = revision_proof(block, document_id, tip.sequence_no, ledger.file.merkle_nodes)
+        proof = revision_proof(block, document_id, tip.sequence_no, ledger.file.tree_nodes)
         members["Proof"] = _ion_text(proof)
     return members
 

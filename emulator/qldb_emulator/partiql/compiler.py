@@ -77,7 +77,7 @@ class Program:
     _arguments: tuple[Run, ...] = field(default=(), repr=False)
 
     def rows(self, parameters: Sequence[IonValue], data: Data) -> Iterator[IonValue]:
-        """The rows of a query, as Ion values.  Raises PartiqlError, now or while rows are pulled."""
+        """The rows of a query, as Ion values or ``Whole``.  Raises PartiqlError, now or while rows are pulled."""
         assert self._rows is not None
         return self._rows(_new_frame(self.plan, parameters, data))
 

@@ -58,7 +58,7 @@ _MOST_EXPONENT = 2**31 - 1  # the library's decimals have an exponent of 32 bits
 _KEYWORD_KINDS = {word: sys.intern(word) for word in KEYWORDS}
 _SIGNS = ("<=", "<>", "<<", ">=", ">>", "!=", "||", *".</>(),*=+%@:;{}[]-")
 # Lexeme -> (kind, value), known without a look at its characters: keywords in small or capital letters, operators,
-# brackets, and names that statements had lately: in another text they are most of what is not known.
+# brackets, and names of earlier statements: in another text they are most of what is not known.
 _KNOWN = {
     **{word: (kind, word) for word, kind in _KEYWORD_KINDS.items()},
     **{word.upper(): (kind, word.upper()) for word, kind in _KEYWORD_KINDS.items()},

@@ -156,10 +156,10 @@ class DataDirectory:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What is in a folder; nothing when there is none, for a temporary one goes at close, under requests that ask."""
+    """What is in a folder; nothing when it is none, or gone as a temporary one at close, under requests that ask."""
     try:
         return list(folder.iterdir())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

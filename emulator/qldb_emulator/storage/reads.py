@@ -13,8 +13,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
+from .errors import StorageError
 from .rows import Batches, Counts, DocumentInfo, DocumentRow, Head, IndexRow, NodeId, RevisionRow, TableRow, Tip
 from .schema import DERIVED, LIVE, SEQ_BITS
 
@@ -119,6 +121,8 @@ SQL_INDEXES = """
 class Reads(ABC):
     """The questions.  Who answers: a reader's connection (LedgerFile) or the one that is writing (Writer)."""
 
+    path: Path
+
     @abstractmethod
     def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """All rows of one statement.  Raises StorageError."""
@@ -196,6 +200,16 @@ class Reads(ABC):
         sql = " UNION ALL ".join([SQL_NODE if level else SQL_LEAF for level, _ in wanted])
         rows = self._few(sql, tuple(chain.from_iterable(wanted)))
         return {(level, index): node_hash for level, index, node_hash in rows}
+
+    def tree_nodes(self, ids: Iterable[NodeId]) -> dict[NodeId, bytes]:
+        """The hashes of nodes that a whole tree has.  Raises StorageError when one is not stored."""
+        wanted = tuple(ids)
+        found = self.merkle_nodes(wanted)
+        for node in wanted:
+            if node not in found:
+                missing = f"the Merkle node at level {node[0]}, index {node[1]} is missing"
+                raise StorageError(f"The ledger file {self.path} is damaged: {missing}")
+        return found
 
     def block_revisions(self, seq: int) -> list[RevisionRow]:
         """The revisions with a document id that a block holds, by document."""

@@ -43,6 +43,13 @@ def condition(terms: list[tuple[str, str, Any]], is_whole: bool) -> ast.Expr:
     return parts[0] if len(parts) == 1 else ast.Chain("AND", tuple(parts))
 
 
+def frame_of(terms: list[tuple[str, str, Any]]) -> list[Any]:
+    """The frame of an execution with the terms' constants as its parameters."""
+    frame: list[Any] = [None] * 3
+    frame[PARAMETERS_SLOT] = [wanted for _, _, wanted in terms]
+    return frame
+
+
 def truths(document: Any, terms: list[tuple[str, str, Any]]) -> list[bool | None]:
     return [
         semantics.BINARY[operator](semantics.field_any_case(document, name), wanted)
@@ -57,9 +64,7 @@ def test_the_look_at_binary_agrees_with_the_decoded_one(
 ) -> None:
     screen = screen_of(condition(terms, is_whole), 2)
     assert screen is not None
-    frame: list[Any] = [None] * 3
-    frame[PARAMETERS_SLOT] = [wanted for _, _, wanted in terms]
-    look = screen(frame)
+    look = screen(frame_of(terms))
     if look is None:  # an order against text
         return
     binary = [dumps(document) for document in documents]
@@ -84,9 +89,7 @@ def test_the_look_at_binary_agrees_with_the_decoded_one(
 def test_what_is_surely_wanted_is_wanted(documents: list[Any], terms: list[tuple[str, str, Any]]) -> None:
     tell = surely(condition(terms, True), 2)
     assert tell is not None
-    frame: list[Any] = [None] * 3
-    frame[PARAMETERS_SLOT] = [wanted for _, _, wanted in terms]
-    sure = tell(frame)
+    sure = tell(frame_of(terms))
     if sure is None:  # an order against text
         return
     for document in documents:

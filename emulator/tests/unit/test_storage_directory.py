@@ -113,6 +113,13 @@ def test_a_directory_that_is_gone_holds_nothing() -> None:
     assert not directory.exists("us-east-1", "cars")
 
 
+def test_a_file_where_a_region_would_be_holds_nothing(tmp_path: Path) -> None:
+    with DataDirectory(tmp_path) as directory:
+        (tmp_path / "us-east-1").write_text("")
+        assert directory.regions() == directory.ledgers("us-east-1") == []
+        assert not directory.exists("us-east-1", "cars")
+
+
 def test_a_data_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for root in (tmp_path / "file", tmp_path / "file" / "below"):
