@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 from qldb_emulator.clock import SystemClock
-from qldb_emulator.engine.apply import apply_block
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.ledgers import stored_catalogue, stored_edge
+from qldb_emulator.engine.ledger.fold import apply_block
+from qldb_emulator.engine.ledger.ledger import stored_catalogue, stored_edge
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import dumps
 from qldb_emulator.ion.hash import hash_value
@@ -25,7 +25,7 @@ from qldb_emulator.journal.encode import encode_block
 from qldb_emulator.journal.hashing import statement_digest
 from qldb_emulator.journal.model import BlockAddress
 from qldb_emulator.limits import STRICT
-from qldb_emulator.partiql.catalogue import TableInfo
+from qldb_emulator.partiql.planning.catalogue import TableInfo
 from qldb_emulator.storage import LedgerFile
 
 from .bench import BenchError

@@ -19,7 +19,7 @@ from typing import Any
 from qldb_emulator.ids import SESSION_TOKEN_BYTES, encode_id
 from qldb_emulator.ion.codec import dumps
 from qldb_emulator.ion.values import IonValue
-from qldb_emulator.wire.fast import serialize_command_result
+from qldb_emulator.wire.send_command import serialize_command_result
 
 from .documents import registration
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .engine.statement_log import StatementRow
+    from .engine.workbench.statement_log import StatementRow
     from .testing import LocalServer, Seed, TestLedger
 
 TEMPLATE = "template"

@@ -25,12 +25,12 @@ from qldb_emulator.ion.values import (
     struct_items,
     struct_of,
 )
-from qldb_emulator.partiql.catalogue import Catalogue
-from qldb_emulator.partiql.compiler import evaluate
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.parser import parse
-from qldb_emulator.partiql.planner import plan
-from qldb_emulator.partiql.values import MISSING, Bag
+from qldb_emulator.partiql.execution.compiler import evaluate
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.language.values import MISSING, Bag
+from qldb_emulator.partiql.planning.catalogue import Catalogue
+from qldb_emulator.partiql.planning.planner import plan
+from qldb_emulator.partiql.syntax.parser import parse
 
 
 @dataclass(frozen=True)

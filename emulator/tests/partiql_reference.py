@@ -13,12 +13,13 @@ from typing import Any
 from partiql_support import MemoryLedger
 
 from qldb_emulator.ion.values import Annotated, IonValue, struct_items, struct_of
-from qldb_emulator.partiql import ast, semantics
-from qldb_emulator.partiql.aggregates import make_accumulator
-from qldb_emulator.partiql.casts import cast
-from qldb_emulator.partiql.data import TableSource
-from qldb_emulator.partiql.functions import function_named
-from qldb_emulator.partiql.values import MISSING, Bag
+from qldb_emulator.partiql.execution.aggregates import make_accumulator
+from qldb_emulator.partiql.language import semantics
+from qldb_emulator.partiql.language.casts import cast
+from qldb_emulator.partiql.language.functions import function_named
+from qldb_emulator.partiql.language.values import MISSING, Bag
+from qldb_emulator.partiql.planning.data import TableSource
+from qldb_emulator.partiql.syntax import ast
 
 
 @dataclass

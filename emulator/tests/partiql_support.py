@@ -9,11 +9,11 @@ from typing import Any
 from qldb_emulator.ion.codec import dumps_text, loads
 from qldb_emulator.ion.compare import index_key
 from qldb_emulator.ion.values import IonValue, Timestamp, strip_annotations
-from qldb_emulator.partiql.catalogue import Catalogue, IndexInfo, TableInfo
-from qldb_emulator.partiql.compiler import Program, compile_plan
-from qldb_emulator.partiql.data import Batches, Change, Look, Row, Sure, TableSource
-from qldb_emulator.partiql.parser import parse
-from qldb_emulator.partiql.planner import plan
+from qldb_emulator.partiql.execution.compiler import Program, compile_plan
+from qldb_emulator.partiql.planning.catalogue import Catalogue, IndexInfo, TableInfo
+from qldb_emulator.partiql.planning.data import Batches, Change, Look, Row, Sure, TableSource
+from qldb_emulator.partiql.planning.planner import plan
+from qldb_emulator.partiql.syntax.parser import parse
 
 
 @dataclass

@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from qldb_emulator.ion.values import Timestamp
-from qldb_emulator.partiql import ast
-from qldb_emulator.partiql.analysis import walk
-from qldb_emulator.partiql.catalogue import Catalogue, TableInfo
-from qldb_emulator.partiql.parser import parse
-from qldb_emulator.partiql.plan import (
+from qldb_emulator.partiql.planning.analysis import walk
+from qldb_emulator.partiql.planning.catalogue import Catalogue, TableInfo
+from qldb_emulator.partiql.planning.plan import (
     AggregateCall,
     DocumentFetch,
     HistoryScan,
@@ -27,7 +25,9 @@ from qldb_emulator.partiql.plan import (
     Unnest,
     UpdatePlan,
 )
-from qldb_emulator.partiql.planner import plan
+from qldb_emulator.partiql.planning.planner import plan
+from qldb_emulator.partiql.syntax import ast
+from qldb_emulator.partiql.syntax.parser import parse
 
 _TABLE = re.compile(r'(?:from|into|update|join|on|table|,)\s+"?([A-Za-z_]\w*)"?', re.IGNORECASE)
 _HISTORY = re.compile(r"history\s*\(\s*([A-Za-z_]\w*)", re.IGNORECASE)

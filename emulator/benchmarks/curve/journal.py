@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from qldb_emulator.cli.verify import audit_ledger
-from qldb_emulator.engine.snapshots import fork_ledger
+from qldb_emulator.engine.workbench.snapshots import fork_ledger
 from qldb_emulator.verify import JournalReport, verify_export
 
 from ..alternate import Case, timed

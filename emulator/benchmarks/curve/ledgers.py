@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.ledgers import Ledger
+from qldb_emulator.engine.ledger.ledger import Ledger
 from qldb_emulator.settings import Settings
 from qldb_emulator.storage import DataDirectory, LedgerFile
 

@@ -13,8 +13,8 @@ from itertools import count
 from pathlib import Path
 
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.exports import write_export
-from qldb_emulator.engine.imports import fold
+from qldb_emulator.engine.outgoing.exports import write_export
+from qldb_emulator.engine.workbench.imports import fold
 from qldb_emulator.ion.values import IonValue
 from qldb_emulator.journal import hashing, merkle
 from qldb_emulator.journal.exports import Export, OutputFormat

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.tables import SIFTS_MAX
+from qldb_emulator.engine.ledger.tables import SIFTS_MAX
 from qldb_emulator.settings import Settings
 
 from ..alternate import Case, timed

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.partiql.compiler import compile_plan
-from qldb_emulator.partiql.parser import parse
-from qldb_emulator.partiql.planner import plan
+from qldb_emulator.partiql.execution.compiler import compile_plan
+from qldb_emulator.partiql.planning.planner import plan
+from qldb_emulator.partiql.syntax.parser import parse
 from qldb_emulator.settings import Settings
 
 from ..alternate import Case, timed

@@ -12,7 +12,7 @@ from typing import Any
 from lark import Lark, Transformer  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 from qldb_emulator.ion.codec import loads
-from qldb_emulator.partiql.parser import parse
+from qldb_emulator.partiql.syntax.parser import parse
 
 from .sides import Compared, Sides, often
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ..driver import LedgerSession
 from ..ion.values import IonValue
-from ..partiql.catalogue import Catalogue, IndexInfo, TableInfo
-from ..partiql.compiler import compile_plan
-from ..partiql.errors import PartiqlError
-from ..partiql.parser import parse
-from ..partiql.planner import plan
+from ..partiql.execution.compiler import compile_plan
+from ..partiql.language.errors import PartiqlError
+from ..partiql.planning.catalogue import Catalogue, IndexInfo, TableInfo
+from ..partiql.planning.planner import plan
+from ..partiql.syntax.parser import parse
 from .failure import Failure
 
 _QUERY = "SELECT tableId, name, indexes, status FROM information_schema.user_tables"

@@ -61,7 +61,7 @@ def export_ledger(
 ) -> int:
     """Write an export.  How many blocks.  Raises Failure when the directory is not empty or cannot be written."""
     from ..clock import SystemClock
-    from ..engine.exports import journal_begins_ms, put_started_manifest, write_export
+    from ..engine.outgoing.exports import journal_begins_ms, put_started_manifest, write_export
     from ..ids import RandomIds
     from ..journal.exports import FORMATS, Export
 

@@ -65,7 +65,7 @@ def import_(
 
     Every block, document, id and hash is as it was; a digest kept from QLDB is compared with --digest and --tip.
     """
-    from ..engine.imports import is_ledger_name
+    from ..engine.workbench.imports import is_ledger_name
     from ..verify import SourceError, choose_journal, open_container
 
     if not is_ledger_name(name):
@@ -120,8 +120,8 @@ def import_journal(
     Raises NotImported, SourceError, Failure.
     """
     from ..clock import SystemClock
-    from ..engine.apply import ApplyError
-    from ..engine.imports import fold, imported_facts
+    from ..engine.ledger.fold import ApplyError
+    from ..engine.workbench.imports import fold, imported_facts
     from ..storage.errors import StorageError
     from ..verify import Audit, read_values
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..driver.http import UnreachableError
 from ..errors import QldbError
-from ..partiql.reserved import RESERVED_WORDS
+from ..partiql.syntax.reserved import RESERVED_WORDS
 
 if TYPE_CHECKING:
     from .shell import Shell

@@ -13,7 +13,7 @@ from ..driver import OpenTransaction, Result
 from ..errors import QldbError
 from ..ion.codec import IonError, loads
 from ..ion.values import IonValue
-from ..partiql.script import is_unfinished, split_statements
+from ..partiql.syntax.script import is_unfinished, split_statements
 from .catalogue import explained, read_catalogue, table_text, tables_text
 from .connection import answering, failures, region_option, session, url_option
 from .failure import Failure, complain

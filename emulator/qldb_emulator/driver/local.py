@@ -6,7 +6,7 @@ from typing import Any
 
 from ..context import RequestContext
 from ..engine.emulator import Emulator
-from ..engine.imports import is_ledger_name
+from ..engine.workbench.imports import is_ledger_name
 from ..errors import INVALID_PARAMETER
 
 Members = dict[str, Any]

@@ -12,16 +12,16 @@ from ..settings import Settings
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageError
 from .control import call_operation
-from .determinism import deterministic_sources
-from .exports import Exports, has_running_exports
-from .faults import Faults
-from .ledgers import Ledger, Ledgers
-from .local_streams import StreamFile
-from .permissions import authorize_operation
-from .sessions import Sessions
-from .statement_log import StatementLog
-from .stream_facts import has_running_streams
-from .streams import OpenTarget, Streams
+from .ledger.ledger import Ledger, Ledgers
+from .outgoing.exports import Exports, has_running_exports
+from .outgoing.local_streams import StreamFile
+from .outgoing.stream_facts import has_running_streams
+from .outgoing.streams import OpenTarget, Streams
+from .session.permissions import authorize_operation
+from .session.sessions import Sessions
+from .workbench.determinism import deterministic_sources
+from .workbench.faults import Faults
+from .workbench.statement_log import StatementLog
 
 Members = dict[str, Any]
 

@@ -30,7 +30,7 @@ from hashlib import sha256
 
 from ..ion.hash import hash_value
 from ..ion.values import IonValue, Timestamp
-from . import known_structs
+from . import struct_hashes
 from .dot import dot as dot
 from .merkle import root
 from .model import BlockAddress, Struct
@@ -41,22 +41,22 @@ HASH_OF_NOTHING = sha256(b"").digest()
 
 def revision_hash(metadata: Struct, data: IonValue) -> bytes:
     """The hash of a revision with data."""
-    return dot(known_structs.metadata_hash(metadata), hash_value(data))
+    return dot(struct_hashes.metadata_hash(metadata), hash_value(data))
 
 
 def revision_hash_of(metadata: Struct, data_hash: bytes) -> bytes:
     """The hash of a revision whose data's hash is known: precomputed, or all that a redaction left."""
-    return dot(known_structs.metadata_hash(metadata), data_hash)
+    return dot(struct_hashes.metadata_hash(metadata), data_hash)
 
 
 def deletion_hash(metadata: Struct) -> bytes:
     """The hash we write for the revision of a deletion."""
-    return dot(known_structs.metadata_hash(metadata), HASH_OF_NOTHING)
+    return dot(struct_hashes.metadata_hash(metadata), HASH_OF_NOTHING)
 
 
 def deletion_candidates(metadata: Struct) -> dict[str, bytes]:
     """The hashes a deletion may carry, by name of the form: no captured journal tells which one the service wrote."""
-    metadata_hash = known_structs.metadata_hash(metadata)
+    metadata_hash = struct_hashes.metadata_hash(metadata)
     return {
         "metadata alone": metadata_hash,
         "metadata and hash of nothing": dot(metadata_hash, HASH_OF_NOTHING),
@@ -69,7 +69,7 @@ def statement_digest(text: str, parameter_hashes: Iterable[bytes] = (), text_has
 
     parameter_hashes: the Ion Hash of each parameter, in order.  text_hash: ``h(text)`` if the caller keeps it.
     """
-    result = known_structs.text_hash(text) if text_hash is None else text_hash
+    result = struct_hashes.text_hash(text) if text_hash is None else text_hash
     for parameter_hash in parameter_hashes:
         result = dot(result, parameter_hash)
     return result
@@ -95,12 +95,12 @@ class CommitDigest:
 
 def header_hash(address: BlockAddress, transaction_id: str, timestamp: Timestamp) -> bytes:
     """Entry 0 of a block of ours."""
-    return known_structs.header_hash(address.strand_id, address.sequence_no, transaction_id, timestamp)
+    return struct_hashes.header_hash(address.strand_id, address.sequence_no, transaction_id, timestamp)
 
 
 def transaction_info_hash(info: Struct) -> bytes:
     """The entry of a block that covers its transactionInfo."""
-    return known_structs.transaction_info_hash(info)
+    return struct_hashes.transaction_info_hash(info)
 
 
 def statements_hash(statement_digests: Sequence[bytes]) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..driver import LedgerSession, Transport
 from ..errors import QldbError
-from ..partiql.script import split_statements
+from ..partiql.syntax.script import split_statements
 from .tables import TablesError, load_tables, read_tables
 
 if TYPE_CHECKING:

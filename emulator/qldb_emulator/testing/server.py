@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..clock import ManualClock
 from ..driver.local import LocalTransport
 from ..engine.emulator import Emulator
-from ..engine.snapshots import fork_ledger
-from ..engine.statement_log import StatementRow
+from ..engine.workbench.snapshots import fork_ledger
+from ..engine.workbench.statement_log import StatementRow
 from ..ids import RandomIds
 from ..records import dataclass
 from ..seeding import Seeder, sample_path

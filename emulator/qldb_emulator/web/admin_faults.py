@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..engine.faults import Rule
+from ..engine.workbench.faults import Rule
 from ..errors import ADMIN_REQUEST
 
 if TYPE_CHECKING:

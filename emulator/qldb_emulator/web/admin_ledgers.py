@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engine.diff import NOW, diff_ledger
-from ..engine.snapshots import (
+from ..engine.workbench.diff import NOW, diff_ledger
+from ..engine.workbench.snapshots import (
     delete_snapshot,
     describe,
     fork_ledger,

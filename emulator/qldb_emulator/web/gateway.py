@@ -18,9 +18,9 @@ from ..ids import IdSource
 from ..records import dataclass
 from ..settings import Settings
 from ..wire.errors import CONTENT_TYPES, REASONS, encode_error
-from ..wire.fast import CommandReader, serialize_command_result
 from ..wire.model import SESSION_TARGET
 from ..wire.parse import COMMANDS, credential_scope, parse_call
+from ..wire.send_command import CommandReader, serialize_command_result
 from ..wire.serialize import encode_json, serialize_result
 from .metrics import Metrics
 from .turns import Turns

@@ -14,8 +14,8 @@ from ledgers import busy_ledger, redact
 from local_driver import REGION, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.exports import put_started_manifest, write_export
-from qldb_emulator.engine.imports import fold
+from qldb_emulator.engine.outgoing.exports import put_started_manifest, write_export
+from qldb_emulator.engine.workbench.imports import fold
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import dumps_text, loads
 from qldb_emulator.ion.compare import ion_equal

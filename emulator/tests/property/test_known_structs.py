@@ -10,7 +10,7 @@ from ion_strategies import timestamps, values
 from qldb_emulator.ion.codec import IonError
 from qldb_emulator.ion.hash import hash_value
 from qldb_emulator.ion.values import SYMBOL_ZERO, MultiStruct, Symbol, Timestamp
-from qldb_emulator.journal import known_structs
+from qldb_emulator.journal import struct_hashes as known_structs
 
 TEXTS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=8),

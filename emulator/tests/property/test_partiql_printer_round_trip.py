@@ -14,14 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qldb_emulator.ion.values import Symbol, Timestamp, TypedNull
-from qldb_emulator.partiql import ast
-from qldb_emulator.partiql.arithmetic import DECIMAL_DIGITS
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.lexer import Tokens
-from qldb_emulator.partiql.parser import TYPE_NAMES, parse
-from qldb_emulator.partiql.printer import to_text
-from qldb_emulator.partiql.reserved import DATE_PARTS, KEYWORDS, TRIM_SIDES
-from qldb_emulator.partiql.values import MISSING
+from qldb_emulator.partiql.language.arithmetic import DECIMAL_DIGITS
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.language.values import MISSING
+from qldb_emulator.partiql.syntax import ast
+from qldb_emulator.partiql.syntax.lexer import Tokens
+from qldb_emulator.partiql.syntax.parser import TYPE_NAMES, parse
+from qldb_emulator.partiql.syntax.printer import to_text
+from qldb_emulator.partiql.syntax.reserved import DATE_PARTS, KEYWORDS, TRIM_SIDES
 
 Exprs = st.SearchStrategy[ast.Expr]
 

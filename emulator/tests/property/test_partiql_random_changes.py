@@ -15,11 +15,12 @@ from partiql_reference import Names, Reference, flat
 from partiql_support import MemoryLedger
 
 from qldb_emulator.ion.codec import dumps_text
-from qldb_emulator.partiql import ast, semantics
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.expressions import to_ion
-from qldb_emulator.partiql.parser import parse
-from qldb_emulator.partiql.values import MISSING
+from qldb_emulator.partiql.execution.expressions import to_ion
+from qldb_emulator.partiql.language import semantics
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.language.values import MISSING
+from qldb_emulator.partiql.syntax import ast
+from qldb_emulator.partiql.syntax.parser import parse
 
 FIELDS = ("a", "b", "c", '"b"', "B", "s.a", "s.x", "s.n", "l", "s")
 DELETED = "deleted"

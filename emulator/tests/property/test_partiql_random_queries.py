@@ -9,12 +9,12 @@ from partiql_reference import Reference
 from partiql_support import MemoryLedger
 
 from qldb_emulator.ion.codec import dumps_text
-from qldb_emulator.partiql import ast
-from qldb_emulator.partiql.compiler import compile_plan
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.expressions import to_ion
-from qldb_emulator.partiql.parser import parse
-from qldb_emulator.partiql.planner import plan
+from qldb_emulator.partiql.execution.compiler import compile_plan
+from qldb_emulator.partiql.execution.expressions import to_ion
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.planning.planner import plan
+from qldb_emulator.partiql.syntax import ast
+from qldb_emulator.partiql.syntax.parser import parse
 
 
 @settings(max_examples=400, deadline=None)

@@ -10,10 +10,11 @@ from ion_strategies import scalars, texts, values
 
 from qldb_emulator.ion.codec import dumps, loads_document
 from qldb_emulator.ion.values import Annotated, Symbol, struct_of
-from qldb_emulator.partiql import ast, semantics
-from qldb_emulator.partiql.data import Row
-from qldb_emulator.partiql.plan import PARAMETERS_SLOT, Slot
-from qldb_emulator.partiql.screen import SIEVES, screen_of, surely
+from qldb_emulator.partiql.execution.prefilter import SIEVES, screen_of, surely
+from qldb_emulator.partiql.language import semantics
+from qldb_emulator.partiql.planning.data import Row
+from qldb_emulator.partiql.planning.plan import PARAMETERS_SLOT, Slot
+from qldb_emulator.partiql.syntax import ast
 
 NAMES = st.sampled_from(["c", "C", "name", "Name", "é", "É", "d"])
 CONSTANTS = st.one_of(

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qldb_emulator.ion.values import Annotated, Clob, Sexp, Symbol, Timestamp, TypedNull, days_in_month
-from qldb_emulator.partiql import semantics as s
-from qldb_emulator.partiql.arithmetic import INT_MAX, INT_MIN
-from qldb_emulator.partiql.casts import cast
-from qldb_emulator.partiql.datetime_patterns import parse_ion_timestamp, to_string, to_timestamp
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.functions import function_named
-from qldb_emulator.partiql.values import MISSING, Bag
+from qldb_emulator.partiql.language import semantics as s
+from qldb_emulator.partiql.language.arithmetic import INT_MAX, INT_MIN
+from qldb_emulator.partiql.language.casts import cast
+from qldb_emulator.partiql.language.datetime_patterns import parse_ion_timestamp, to_string, to_timestamp
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.language.functions import function_named
+from qldb_emulator.partiql.language.values import MISSING, Bag
 
 
 def outcome(function: Callable[..., Any], *arguments: Any) -> tuple[Any, PartiqlError | None]:

@@ -13,8 +13,8 @@ from wire_support import TRANSACTION_ID, refusal
 
 from qldb_emulator.errors import QldbError
 from qldb_emulator.limits import Limits
-from qldb_emulator.wire.fast import CommandReader
 from qldb_emulator.wire.parse import COMMANDS, parse_json_object, read_send_command
+from qldb_emulator.wire.send_command import CommandReader
 
 # Small, so that sizes around the limits are cheap to make.
 LIMITS = Limits(statement_characters=12, parameter_binary_bytes=9, parameter_text_characters=5)
@@ -155,6 +155,6 @@ def test_what_drivers_send_takes_the_fast_way(document, monkeypatch):
     def fail(*arguments):
         raise AssertionError("went the slow way")
 
-    monkeypatch.setattr("qldb_emulator.wire.fast.read_send_command", fail)
+    monkeypatch.setattr("qldb_emulator.wire.send_command.read_send_command", fail)
     command = READER.parse_send_command(json.dumps(document).encode())
     assert command.command in document

@@ -13,9 +13,9 @@ from wire_support import FakeEmulator, Reply, ask, client_reads, client_request
 
 from qldb_emulator.limits import Limits
 from qldb_emulator.web.app import create_app
-from qldb_emulator.wire.fast import CommandReader, serialize_command_result
 from qldb_emulator.wire.model import Operation, Shape, load_service
 from qldb_emulator.wire.parse import COMMANDS, parse_call, read_send_command
+from qldb_emulator.wire.send_command import CommandReader, serialize_command_result
 from qldb_emulator.wire.serialize import serialize_result, write_value
 
 CONTROL_PLANE = list(load_service("qldb").operations.values())

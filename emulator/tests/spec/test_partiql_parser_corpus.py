@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from support import SHARED, needs_shared
 
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.parser import parse
-from qldb_emulator.partiql.printer import to_text
-from qldb_emulator.partiql.reserved import RESERVED_WORDS
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.syntax.parser import parse
+from qldb_emulator.partiql.syntax.printer import to_text
+from qldb_emulator.partiql.syntax.reserved import RESERVED_WORDS
 
 pytestmark = needs_shared
 

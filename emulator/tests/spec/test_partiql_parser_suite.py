@@ -16,9 +16,9 @@ from support import SHARED, needs_shared
 
 from qldb_emulator.ion.codec import load_all
 from qldb_emulator.ion.values import strip_annotations
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.parser import parse
-from qldb_emulator.partiql.printer import to_text
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.syntax.parser import parse
+from qldb_emulator.partiql.syntax.printer import to_text
 
 pytestmark = needs_shared
 

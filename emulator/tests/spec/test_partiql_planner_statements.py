@@ -11,8 +11,8 @@ from partiql_support import MemoryLedger
 from support import SHARED, needs_shared
 
 from qldb_emulator.ion.codec import dumps_text, loads
-from qldb_emulator.partiql.catalogue import TableInfo
-from qldb_emulator.partiql.errors import PartiqlError
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.planning.catalogue import TableInfo
 
 pytestmark = needs_shared
 

@@ -15,7 +15,7 @@ from support import SHARED, needs_shared
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import dumps_text, loads
 from qldb_emulator.ion.compare import ion_equal
-from qldb_emulator.partiql import ast
+from qldb_emulator.partiql.syntax import ast
 
 pytestmark = needs_shared
 

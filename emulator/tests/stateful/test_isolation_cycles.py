@@ -6,7 +6,7 @@ import pytest
 from cycle_load import run_load
 from cycles import Observed, anomalies
 
-from qldb_emulator.engine.marks import WriteLog
+from qldb_emulator.engine.ledger.conflicts import WriteLog
 
 
 @pytest.mark.parametrize(

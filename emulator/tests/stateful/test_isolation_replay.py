@@ -8,7 +8,7 @@ import pytest
 from isolation_auditor import audit
 from isolation_workload import Record, Step, run_workload
 
-from qldb_emulator.engine.marks import WriteLog
+from qldb_emulator.engine.ledger.conflicts import WriteLog
 
 
 @pytest.mark.parametrize("seed", range(40))

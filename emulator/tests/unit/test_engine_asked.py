@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ion_strategies import values as ion_values
 
-from qldb_emulator.engine import asked as module
-from qldb_emulator.engine.asked import Asked
+from qldb_emulator.engine.session import sent_statement as module
+from qldb_emulator.engine.session.sent_statement import Asked
 from qldb_emulator.ion.hash import hash_list, hash_value
 from qldb_emulator.ion.values import Sexp
 from qldb_emulator.journal.hashing import statement_digest

@@ -15,8 +15,8 @@ from ledgers import busy_ledger
 from local_driver import CONTEXT, REGION, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.following import next_blocks
-from qldb_emulator.engine.ledgers import PUT_OFF_AT_MOST, Ledger
+from qldb_emulator.engine.ledger.following import next_blocks
+from qldb_emulator.engine.ledger.ledger import PUT_OFF_AT_MOST, Ledger
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import loads
 from qldb_emulator.settings import Settings

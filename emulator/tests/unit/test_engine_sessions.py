@@ -1,4 +1,4 @@
-"""The life of sessions and transactions: every row of the table in ``engine/sessions.py``."""
+"""The life of sessions and transactions: every row of the table in ``engine/session/sessions.py``."""
 
 from __future__ import annotations
 

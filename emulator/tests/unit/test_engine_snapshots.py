@@ -8,9 +8,9 @@ import pytest
 from local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.clock import ManualClock
-from qldb_emulator.engine.diff import diff_ledger
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.snapshots import (
+from qldb_emulator.engine.workbench.diff import diff_ledger
+from qldb_emulator.engine.workbench.snapshots import (
     delete_snapshot,
     fork_ledger,
     list_snapshots,

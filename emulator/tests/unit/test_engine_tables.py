@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from local_driver import LocalSession, new_emulator, new_ledger
 
-from qldb_emulator.engine import documents
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.ledgers import Ledger
-from qldb_emulator.engine.tables import SIFTS_MAX
+from qldb_emulator.engine.ledger import documents
+from qldb_emulator.engine.ledger.ledger import Ledger
+from qldb_emulator.engine.ledger.tables import SIFTS_MAX
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import loads
 

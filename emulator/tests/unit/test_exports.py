@@ -11,9 +11,9 @@ from local_driver import CONTEXT, new_emulator, new_ledger
 
 from qldb_emulator.aws.clients import AwsError, client
 from qldb_emulator.clock import ManualClock
-from qldb_emulator.engine import exports
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.snapshots import fork_ledger
+from qldb_emulator.engine.outgoing import exports
+from qldb_emulator.engine.workbench.snapshots import fork_ledger
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import load_all, loads

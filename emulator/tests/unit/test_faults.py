@@ -11,7 +11,7 @@ from support import ROOT
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.faults import ALL_COMMANDS, KINDS, Rule, chance
+from qldb_emulator.engine.workbench.faults import ALL_COMMANDS, KINDS, Rule, chance
 from qldb_emulator.errors import ConnectionDropped, QldbError
 from qldb_emulator.limits import Limits
 

@@ -16,8 +16,8 @@ from ledgers import busy_ledger, digest, redact
 from local_driver import CONTEXT, LocalSession, new_ledger
 
 from qldb_emulator.cli import main
-from qldb_emulator.engine import imports
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.workbench import imports
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import dumps, dumps_text, load_all, loads
 from qldb_emulator.journal.model import Block

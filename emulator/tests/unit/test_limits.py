@@ -13,7 +13,7 @@ from support import ROOT
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import dumps
 from qldb_emulator.limits import RELAXED, STRICT, Limits, as_markdown, describe, is_lifted, with_limit
-from qldb_emulator.wire.fast import CommandReader
+from qldb_emulator.wire.send_command import CommandReader
 
 
 def test_a_limit_is_set_by_name() -> None:

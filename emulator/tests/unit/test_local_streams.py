@@ -15,8 +15,8 @@ from local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.cli import main
 from qldb_emulator.clock import ManualClock
-from qldb_emulator.engine import local_streams
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.outgoing import local_streams
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.settings import Settings
 from qldb_emulator.storage.errors import StorageError

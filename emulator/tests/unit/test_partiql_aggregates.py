@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from qldb_emulator.ion.values import Annotated, Symbol, TypedNull
-from qldb_emulator.partiql.aggregates import make_accumulator
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.values import MISSING
+from qldb_emulator.partiql.execution.aggregates import make_accumulator
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.language.values import MISSING
 
 D = Decimal
 DATA = [1, 1, 1, 2]

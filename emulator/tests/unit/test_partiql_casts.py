@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from qldb_emulator.ion.values import Annotated, Clob, Sexp, Symbol, Timestamp, TypedNull
-from qldb_emulator.partiql.casts import cast
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.semantics import TYPE_NAMES, type_of_name
-from qldb_emulator.partiql.values import MISSING, Bag
+from qldb_emulator.partiql.language.casts import cast
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.language.semantics import TYPE_NAMES, type_of_name
+from qldb_emulator.partiql.language.values import MISSING, Bag
 
 D = Decimal
 MOMENT = Timestamp("second", 2007, 2, 23, 12, 14, 33, "079", -480)

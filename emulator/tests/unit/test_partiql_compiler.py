@@ -10,10 +10,10 @@ from partiql_support import MemoryLedger
 
 from qldb_emulator.ion.codec import dumps_text, loads
 from qldb_emulator.ion.values import Annotated, IonValue, Symbol
-from qldb_emulator.partiql.compiler import compile_plan
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.parser import parse
-from qldb_emulator.partiql.planner import plan
+from qldb_emulator.partiql.execution.compiler import compile_plan
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.planning.planner import plan
+from qldb_emulator.partiql.syntax.parser import parse
 
 DOCUMENT = (
     '{VIN:"v1",Year:2012,price:90.50,nothing:null.int,kind:a::b,tags:["x","y"],'

@@ -8,8 +8,8 @@ import pytest
 from partiql_support import MemoryLedger
 
 from qldb_emulator.ion.codec import dumps_text, loads
-from qldb_emulator.partiql.data import Change
-from qldb_emulator.partiql.errors import PartiqlError
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.planning.data import Change
 
 DOCUMENT = '{VIN:"v1",n:1,Owners:{Main:{id:"p1"},Secondary:[{id:"s1"},{id:"s2"},{id:"s3"}]},tags:[10,20,30]}'
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qldb_emulator.partiql.ast import Pos
-from qldb_emulator.partiql.errors import CODES, Category, PartiqlError
+from qldb_emulator.partiql.language.errors import CODES, Category, PartiqlError
+from qldb_emulator.partiql.syntax.ast import Pos
 
 
 def test_the_text_is_the_recorded_one_of_the_service() -> None:

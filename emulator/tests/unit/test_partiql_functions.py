@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from qldb_emulator.ion.values import Annotated, MultiStruct, Sexp, Symbol, Timestamp, TypedNull
-from qldb_emulator.partiql.ast import NOWHERE
-from qldb_emulator.partiql.datetime_patterns import parse_ion_timestamp
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.functions import FUNCTIONS, Function, function_named
-from qldb_emulator.partiql.values import MISSING, Bag
+from qldb_emulator.partiql.language.datetime_patterns import parse_ion_timestamp
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.language.functions import FUNCTIONS, Function, function_named
+from qldb_emulator.partiql.language.values import MISSING, Bag
+from qldb_emulator.partiql.syntax.ast import NOWHERE
 
 NOW = Timestamp.from_epoch_ms(1_600_000_000_123)
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from qldb_emulator.ion.values import Annotated, Symbol, Timestamp
-from qldb_emulator.partiql import lexer
-from qldb_emulator.partiql.ast import Pos
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.lexer import Tokens
-from qldb_emulator.partiql.reserved import ACCEPTED_BARE, KEYWORDS, RESERVED_WORDS, is_reserved
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.syntax import lexer
+from qldb_emulator.partiql.syntax.ast import Pos
+from qldb_emulator.partiql.syntax.lexer import Tokens
+from qldb_emulator.partiql.syntax.reserved import ACCEPTED_BARE, KEYWORDS, RESERVED_WORDS, is_reserved
 
 
 @pytest.mark.parametrize(

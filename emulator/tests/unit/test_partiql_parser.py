@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 
 from qldb_emulator.ion.values import Symbol
-from qldb_emulator.partiql.ast import (
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.language.values import MISSING
+from qldb_emulator.partiql.syntax.ast import (
     Aggregate,
     Assignment,
     BagConstructor,
@@ -58,9 +60,7 @@ from qldb_emulator.partiql.ast import (
     Update,
     Variable,
 )  # fmt: skip
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.parser import parse
-from qldb_emulator.partiql.values import MISSING
+from qldb_emulator.partiql.syntax.parser import parse
 
 a, b, c, d, t, u = (Variable(name) for name in "abcdtu")
 one, two, three = Literal(1), Literal(2), Literal(3)

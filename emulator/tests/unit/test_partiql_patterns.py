@@ -11,8 +11,8 @@ from support import SHARED, needs_shared
 
 from qldb_emulator.ion import codec
 from qldb_emulator.ion.values import Timestamp, strip_annotations
-from qldb_emulator.partiql.datetime_patterns import parse_ion_timestamp, to_string, to_timestamp
-from qldb_emulator.partiql.errors import PartiqlError
+from qldb_emulator.partiql.language.datetime_patterns import parse_ion_timestamp, to_string, to_timestamp
+from qldb_emulator.partiql.language.errors import PartiqlError
 
 SUITE = SHARED / "partiql-tests" / "partiql-tests-data-extended" / "eval" / "primitives" / "functions"
 

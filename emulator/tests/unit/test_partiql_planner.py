@@ -9,7 +9,7 @@ import pytest
 from partiql_support import MemoryLedger
 
 from qldb_emulator.ion.codec import loads
-from qldb_emulator.partiql.errors import PartiqlError
+from qldb_emulator.partiql.language.errors import PartiqlError
 
 VEHICLE = '{VIN:"v1",Year:2012,Owner:{id:"p1"},tags:["a","b"]}'
 OTHER = '{VIN:"v2",Year:2013,Owner:{id:"p2"},tags:[]}'

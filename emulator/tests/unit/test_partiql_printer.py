@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from qldb_emulator.partiql.ast import Call, Literal, Variable
-from qldb_emulator.partiql.parser import parse
-from qldb_emulator.partiql.printer import name_text, to_text
+from qldb_emulator.partiql.syntax.ast import Call, Literal, Variable
+from qldb_emulator.partiql.syntax.parser import parse
+from qldb_emulator.partiql.syntax.printer import name_text, to_text
 
 ITSELF = [
     "SELECT * FROM Vehicle AS v WHERE v.VIN = ?",

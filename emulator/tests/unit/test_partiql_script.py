@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qldb_emulator.partiql.script import is_unfinished, split_statements
+from qldb_emulator.partiql.syntax.script import is_unfinished, split_statements
 
 
 @pytest.mark.parametrize(

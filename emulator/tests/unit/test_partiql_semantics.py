@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from qldb_emulator.ion.values import Annotated, Clob, MultiStruct, Sexp, Symbol, Timestamp, TypedNull
-from qldb_emulator.partiql import semantics as s
-from qldb_emulator.partiql.ast import NOWHERE
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.values import MISSING, Bag
+from qldb_emulator.partiql.language import semantics as s
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.language.values import MISSING, Bag
+from qldb_emulator.partiql.syntax.ast import NOWHERE
 
 D = Decimal
 UNKNOWNS = (None, MISSING, TypedNull.of("int"), Annotated(("a",), None), Annotated(("a",), TypedNull.of("string")))

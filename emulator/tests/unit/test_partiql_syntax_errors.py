@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from qldb_emulator.partiql.errors import PartiqlError
-from qldb_emulator.partiql.parser import parse
-from qldb_emulator.partiql.reserved import ACCEPTED_BARE, KEYWORDS
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.syntax.parser import parse
+from qldb_emulator.partiql.syntax.reserved import ACCEPTED_BARE, KEYWORDS
 
 AFTER = "Unexpected token after expression"
 PATH = "Invalid path component, expecting either an IDENTIFIER or STAR, got: "

@@ -11,7 +11,7 @@ from flask import Flask
 from local_driver import new_emulator, new_ledger
 from wire_support import SESSION_HEADERS, Reply, ask, environ_of
 
-from qldb_emulator.engine.explained import MAX_CHARACTERS
+from qldb_emulator.engine.session.plan_header import MAX_CHARACTERS
 from qldb_emulator.ion.codec import dumps
 from qldb_emulator.web.app import create_app
 

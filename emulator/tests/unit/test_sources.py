@@ -6,7 +6,7 @@ import pytest
 from ledgers import busy_ledger
 from local_driver import REGION, new_emulator
 
-from qldb_emulator.engine.exports import put_started_manifest, write_export
+from qldb_emulator.engine.outgoing.exports import put_started_manifest, write_export
 from qldb_emulator.ion.codec import dumps_text, loads
 from qldb_emulator.journal import exports
 from qldb_emulator.journal.exports import Export, data_name

@@ -14,9 +14,10 @@ from local_driver import LocalSession
 from qldb_emulator.aws.clients import AwsError, AwsMissingError
 from qldb_emulator.aws.kinesis import TOO_LARGE
 from qldb_emulator.clock import ManualClock
-from qldb_emulator.engine import delivery, following
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.snapshots import fork_ledger, restore_snapshot, take_snapshot
+from qldb_emulator.engine.ledger import following
+from qldb_emulator.engine.outgoing import delivery
+from qldb_emulator.engine.workbench.snapshots import fork_ledger, restore_snapshot, take_snapshot
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import loads
 from qldb_emulator.settings import Settings

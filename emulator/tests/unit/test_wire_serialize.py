@@ -7,8 +7,8 @@ import json
 import pytest
 from wire_support import TRANSACTION_ID
 
-from qldb_emulator.wire.fast import serialize_command_result
 from qldb_emulator.wire.model import load_service
+from qldb_emulator.wire.send_command import serialize_command_result
 from qldb_emulator.wire.serialize import serialize_result
 
 OPERATIONS = load_service("qldb").operations

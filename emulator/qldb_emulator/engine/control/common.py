@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...errors import LEDGER_BEING_CREATED, LEDGER_BEING_DELETED, LEDGER_NOT_FOUND, LEDGER_NOT_READY
-from ..arns import partition_of
+from .arns import partition_of
 
 if TYPE_CHECKING:
     from ..emulator import Emulator
-    from ..ledgers import Ledger
+    from ..ledger.ledger import Ledger
 
 Members = dict[str, Any]
 

@@ -12,14 +12,14 @@ from ...errors import (
     START_AFTER_END,
 )
 from ...journal.exports import Export
-from ..arns import is_role_arn
-from ..exports import Job, journal_begins_ms
+from ..outgoing.exports import Job, journal_begins_ms
+from .arns import is_role_arn
 from .common import Members, active_ledger, any_ledger
 from .paging import paginate
 
 if TYPE_CHECKING:
     from ..emulator import Emulator
-    from ..ledgers import Ledger
+    from ..ledger.ledger import Ledger
 
 
 def export_journal(emulator: Emulator, members: Members, region: str) -> Members:

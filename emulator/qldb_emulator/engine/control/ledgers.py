@@ -20,14 +20,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import INVALID_PARAMETER, LEDGER_EXISTS, LEDGER_PROTECTED, LEDGERS_LIMIT
-from ..arns import kms_key_arn
+from .arns import kms_key_arn
 from .common import Members, any_ledger, changeable_ledger, check_not_changing, ledger_arn
 from .paging import paginate
 from .tags import checked_tags
 
 if TYPE_CHECKING:
     from ..emulator import Emulator
-    from ..ledgers import Ledger
+    from ..ledger.ledger import Ledger
 
 AWS_OWNED_KEY = "AWS_OWNED_KMS_KEY"
 

@@ -31,16 +31,16 @@ from ...errors import (
     STREAM_START_IN_FUTURE,
     STREAMS_LIMIT,
 )
-from ..arns import is_kinesis_arn, is_role_arn
-from ..ledgers import stream_key, stream_tags_key
-from ..stream_facts import RUNNING, Stream, find_stream, put_stream, streams_of
+from ..ledger.ledger import stream_key, stream_tags_key
+from ..outgoing.stream_facts import RUNNING, Stream, find_stream, put_stream, streams_of
+from .arns import is_kinesis_arn, is_role_arn
 from .common import Members, active_ledger
 from .paging import paginate
 from .tags import checked_tags
 
 if TYPE_CHECKING:
     from ..emulator import Emulator
-    from ..ledgers import Ledger
+    from ..ledger.ledger import Ledger
 
 KEPT_MS = 7 * 24 * 60 * 60 * 1000
 

@@ -21,15 +21,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import INVALID_PARAMETER, RESOURCE_NOT_FOUND, TAGS_LIMIT
-from ..apply import table_tags_key
-from ..arns import QldbResource, parse_qldb_arn
-from ..ledgers import stream_key, stream_tags_key
-from ..statements import RESERVED_TAG_PREFIX
+from ..ledger.fold import table_tags_key
+from ..ledger.ledger import stream_key, stream_tags_key
+from ..session.statements import RESERVED_TAG_PREFIX
+from .arns import QldbResource, parse_qldb_arn
 from .common import Members
 
 if TYPE_CHECKING:
     from ..emulator import Emulator
-    from ..ledgers import Ledger
+    from ..ledger.ledger import Ledger
 
 Tags = dict[str, str]
 

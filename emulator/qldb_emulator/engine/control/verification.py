@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..proofs import get_block, get_digest, get_revision
+from ..ledger.proofs import get_block, get_digest, get_revision
 from .common import Members, active_ledger
 
 if TYPE_CHECKING:

@@ -1,0 +1,312 @@
+"""The fold: a block goes in, tables, documents, history, indexes and Merkle nodes come out.
+
+``apply_block`` is the only writer of derived state.  Commit, import and rebuild all come through here, so it uses
+nothing but the block and what earlier blocks left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field, replace
+from typing import TYPE_CHECKING, Any
+
+from ...errors import QldbError
+from ...ion.codec import dumps, loads
+from ...ion.values import IonValue
+from ...journal.block import RedactionError, redact
+from ...journal.encode import encode_metadata
+from ...journal.merkle import RightEdge
+from ...journal.model import Block, Struct
+from ...journal.parse import block_from_ion
+from ...limits import UNLIMITED
+from ...partiql.language.errors import PartiqlError
+from ...partiql.planning.catalogue import Catalogue, IndexInfo, TableInfo
+from ...partiql.syntax import ast
+from ...partiql.syntax.parser import parse
+from ...records import dataclass
+from ...storage.rows import RevisionRow
+from ..session.reader import field_key
+from .conflicts import CATALOGUE, Mark, document_mark, key_mark, name_mark, table_mark
+from .ddl import DDL_NODES, DdlEffect, ddl_effect, is_ddl_text, table_tags
+
+if TYPE_CHECKING:
+    from ...storage.writer import Writer
+
+
+class ApplyError(ValueError):
+    """A block that cannot be applied: it is not the next one, or it contradicts the blocks before it."""
+
+
+@dataclass(slots=True)
+class Applied:
+    """What a block changed.  catalogue: as it is afterwards.  marks: everything it wrote.  facts: of the ledger.
+
+    problems: redactions that could not be carried out, in sentences; a commit of ours has none.
+    """
+
+    catalogue: Catalogue
+    marks: set[Mark] = field(default_factory=set)
+    facts: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def table_tags_key(table_id: str) -> str:
+    """The fact that holds a table's tags."""
+    return f"table_tags/{table_id}"
+
+
+def apply_block(
+    writer: Writer, catalogue: Catalogue, block: Block, ion: bytes | None, edge: RightEdge | None
+) -> Applied:
+    """Store a block and everything that follows from it, within the writer's SQLite transaction.
+
+    ion: the block's binary, if at hand.  edge: of the Merkle tree over all blocks before, which grows by this one; None
+    when blocks before are missing, so that there is no tree.
+    Raises ApplyError.
+    """
+    sequence_no = block.address.sequence_no
+    writer.insert_block(
+        sequence_no, block.transaction_id, block.timestamp.epoch_ms(), block.block_hash, ion or dumps(block.to_ion())
+    )
+    if edge is not None:
+        _, *above = edge.append(block.block_hash)
+        if above:  # the leaf itself is in the block's row
+            writer.insert_nodes([((level, index), hash_) for level, index, hash_ in above])
+    return derive(writer, catalogue, block)
+
+
+def derive(writer: Writer, catalogue: Catalogue, block: Block) -> Applied:
+    """Everything that follows from a block which is already stored (rebuilding uses this alone)."""
+    applied = Applied(catalogue)
+    info = block.transaction_info or {}
+    for table_id, index in _apply_ddl(writer, applied, block, info):
+        _build_index(writer, applied.catalogue, table_id, index, block.address.sequence_no)
+    _apply_revisions(writer, applied, block, info)
+    _apply_redactions(writer, applied, block)
+    return applied
+
+
+# --- DDL -----------------------------------------------------------------------------------------------------
+
+
+def _apply_ddl(writer: Writer, applied: Applied, block: Block, info: Struct) -> list[tuple[str, IndexInfo]]:
+    new_indexes: list[tuple[str, IndexInfo]] = []
+    for position, statement in enumerate(info.get("statements", ())):
+        text = statement["statement"]
+        if not is_ddl_text(text):
+            continue
+        node = _parse_ddl(text)
+        if node is None:
+            continue
+        try:
+            effect = ddl_effect(applied.catalogue, node, block.transaction_id, position, UNLIMITED)
+        except (QldbError, PartiqlError):
+            # A journal of the service may carry statements that failed there; they had no effect here either.
+            continue
+        index = _store_ddl(writer, applied, effect, block.address.sequence_no)
+        if index is not None:
+            new_indexes.append((effect.table.table_id, index))
+    return [(table_id, index) for table_id, index in new_indexes if _has_index(applied.catalogue, table_id, index)]
+
+
+def _has_index(catalogue: Catalogue, table_id: str, index: IndexInfo) -> bool:
+    table = catalogue.by_id(table_id)
+    return table is not None and any(other.index_id == index.index_id for other in table.indexes)
+
+
+def _parse_ddl(text: str) -> ast.CreateTable | ast.DropTable | ast.UndropTable | ast.CreateIndex | ast.DropIndex | None:
+    try:
+        node = parse(text)
+    except PartiqlError:
+        return None
+    return node if isinstance(node, DDL_NODES) else None
+
+
+def _store_ddl(writer: Writer, applied: Applied, effect: DdlEffect, sequence_no: int) -> IndexInfo | None:
+    """Store one DDL effect; returns a new index that is still to be built."""
+    applied.marks.update(effect.marks)
+    table, index = effect.table, effect.index
+    match effect.statement:
+        case ast.CreateTable():
+            number = writer.create_table(table.table_id, table.name, sequence_no)
+            applied.catalogue = effect.catalogue.replace(replace(table, number=number))
+            _put_first_tags(writer, applied, table.table_id, table_tags(effect.statement))
+            return None
+        case ast.DropTable() | ast.UndropTable():
+            writer.change_table(table.number, sequence_no, status=table.status)
+            applied.catalogue = effect.catalogue
+            return None
+        case ast.DropIndex():
+            assert index is not None
+            writer.drop_index(index.number, sequence_no)
+            applied.catalogue = effect.catalogue
+            return None
+        case ast.CreateIndex():
+            assert index is not None
+            number = writer.create_index(index.index_id, table.number, index.field_name, sequence_no)
+            online = IndexInfo(index.index_id, index.field_name, "ONLINE", number)
+            indexes = tuple(online if other.index_id == online.index_id else other for other in table.indexes)
+            applied.catalogue = effect.catalogue.replace(replace(table, indexes=indexes))
+            return online
+
+
+def _put_first_tags(writer: Writer, applied: Applied, table_id: str, tags: dict[str, str] | None) -> None:
+    """The tags that a table is made with.  When blocks are applied again, what TagResource did since then stays."""
+    key = table_tags_key(table_id)
+    if tags and writer.meta(key) is None:
+        writer.set_meta({key: tags})
+        applied.facts[key] = tags
+
+
+def _build_index(writer: Writer, catalogue: Catalogue, table_id: str, index: IndexInfo, sequence_no: int) -> None:
+    """Enter every document that is live before this block into a new index."""
+    table = catalogue.by_id(table_id)
+    assert table is not None
+    for batch in writer.scan(table.number, sequence_no - 1):
+        entries = []
+        for row in batch:
+            key = field_key(loads(row.data), index.field_name) if row.data is not None else None
+            if key is not None:
+                entries.append((index.number, key, row.doc_no))
+        writer.put_index_entries(entries, sequence_no)
+
+
+# --- Revisions ---------------------------------------------------------------------------------------------
+
+
+def _apply_revisions(writer: Writer, applied: Applied, block: Block, info: Struct) -> None:
+    documents = info.get("documents", {})
+    revisions = {r["metadata"]["id"]: r for r in block.revisions or () if "metadata" in r}
+    # The order of ``documents`` is that of the statements, which is the order in which a scan shows them.
+    for document_id in dict.fromkeys((*(d for d in documents if d in revisions), *revisions)):
+        table = _table_of(writer, applied, block, documents.get(document_id), document_id)
+        _apply_revision(writer, applied, block, table, revisions[document_id])
+
+
+def _table_of(writer: Writer, applied: Applied, block: Block, entry: Struct | None, document_id: str) -> TableInfo:
+    """The table of a document.
+
+    A block of the service names ids that this emulator did not make: a table made by an earlier CREATE TABLE takes the
+    id at its first document, and one that was made before the journal begins is created when it is first named.
+    """
+    if entry is None:
+        info = writer.document_info(document_id)
+        table = None if info is None else next((t for t in applied.catalogue.tables if t.number == info.table_no), None)
+        if table is None:
+            raise ApplyError(f"block {block.address.sequence_no} does not say which table document {document_id} is in")
+        return table
+    table = applied.catalogue.by_id(entry["tableId"])
+    if table is not None:
+        return table
+    return _adopt_table(writer, applied, entry["tableId"], entry["tableName"], block.address.sequence_no)
+
+
+def _adopt_table(writer: Writer, applied: Applied, table_id: str, name: str, sequence_no: int) -> TableInfo:
+    applied.marks.update((CATALOGUE, name_mark(name)))
+    existing = applied.catalogue.active(name)
+    if existing is not None and next(writer.history(existing.number, sequence_no), None) is None:
+        writer.adopt_table_id(existing.number, table_id)
+        _put_first_tags(writer, applied, table_id, writer.meta(table_tags_key(existing.table_id)))
+        table = replace(existing, table_id=table_id)
+        others = tuple(table if t.number == existing.number else t for t in applied.catalogue.tables)
+        applied.catalogue = Catalogue(others)
+        return table
+    number = writer.create_table(table_id, name, sequence_no)
+    table = TableInfo(table_id, name, number=number)
+    applied.catalogue = applied.catalogue.replace(table)
+    return table
+
+
+def _apply_revision(writer: Writer, applied: Applied, block: Block, table: TableInfo, revision: Struct) -> None:
+    sequence_no = block.address.sequence_no
+    metadata = revision["metadata"]
+    document_id = metadata["id"]
+    marks = applied.marks
+    marks.add(table_mark(table.table_id))
+    marks.add(document_mark(document_id))
+
+    doc_no = writer.insert_new_document(document_id, table.number, sequence_no) if metadata["version"] == 0 else None
+    if doc_no is None:
+        known = writer.document_info(document_id)
+        if known is None:  # its first revisions are in blocks before the journal's first
+            doc_no = writer.insert_document(document_id, table.number, sequence_no)
+        else:
+            doc_no = known.doc_no
+            _close_entries(writer, marks, table, doc_no, known.last_seq, sequence_no)
+    has_data = "data" in revision
+    data = revision.get("data")
+    row = RevisionRow(
+        doc_no=doc_no,
+        document_id=document_id,
+        table_no=table.number,
+        version=metadata["version"],
+        seq=sequence_no,
+        tx_time_ms=metadata["txTime"].epoch_ms(),
+        hash=revision["hash"],
+        data=dumps(data) if has_data else None,
+        data_hash=revision.get("dataHash"),
+        metadata=encode_metadata(metadata),
+    )
+    writer.insert_revision(row)
+    if not has_data:
+        return
+    entries = []
+    for index, key in _keys(table, data):
+        entries.append((index.number, key, doc_no))
+        marks.add(key_mark(index.index_id, key))
+    writer.put_index_entries(entries, sequence_no)
+
+
+def _keys(table: TableInfo, document: IonValue) -> list[tuple[IndexInfo, bytes]]:
+    """The keys under which a document is found in its table's indexes."""
+    found = ((index, field_key(document, index.field_name)) for index in table.indexes)
+    return [(index, key) for index, key in found if key is not None]
+
+
+def _close_entries(
+    writer: Writer, marks: set[Mark], table: TableInfo, doc_no: int, last_seq: int, sequence_no: int
+) -> None:
+    """End the index entries of a document's last revision, also those that the next one will have again.
+
+    An entry then belongs to one revision, so that a redaction can take it away with the data.
+    """
+    before = writer.revision_at(doc_no, last_seq) if table.indexes else None
+    if before is None or before.data is None:
+        return
+    keys = _keys(table, loads(before.data))
+    marks.update(key_mark(index.index_id, key) for index, key in keys)
+    writer.close_index_entries([(index.number, key, doc_no) for index, key in keys], sequence_no)
+
+
+# --- Redactions --------------------------------------------------------------------------------------------
+
+
+def _apply_redactions(writer: Writer, applied: Applied, block: Block) -> None:
+    for redaction in (block.redaction_info or {}).get("revisions", ()):
+        sequence_no = redaction["blockAddress"]["sequenceNo"]
+        document_id = redaction["documentId"]
+        data = writer.block_bytes(sequence_no)
+        if data is None:
+            continue  # the journal begins after the block: there is nothing left to redact
+        # The data vanishes from every snapshot at once, so whoever read it before must not commit after.
+        applied.marks.update((document_mark(document_id), table_mark(redaction["tableId"])))
+        try:
+            target = redact(block_from_ion(loads(data)), document_id, redaction["version"])
+        except RedactionError as error:
+            applied.problems.append(f"block {block.address.sequence_no} redacts what cannot be redacted: {error}")
+            continue
+        writer.replace_block(sequence_no, dumps(target.to_ion()))
+        _redact_row(writer, applied.catalogue, document_id, sequence_no, target)
+
+
+def _redact_row(writer: Writer, catalogue: Catalogue, document_id: str, sequence_no: int, target: Block) -> None:
+    row = next((row for row in writer.block_revisions(sequence_no) if row.document_id == document_id), None)
+    if row is None or row.data is None:
+        return  # rebuilt or imported from a block that was redacted already
+    table = next(table for table in catalogue.tables if table.number == row.table_no)
+    # Index keys hold the values themselves when they are short, so they have to go with the data.
+    following = writer.next_revision_seq(row.doc_no, sequence_no)
+    if following is not None:
+        keys = _keys(table, loads(row.data))
+        writer.delete_index_entries([(index.number, key, row.doc_no) for index, key in keys], following)
+    data_hash = next(r["dataHash"] for r in target.revisions or () if r.get("metadata", {}).get("id") == document_id)
+    writer.redact_revision(row.doc_no, sequence_no, data_hash)

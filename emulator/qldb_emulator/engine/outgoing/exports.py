@@ -1,0 +1,228 @@
+"""Journal exports: the jobs, their states, and writing a ledger's blocks through a sink.
+
+================================  ===========================================================  ==========
+behaviour                         here                                                         source
+================================  ===========================================================  ==========
+states                            IN_PROGRESS, then COMPLETED or CANCELLED                     documented
+started manifest                  written before ExportJournalToS3 answers                     documented
+S3 refuses it                     the request is refused, there is no job                      documented
+S3 fails later                    CANCELLED; the reason is in the log                          inferred
+two jobs in progress              a third is refused                                           documented
+start before the ledger's own     counts as the ledger's creation                              documented
+no block in the range             completed manifest without keys                              sample
+finished jobs                     are listed for seven days                                    documented
+emulator stopped or killed        the job is resumed when the server starts again, from its    ours
+                                  beginning: it writes the same objects
+================================  ===========================================================  ==========
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ...aws.clients import AwsError, client, errors
+from ...errors import EXPORTS_LIMIT, S3_NOT_REACHED, S3_REFUSED
+from ...ion.codec import loads
+from ...journal.exports import Export
+from ...journal.parse import block_from_ion
+from ...storage.errors import StorageError
+from ...storage.reads import Reads
+from ..ledger.ledger import EXPORT_PREFIX
+
+if TYPE_CHECKING:
+    from ..emulator import Emulator
+    from ..ledger.ledger import Ledger
+
+logger = logging.getLogger("qldb_emulator.exports")
+
+KEPT_MS = 7 * 24 * 3600 * 1000
+STOP_SECONDS = 10
+
+Put = Callable[[str, bytes, str], None]
+"""Writes an object: its key, its contents, its content type."""
+
+Job = dict[str, Any]
+"""A job as its ledger keeps it: the Export's fields, and status, role_arn, kms_key_arn, finished_ms."""
+
+ENCRYPTION: dict[str, dict[str, str]] = {
+    "NO_ENCRYPTION": {},  # what the bucket does by default
+    "SSE_S3": {"ServerSideEncryption": "AES256"},
+    "SSE_KMS": {"ServerSideEncryption": "aws:kms"},
+}
+"""ObjectEncryptionType -> parameters of S3's PutObject (documented: the two services' API references)."""
+
+
+class Stopped(Exception):
+    """The emulator is closing."""
+
+
+def write_export(file: Reads, export: Export, put: Put, stop: threading.Event | None = None) -> int:
+    """Write data objects and the completed manifest of an export; the started one must be there.  How many blocks.
+
+    Raises Stopped between two objects when *stop* is set, and what *put* raises.
+    """
+    keys, total = [], 0
+    span = file.block_seqs_between(export.start_ms, export.end_ms)
+    content_type = export.format.content_type
+    if span is not None:
+        for key, contents, count in export.objects(file.blocks(*span)):
+            if stop is not None and stop.is_set():
+                raise Stopped
+            put(key, contents, content_type)
+            keys.append(key)
+            total += count
+    put(export.completed_key, export.completed_manifest(keys), content_type)
+    return total
+
+
+def journal_begins_ms(file: Reads) -> int:
+    """When a ledger was created, or its first block written if that is earlier: a fork's journal is older than it."""
+    created: int = file.meta("creation_ms", 0)
+    if file.last_block_before(created) is None:
+        return created
+    (_, first) = next(file.blocks(batch=1))
+    return min(created, block_from_ion(loads(first)).timestamp.epoch_ms())
+
+
+def put_started_manifest(export: Export, put: Put) -> None:
+    """Write what stands at the beginning of an export."""
+    put(export.started_key, export.started_manifest(), export.format.content_type)
+
+
+class Exports:
+    """The export jobs of one emulator.  What is known of them is kept with their ledgers."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self._running: dict[str, threading.Thread] = {}
+        self._starting: list[Ledger] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+
+    def start(self, ledger: Ledger, export: Export, role_arn: str, kms_key_arn: str | None) -> None:
+        """Begin a job.  Raises EXPORTS_LIMIT, S3_REFUSED, S3_NOT_REACHED."""
+        job: Job = {
+            **asdict(export),
+            "status": "IN_PROGRESS",
+            "role_arn": role_arn,
+            "kms_key_arn": kms_key_arn,
+            "finished_ms": None,
+        }
+        with self._lock:
+            limit = ledger.limits.exports_per_ledger
+            running = sum(other["status"] == "IN_PROGRESS" for other in jobs_of(ledger))
+            if running + self._starting.count(ledger) >= limit:
+                raise EXPORTS_LIMIT(limit=limit)
+            self._starting.append(ledger)
+        try:
+            self._put_first(ledger, export, job)  # not under the lock: S3 may take its time
+            with self._lock:
+                ledger.make_durable()
+                self._forget_old(ledger)
+                ledger.set_facts(**{EXPORT_PREFIX + export.export_id: job})
+                self._run(ledger, job)
+        finally:
+            with self._lock:
+                self._starting.remove(ledger)
+
+    def _put_first(self, ledger: Ledger, export: Export, job: Job) -> None:
+        try:
+            put_started_manifest(export, self._put(ledger, job))
+        except AwsError as error:
+            problem = S3_REFUSED if error.is_answer else S3_NOT_REACHED
+            raise problem(code=error.code, message=error.message) from error
+
+    def of(self, ledger: Ledger) -> list[Job]:
+        """A ledger's jobs that are still listed."""
+        now = self._emulator.clock.now_ms()
+        return [job for job in jobs_of(ledger) if not _is_old(job, now)]
+
+    def resume(self, ledger: Ledger) -> None:
+        """Go on with the jobs of a ledger, just opened, that a stop interrupted."""
+        with self._lock:
+            for job in jobs_of(ledger):
+                if job["status"] == "IN_PROGRESS":
+                    self._run(ledger, job)
+
+    def close(self) -> None:
+        """Let jobs in progress end after the object they are writing; they are resumed another time."""
+        self._stop.set()
+        for thread in list(self._running.values()):
+            thread.join(STOP_SECONDS)
+
+    def wait(self) -> None:
+        """Wait until no job is running."""
+        for thread in list(self._running.values()):
+            thread.join()
+
+    def _run(self, ledger: Ledger, job: Job) -> None:
+        name = f"export-{job['export_id']}"
+        thread = threading.Thread(target=self._work, args=(ledger, job), name=name, daemon=True)
+        self._running[job["export_id"]] = thread
+        thread.start()
+
+    def _work(self, ledger: Ledger, job: Job) -> None:
+        export = export_of(job)
+        status = "CANCELLED"
+        try:
+            count = write_export(ledger.file, export, self._put(ledger, job), self._stop)
+            status = "COMPLETED"
+            logger.info("export %s of ledger %s completed: %d blocks", export.export_id, ledger.name, count)
+        except Stopped:
+            return
+        except (AwsError, StorageError) as error:
+            if ledger.is_closed:
+                return  # deleted, or the emulator is closing
+            logger.warning("export %s of ledger %s cancelled: %s", export.export_id, ledger.name, error)
+        except Exception:
+            logger.exception("export %s of ledger %s cancelled", export.export_id, ledger.name)
+        finished = {**job, "status": status, "finished_ms": self._emulator.clock.now_ms()}
+        try:
+            ledger.set_facts(**{EXPORT_PREFIX + export.export_id: finished})
+        except StorageError as error:
+            logger.warning("export %s of ledger %s: its end cannot be kept: %s", export.export_id, ledger.name, error)
+        with self._lock:
+            self._running.pop(export.export_id, None)
+
+    def _put(self, ledger: Ledger, job: Job) -> Put:
+        bucket, encryption = job["bucket"], dict(ENCRYPTION[job["encryption"]])
+        if job["kms_key_arn"] is not None:
+            encryption["SSEKMSKeyId"] = job["kms_key_arn"]
+        s3 = client("s3", ledger.region, self._emulator.settings.s3_endpoint)
+
+        def put(key: str, contents: bytes, content_type: str) -> None:
+            with errors():
+                s3.put_object(Bucket=bucket, Key=key, Body=contents, ContentType=content_type, **encryption)
+
+        return put
+
+    def _forget_old(self, ledger: Ledger) -> None:
+        now = self._emulator.clock.now_ms()
+        ledger.drop_facts(EXPORT_PREFIX + job["export_id"] for job in jobs_of(ledger) if _is_old(job, now))
+
+
+def jobs_of(ledger: Ledger) -> list[Job]:
+    """All jobs that a ledger's file knows."""
+    return _jobs(ledger.facts)
+
+
+def has_running_exports(facts: dict[str, Any]) -> bool:
+    """Whether a ledger with these facts has a job to go on with."""
+    return any(job["status"] == "IN_PROGRESS" for job in _jobs(facts))
+
+
+def _jobs(facts: dict[str, Any]) -> list[Job]:
+    return [value for key, value in facts.items() if key.startswith(EXPORT_PREFIX)]
+
+
+def export_of(job: Job) -> Export:
+    """The export of a kept job."""
+    return Export(**{name: job[name] for name in Export.__dataclass_fields__})
+
+
+def _is_old(job: Job, now_ms: int) -> bool:
+    return job["finished_ms"] is not None and job["finished_ms"] + KEPT_MS <= now_ms

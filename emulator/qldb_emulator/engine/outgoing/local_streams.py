@@ -1,0 +1,158 @@
+"""A ledger's journal records for those who have no Kinesis: as JSON, to whoever asks or to a file.
+
+The records are those of a journal stream, but for the control records, down-converted from Ion to JSON; in place of a
+stream's id their ARN says ``local``.  All of this is ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from ...ion.codec import loads
+from ...ion.json import to_json
+from ...journal.parse import block_from_ion
+from ...journal.stream_records import block_records
+from ...storage.errors import StorageError
+from ..ledger.following import next_blocks
+
+if TYPE_CHECKING:
+    from ..ledger.ledger import Ledger
+    from .streams import Streams
+
+logger = logging.getLogger(__name__)
+
+LOCAL = "local"
+# How long a follower may go without a look at whether somebody still listens.
+IDLE_SECONDS = 1.0
+FILE_FACT = "stream_file"
+_PAUSE_SECONDS = 5.0
+_IDLE_FILE_SECONDS = 60.0
+_NEVER = threading.Event()
+
+
+def json_records(ledger: Ledger, arn: str, first: int, follows: bool) -> Iterator[tuple[int, list[tuple[str, str]]]]:
+    """(sequence number, [(record type, JSON)]) of every block from ``first`` on; with nothing to say, (-1, []).
+
+    follows: go on with new blocks until the ledger is closed; else end with the block that is now the last.
+    """
+    stop = threading.Event()
+    last = ledger.snapshot()[0]
+    while not ledger.is_closed and (follows or first <= last):
+        try:
+            found = next_blocks(ledger, first, IDLE_SECONDS, stop)
+        except StorageError:
+            if ledger.is_closed:
+                return  # the ledger went away while it was followed
+            raise
+        if not found:
+            yield -1, []
+        for sequence_no, ion in found:
+            if follows or sequence_no <= last:
+                yield sequence_no, _json_of_block(arn, ion)
+            first = sequence_no + 1
+
+
+def _json_of_block(arn: str, ion: bytes) -> list[tuple[str, str]]:
+    records = block_records(arn, block_from_ion(loads(ion)))
+    return [(str(record["recordType"]), to_json(record)) for record in records]
+
+
+class StreamFile:
+    """Appends the records of every open ledger to a file, a line each, and remembers how far it came.
+
+    Raises OSError when the file cannot be opened.  At least once: a line may come again after a crash.
+    """
+
+    def __init__(self, path: Path, streams: Streams) -> None:
+        self.path = str(path.absolute())
+        self._file: BinaryIO = path.open("ab")
+        self._streams = streams
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._followers: list[_Follower] = []
+
+    def follow(self, ledger: Ledger) -> None:
+        """Write what is new in a ledger that was just opened, and go on."""
+        follower = _Follower(self, ledger, self._streams.arn(ledger, LOCAL))
+        with self._lock:
+            self._followers = [other for other in self._followers if other.thread.is_alive()]
+            self._followers.append(follower)
+            follower.thread.start()
+
+    def finish(self, ledger: Ledger | None = None) -> None:
+        """Write what is left of one ledger or of all, and follow it no further."""
+        with self._lock:
+            followers = [other for other in self._followers if ledger in (None, other.ledger)]
+        for follower in followers:
+            follower.stop.set()
+            follower.ledger.wake()
+        for follower in followers:
+            follower.thread.join(_PAUSE_SECONDS)
+
+    def close(self) -> None:
+        """Finish with all ledgers, and close the file."""
+        self.finish()
+        self._file.close()
+
+    def write(self, ledger: Ledger, lines: str, next_seq: int) -> None:
+        """Append lines and note how far the ledger is written.  Raises OSError."""
+        with self._writing:
+            self._file.write(lines.encode())
+            self._file.flush()
+        ledger.note_facts({FILE_FACT: {"path": self.path, "ledger": ledger.name, "next_seq": next_seq}})
+
+    def position(self, ledger: Ledger) -> int:
+        """The first block not yet written; a fork's and another file's begin with the first."""
+        fact = ledger.facts.get(FILE_FACT)
+        if fact is None or (fact["path"], fact["ledger"]) != (self.path, ledger.name):
+            return 0
+        return int(fact["next_seq"])
+
+
+class _Follower:
+    """The thread that writes one ledger's records to the file."""
+
+    def __init__(self, file: StreamFile, ledger: Ledger, arn: str) -> None:
+        self.ledger = ledger
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self._run, name="qldb-emulator-stream-file", daemon=True)
+        self._file = file
+        self._arn = arn
+
+    def _run(self) -> None:
+        try:
+            while self._step_or_wait():
+                pass
+        except Exception:
+            logger.exception("%s gets no more records of ledger %s", self._file.path, self.ledger.name)
+
+    def _step_or_wait(self) -> bool:
+        """A step; when a disk does not take it, a pause, and again.  Whether to go on."""
+        try:
+            return self._step()
+        except (OSError, StorageError) as error:
+            if self.ledger.is_closed:
+                return False
+            reason = error.strerror if isinstance(error, OSError) else error
+            logger.error("%s cannot be written: %s", self._file.path, reason)
+            if self.stop.is_set():
+                return False
+            self.stop.wait(_PAUSE_SECONDS)
+            return True
+
+    def _step(self) -> bool:
+        """Write what there is; whether to go on.  After the stop everything that was committed is written first."""
+        is_stopped = self.stop.is_set()
+        seconds, stop = (0.0, _NEVER) if is_stopped else (_IDLE_FILE_SECONDS, self.stop)
+        found = next_blocks(self.ledger, self._file.position(self.ledger), seconds, stop)
+        if self.ledger.is_closed:
+            return False
+        if not found:
+            return not is_stopped
+        lines = "".join(f"{line}\n" for _, ion in found for _, line in _json_of_block(self._arn, ion))
+        self._file.write(self.ledger, lines, found[-1][0] + 1)
+        return True

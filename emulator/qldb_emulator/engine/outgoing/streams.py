@@ -1,0 +1,105 @@
+"""The journal streams of an emulator: each that is running has a thread that delivers it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ...aws.kinesis import KinesisStream
+from ...clock import SystemClock
+from ...ids import RandomIds
+from ..control.arns import parse_arn, partition_of
+from .delivery import Delivery, DeliveryTarget
+from .stream_facts import RUNNING, Stream, change_stream, streams_of
+
+if TYPE_CHECKING:
+    from ..emulator import Emulator
+    from ..ledger.ledger import Ledger
+
+_STOP_SECONDS = 5.0
+
+OpenTarget = Callable[[str], DeliveryTarget]
+"""Makes the target of a Kinesis data stream from its ARN."""
+
+
+class Streams:
+    """Starts, resumes and stops deliveries."""
+
+    def __init__(self, emulator: Emulator, open_target: OpenTarget | None = None) -> None:
+        self._emulator = emulator
+        self._open_target = open_target or self._kinesis
+        self._deliveries: dict[str, Delivery] = {}
+        self._lock = threading.Lock()
+        self._is_closed = False
+        # Not the emulator's own source: a thread that takes ids when it likes must not disturb a deterministic one.
+        self._keys = RandomIds(SystemClock())
+
+    def target(self, kinesis_arn: str) -> DeliveryTarget:
+        """Where a stream is delivered to.  Its methods raise AwsError."""
+        return self._open_target(kinesis_arn)
+
+    def _kinesis(self, kinesis_arn: str) -> DeliveryTarget:
+        arn = parse_arn(kinesis_arn)
+        assert arn is not None, "checked when the stream was made"
+        name = arn.resource.removeprefix("stream/")
+        return KinesisStream(name, arn.region, self._emulator.settings.kinesis_endpoint)
+
+    def arn(self, ledger: Ledger, stream_id: str) -> str:
+        """The ARN of a stream."""
+        account = self._emulator.settings.account
+        return f"arn:{partition_of(ledger.region)}:qldb:{ledger.region}:{account}:stream/{ledger.name}/{stream_id}"
+
+    def start(self, ledger: Ledger, stream: Stream) -> None:
+        """Deliver a stream from now on.  A delivery from the same ledger as it was before a restore makes way."""
+        with self._lock:
+            if self._is_closed:
+                return
+            before = self._deliveries.get(stream.id)
+            if before is not None:
+                before.request_stop()
+            arn, target = self.arn(ledger, stream.id), self.target(stream.kinesis_arn)
+            delivery = Delivery(ledger, stream.id, arn, target, self._keys.new_id, self._ended)
+            self._deliveries[stream.id] = delivery
+        delivery.start()
+
+    def resume(self, ledger: Ledger) -> None:
+        """Go on delivering the running streams of a ledger that was just opened."""
+        if ledger.state in ("DELETING", "DELETED"):
+            return
+        for stream in streams_of(ledger):
+            if stream.status in RUNNING:
+                self.start(ledger, stream)
+
+    def mark_cancelled(self, ledger: Ledger, stream: Stream) -> None:
+        """Note that a stream has ended.  The caller stops it, without holding the ledger's lock."""
+        change_stream(ledger, stream.id, status="CANCELED", ended_ms=ledger.clock.now_ms())
+
+    def stop(self, stream: Stream) -> None:
+        """Stop delivering; records on their way may still arrive."""
+        self._stop([stream.id])
+
+    def end_ledger(self, ledger: Ledger) -> None:
+        """Stop delivering the streams of a ledger that is going away.  Does not wait for them."""
+        self._stop([stream.id for stream in streams_of(ledger)], 0)
+
+    def close(self) -> None:
+        """Stop every delivery.  They go on where they were when the ledgers are opened again."""
+        with self._lock:
+            self._is_closed = True
+        self._stop(list(self._deliveries))
+
+    def _stop(self, stream_ids: list[str], seconds: float = _STOP_SECONDS) -> None:
+        with self._lock:
+            found = [self._deliveries.pop(stream_id, None) for stream_id in stream_ids]
+        deliveries = [delivery for delivery in found if delivery is not None]
+        for delivery in deliveries:
+            delivery.request_stop()
+        deadline = self._emulator.clock.monotonic() + seconds
+        for delivery in deliveries:
+            delivery.join(max(0.0, deadline - self._emulator.clock.monotonic()))
+
+    def _ended(self, delivery: Delivery) -> None:
+        with self._lock:
+            if self._deliveries.get(delivery.stream_id) is delivery:
+                del self._deliveries[delivery.stream_id]

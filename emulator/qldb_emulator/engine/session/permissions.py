@@ -1,0 +1,93 @@
+"""Who may do what: the action and the resource of every operation, command and statement (documented: Service
+Authorization Reference; wire.md section 6).
+
+With nobody to check (``RequestContext.principal`` is None, without ``--auth``) everything is allowed, in both
+permissions modes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...context import Principal, RequestContext
+from ..control.arns import partition_of
+
+if TYPE_CHECKING:
+    from ...partiql.execution.compiler import Program
+    from ...partiql.planning.catalogue import TableInfo
+    from ..ledger.ledger import Ledger
+
+Members = dict[str, Any]
+
+# What follows the account in the ARN; members of the request are filled in.  Operations not named here are about the
+# ledger of the request.
+_RESOURCES = {
+    "ListLedgers": "*",
+    "ListJournalS3Exports": "*",
+    "StreamJournalToKinesis": "stream/{ledger}/*",
+    "ListJournalKinesisStreamsForLedger": "stream/{ledger}/*",
+    "DescribeJournalKinesisStream": "stream/{ledger}/{StreamId}",
+    "CancelJournalKinesisStream": "stream/{ledger}/{StreamId}",
+}
+
+
+def authorize_operation(operation: str, members: Members, context: RequestContext, account: str) -> None:
+    """Raises ACCESS_DENIED unless an operation of the control plane is allowed.  Its action has its name."""
+    principal = context.principal
+    if principal is None:
+        return
+    if "ResourceArn" in members:
+        resource = str(members["ResourceArn"])
+    else:
+        ledger = members.get("Name") or members.get("LedgerName") or ""
+        template = _RESOURCES.get(operation, "ledger/{ledger}")
+        resource = template.format(ledger=ledger, StreamId=members.get("StreamId", ""))
+        if resource != "*":
+            resource = arn_of(context.region, account, resource)
+    principal.check(operation, resource, account)
+
+
+def authorize_command(ledger_name: str, context: RequestContext, account: str) -> None:
+    """Raises ACCESS_DENIED unless session commands on a ledger are allowed."""
+    if context.principal is not None:
+        context.principal.check("SendCommand", arn_of(context.region, account, f"ledger/{ledger_name}"), account)
+
+
+class Permit:
+    """What one transaction's statements may do.  In the ALLOW_ALL mode SendCommand was enough."""
+
+    def __init__(self, principal: Principal | None, ledger: Ledger, account: str) -> None:
+        is_checked = ledger.permissions_mode == "STANDARD"
+        self._principal = principal if is_checked else None
+        self._account = account
+        self._ledger_arn = arn_of(ledger.region, account, f"ledger/{ledger.name}")
+
+    def check_program(self, program: Program) -> None:
+        """Raises ACCESS_DENIED for the first action of a statement that is not allowed."""
+        if self._principal is None:
+            return
+        for action, table in program.actions:
+            if action != "PartiQLRedact":  # its table is an argument: see check_redaction
+                self._principal.check(action, self._resource(action, table), self._account)
+
+    def check_redaction(self, table_id: str) -> None:
+        """Raises ACCESS_DENIED unless revisions of a table may be redacted."""
+        if self._principal is not None:
+            self._principal.check("PartiQLRedact", f"{self._ledger_arn}/table/{table_id}", self._account)
+
+    def check_tags(self) -> None:
+        """Raises ACCESS_DENIED unless a new table may be tagged."""
+        if self._principal is not None:
+            self._principal.check("TagResource", f"{self._ledger_arn}/table/*", self._account)
+
+    def _resource(self, action: str, table: TableInfo | None) -> str:
+        if table is not None:
+            return f"{self._ledger_arn}/table/{table.table_id}"
+        if action == "PartiQLSelect":
+            return f"{self._ledger_arn}/information_schema/user_tables"
+        return f"{self._ledger_arn}/table/*"
+
+
+def arn_of(region: str, account: str, resource: str) -> str:
+    """The ARN of a resource of QLDB."""
+    return f"arn:{partition_of(region)}:qldb:{region}:{account}:{resource}"

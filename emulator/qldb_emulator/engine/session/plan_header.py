@@ -1,0 +1,55 @@
+"""What a statement did, for a developer: its plan and what it read, as the text of one response header.
+
+Only made when ``Settings.shows_plans`` says so.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ..ledger.conflicts import Mark
+
+if TYPE_CHECKING:
+    from .transactions import Transaction
+
+MAX_CHARACTERS = 4_000  # many clients refuse headers of more than 8 KiB
+_CUT = " ..."
+
+
+def explained(transaction: Transaction, marks: set[Mark], read_ios: int) -> str:
+    """JSON in ASCII, at most MAX_CHARACTERS: ``{"plan": [line], "reads": [text], "readIOs": 3}``.
+
+    marks: what the transaction has read since the statement began.  What does not fit is left out, and said to be.
+    """
+    program = transaction.program
+    plan = [] if program is None else program.plan.explain().split("\n")
+    reads = sorted(_text(mark, transaction) for mark in marks)
+    while True:
+        text = json.dumps({"plan": plan, "reads": reads, "readIOs": read_ios})
+        if len(text) <= MAX_CHARACTERS:
+            return text
+        if len(reads) > 2:
+            reads = [*reads[: len(reads) // 2 - 1], _CUT.strip()]
+        elif len(plan) > 2:
+            plan = [*plan[: len(plan) // 2], _CUT.strip()]
+        else:
+            plan, reads = _halved(plan), _halved(reads)
+
+
+def _halved(lines: list[str]) -> list[str]:
+    return [line if len(line) < 50 else line[: len(line) // 2] + _CUT for line in lines]
+
+
+def _text(mark: Mark, transaction: Transaction) -> str:
+    """A mark as the plan's text names things."""
+    kind = mark[0]
+    tables = transaction.catalogue.tables
+    if kind == "key":
+        for table in tables:
+            for index in table.indexes:
+                if index.index_id == mark[1]:
+                    return f"a key of {table.name}.{index.field_name}"
+    if kind == "table":
+        return "every document of " + next((table.name for table in tables if table.table_id == mark[1]), str(mark[1]))
+    return "catalogue" if len(mark) == 1 else f"{kind} {mark[1]}"

@@ -1,0 +1,239 @@
+"""What a statement sees: the snapshot at StartTransaction, with the transaction's own writes laid over it.
+
+Every access leaves a mark in the transaction's read set when it is called, so that a cursor nobody pulls still counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from ...errors import HISTORY_END_IN_FUTURE, HISTORY_RANGE
+from ...ion.compare import index_key
+from ...ion.values import IonValue, Timestamp, strip_annotations
+from ...partiql.planning.catalogue import IndexInfo, TableInfo
+from ...partiql.planning.data import Batches, Look, Row, Sure, TableSource, Whole
+from ..ledger.conflicts import CATALOGUE, document_mark, key_mark, table_mark
+from ..ledger.documents import committed_shape
+from .overlay import PendingDocument
+
+if TYPE_CHECKING:
+    from ...storage.rows import DocumentRow, RevisionRow
+    from .transactions import Transaction
+
+Stored = TypeVar("Stored", Row, "DocumentRow | Row")
+
+
+class StatementReader:
+    """The ``Data`` of one statement (see ``partiql.data``)."""
+
+    __slots__ = ("_file", "_ledger", "_marks", "_overlay", "_transaction", "read_ios")
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._ledger = transaction.ledger
+        self._file = transaction.ledger.documents
+        self._overlay = transaction.overlay
+        self._marks = transaction.reads
+        self.read_ios = 0
+
+    @property
+    def transaction_id(self) -> str:
+        return self._transaction.id
+
+    def utc_now(self) -> Timestamp:
+        return self._transaction.utc_now()
+
+    # --- user and committed views ------------------------------------------------------------------------
+
+    def scan(self, source: TableSource) -> Iterator[Row]:
+        table = source.table
+        self._marks.add(table_mark(table.table_id))
+        if source.view == "committed":
+            return self._shown_committed(self._stored_scan(table))
+        stored = self._ledger.tables.scan(table.number, self._transaction.snapshot) if table.number else iter(())
+        overlay = self._overlay.of_table(table.table_id)
+        return laid_over(overlay, stored) if overlay else stored
+
+    def sift(self, source: TableSource, look: Look) -> Batches:
+        table = source.table
+        self._marks.add(table_mark(table.table_id))
+        overlay = self._overlay.of_table(table.table_id)
+        if not table.number:
+            return look.batches(laid_over(overlay, iter(())))
+        lay_over = partial(laid_over, overlay) if overlay else None
+        return self._ledger.tables.sift(table.number, self._transaction.snapshot, look, lay_over)
+
+    def _stored_scan(self, table: TableInfo) -> Iterator[RevisionRow]:
+        if table.number:
+            for batch in self._file.scan(table.number, self._transaction.snapshot):
+                yield from batch
+
+    def seek(
+        self, source: TableSource, index: IndexInfo, values: Sequence[IonValue], sure: Sure | None = None
+    ) -> Iterator[Row]:
+        table = source.table
+        keys = {key for key in map(index_key, values) if key is not None}
+        self._marks.update(key_mark(index.index_id, key) for key in keys)
+        stored = self._stored_seek(index, sorted(keys))
+        pending = [
+            p for p in self._overlay.of_table(table.table_id).values() if pending_key(p, index.field_name) in keys
+        ]
+        overlay = self._overlay.of_table(table.table_id)
+        if sure is not None and not overlay:
+            return self._whole_where_sure(stored, sure)
+        return self._shown(source, stored, pending)
+
+    def _whole_where_sure(self, stored: Iterable[RevisionRow], sure: Sure) -> Iterator[Row]:
+        decode = self._ledger.cache.decode
+        for row in stored:
+            data = row.data
+            if data is not None:
+                yield Row(row.document_id, Whole(data) if sure(data) else decode(row.hash, data))
+
+    def _stored_seek(self, index: IndexInfo, keys: list[bytes]) -> Iterator[RevisionRow]:
+        if keys:
+            for batch in self._file.seek_index(index.number, keys, self._transaction.snapshot):
+                yield from batch
+
+    def fetch(self, source: TableSource, document_ids: Sequence[IonValue]) -> Iterator[Row]:
+        wanted = id_texts(document_ids)
+        self._marks.update(map(document_mark, wanted))
+        table = source.table
+        stored = self._stored_documents(table, wanted)
+        overlay = self._overlay.of_table(table.table_id)
+        return self._shown(source, stored, [overlay[i] for i in wanted if i in overlay])
+
+    def _stored_documents(self, table: TableInfo, document_ids: list[str]) -> Iterator[RevisionRow]:
+        if table.number and document_ids:
+            for batch in self._file.seek_documents(table.number, document_ids, self._transaction.snapshot):
+                yield from batch
+
+    def _shown(
+        self, source: TableSource, stored: Iterable[RevisionRow], pending: Iterable[PendingDocument]
+    ) -> Iterator[Row]:
+        if source.view == "committed":
+            return self._shown_committed(stored)
+        return self._shown_user(stored, pending, self._overlay.of_table(source.table.table_id))
+
+    def _shown_user(
+        self, stored: Iterable[RevisionRow], pending: Iterable[PendingDocument], overlay: dict[str, PendingDocument]
+    ) -> Iterator[Row]:
+        """Stored rows the transaction has not touched, then what it wrote.
+
+        A touched row keeps its place while its old revision is among the stored ones; a row that only the new revision
+        makes visible (an index key that changed) comes after them, as do new documents.
+        """
+        decode = self._ledger.cache.decode
+        if not overlay:
+            for row in stored:
+                if row.data is not None:
+                    yield Row(row.document_id, decode(row.hash, row.data))
+            return
+        candidates = {document.document_id: document for document in pending}
+        for row in stored:
+            if row.document_id not in overlay:
+                if row.data is not None:
+                    yield Row(row.document_id, decode(row.hash, row.data))
+                continue
+            changed = candidates.pop(row.document_id, None)
+            if changed is not None and changed.value is not None:
+                yield Row(row.document_id, changed.value)
+        for document in candidates.values():
+            if document.value is not None:
+                yield Row(document.document_id, document.value)
+
+    def _shown_committed(self, stored: Iterable[RevisionRow]) -> Iterator[Row]:
+        strand_id = self._ledger.strand_id
+        cache = self._ledger.cache
+        for row in stored:
+            yield Row(row.document_id, committed_shape(strand_id, row, cache))
+
+    # --- history and catalogue ---------------------------------------------------------------------------
+
+    def history(
+        self,
+        table: TableInfo,
+        start: Timestamp | None,
+        end: Timestamp | None,
+        document_ids: Sequence[IonValue] | None,
+    ) -> Iterator[Row]:
+        wanted = None if document_ids is None else id_texts(document_ids)
+        if wanted is None:
+            self._marks.add(table_mark(table.table_id))
+        else:
+            self._marks.update(map(document_mark, wanted))
+        start_ms, end_ms = self._history_range(start, end)
+        return self._shown_committed(self._stored_history(table, wanted, start_ms, end_ms))
+
+    def _stored_history(
+        self, table: TableInfo, document_ids: list[str] | None, start_ms: int | None, end_ms: int | None
+    ) -> Iterator[RevisionRow]:
+        if table.number:
+            snapshot = self._transaction.snapshot
+            for batch in self._file.history(table.number, snapshot, document_ids, start_ms, end_ms):
+                yield from batch
+
+    def _history_range(self, start: Timestamp | None, end: Timestamp | None) -> tuple[int | None, int | None]:
+        """The range in milliseconds.  Raises the BadRequests of a range that is none (working.history)."""
+        if start is None and end is None:
+            return None, None
+        now_ms = self._ledger.clock.now_ms()
+        start_ms = start.epoch_ms() if start is not None else None
+        end_ms = end.epoch_ms() if end is not None else now_ms
+        if end_ms > now_ms:
+            raise HISTORY_END_IN_FUTURE(end=end, now=Timestamp.from_epoch_ms(now_ms))
+        if start_ms is not None and start_ms > end_ms:
+            raise HISTORY_RANGE(start=start, end=Timestamp.from_epoch_ms(end_ms) if end is None else end)
+        return start_ms, end_ms
+
+    def catalogue_rows(self) -> Iterator[IonValue]:
+        self._marks.add(CATALOGUE)
+        return iter([catalogue_row(table) for table in self._transaction.catalogue.tables])
+
+
+def laid_over(overlay: dict[str, PendingDocument], stored: Iterator[Stored]) -> Iterator[Stored]:
+    """A whole table with a transaction's writes: changed documents in their place, new ones at the end.
+
+    stored: rows that begin with the document's id.
+    """
+    new = dict(overlay)
+    for row in stored:
+        changed = new.pop(row[0], None)
+        if changed is None:
+            yield row
+        elif changed.value is not None:
+            yield Row(row[0], changed.value)
+    for document in new.values():
+        if document.value is not None:
+            yield Row(document.document_id, document.value)
+
+
+def catalogue_row(table: TableInfo) -> dict[str, IonValue]:
+    """A row of ``information_schema.user_tables`` (documented: working.catalog; field order too)."""
+    return {
+        "tableId": table.table_id,
+        "name": table.name,
+        "indexes": [{"indexId": index.index_id, "expr": index.expr, "status": index.status} for index in table.indexes],
+        "status": table.status,
+    }
+
+
+def field_key(value: IonValue, field_name: str) -> bytes | None:
+    """The index key of a document's top-level field; None when the document cannot be found by it."""
+    document = strip_annotations(value)
+    if not isinstance(document, dict) or field_name not in document:
+        return None
+    return index_key(document[field_name])
+
+
+def pending_key(document: PendingDocument, field_name: str) -> bytes | None:
+    """The index key of a pending document."""
+    return None if document.value is None else field_key(document.value, field_name)
+
+
+def id_texts(values: Sequence[IonValue]) -> list[str]:
+    """The texts among some values, each once, in order: only a text can be a document id."""
+    texts = (strip_annotations(value) for value in values)
+    return list(dict.fromkeys(str(text) for text in texts if isinstance(text, str)))

@@ -1,0 +1,66 @@
+"""A statement as it was sent, and the hashes of it: computed when they are wanted, which is after the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...ion.hash import hash_list, hash_value
+from ...ion.values import IonValue
+from ...journal.hashing import statement_digest
+
+Place = tuple[int, int | None]
+"""(number of a parameter, number of an element of it, or None for the whole of it)."""
+
+
+class Asked:
+    """A statement that was sent.  It is part of the commit digest whatever becomes of it (wire.md 2.4).
+
+    No answer needs its digest before the commit's, and hashing a document is a good part of what its INSERT takes; so
+    ``settle`` is called when the answer is on its way.  Any thread may call it, at any time: the result is the same.
+    """
+
+    __slots__ = ("_digest", "_hashes", "_parameters", "_places", "text")
+
+    def __init__(self, text: str, parameters: Sequence[IonValue]) -> None:
+        self.text = text
+        self._parameters = parameters
+        self._places: dict[int, Place] | None = None
+        self._hashes: list[tuple[bytes, list[bytes]]] | None = None
+        self._digest: bytes | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """``hashing.statement_digest`` of the statement: 32 bytes."""
+        if self._digest is None:
+            self._digest = statement_digest(self.text, [whole for whole, _ in self._all_hashes()])
+        return self._digest
+
+    def settle(self) -> None:
+        """Compute what is still to be computed."""
+        _ = self.digest
+
+    def place_of(self, value: IonValue) -> Place | None:
+        """Where a value stands among the parameters, itself and not only what it says; None when it is none of them.
+
+        An element of a list counts: ``INSERT INTO t ?`` takes many documents so.
+        """
+        if self._places is None:
+            # By identity; the parameters are kept, so none of the numbers can become another object's.
+            self._places = {id(value): (number, None) for number, value in enumerate(self._parameters)}
+            for number, parameter in enumerate(self._parameters):
+                if type(parameter) is list:
+                    self._places.update((id(each), (number, element)) for element, each in enumerate(parameter))
+        return self._places.get(id(value))
+
+    def hash_at(self, place: Place) -> bytes:
+        """The Ion hash of what stands there."""
+        whole, elements = self._all_hashes()[place[0]]
+        return whole if place[1] is None else elements[place[1]]
+
+    def _all_hashes(self) -> list[tuple[bytes, list[bytes]]]:
+        """Of each parameter, and of the elements of each that is a list."""
+        if self._hashes is None:
+            self._hashes = [
+                hash_list(value) if type(value) is list else (hash_value(value), []) for value in self._parameters
+            ]
+        return self._hashes

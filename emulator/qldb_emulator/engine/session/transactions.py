@@ -1,0 +1,174 @@
+"""One transaction: its snapshot, its reads, its writes, and how it becomes a block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...errors import (
+    DOCUMENT_NOT_STRUCT,
+    DOCUMENT_TOO_DEEP,
+    DOCUMENT_TOO_LARGE,
+    TRANSACTION_DOCUMENTS,
+    TRANSACTION_TOO_LARGE,
+)
+from ...ion.codec import DOCUMENT_DEPTH, IonError, dumps
+from ...ion.values import Document, IonValue, Timestamp, strip_annotations
+from ...journal.block import ChangedDocument, ExecutedStatement, NewRevision, Redaction, TransactionResult
+from ...journal.hashing import CommitDigest
+from ...journal.model import BlockAddress
+from ...partiql.planning.data import Change
+from ..ledger.conflicts import Mark, document_mark
+from .overlay import Overlay, PendingDocument
+from .sent_statement import Asked
+
+if TYPE_CHECKING:
+    from ...partiql.execution.compiler import Program
+    from ..ledger.ddl import DdlEffect
+    from ..ledger.ledger import Ledger
+    from .cursors import Cursor
+    from .permissions import Permit
+
+
+class Transaction:
+    """An open transaction.  Used under its session's lock; ended by commit, abort, conflict or expiry."""
+
+    def __init__(self, ledger: Ledger, transaction_id: str) -> None:
+        self.id = transaction_id
+        self.ledger = ledger
+        self.started = ledger.clock.monotonic()
+        # Registered before the snapshot is taken: no write after it may be forgotten in between.
+        ledger.writes.open(transaction_id, -1)
+        self.snapshot, self.catalogue = ledger.snapshot()
+        ledger.writes.open(transaction_id, self.snapshot)
+        self.asked: list[Asked] = []
+        self.reads: set[Mark] = set()
+        self.overlay = Overlay()
+        self.statements: list[tuple[Asked, Timestamp]] = []
+        self.system_revisions: list[bytes] = []
+        self.redactions: list[Redaction] = []
+        self.cursors: dict[str, Cursor] = {}
+        self.statement_bytes = 0
+        self.permit: Permit | None = None  # of whoever asks; None: everything is allowed
+        self.program: Program | None = None  # of the last statement, once it is prepared
+        self._utc_now: Timestamp | None = None
+
+    def utc_now(self) -> Timestamp:
+        """The transaction's present: fixed at the first look (inferred: partiql.md 4.3)."""
+        if self._utc_now is None:
+            self._utc_now = Timestamp.from_epoch_ms(self.ledger.clock.now_ms())
+        return self._utc_now
+
+    def has_expired(self) -> bool:
+        """Whether the transaction's time is over, counted from StartTransaction, idle time included."""
+        return self.ledger.clock.monotonic() - self.started > self.ledger.limits.transaction_seconds
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether the block will hold more than what was asked."""
+        return bool(self.overlay.count or self.system_revisions or self.redactions)
+
+    def table_names(self) -> set[str]:
+        """The tables that the transaction's statements have named so far."""
+        # A copy first: another request of the session may be adding marks.
+        return {str(mark[1]) for mark in tuple(self.reads) if mark[0] == "name"}
+
+    def commit_digest(self) -> bytes:
+        """What a driver has to send with the commit: over every statement that was sent, failed ones included."""
+        digest = CommitDigest(self.id)
+        for asked in self.asked:
+            digest.add(asked.digest)
+        return digest.value
+
+    def record(self, asked: Asked, start_time: Timestamp) -> None:
+        """A statement took effect: it gets its place in the block."""
+        self.statements.append((asked, start_time))
+        self.statement_bytes += len(asked.text)
+
+    def define(self, effect: DdlEffect) -> None:
+        """DDL took effect: later statements of this transaction see it."""
+        self.catalogue = effect.catalogue
+        self.system_revisions.append(effect.system_revision())
+
+    def redact(self, sequence_no: int, table_id: str, document_id: str, version: int) -> dict[str, IonValue]:
+        """Note a revision for redaction at commit; the struct that says which, as row and as redactionInfo has it."""
+        redaction = Redaction(BlockAddress(self.ledger.strand_id, sequence_no), table_id, document_id, version)
+        self.redactions.append(redaction)
+        return redaction.to_ion()
+
+    # --- writes ------------------------------------------------------------------------------------------
+
+    def apply(self, changes: list[Change], asked: Asked) -> list[str]:
+        """Take over the changes of one DML statement, all or none.  Returns the document ids, in order.
+
+        Raises the BadRequests of the limits on documents and transactions, with nothing changed.
+        """
+        overlay = self.overlay
+        pending = [self._pending(change, overlay, asked) for change in changes]
+        self._check_transaction_limits(pending, overlay)
+        writable = overlay.writable()
+        for document in pending:
+            writable.put(document)
+            self.reads.add(document_mark(document.document_id))
+        self.overlay = writable
+        return [document.document_id for document in pending]
+
+    def _pending(self, change: Change, overlay: Overlay, asked: Asked) -> PendingDocument:
+        value, size_bytes, parameter = None, 0, None
+        if change.kind != "delete":
+            value, size_bytes = self._checked_document(change.value)
+            place = asked.place_of(change.value)
+            parameter = None if place is None else (asked, place)
+        writes = (len(self.statements),) * change.writes
+        if change.document_id is None:
+            return PendingDocument(self.ledger.ids.new_id(), change.table, value, size_bytes, -1, writes, parameter)
+        before = overlay.find(change.table.table_id, change.document_id)
+        if before is not None:
+            base_version, writes = before.base_version, before.writes + writes
+        else:
+            base_version = self.ledger.live_version(change.document_id, self.snapshot)
+        return PendingDocument(change.document_id, change.table, value, size_bytes, base_version, writes, parameter)
+
+    def _checked_document(self, value: IonValue) -> tuple[IonValue, int]:
+        """A value as a document, and its size; a plain struct keeps the binary it was measured by, to be stored."""
+        if not isinstance(strip_annotations(value), dict):
+            raise DOCUMENT_NOT_STRUCT()
+        try:
+            data = dumps(value, DOCUMENT_DEPTH)
+        except IonError as error:
+            raise DOCUMENT_TOO_DEEP(limit=DOCUMENT_DEPTH) from error
+        if len(data) > self.ledger.limits.document_bytes:
+            raise DOCUMENT_TOO_LARGE(size=len(data), limit=self.ledger.limits.document_bytes)
+        return Document(value, data) if type(value) is dict else value, len(data)
+
+    def _check_transaction_limits(self, pending: list[PendingDocument], overlay: Overlay) -> None:
+        limits = self.ledger.limits
+        known = [overlay.find(document.table.table_id, document.document_id) for document in pending]
+        count = overlay.count + sum(before is None for before in known)
+        if count > limits.transaction_documents:
+            raise TRANSACTION_DOCUMENTS(limit=limits.transaction_documents)
+        grown = sum(document.size_bytes for document in pending)
+        shrunk = sum(before.size_bytes for before in known if before is not None)
+        if self.statement_bytes + overlay.size_bytes + grown - shrunk > limits.transaction_bytes:
+            raise TRANSACTION_TOO_LARGE(limit=limits.transaction_bytes)
+
+    # --- result ------------------------------------------------------------------------------------------
+
+    def result(self) -> TransactionResult:
+        """What happened, for the block.  A document made and deleted by the same transaction leaves no trace."""
+        documents: dict[str, ChangedDocument] = {}
+        revisions: list[NewRevision] = []
+        for document in self.overlay.pending():
+            if document.is_new and document.value is None:
+                continue
+            table = document.table
+            documents[document.document_id] = ChangedDocument(table.name, table.table_id, document.writes)
+            version = document.base_version + 1
+            revisions.append(NewRevision(document.document_id, version, document.value, document.data_hash()))
+        return TransactionResult(
+            transaction_id=self.id,
+            statements=tuple([ExecutedStatement(asked.text, time, asked.digest) for asked, time in self.statements]),
+            documents=documents,
+            revisions=tuple(revisions),
+            system_revisions=tuple(self.system_revisions),
+            redactions=tuple(self.redactions),
+        )

@@ -1,0 +1,156 @@
+"""What two states of a ledger have in common and where they differ: documents added, changed, removed; tables too.
+
+Both states are places in journals.  Blocks are chained, so one equal block means that all before it are equal; only
+documents that later blocks touched are looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from ...errors import ADMIN_REQUEST
+from ...ion.codec import dumps_text, loads
+from ...records import dataclass
+from ...storage.ledger_file import LedgerFile
+from ...storage.rows import RevisionRow
+from ..control.common import any_ledger
+from .snapshots import opened_snapshot
+
+if TYPE_CHECKING:
+    from ..emulator import Emulator
+
+Members = dict[str, Any]
+NOW = "now"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A ledger's file at a block."""
+
+    file: LedgerFile
+    sequence_no: int
+
+    def table_names(self) -> dict[int, tuple[str, str]]:
+        """(table id, name) of the tables that are not dropped, by their number."""
+        rows = self.file.catalogue_rows(self.sequence_no)
+        return {row.number: (row.table_id, row.name) for row in rows if row.status == "ACTIVE"}
+
+    def document(self, document_id: str) -> RevisionRow | None:
+        """A document's revision; None when it does not exist or is deleted."""
+        info = self.file.document_info(document_id)
+        row = None if info is None else self.file.revision_at(info.doc_no, self.sequence_no)
+        if row is None or (row.data is None and row.data_hash is None):
+            return None
+        return row
+
+    def touched_after(self, sequence_no: int) -> Iterator[str]:
+        """The ids of the documents that blocks after one wrote."""
+        for number in range(sequence_no + 1, self.sequence_no + 1):
+            for row in self.file.block_revisions(number):
+                yield row.document_id
+
+
+def diff_ledger(
+    emulator: Emulator, region: str, ledger: str, before: str, after: str, max_documents: int
+) -> Members:
+    """Compare two states of a ledger, each ``now``, a block's sequence number, or a snapshot's name.
+
+    At most max_documents are listed; ``changes`` counts all.  Raises ADMIN_REQUEST, ADMIN_NOT_FOUND, LEDGER_NOT_FOUND.
+    """
+    with ExitStack() as stack:
+        old = _state(emulator, stack, region, ledger, before)
+        new = _state(emulator, stack, region, ledger, after)
+        return compare(old, new, max_documents)
+
+
+def _state(emulator: Emulator, stack: ExitStack, region: str, ledger: str, text: str) -> State:
+    if text == NOW or text.isdigit():
+        live = any_ledger(emulator, ledger, region)
+        tip = live.tip().sequence_no
+        sequence_no = tip if text == NOW else int(text)
+        if sequence_no > tip:
+            raise ADMIN_REQUEST(text=f"The ledger {ledger} has no block {sequence_no}: its last is {tip}")
+        return State(live.file, sequence_no)
+    file = stack.enter_context(opened_snapshot(emulator, region, ledger, text))
+    newest = file.tip()
+    return State(file, newest.sequence_no if newest is not None else -1)
+
+
+def compare(before: State, after: State, max_documents: int) -> Members:
+    """The differences, as members for JSON; documents are Ion text."""
+    common = common_block(before, after)
+    touched = dict.fromkeys((*before.touched_after(common), *after.touched_after(common)))
+    names = {**before.table_names(), **after.table_names()}
+    counts = {"added": 0, "changed": 0, "removed": 0}
+    documents: list[Members] = []
+    for document_id in touched:
+        change = _change(names, document_id, before.document(document_id), after.document(document_id))
+        if change is None:
+            continue
+        counts[change["change"]] += 1
+        if len(documents) < max_documents:
+            documents.append(change)
+    return {
+        "from": {"blocks": before.sequence_no + 1},
+        "to": {"blocks": after.sequence_no + 1},
+        "commonBlocks": common + 1,
+        "changes": counts,
+        "tables": _table_changes(before, after),
+        "documents": documents,
+    }
+
+
+def common_block(before: State, after: State) -> int:
+    """The last block that both journals have; -1 when there is none."""
+    low, high = -1, min(before.sequence_no, after.sequence_no)
+    while low < high:
+        middle = (low + high + 1) // 2
+        leaf = (0, middle)
+        mine, others = before.file.merkle_nodes([leaf]), after.file.merkle_nodes([leaf])
+        if mine == others and mine:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _change(
+    names: dict[int, tuple[str, str]], document_id: str, before: RevisionRow | None, after: RevisionRow | None
+) -> Members | None:
+    if before is not None and after is not None:
+        if before.hash == after.hash:
+            return None
+        kind = "changed"
+    elif after is not None:
+        kind = "added"
+    elif before is not None:
+        kind = "removed"
+    else:
+        return None  # came and went in between
+    row = after or before
+    assert row is not None
+    change: Members = {"change": kind, "table": names.get(row.table_no, ("", ""))[1], "documentId": document_id}
+    if before is not None:
+        change["before"] = _shown(before)
+    if after is not None:
+        change["after"] = _shown(after)
+    return change
+
+
+def _shown(row: RevisionRow) -> Members:
+    shown: Members = {"version": row.version, "sequenceNo": row.seq}
+    if row.data is not None:
+        shown["data"] = dumps_text(loads(row.data))
+    else:
+        shown["redacted"] = True
+    return shown
+
+
+def _table_changes(before: State, after: State) -> Members:
+    old, new = dict(before.table_names().values()), dict(after.table_names().values())
+    return {
+        "added": [name for table_id, name in new.items() if table_id not in old],
+        "removed": [name for table_id, name in old.items() if table_id not in new],
+    }

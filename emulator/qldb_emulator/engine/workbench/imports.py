@@ -1,0 +1,120 @@
+"""A journal from elsewhere becomes a ledger: the fold, many blocks to a SQLite transaction.
+
+That the blocks are what they say is for the caller to have checked; ``verify`` does.  What is kept with the ledger:
+
+==============  =================================================================================================
+fact            meaning
+==============  =================================================================================================
+read_only       statements that would write are refused, and reading writes no block
+digest_problem  why there is no digest and no proof: blocks are missing.  Absent for a whole journal
+import          where from, when, and what the verification said
+creation_ms     the time of the first block: ranges of exports and streams are cut there
+==============  =================================================================================================
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import field
+from itertools import islice
+from typing import Any
+
+from ...ion.codec import dumps
+from ...ion.stream import ahead
+from ...journal.merkle import RightEdge
+from ...journal.model import Block
+from ...partiql.planning.catalogue import Catalogue
+from ...records import dataclass
+from ...storage.batches import BatchWriter
+from ...storage.ledger_file import LedgerFile
+from ..ledger.fold import apply_block
+
+BATCH_BLOCKS = 256  # a SQLite transaction for each costs a fifth of the import when blocks are small
+PROBLEMS_KEPT = 20
+
+# Documented: the API model's LedgerName.
+_LEDGER_NAME = re.compile(r"(?!^.*--)(?!^[0-9]+$)(?!^-)(?!.*-$)^[A-Za-z0-9-]{1,32}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What was imported.
+
+    first_ms: the first block's time, None when there was none.  problems: the first redactions that could not be
+    carried out, in sentences.
+    """
+
+    blocks: int
+    first_ms: int | None
+    problems: tuple[str, ...] = ()
+
+
+def is_ledger_name(name: str) -> bool:
+    """Whether a ledger may be called so."""
+    return _LEDGER_NAME.match(name) is not None
+
+
+def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]]) -> Folded:
+    """Store blocks in a new ledger's file, with everything that follows from them.
+
+    blocks: each with its Ion binary if that is at hand.
+    A block with a number not above the one before is left out.  The Merkle tree is kept as long as no block is missing.
+    Raises ApplyError, StorageError, and whatever the iterable raises.
+    """
+    state = _State()
+    rest = iter(blocks)
+    while True:
+        with file.write(sync=False) as transaction, BatchWriter(transaction) as writer:
+            count = 0
+            for block, ion in ahead(map(_with_size, islice(rest, BATCH_BLOCKS))):
+                count += 1
+                number = block.address.sequence_no
+                if number <= state.last:
+                    continue
+                if number != state.last + 1:
+                    state.edge = None
+                applied = apply_block(writer, state.catalogue, block, ion, state.edge)
+                state.catalogue = applied.catalogue
+                state.problems += applied.problems[: PROBLEMS_KEPT - len(state.problems)]
+                state.last = number
+                state.blocks += 1
+                if state.first_ms is None:
+                    state.first_ms = block.timestamp.epoch_ms()
+        if count < BATCH_BLOCKS:
+            return Folded(state.blocks, state.first_ms, tuple(state.problems))
+
+
+def _with_size(found: tuple[Block, bytes | None]) -> tuple[tuple[Block, bytes], int]:
+    """A block with its binary, and how many bytes that has: for ``ahead``."""
+    block, given = found
+    ion = given or dumps(block.to_ion())
+    return (block, ion), len(ion)
+
+
+@dataclass(slots=True)
+class _State:
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    last: int = -1
+    edge: RightEdge | None = field(default_factory=RightEdge)
+    blocks: int = 0
+    first_ms: int | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def imported_facts(
+    strand_id: str, now_ms: int, is_writable: bool, digest_problem: str | None, folded: Folded, about: dict[str, Any]
+) -> dict[str, Any]:
+    """The facts of an imported ledger.  about: where from, and what was found."""
+    facts = {
+        "strand_id": strand_id,
+        "creation_ms": now_ms if folded.first_ms is None else folded.first_ms,
+        # What a ledger was allowed is not in its journal; deletion protection is what QLDB did by default.
+        "permissions_mode": "ALLOW_ALL",
+        "deletion_protection": True,
+        "kms_key_arn": None,
+        "tags": {},
+        "read_only": not is_writable,
+        "import": {**about, "imported_ms": now_ms, "blocks": folded.blocks},
+    }
+    return facts if digest_problem is None else {**facts, "digest_problem": digest_problem}

@@ -1,0 +1,177 @@
+"""Snapshots and forks: a ledger is a file, so a copy of the file is the ledger at a moment.  All of this is ours.
+
+========================  =====================================================================================
+operation                 effect
+========================  =====================================================================================
+take                      the ledger as it is now is kept under a name
+restore                   the ledger is again what the snapshot is, and its sessions end; a deleted ledger comes back
+fork                      a new ledger begins as a copy of another one or of a snapshot: same strand, same journal so
+                          far; not protected from deletion, without the other's streams and exports
+reset                     ledgers are deleted, protected ones too; a deterministic emulator begins anew
+========================  =====================================================================================
+
+A snapshot holds what the ledger held, also what was redacted in the ledger since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ...clock import Clock, ManualClock
+from ...errors import ADMIN_NOT_FOUND, ADMIN_REQUEST, LEDGER_EXISTS
+from ...ids import IdSource, RandomIds
+from ...storage.errors import StorageError
+from ...storage.ledger_file import LedgerFile
+from ..control.common import any_ledger
+from .determinism import START_MS
+
+if TYPE_CHECKING:
+    from ..emulator import Emulator
+    from ..ledger.ledger import Ledger
+
+Members = dict[str, Any]
+Summary = dict[str, Any]
+
+
+@contextmanager
+def _as_answers() -> Iterator[None]:
+    """What goes wrong with files, as answers to the request."""
+    try:
+        yield
+    except StorageError as error:
+        raise ADMIN_REQUEST(text=str(error)) from error
+
+
+@contextmanager
+def opened_snapshot(emulator: Emulator, region: str, ledger: str, snapshot: str) -> Iterator[LedgerFile]:
+    """A snapshot's file.  Raises ADMIN_NOT_FOUND, which names those that there are."""
+    with _as_answers():
+        directory = emulator.directory
+        if not directory.snapshot_path(region, ledger, snapshot).is_file():
+            names = [name for owner, name in directory.snapshots(region) if owner == ledger]
+            known = f"it has {', '.join(names)}" if names else "it has none"
+            raise ADMIN_NOT_FOUND(text=f"The ledger {ledger} has no snapshot {snapshot}: {known}")
+        with directory.open_snapshot(region, ledger, snapshot) as file:
+            yield file
+
+
+def take_snapshot(emulator: Emulator, region: str, ledger: str, snapshot: str) -> Summary:
+    """Keep the ledger as it is now.  Raises ADMIN_REQUEST when there is a snapshot of this name."""
+    source = any_ledger(emulator, ledger, region)
+    with _as_answers():
+        if emulator.directory.snapshot_path(region, ledger, snapshot).exists():
+            raise ADMIN_REQUEST(text=f"The ledger {ledger} has a snapshot {snapshot} already; delete it first")
+        source.make_durable()
+        emulator.directory.take_snapshot(source.file, region, ledger, snapshot)
+    return _summary(emulator, region, ledger, snapshot)
+
+
+def list_snapshots(emulator: Emulator, region: str, ledger: str | None = None) -> list[Summary]:
+    """The snapshots of a region or of one ledger, by ledger and name."""
+    with _as_answers():
+        found = emulator.directory.snapshots(region)
+    return [_summary(emulator, region, owner, name) for owner, name in found if ledger in (None, owner)]
+
+
+def delete_snapshot(emulator: Emulator, region: str, ledger: str, snapshot: str) -> Summary:
+    """Forget a snapshot.  Raises ADMIN_NOT_FOUND."""
+    summary = _summary(emulator, region, ledger, snapshot)
+    with _as_answers():
+        emulator.directory.delete_snapshot(region, ledger, snapshot)
+    return summary
+
+
+def restore_snapshot(emulator: Emulator, region: str, ledger: str, snapshot: str) -> Members:
+    """Make the ledger what the snapshot is.  Raises ADMIN_NOT_FOUND."""
+    with opened_snapshot(emulator, region, ledger, snapshot) as file, emulator.ledgers.lock:
+        current = emulator.ledgers.find(region, ledger)
+        if current is None:
+            return describe(emulator.ledgers.fork(file, region, ledger, {"gone_ms": None}))
+        emulator.sessions.end_all(current)
+        return describe(emulator.ledgers.restore(current, file))
+
+
+def fork_ledger(
+    emulator: Emulator,
+    region: str,
+    ledger: str,
+    name: str,
+    snapshot: str | None = None,
+    clock: Clock | None = None,
+    ids: IdSource | None = None,
+) -> Ledger:
+    """A new ledger that begins as another is now, or as a snapshot of it.  clock, ids: the new ledger's own.
+
+    Raises LEDGER_EXISTS, LEDGER_NOT_FOUND, ADMIN_NOT_FOUND.
+    """
+    facts = {
+        "creation_ms": emulator.clock.now_ms(),
+        "active_ms": 0,  # at once, whatever clock the new ledger has
+        "gone_ms": None,
+        "deletion_protection": False,
+    }
+    with emulator.ledgers.lock:
+        if emulator.ledgers.find(region, name) is not None:
+            raise LEDGER_EXISTS(name=name)
+        if snapshot is not None:
+            with opened_snapshot(emulator, region, ledger, snapshot) as file:
+                return emulator.ledgers.fork(file, region, name, facts, clock, ids)
+        source = any_ledger(emulator, ledger, region)
+        with _as_answers():
+            return emulator.ledgers.fork(source.file, region, name, facts, clock, ids)
+
+
+def reset_ledgers(emulator: Emulator, region: str | None = None, ledger: str | None = None) -> list[str]:
+    """Delete every ledger, those of a region, or one.  Returns their names.  Raises LEDGER_NOT_FOUND for the one.
+
+    Sessions end; snapshots stay.
+    """
+    ledgers = emulator.ledgers
+    with ledgers.lock:
+        if ledger is not None:
+            doomed = [any_ledger(emulator, ledger, region or emulator.settings.region)]
+        else:
+            regions = [region] if region is not None else emulator.directory.regions()
+            doomed = [found for place in regions for found in ledgers.in_region(place)]
+        for found in doomed:
+            emulator.sessions.end_all(found)
+            with _as_answers():
+                ledgers.delete(found)
+        if ledger is None and region is None:
+            _begin_anew(emulator)
+    return [found.name for found in doomed]
+
+
+def _begin_anew(emulator: Emulator) -> None:
+    seed = emulator.settings.deterministic_seed
+    if seed is not None and isinstance(emulator.ids, RandomIds) and isinstance(emulator.clock, ManualClock):
+        emulator.ids.reseed(seed)
+        emulator.clock.set(START_MS)
+
+
+def describe(ledger: Ledger) -> Members:
+    """A ledger in a few members."""
+    tip = ledger.tip()
+    return {
+        "name": ledger.name,
+        "region": ledger.region,
+        "state": ledger.state,
+        "strandId": tip.strand_id,
+        "blocks": tip.sequence_no + 1,
+        "tables": [table.name for table in ledger.catalogue.tables if table.status == "ACTIVE"],
+    }
+
+
+def _summary(emulator: Emulator, region: str, ledger: str, snapshot: str) -> Summary:
+    with opened_snapshot(emulator, region, ledger, snapshot) as file:
+        tip = file.tip()
+        size = file.path.stat().st_size
+    return {
+        "ledger": ledger,
+        "name": snapshot,
+        "blocks": tip.sequence_no + 1 if tip is not None else 0,
+        "lastBlockMs": tip.timestamp_ms if tip is not None else None,
+        "bytes": size,
+    }

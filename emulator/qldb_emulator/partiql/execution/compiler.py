@@ -1,0 +1,586 @@
+"""A plan becomes a program: generators for its relations, closures for its expressions.
+
+Rows are pulled one at a time.  Opening a relation (calling it) reads its first source's mark; pulling takes rows.
+A program keeps no state, so all sessions may share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import field
+from typing import Any, Literal
+
+from ...ion.values import Annotated, IonValue, Timestamp, strip_annotations, struct_items, struct_of
+from ...records import dataclass
+from ..language import semantics
+from ..language.errors import PartiqlError
+from ..language.values import MISSING, Bag
+from ..planning.analysis import holds_bag_or_missing, is_plain, slots_used
+from ..planning.data import Batches, Change, Data, Row, TableSource, Whole
+from ..planning.plan import (
+    DATA_SLOT,
+    FIRST_FREE_SLOT,
+    Access,
+    Action,
+    AggregateCall,
+    CatalogueScan,
+    Column,
+    DefinitionPlan,
+    DeletePlan,
+    DocumentFetch,
+    ExecPlan,
+    ExpressionPlan,
+    Filter,
+    HistoryScan,
+    IndexSeek,
+    InsertPlan,
+    Join,
+    Plan,
+    Probe,
+    Projection,
+    ProjectStruct,
+    ProjectValue,
+    Relation,
+    Scan,
+    SelectPlan,
+    Slot,
+    Spread,
+    Subquery,
+    Unnest,
+    UpdatePlan,
+)
+from ..planning.resolve import too_deep
+from ..syntax import ast
+from .dml import Changes, compile_delete, compile_insert, compile_update
+from .expressions import ExpressionCompiler, Frame, Run, accumulator_of, located, to_ion
+from .prefilter import NO_ROWS, Screen, Surely, screen_of, surely
+
+Kind = Literal["query", "dml", "ddl", "exec"]
+Open = Callable[[Frame], Iterator[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A statement ready to run, any number of times, in any number of sessions.
+
+    kind: which of the methods below it has.  statement: the syntax tree (a DDL statement is run from it).
+    name: of an EXEC, in lower case.  actions: what may have to be allowed, see ``plan.Plan``.
+    """
+
+    kind: Kind
+    plan: Plan
+    parameter_count: int
+    actions: tuple[Action, ...]
+    statement: ast.Statement
+    name: str = ""
+    _rows: Callable[[Frame], Iterator[IonValue]] | None = field(default=None, repr=False)
+    _changes: Changes | None = field(default=None, repr=False)
+    _arguments: tuple[Run, ...] = field(default=(), repr=False)
+
+    def rows(self, parameters: Sequence[IonValue], data: Data) -> Iterator[IonValue]:
+        """The rows of a query, as Ion values or ``Whole``.  Raises PartiqlError, now or while rows are pulled."""
+        assert self._rows is not None
+        return self._rows(_new_frame(self.plan, parameters, data))
+
+    def changes(self, parameters: Sequence[IonValue], data: Data) -> list[Change]:
+        """What a DML statement asks for; nothing is applied.  Raises PartiqlError."""
+        assert self._changes is not None
+        return self._changes(_new_frame(self.plan, parameters, data))
+
+    def arguments(self, parameters: Sequence[IonValue], data: Data) -> list[IonValue]:
+        """The evaluated arguments of an EXEC.  Raises PartiqlError."""
+        frame = _new_frame(self.plan, parameters, data)
+        return [to_ion(run(frame)) for run in self._arguments]
+
+
+def compile_plan(plan: Plan) -> Program:
+    """The program of a plan.  Raises PartiqlError for functions that do not exist."""
+    try:
+        return _Compiler().program(plan)
+    except RecursionError:
+        raise too_deep(plan.statement.pos) from None
+
+
+def evaluate(plan: Plan, parameters: Sequence[IonValue], data: Data) -> IonValue:
+    """The value of a query as the language has it: a Bag of rows, or a bare expression's value; MISSING stays MISSING.
+
+    For those who compare values of the language, not of Ion.  Raises PartiqlError.
+    """
+    compiler = _Compiler()
+    frame = _new_frame(plan, parameters, data)
+    if isinstance(plan.root, SelectPlan):
+        return Bag(compiler.query(plan.root, is_output=False)(frame))
+    assert isinstance(plan.root, ExpressionPlan)
+    return compiler.expression(plan.root.value)(frame)
+
+
+def _new_frame(plan: Plan, parameters: Sequence[IonValue], data: Data) -> Frame:
+    return [data, parameters, *[MISSING] * (plan.slot_count - FIRST_FREE_SLOT)]
+
+
+class _Compiler:
+    def __init__(self) -> None:
+        self._expressions = ExpressionCompiler(self._subquery)
+        self.expression = self._expressions.compile
+
+    def program(self, plan: Plan) -> Program:
+        root = plan.root
+
+        def of(kind: Kind, **parts: Any) -> Program:
+            return Program(kind, plan, plan.parameter_count, plan.actions, plan.statement, **parts)
+
+        match root:
+            case SelectPlan():
+                return of("query", _rows=self.query(root, is_output=True))
+            case ExpressionPlan(value=value):
+                run = self.expression(value)
+                return of("query", _rows=lambda frame: iter((to_ion(run(frame)),)))
+            case InsertPlan():
+                return of("dml", _changes=compile_insert(root, self.expression))
+            case UpdatePlan():
+                return of("dml", _changes=compile_update(root, self.relation(root.relation), self.expression))
+            case DeletePlan():
+                return of("dml", _changes=compile_delete(root, self.relation(root.relation)))
+            case ExecPlan(name=name, arguments=arguments):
+                return of("exec", name=name, _arguments=tuple(self.expression(argument) for argument in arguments))
+        assert isinstance(root, DefinitionPlan)
+        return of("ddl")
+
+    # --- Queries -------------------------------------------------------------------------------------------
+
+    def query(self, plan: SelectPlan, is_output: bool) -> Callable[[Frame], Iterator[IonValue]]:
+        """is_output: rows leave as Ion values; otherwise they stay values of the language."""
+        project = self._projection(plan.projection, is_output)
+        if is_output and (whole := self._whole_rows(plan, project)) is not None:
+            return whole
+        rows = self.relation(plan.relation)
+        if _is_count_of_table(plan):
+            return _table_count(plan, project)
+        if plan.aggregates:
+            total = self._aggregates(plan.aggregates)
+
+            def one(frame: Frame, opened: Iterator[None]) -> Iterator[IonValue]:
+                total(frame, opened)
+                yield project(frame)
+
+            return lambda frame: one(frame, rows(frame))
+
+        def pull(frame: Frame, opened: Iterator[None]) -> Iterator[IonValue]:
+            for _ in opened:
+                yield project(frame)
+
+        return lambda frame: pull(frame, rows(frame))
+
+    def _whole_rows(self, plan: SelectPlan, project: Run) -> Callable[[Frame], Iterator[IonValue]] | None:
+        """``SELECT * FROM table WHERE indexed = ...``: a document that surely matches is not decoded.  Else None."""
+        filtered, columns = plan.relation, plan.projection.columns if isinstance(plan.projection, ProjectStruct) else ()
+        if not (isinstance(filtered, Filter) and isinstance(filtered.input, IndexSeek) and len(columns) == 1):
+            return None
+        access, (column,) = filtered.input, columns
+        tell = surely(filtered.condition, access.slot)
+        is_whole = isinstance(column, Spread) and isinstance(column.value, Slot) and column.value.number == access.slot
+        if tell is None or not is_whole or plan.aggregates or access.source.view != "user":
+            return None
+        condition, find = self._expressions.condition(filtered.condition), self._seek(access, tell)
+        slot, id_slot = access.slot, access.id_slot
+
+        def pull(frame: Frame, rows: Iterator[Row]) -> Iterator[IonValue]:
+            data = frame[DATA_SLOT]
+            for document_id, value in rows:
+                data.read_ios += 1
+                if type(value) is Whole:
+                    yield value
+                    continue
+                frame[slot] = value
+                if id_slot is not None:
+                    frame[id_slot] = document_id
+                if condition(frame) is True:
+                    yield project(frame)
+
+        return lambda frame: pull(frame, find(frame))
+
+    def _subquery(self, node: Subquery) -> Run:
+        query = self.query(node.query, is_output=False)
+        if not node.is_scalar:
+            return lambda frame: Bag(query(frame))
+        projection, pos = node.query.projection, node.pos
+        assert isinstance(projection, ProjectStruct)
+        column = projection.columns[0]
+        assert isinstance(column, Column)
+        name = column.name
+
+        def value(frame: Frame) -> IonValue:
+            found = list(query(frame))
+            if len(found) > 1:
+                raise PartiqlError("Evaluator", pos, f"A nested SELECT used as a value gave {len(found)} rows")
+            return found[0].get(name, MISSING) if found else None
+
+        return value
+
+    def _aggregates(self, calls: tuple[AggregateCall, ...]) -> Callable[[Frame, Iterator[None]], None]:
+        parts = [
+            (
+                call.slot,
+                accumulator_of(call.call),
+                self.expression(ast.Literal(True) if call.argument is None else call.argument),
+                call.call.pos,
+            )
+            for call in calls
+        ]
+
+        def total(frame: Frame, opened: Iterator[None]) -> None:
+            running = [(new(), argument, pos) for _, new, argument, pos in parts]
+            for _ in opened:
+                for sum_, argument, pos in running:
+                    value = argument(frame)
+                    try:
+                        sum_.add(value)
+                    except PartiqlError as error:
+                        raise located(error, pos) from None
+            for (slot, _, _, pos), (sum_, _, _) in zip(parts, running, strict=True):
+                try:
+                    frame[slot] = sum_.result()
+                except PartiqlError as error:
+                    raise located(error, pos) from None
+
+        return total
+
+    # --- Projections ---------------------------------------------------------------------------------------
+
+    def _output(self, node: ast.Expr, is_output: bool) -> Run:
+        """An expression whose value becomes part of a row; MISSING stays, to be left out."""
+        run = self.expression(node)
+        if not is_output or is_plain(node):
+            return run
+
+        def convert(frame: Frame) -> IonValue:
+            value = run(frame)
+            return value if value is MISSING else to_ion(value)
+
+        return convert
+
+    def _projection(self, projection: Projection, is_output: bool) -> Run:
+        if isinstance(projection, ProjectValue):
+            run = self._output(projection.value, is_output)
+            if not is_output:
+                return run
+
+            def value(frame: Frame) -> IonValue:
+                result = run(frame)
+                return None if result is MISSING else result
+
+            return value
+        columns = projection.columns
+        if len(columns) == 1 and isinstance(columns[0], Spread) and isinstance(columns[0].value, Slot):
+            return _whole_row(columns[0].name, self._output(columns[0].value, is_output))
+        names = [column.name for column in columns]
+        if len(set(names)) == len(names) and all(isinstance(column, Column) for column in columns):
+            return _row([(column.name, self._output(column.value, is_output)) for column in columns])
+        return _merged_row(
+            [(column.name, self._output(column.value, is_output), isinstance(column, Spread)) for column in columns]
+        )
+
+    # --- Relations -----------------------------------------------------------------------------------------
+
+    def relation(self, relation: Relation) -> Open:
+        if not isinstance(relation, Filter):
+            return self._join(relation, None) if isinstance(relation, Join) else self._access(relation, None)
+        condition = self._expressions.condition(relation.condition)
+        if isinstance(relation.input, Join):
+            return self._join(relation.input, condition)
+        if isinstance(relation.input, Scan) and relation.input.source.view == "user":
+            screen = screen_of(relation.condition, relation.input.slot)
+            if screen is not None:
+                return _screened_rows(relation.input, screen, condition)
+        return self._access(relation.input, condition)
+
+    def _join(self, join: Join, where: Run | None) -> Open:
+        """Nested loops without nested generators, however many sources there are."""
+        openers = [
+            self._access(part.access, None if part.condition is None else self._expressions.condition(part.condition))
+            for part in join.inputs
+        ]
+        innermost, outer = openers[-1], openers[:-1]
+        depth = len(outer)
+
+        def pull(frame: Frame, first: Iterator[None]) -> Iterator[None]:
+            stack = [first]
+            while stack:
+                if next(stack[-1], _END) is _END:
+                    stack.pop()
+                elif len(stack) < depth:
+                    stack.append(outer[len(stack)](frame))
+                elif where is None:
+                    yield from innermost(frame)
+                else:
+                    for _ in innermost(frame):
+                        if where(frame) is True:
+                            yield
+
+        return lambda frame: pull(frame, outer[0](frame))
+
+    def _access(self, access: Access, condition: Run | None) -> Open:
+        match access:
+            case Scan(source=source):
+                return _table_rows(access, _scan(source), condition)
+            case IndexSeek():
+                return _table_rows(access, self._seek(access), condition)
+            case DocumentFetch(source=source, probe=probe):
+                keys = self._keys(probe)
+
+                def fetch(frame: Frame) -> Iterator[Row]:
+                    values = keys(frame)
+                    if values is None:
+                        return frame[DATA_SLOT].scan(source)  # type: ignore[no-any-return]
+                    ids = _document_ids(values)
+                    return frame[DATA_SLOT].fetch(source, ids) if ids else iter(())
+
+                return _table_rows(access, fetch, condition)
+            case HistoryScan():
+                return _table_rows(access, self._history(access), condition)
+            case CatalogueScan():
+                return _table_rows(access, _catalogue, condition)
+        assert isinstance(access, Unnest)
+        return _unnest(access, self.expression(access.collection), condition)
+
+    def _seek(self, access: IndexSeek, tell: Surely = lambda frame: None) -> Callable[[Frame], Iterator[Row]]:
+        """The rows that an index finds.  tell: which of them are wanted whole."""
+        source, index, keys = access.source, access.index, self._keys(access.probe)
+
+        def seek(frame: Frame) -> Iterator[Row]:
+            values = keys(frame)
+            if values is None:
+                return frame[DATA_SLOT].scan(source)  # type: ignore[no-any-return]
+            return frame[DATA_SLOT].seek(source, index, values, tell(frame)) if values else iter(())
+
+        return seek
+
+    def _keys(self, probe: Probe) -> Callable[[Frame], list[IonValue] | None]:
+        """The values to look up; unknown ones are left out, and what is no Ion: they equal nothing that is stored.
+
+        None when they cannot be told (the expression fails, or IN is not followed by a collection): then the source is
+        scanned, so that the condition itself gives the answer or the error, and only if there is a row to ask about.
+        """
+        values = [self.expression(value) for value in probe.values]
+        collection = None if probe.collection is None else self.expression(probe.collection)
+        is_ion = all(map(is_plain, (*probe.values, *([] if probe.collection is None else [probe.collection]))))
+
+        def keys(frame: Frame) -> list[IonValue] | None:
+            try:
+                found: Any = [value(frame) for value in values] if collection is None else collection(frame)
+            except PartiqlError:
+                return None
+            if type(found) is Annotated:
+                found = found.value
+            if not isinstance(found, list):
+                return None
+            known = [value for value in found if not semantics.is_unknown(value)]
+            return known if is_ion else [value for value in known if not holds_bag_or_missing(value)]
+
+        return keys
+
+    def _history(self, access: HistoryScan) -> Callable[[Frame], Iterator[Row]]:
+        table = access.table
+        start, end = self._time(access.start), self._time(access.end)
+        keys = None if access.probe is None else self._keys(access.probe)
+
+        def rows(frame: Frame) -> Iterator[Row]:
+            first, last = start(frame), end(frame)
+            ids = None if keys is None else keys(frame)
+            wanted = None if ids is None else _document_ids(ids)
+            return frame[DATA_SLOT].history(table, first, last, wanted)  # type: ignore[no-any-return]
+
+        return rows
+
+    def _time(self, node: ast.Expr | None) -> Callable[[Frame], Timestamp | None]:
+        if node is None:
+            return lambda frame: None
+        run, pos = self.expression(node), node.pos
+
+        def time(frame: Frame) -> Timestamp | None:
+            value = run(frame)
+            if type(value) is Annotated:
+                value = value.value
+            if isinstance(value, Timestamp):
+                return value
+            raise PartiqlError("Evaluator", pos, "The start and end of history() must be timestamps")
+
+        return time
+
+
+_END = object()
+
+# --- Rows of sources -----------------------------------------------------------------------------------------
+
+
+def _scan(source: TableSource) -> Callable[[Frame], Iterator[Row]]:
+    return lambda frame: frame[DATA_SLOT].scan(source)
+
+
+def _document_ids(values: list[IonValue]) -> list[IonValue]:
+    """Those of the values that can be ids, as plain strings, each once."""
+    return list(dict.fromkeys(str(bare) for bare in map(strip_annotations, values) if isinstance(bare, str)))
+
+
+def _catalogue(frame: Frame) -> Iterator[Row]:
+    return (Row("", value) for value in frame[DATA_SLOT].catalogue_rows())
+
+
+def _table_rows(access: Access, find: Callable[[Frame], Iterator[Row]], condition: Run | None) -> Open:
+    """Each row taken counts as a read, before the condition is asked."""
+    pull = _pull_rows(access, condition)
+    return lambda frame: pull(frame, find(frame))
+
+
+def _pull_rows(access: Access, condition: Run | None) -> Callable[[Frame, Iterator[Row]], Iterator[None]]:
+    slot, id_slot = access.slot, access.id_slot
+
+    def pull(frame: Frame, rows: Iterator[Row]) -> Iterator[None]:
+        data = frame[DATA_SLOT]
+        taken = 0  # handed over when the caller may look: an attribute for every row would cost as much as a comparison
+        for document_id, value in rows:
+            taken += 1
+            frame[slot] = value
+            if id_slot is not None:
+                frame[id_slot] = document_id
+            if condition is None or condition(frame) is True:
+                data.read_ios += taken
+                taken = 0
+                yield
+        data.read_ios += taken
+
+    return pull
+
+
+def _screened_rows(access: Scan, screen: Screen, condition: Run) -> Open:
+    """As _table_rows, for a scan that can leave rows out without asking the condition.  All of them count as read."""
+    slot, id_slot, source = access.slot, access.id_slot, access.source
+    pull_all = _pull_rows(access, condition)
+
+    def pull(frame: Frame, batches: Batches) -> Iterator[None]:
+        data = frame[DATA_SLOT]
+        for taken, passing in batches:
+            data.read_ios += taken
+            for document_id, value in passing:
+                frame[slot] = value
+                if id_slot is not None:
+                    frame[id_slot] = document_id
+                if condition(frame) is True:
+                    yield
+
+    def rows(frame: Frame) -> Iterator[None]:
+        look, data = screen(frame), frame[DATA_SLOT]
+        return pull_all(frame, data.scan(source)) if look is None else pull(frame, data.sift(source, look))
+
+    return rows
+
+
+def _is_count_of_table(plan: SelectPlan) -> bool:
+    """Whether a query asks for nothing but how many documents a table has."""
+    calls, source = plan.aggregates, plan.relation
+    return (
+        bool(calls)
+        and all(call.argument is None for call in calls)
+        and isinstance(source, Scan)
+        and source.source.view == "user"
+        and source.slot not in slots_used(plan.projection)
+    )
+
+
+def _table_count(plan: SelectPlan, project: Run) -> Callable[[Frame], Iterator[IonValue]]:
+    """``SELECT COUNT(*) FROM table``: no document is decoded."""
+    access, slots = plan.relation, [call.slot for call in plan.aggregates]
+    assert isinstance(access, Scan)
+    source = access.source
+
+    def count(frame: Frame, batches: Batches) -> Iterator[IonValue]:
+        rows = sum([looked_at for looked_at, _ in batches])
+        frame[DATA_SLOT].read_ios += rows
+        for slot in slots:
+            frame[slot] = rows
+        yield project(frame)
+
+    return lambda frame: count(frame, frame[DATA_SLOT].sift(source, NO_ROWS))
+
+
+def _unnest(access: Unnest, collection: Run, condition: Run | None) -> Open:
+    slot, at_slot, position_slot = access.slot, access.at_slot, access.position_slot
+    elements = _fields if access.is_unpivot else _elements
+
+    def pull(frame: Frame) -> Iterator[None]:
+        ranged = collection(frame)
+        if ranged is MISSING and position_slot is not None:
+            return  # a DML statement has nothing to change in what a document has not
+        for value, at, position in elements(ranged):
+            frame[slot] = value
+            if at_slot is not None:
+                frame[at_slot] = at
+            if position_slot is not None:
+                frame[position_slot] = position
+            if condition is None or condition(frame) is True:
+                yield
+
+    return pull
+
+
+def _elements(value: IonValue) -> Iterator[tuple[IonValue, IonValue, IonValue]]:
+    """(element, its ordinal if it has one, its position): of a list or bag, else the value alone."""
+    bare = value.value if type(value) is Annotated else value
+    if type(bare) is list:
+        for number, element in enumerate(bare):
+            yield element, number, number
+    else:
+        for element in semantics.elements(value):
+            yield element, MISSING, MISSING
+
+
+def _fields(value: IonValue) -> Iterator[tuple[IonValue, IonValue, IonValue]]:
+    bare = value.value if type(value) is Annotated else value
+    for name, element in semantics.fields(value):
+        yield element, name, name if isinstance(bare, dict) else MISSING
+
+
+# --- Rows of results -----------------------------------------------------------------------------------------
+
+
+def _row(columns: list[tuple[str, Run]]) -> Run:
+    def project(frame: Frame) -> IonValue:
+        row = {}
+        for name, run in columns:
+            value = run(frame)
+            if value is not MISSING:
+                row[name] = value
+        return row
+
+    return project
+
+
+def _whole_row(name: str, run: Run) -> Run:
+    """``SELECT *`` of one source: the document itself, not a copy."""
+
+    def project(frame: Frame) -> IonValue:
+        value = run(frame)
+        if type(value) is Annotated:
+            value = value.value
+        if isinstance(value, dict):
+            return value
+        return {} if value is MISSING else {name: value}
+
+    return project
+
+
+def _merged_row(columns: list[tuple[str, Run, bool]]) -> Run:
+    """Columns of which some are spread: names may repeat."""
+
+    def project(frame: Frame) -> IonValue:
+        pairs: list[tuple[str, IonValue]] = []
+        for name, run, is_spread in columns:
+            value = run(frame)
+            bare = value.value if type(value) is Annotated else value
+            if is_spread and isinstance(bare, dict):
+                pairs.extend(struct_items(bare))
+            elif value is not MISSING:
+                pairs.append((name, value))
+        return struct_of(pairs)
+
+    return project

@@ -1,0 +1,549 @@
+"""Expressions of a plan become closures: one call per evaluation, everything that can be known decided beforehand.
+
+A closure takes the frame of one execution: slot 0 the data, slot 1 the parameters, then the values of the plan's slots.
+Closures keep nothing between calls, so that a compiled statement may run in many sessions at once.
+
+Operators raise errors without a position; the closure of the node puts its own there.
+"""
+
+from __future__ import annotations
+
+import operator as operator_module
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from ...ion.values import (
+    STRUCT_TYPES,
+    Annotated,
+    Document,
+    IonValue,
+    MultiStruct,
+    Sexp,
+    Symbol,
+    struct_items,
+    struct_of,
+)
+from ..language import semantics
+from ..language.casts import cast
+from ..language.errors import PartiqlError
+from ..language.functions import function_named
+from ..language.values import MISSING, Bag
+from ..planning.plan import DATA_SLOT, PARAMETERS_SLOT, Slot, Subquery
+from ..syntax import ast
+from .aggregates import Accumulator, make_accumulator
+
+Frame = list[Any]
+Run = Callable[[Frame], IonValue]
+CompileQuery = Callable[[Subquery], Run]
+
+
+def located(error: PartiqlError, pos: ast.Pos) -> PartiqlError:
+    """The error with a position, unless it has one."""
+    if error.pos is ast.NOWHERE:
+        error.pos = pos
+    return error
+
+
+class ExpressionCompiler:
+    """compile_query: how a nested SELECT becomes a closure (``compiler`` knows)."""
+
+    def __init__(self, compile_query: CompileQuery) -> None:
+        self._compile_query = compile_query
+
+    def compile(self, node: ast.Expr) -> Run:
+        """The closure of an expression.  Raises PartiqlError for a function that does not exist."""
+        return _HANDLERS[type(node)](self, node)
+
+    def condition(self, node: ast.Expr) -> Run:
+        """The closure of a WHERE or ON: True, False or None.  It raises PartiqlError for what is no truth value."""
+        run = self.compile(node)
+        if _is_truth(node):
+            return run
+        pos = node.pos
+
+        def check(frame: Frame) -> IonValue:
+            value = run(frame)
+            if value is True or value is False:
+                return value
+            try:
+                return semantics.truth(value)
+            except PartiqlError as error:
+                raise located(error, pos) from None
+
+        return check
+
+    # --- Leaves --------------------------------------------------------------------------------------------
+
+    def _subquery(self, node: Subquery) -> Run:
+        return self._compile_query(node)
+
+    def _literal(self, node: ast.Literal) -> Run:
+        value = node.value
+        return lambda frame: value
+
+    def _parameter(self, node: ast.Parameter) -> Run:
+        index = node.index
+        return lambda frame: frame[PARAMETERS_SLOT][index]
+
+    def _slot(self, node: Slot) -> Run:
+        number = node.number
+        return lambda frame: frame[number]
+
+    # --- Paths ---------------------------------------------------------------------------------------------
+
+    def _path(self, node: ast.Path) -> Run:
+        if any(isinstance(step, ast.ElementsStep | ast.FieldsStep) for step in node.steps):
+            return self._wildcard_path(node)
+        first = node.steps[0]
+        if isinstance(node.root, Slot) and isinstance(first, ast.FieldStep):
+            run = _field_of_slot(node.root.number, first)
+            rest = node.steps[1:]
+        else:
+            run, rest = self.compile(node.root), node.steps
+        steps = [self._step(step) for step in rest]
+        if not steps:
+            return run
+        if len(steps) == 1:
+            return _after(run, steps[0])
+
+        def follow(frame: Frame) -> IonValue:
+            value = run(frame)
+            for step in steps:
+                value = step(frame, value)
+            return value
+
+        return follow
+
+    def _step(self, step: ast.Step) -> Callable[[Frame, IonValue], IonValue]:
+        if isinstance(step, ast.FieldStep):
+            get = semantics.field_getter(step.name, step.is_quoted)
+            return lambda frame, value: get(value)
+        assert isinstance(step, ast.IndexStep)
+        index, pos = self.compile(step.index), step.pos
+
+        def at(frame: Frame, value: IonValue) -> IonValue:
+            position = index(frame)
+            try:
+                return semantics.index(value, position)
+            except PartiqlError as error:
+                raise located(error, pos) from None
+
+        return at
+
+    def _wildcard_path(self, node: ast.Path) -> Run:
+        """``a[*].b``: a bag, every step taken from each value so far."""
+        root = self.compile(node.root)
+        steps = [self._many(step) for step in node.steps]
+
+        def collect(frame: Frame) -> Bag:
+            values: list[IonValue] = [root(frame)]
+            for step in steps:
+                values = [found for value in values for found in step(frame, value)]
+            return Bag(values)
+
+        return collect
+
+    def _many(self, step: ast.Step) -> Callable[[Frame, IonValue], Iterator[IonValue]]:
+        if isinstance(step, ast.ElementsStep):
+            return lambda frame, value: semantics.elements(value)
+        if isinstance(step, ast.FieldsStep):
+            return lambda frame, value: (found for _, found in semantics.fields(value))
+        one = self._step(step)
+        return lambda frame, value: iter((one(frame, value),))
+
+    # --- Operators -----------------------------------------------------------------------------------------
+
+    def _unary(self, node: ast.Unary) -> Run:
+        return _apply_1(semantics.UNARY[node.operator], self.compile(node.operand), node.pos)
+
+    def _binary(self, node: ast.Binary) -> Run:
+        if node.operator == "=":
+            special = self._equals_constant(node)
+            if special is not None:
+                return special
+        if node.operator in _SAME_KIND:
+            special = _field_against_parameter(node)
+            if special is not None:
+                return special
+        operator, right, pos = semantics.BINARY[node.operator], self.compile(node.right), node.pos
+        left = self.compile(node.left)
+
+        def apply(frame: Frame) -> IonValue:
+            first, second = left(frame), right(frame)
+            try:
+                return operator(first, second)
+            except PartiqlError as error:
+                raise located(error, pos) from None
+
+        return apply
+
+    def _equals_constant(self, node: ast.Binary) -> Run | None:
+        """``path = 'text'`` and ``path = 7``, the commonest conditions: a plain hit needs no general comparison."""
+        for side, other in ((node.left, node.right), (node.right, node.left)):
+            if isinstance(other, ast.Literal) and type(other.value) in (str, int):
+                constant = other.value
+                if isinstance(side, ast.Path) and len(side.steps) == 1 and isinstance(side.root, Slot):
+                    step = side.steps[0]
+                    if isinstance(step, ast.FieldStep):
+                        return _field_equals(side.root.number, step, constant)
+                return _equals(self.compile(side), constant)
+        return None
+
+    def _chain(self, node: ast.Chain) -> Run:
+        operands = [self.compile(operand) for operand in node.operands]
+        if node.operator == "||":
+            return _fold(semantics.concat, operands, node.pos)
+        decided_by = node.operator == "OR"
+        places = [operand.pos for operand in node.operands]
+        if len(operands) == 2 and all(map(_is_truth, node.operands)):
+            return _two_truths(decided_by, operands[0], operands[1])
+
+        def chain(frame: Frame) -> IonValue:
+            result: bool | None = not decided_by
+            for number, operand in enumerate(operands):
+                value = operand(frame)
+                if value is not True and value is not False:
+                    try:
+                        value = semantics.truth(value)
+                    except PartiqlError as error:
+                        raise located(error, places[number]) from None
+                    if value is None:
+                        result = None
+                        continue
+                if value is decided_by:
+                    return decided_by
+            return result
+
+        return chain
+
+    def _between(self, node: ast.Between) -> Run:
+        runs = [self.compile(part) for part in (node.value, node.low, node.high)]
+        return _negate_if(node.is_negated, _apply(semantics.between, runs, node.pos))
+
+    def _in(self, node: ast.In) -> Run:
+        if isinstance(node.collection, ast.ListConstructor | ast.BagConstructor):
+            constants = [item.value for item in node.collection.items if isinstance(item, ast.Literal)]
+            if len(constants) == len(node.collection.items) and {type(value) for value in constants} <= {str, int}:
+                return _negate_if(node.is_negated, _in_constants(self.compile(node.value), constants))
+        runs = [self.compile(node.value), self.compile(node.collection)]
+        return _negate_if(node.is_negated, _apply(semantics.in_, runs, node.pos))
+
+    def _like(self, node: ast.Like) -> Run:
+        runs = [self.compile(node.value), self.compile(node.pattern)]
+        if node.escape is None:
+            return _negate_if(node.is_negated, _apply(semantics.like, runs, node.pos))
+        runs.append(self.compile(node.escape))
+        return _negate_if(node.is_negated, _apply(semantics.like_escape, runs, node.pos))
+
+    def _is(self, node: ast.Is) -> Run:
+        value, name = self.compile(node.value), node.type.name
+        expected = not node.is_negated
+        return lambda frame: semantics.is_type(value(frame), name) is expected
+
+    def _cast(self, node: ast.Cast) -> Run:
+        name = node.type.name
+        return _apply_1(lambda value: cast(value, name), self.compile(node.value), node.pos)
+
+    def _case(self, node: ast.Case) -> Run:
+        whens = [(self.compile(when), self.compile(then), when.pos) for when, then in node.whens]
+        default = self.compile(ast.Literal(None) if node.default is None else node.default)
+        operand = None if node.operand is None else self.compile(node.operand)
+
+        def searched(frame: Frame) -> IonValue:
+            for when, then, pos in whens:
+                try:
+                    holds = semantics.is_true(when(frame))
+                except PartiqlError as error:
+                    raise located(error, pos) from None
+                if holds:
+                    return then(frame)
+            return default(frame)
+
+        def simple(frame: Frame) -> IonValue:
+            assert operand is not None
+            value = operand(frame)
+            for when, then, _ in whens:
+                if semantics.equal(value, when(frame)) is True:
+                    return then(frame)
+            return default(frame)
+
+        return searched if operand is None else simple
+
+    # --- Calls ---------------------------------------------------------------------------------------------
+
+    def _call(self, node: ast.Call) -> Run:
+        return self._function(node, [self.compile(argument) for argument in node.arguments])
+
+    def _date_call(self, node: ast.DateCall) -> Run:
+        part = node.part
+        return self._function(node, [lambda frame: part, *[self.compile(argument) for argument in node.arguments]])
+
+    def _trim(self, node: ast.Trim) -> Run:
+        side = node.side
+        characters = self.compile(ast.Literal(" ") if node.characters is None else node.characters)
+        return self._call_of("trim", node.pos, [lambda frame: side, characters, self.compile(node.value)])
+
+    def _function(self, node: ast.Call | ast.DateCall, arguments: list[Run]) -> Run:
+        return self._call_of(node.name, node.pos, arguments)
+
+    def _call_of(self, name: str, pos: ast.Pos, arguments: list[Run]) -> Run:
+        try:
+            function = function_named(name)
+            function.check_count(len(arguments))
+        except PartiqlError as error:
+            raise located(error, pos) from None
+        call = function.call
+
+        def run(frame: Frame) -> IonValue:
+            values = [argument(frame) for argument in arguments]
+            try:
+                return call(frame[DATA_SLOT], values)
+            except PartiqlError as error:
+                raise located(error, pos) from None
+
+        return run
+
+    # --- Constructors --------------------------------------------------------------------------------------
+
+    def _list(self, node: ast.ListConstructor) -> Run:
+        items = [self.compile(item) for item in node.items]
+        return lambda frame: [item(frame) for item in items]
+
+    def _bag(self, node: ast.BagConstructor) -> Run:
+        items = [self.compile(item) for item in node.items]
+        return lambda frame: Bag([item(frame) for item in items])
+
+    def _sexp(self, node: ast.SexpConstructor) -> Run:
+        items = [self.compile(item) for item in node.items]
+        return lambda frame: Sexp([item(frame) for item in items])
+
+    def _struct(self, node: ast.StructConstructor) -> Run:
+        """Fields whose value is MISSING, or whose name is no text, are left out."""
+        fields = [(self.compile(name), self.compile(value)) for name, value in node.fields]
+
+        def build(frame: Frame) -> IonValue:
+            pairs = []
+            for name_of, value_of in fields:
+                name, value = name_of(frame), value_of(frame)
+                if type(name) is Annotated:
+                    name = name.value
+                if isinstance(name, str) and value is not MISSING:
+                    pairs.append((str(name) if type(name) is Symbol else name, value))
+            return struct_of(pairs)
+
+        return build
+
+
+_HANDLERS: Final[Mapping[type[ast.Expr], Callable[[ExpressionCompiler, Any], Run]]] = {
+    ast.Literal: ExpressionCompiler._literal,
+    ast.Parameter: ExpressionCompiler._parameter,
+    Slot: ExpressionCompiler._slot,
+    Subquery: ExpressionCompiler._subquery,
+    ast.Path: ExpressionCompiler._path,
+    ast.Unary: ExpressionCompiler._unary,
+    ast.Binary: ExpressionCompiler._binary,
+    ast.Chain: ExpressionCompiler._chain,
+    ast.Between: ExpressionCompiler._between,
+    ast.In: ExpressionCompiler._in,
+    ast.Like: ExpressionCompiler._like,
+    ast.Is: ExpressionCompiler._is,
+    ast.Cast: ExpressionCompiler._cast,
+    ast.Case: ExpressionCompiler._case,
+    ast.Call: ExpressionCompiler._call,
+    ast.DateCall: ExpressionCompiler._date_call,
+    ast.Trim: ExpressionCompiler._trim,
+    ast.ListConstructor: ExpressionCompiler._list,
+    ast.BagConstructor: ExpressionCompiler._bag,
+    ast.SexpConstructor: ExpressionCompiler._sexp,
+    ast.StructConstructor: ExpressionCompiler._struct,
+}
+
+
+_TRUTH_OPERATORS = frozenset(("=", "<>", "<", "<=", ">", ">=", "AND", "OR", "NOT"))
+
+
+def _is_truth(node: ast.Expr) -> bool:
+    """Whether an expression gives nothing but True, False and None."""
+    if isinstance(node, ast.Binary | ast.Chain | ast.Unary):
+        return node.operator in _TRUTH_OPERATORS
+    return isinstance(node, ast.Between | ast.In | ast.Like | ast.Is)
+
+
+def accumulator_of(node: ast.Aggregate) -> Callable[[], Accumulator]:
+    """How to begin one evaluation of an aggregate function."""
+    name, is_distinct, is_star = node.name, node.is_distinct, node.argument is None
+    return lambda: make_accumulator(name, is_distinct, is_star)
+
+
+# --- Closures ------------------------------------------------------------------------------------------------
+
+
+def _field_of_slot(number: int, step: ast.FieldStep) -> Run:
+    """``alias.name``: a field of a plain struct at once, everything else by the general rule."""
+    name, general = step.name, semantics.field_getter(step.name, step.is_quoted)
+
+    def get(frame: Frame) -> IonValue:
+        value = frame[number]
+        kind = type(value)
+        if kind in STRUCT_TYPES and name in value:
+            return value[name]
+        return general(value)
+
+    return get
+
+
+def _after(run: Run, step: Callable[[Frame, IonValue], IonValue]) -> Run:
+    return lambda frame: step(frame, run(frame))
+
+
+def _field_equals(number: int, step: ast.FieldStep, constant: str | int) -> Run:
+    name, general, kind = step.name, semantics.field_getter(step.name, step.is_quoted), type(constant)
+    equal = semantics.equal
+
+    def compare(frame: Frame) -> IonValue:
+        value = frame[number]
+        value = value[name] if type(value) in STRUCT_TYPES and name in value else general(value)
+        return value == constant if type(value) is kind else equal(value, constant)
+
+    return compare
+
+
+# Between two texts, or two ints, Python's own comparison is PartiQL's.
+_SAME_KIND: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator_module.eq,
+    "<>": operator_module.ne,
+    "<": operator_module.lt,
+    "<=": operator_module.le,
+    ">": operator_module.gt,
+    ">=": operator_module.ge,
+}
+
+
+def _field_against_parameter(node: ast.Binary) -> Run | None:
+    """``alias.name < ?``, for any comparison: one call for the commonest values.  None for other shapes."""
+    path, parameter = node.left, node.right
+    if not (isinstance(parameter, ast.Parameter) and isinstance(path, ast.Path) and isinstance(path.root, Slot)):
+        return None
+    step = path.steps[0]
+    if len(path.steps) != 1 or not isinstance(step, ast.FieldStep):
+        return None
+    number, index, name = path.root.number, parameter.index, step.name
+    general, same, any_kind = (
+        semantics.field_getter(step.name, step.is_quoted),
+        _SAME_KIND[node.operator],
+        semantics.BINARY[node.operator],  # comparisons never fail, so there is no position to add
+    )
+
+    def compare(frame: Frame) -> IonValue:
+        value, wanted = frame[number], frame[PARAMETERS_SLOT][index]
+        value = value[name] if type(value) in STRUCT_TYPES and name in value else general(value)
+        kind = type(value)
+        if kind is type(wanted) and (kind is str or kind is int):
+            return same(value, wanted)
+        return any_kind(value, wanted)
+
+    return compare
+
+
+def _two_truths(decided_by: bool, first: Run, second: Run) -> Run:
+    """``a AND b`` (decided_by False) and ``a OR b`` of operands that give nothing but True, False and None."""
+
+    def both(frame: Frame) -> IonValue:
+        one = first(frame)
+        if one is decided_by:
+            return decided_by
+        other = second(frame)
+        if other is decided_by:
+            return decided_by
+        return None if one is None or other is None else not decided_by
+
+    return both
+
+
+def _equals(run: Run, constant: str | int) -> Run:
+    kind, equal = type(constant), semantics.equal
+
+    def compare(frame: Frame) -> IonValue:
+        value = run(frame)
+        return value == constant if type(value) is kind else equal(value, constant)
+
+    return compare
+
+
+def _in_constants(run: Run, constants: list[str | int]) -> Run:
+    """``value IN ('a', 'b', 7)``: a plain text or int is looked up, however long the list."""
+    texts = frozenset(value for value in constants if type(value) is str)
+    ints = frozenset(value for value in constants if type(value) is int)
+    in_ = semantics.in_
+
+    def contains(frame: Frame) -> IonValue:
+        value = run(frame)
+        kind = type(value)
+        if kind is str:
+            return value in texts
+        if kind is int:
+            return value in ints
+        return in_(value, constants)
+
+    return contains
+
+
+def _apply_1(operator: Callable[[IonValue], IonValue], operand: Run, pos: ast.Pos) -> Run:
+    def apply(frame: Frame) -> IonValue:
+        value = operand(frame)
+        try:
+            return operator(value)
+        except PartiqlError as error:
+            raise located(error, pos) from None
+
+    return apply
+
+
+def _apply(operator: Callable[..., IonValue], operands: list[Run], pos: ast.Pos) -> Run:
+    def apply(frame: Frame) -> IonValue:
+        values = [operand(frame) for operand in operands]
+        try:
+            return operator(*values)
+        except PartiqlError as error:
+            raise located(error, pos) from None
+
+    return apply
+
+
+def _fold(operator: Callable[[IonValue, IonValue], IonValue], operands: list[Run], pos: ast.Pos) -> Run:
+    first, rest = operands[0], operands[1:]
+
+    def apply(frame: Frame) -> IonValue:
+        value = first(frame)
+        for operand in rest:
+            other = operand(frame)
+            try:
+                value = operator(value, other)
+            except PartiqlError as error:
+                raise located(error, pos) from None
+        return value
+
+    return apply
+
+
+def _negate_if(is_negated: bool, run: Run) -> Run:
+    return (lambda frame: semantics.not_(run(frame))) if is_negated else run
+
+
+# --- From values of the language to Ion -----------------------------------------------------------------------
+
+
+def to_ion(value: IonValue) -> IonValue:
+    """A value as Ion has it: bags are lists, MISSING is left out of structs and null elsewhere (partiql.md 2.3, Q8)."""
+    kind = type(value)
+    if kind is Bag or kind is list:
+        return [to_ion(element) for element in value]
+    if kind is Document:
+        return value  # stored, so it holds nothing but Ion
+    if kind is dict or kind is MultiStruct:
+        return struct_of((name, to_ion(part)) for name, part in struct_items(value) if part is not MISSING)
+    if kind is Sexp:
+        return Sexp(to_ion(element) for element in value)
+    if kind is Annotated:
+        return Annotated(value.annotations, to_ion(value.value))
+    return None if value is MISSING else value

@@ -1,0 +1,242 @@
+"""A quick look at the rows of a scan that leaves out those which cannot match.
+
+Only for a condition that begins with terms ``source.field <comparison> constant or parameter``, joined by AND: such a
+comparison never fails, so a row for which one of them is surely not true need not be looked at again.  What passes is
+judged by the whole condition as always.  A row that the quick look cannot judge passes: a field that is annotated, of
+another kind than the constant, or spelt in another case.  So does a row for which a term is unknown (a null), if more
+follows than such terms: unknown AND an error is an error.
+
+A document is looked at decoded or, where it is not yet, in its Ion binary: one field is read, or none if the text
+that it must have is nowhere in the octets.  Both see the same values, so both leave out the same rows, except that
+one which has no such field in any case of its letters is only known in the binary.
+
+Measured over 20,000 documents, two terms, a third passing the first: 0.44 µs a decoded row with it, 0.68 without.
+"""
+
+from __future__ import annotations
+
+import operator as comparisons
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from ...ion.field_reader import FieldReader, field_reader
+from ...ion.symbols import SYSTEM_SYMBOLS
+from ...ion.values import Annotated, TypedNull
+from ..language.values import MISSING
+from ..planning.analysis import conjuncts
+from ..planning.data import BATCH_ROWS, Batches, Look, Row, Sure
+from ..planning.plan import PARAMETERS_SLOT, Slot
+from ..syntax import ast
+
+_KEPT_READERS, _KEPT_SHAPES = 256, 8  # field names; shapes of documents for each
+
+Classes = frozenset[type]
+_UNDECIDED: Classes = frozenset((Annotated, type(MISSING)))
+_UNDECIDED_OR_UNKNOWN = _UNDECIDED | {type(None), TypedNull}
+
+Screen = Callable[[list[Any]], Look | None]
+"""frame -> the quick look with the constants of this execution; None when it cannot help."""
+
+Sieve = Callable[[list[Row], str, Any, Classes], list[Row]]
+"""(rows, field name, constant, classes it cannot judge) -> the rows whose comparison is true or cannot be judged."""
+
+Judge = Callable[[Sequence[bytes], Sequence[int]], list[int]]
+"""(binary documents, positions) -> the positions whose comparison is true or cannot be judged."""
+
+Term = tuple[str, str, ast.Literal | ast.Parameter]
+"""(operator, field name, constant) of a comparison that the quick look understands."""
+
+
+def screen_of(condition: ast.Expr | None, slot: int) -> Screen | None:
+    """The quick look for a scan into *slot* under a condition, or None when there is none."""
+    all_terms = conjuncts(condition)
+    terms = []
+    for term in all_terms:
+        found = _term(term, slot)
+        if found is None:
+            break
+        terms.append(found)
+    return _screen(terms, len(terms) == len(all_terms)) if terms else None
+
+
+Surely = Callable[[list[Any]], Sure | None]
+"""frame -> what can tell that a document is wanted, with the constants of this execution; None when nothing can."""
+
+
+def surely(condition: ast.Expr, slot: int) -> Surely | None:
+    """What can tell from a document's binary that a condition is true for it; None for a condition of other terms."""
+    terms = [_term(term, slot) for term in conjuncts(condition)]
+    known = [(SIEVES[term[0]], _kept_reader(term[1]), term[2]) for term in terms if term is not None]
+    if not known or len(known) < len(terms):
+        return None
+
+    def bind(frame: list[Any]) -> Sure | None:
+        bound = []
+        for (classes, _, holds), read, constant in known:
+            wanted = constant.value if isinstance(constant, ast.Literal) else frame[PARAMETERS_SLOT][constant.index]
+            if type(wanted) not in classes:
+                return None
+            bound.append((read, wanted.__class__, holds, wanted))
+        if len(bound) > 1:
+            return lambda data: all(
+                (value := read(data)).__class__ is kind and holds(value, wanted) for read, kind, holds, wanted in bound
+            )
+        ((read, kind, holds, wanted),) = bound
+        return lambda data: (value := read(data)).__class__ is kind and holds(value, wanted)
+
+    return bind
+
+
+@lru_cache(_KEPT_READERS)
+def _kept_reader(name: str) -> FieldReader:
+    """For all statements: what it knows of the documents' shapes is most of what reading a single one takes."""
+    return field_reader(name, None, MISSING, _KEPT_SHAPES)
+
+
+def _term(term: ast.Expr, slot: int) -> Term | None:
+    if not isinstance(term, ast.Binary) or term.operator not in SIEVES:
+        return None
+    for operator, path, constant in (
+        (term.operator, term.left, term.right),
+        (_TURNED[term.operator], term.right, term.left),
+    ):
+        name = _field_name(path, slot)
+        if name is not None and isinstance(constant, ast.Literal | ast.Parameter):
+            return operator, name, constant
+    return None
+
+
+def _field_name(path: ast.Expr, slot: int) -> str | None:
+    if isinstance(path, ast.Path) and isinstance(path.root, Slot) and path.root.number == slot:
+        step = path.steps[0]
+        if len(path.steps) == 1 and isinstance(step, ast.FieldStep):
+            return step.name
+    return None
+
+
+def _equal(rows: list[Row], name: str, wanted: Any, undecided: Classes) -> list[Row]:
+    # For text and ints Python's == never says no where PartiQL's = says yes.
+    missing = MISSING
+    return [row for row in rows if (v := row[1].get(name, missing)) == wanted or v.__class__ in undecided]
+
+
+def _less(rows: list[Row], name: str, wanted: Any, undecided: Classes) -> list[Row]:
+    return [row for row in rows if (v := row[1].get(name)).__class__ is not int or v < wanted]
+
+
+def _less_equal(rows: list[Row], name: str, wanted: Any, undecided: Classes) -> list[Row]:
+    return [row for row in rows if (v := row[1].get(name)).__class__ is not int or v <= wanted]
+
+
+def _greater(rows: list[Row], name: str, wanted: Any, undecided: Classes) -> list[Row]:
+    return [row for row in rows if (v := row[1].get(name)).__class__ is not int or v > wanted]
+
+
+def _greater_equal(rows: list[Row], name: str, wanted: Any, undecided: Classes) -> list[Row]:
+    return [row for row in rows if (v := row[1].get(name)).__class__ is not int or v >= wanted]
+
+
+# operator -> (the classes of constants it can judge, how it sieves decoded rows, what it asks of one value)
+SIEVES: dict[str, tuple[Classes, Sieve, Callable[[Any, Any], bool]]] = {
+    "=": (frozenset((str, int)), _equal, comparisons.eq),
+    "<": (frozenset((int,)), _less, comparisons.lt),
+    "<=": (frozenset((int,)), _less_equal, comparisons.le),
+    ">": (frozenset((int,)), _greater, comparisons.gt),
+    ">=": (frozenset((int,)), _greater_equal, comparisons.ge),
+}
+_TURNED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+def _screen(terms: list[Term], is_whole: bool) -> Screen:
+    def screen(frame: list[Any]) -> Look | None:
+        bound = []
+        for operator, name, constant in terms:
+            wanted = constant.value if isinstance(constant, ast.Literal) else frame[PARAMETERS_SLOT][constant.index]
+            if type(wanted) in SIEVES[operator][0]:
+                bound.append((operator, name, wanted))
+        return _TermsLook(bound, is_whole) if bound else None
+
+    return screen
+
+
+class _TermsLook:
+    """The look of one execution.
+
+    terms: (operator, field name, constant).  is_whole: the condition has no others, so unknown is as good as not true.
+    """
+
+    __slots__ = ("_judges", "_needles", "_sieves", "_undecided")
+
+    def __init__(self, terms: list[tuple[str, str, Any]], is_whole: bool) -> None:
+        self._undecided = _UNDECIDED if is_whole else _UNDECIDED_OR_UNKNOWN
+        self._sieves = [(SIEVES[operator][1], name, wanted) for operator, name, wanted in terms]
+        self._judges = [_judge(operator, name, wanted, is_whole) for operator, name, wanted in terms]
+        equals = [wanted for operator, _, wanted in terms if operator == "=" and is_whole]
+        self._needles = [octets for octets in map(_needle, equals) if octets]
+
+    def batches(self, rows: Iterator[Row]) -> Batches:
+        undecided = self._undecided
+        while batch := list(islice(rows, BATCH_ROWS)):
+            passing = batch
+            try:
+                for sieve, name, wanted in self._sieves:
+                    passing = sieve(passing, name, wanted, undecided)
+            except AttributeError:
+                passing = batch  # a document that is annotated itself
+            yield len(batch), passing
+
+    def positions(self, documents: Sequence[bytes]) -> Sequence[int]:
+        found: Sequence[int] = range(len(documents))
+        for octets in self._needles:
+            found = [i for i in found if octets in documents[i]]
+        for judge in self._judges:
+            found = judge(documents, found)
+        return found
+
+
+def _judge(operator: str, name: str, wanted: Any, is_whole: bool) -> Judge:
+    """How one term is asked of binary documents.  No such field at all reads as null: both make a term unknown."""
+    read = field_reader(name, None, MISSING)
+    holds = SIEVES[operator][2]
+    if operator == "=":
+        undecided = _UNDECIDED if is_whole else _UNDECIDED_OR_UNKNOWN
+        return lambda documents, found: [
+            i for i in found if (v := read(documents[i])) == wanted or v.__class__ in undecided
+        ]
+    if is_whole:
+        return lambda documents, found: [
+            i
+            for i in found
+            if (v := read(documents[i])) is not None and (v.__class__ is not int or holds(v, wanted))
+        ]
+    return lambda documents, found: [
+        i for i in found if (v := read(documents[i])).__class__ is not int or holds(v, wanted)
+    ]
+
+
+def _needle(wanted: Any) -> bytes | None:
+    """Octets that stand in every document with a field that equals this constant; None when there are none such.
+
+    A string's text is in the value, a symbol's in the document's symbol table, unless it is one of the system's.
+    """
+    if type(wanted) is not str or wanted in SYSTEM_SYMBOLS:
+        return None
+    return wanted.encode("utf-8", "surrogatepass")
+
+
+class _NoRows:
+    """The look of who only counts: it leaves every row out."""
+
+    __slots__ = ()
+
+    def batches(self, rows: Iterator[Row]) -> Batches:
+        while taken := sum(1 for _ in islice(rows, BATCH_ROWS)):
+            yield taken, []
+
+    def positions(self, documents: Sequence[bytes]) -> Sequence[int]:
+        return ()
+
+
+NO_ROWS: Look = _NoRows()

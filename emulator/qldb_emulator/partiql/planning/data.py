@@ -1,0 +1,139 @@
+"""What a compiled statement reads, and what a DML statement asks to be written.
+
+The engine's transaction implements :class:`Data`; tests implement it over dicts.  Nothing here runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from ...ion.values import IonValue, Timestamp
+from ...records import dataclass
+from .catalogue import IndexInfo, TableInfo
+
+View = Literal["user", "committed"]
+ChangeKind = Literal["insert", "update", "delete"]
+
+
+class Row(NamedTuple):
+    """One document as a view shows it.
+
+    value: the document itself in the user view; ``{blockAddress, hash, data, metadata}`` in the committed view and in
+    a history.  Values are shared with caches: never change one in place.
+    """
+
+    document_id: str
+    value: IonValue
+
+
+class Whole(NamedTuple):
+    """A stored document that is wanted as it is, in the place of a value: its self-contained Ion binary."""
+
+    ion: bytes
+
+
+Sure = Callable[[bytes], bool]
+"""Of a stored document's binary: whether it surely is wanted (``screen``).  False when that cannot be told from it."""
+
+Batches = Iterator[tuple[int, list[Row]]]
+"""(how many rows were looked at, those of them that may be wanted), one after the other, in the order of the rows."""
+
+BATCH_ROWS = 256
+
+
+class Look(Protocol):
+    """A quick look at the rows of a table, which leaves out those that surely are not wanted (``screen``)."""
+
+    def batches(self, rows: Iterator[Row]) -> Batches:
+        """Decoded rows, looked at BATCH_ROWS at a time."""
+        ...
+
+    def positions(self, documents: Sequence[bytes]) -> Sequence[int]:
+        """Which of these documents (each self-contained Ion binary as our own writer makes it) may be wanted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """A table seen through a view."""
+
+    view: View
+    table: TableInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One document's fate in a DML statement.
+
+    document_id: None for an insert (the engine makes the id).  value: the whole new document; None for a delete.
+    writes: how many write operations the statement did on it: one per SET assignment, INSERT INTO or REMOVE; 1 for an
+    insert or a delete (recorded: captured stream records, ``documents.<id>.statements``).
+    """
+
+    kind: ChangeKind
+    table: TableInfo
+    document_id: str | None
+    value: IonValue | None
+    writes: int = 1
+
+
+class Data(Protocol):
+    """The state a statement sees: the transaction's snapshot and its own writes.
+
+    Every method that reads marks what it reads when it is *called*, not when the first row is pulled: that mark is the
+    transaction's read set.  The caller adds 1 to ``read_ios`` for every row it takes, at every level of a nested loop
+    (recorded: a six-way join of three rows costs 1092 read IOs).
+    """
+
+    read_ios: int
+
+    @property
+    def transaction_id(self) -> str:
+        """What ``TXID()`` gives."""
+        ...
+
+    def utc_now(self) -> Timestamp:
+        """What ``UTCNOW()`` gives: UTC, milliseconds, the same throughout a statement."""
+        ...
+
+    def scan(self, source: TableSource) -> Iterator[Row]:
+        """Every row of a table."""
+        ...
+
+    def sift(self, source: TableSource, look: Look) -> Batches:
+        """Every row of a table in the user view, without those that a quick look leaves out; BATCH_ROWS at a time.
+
+        The caller adds all rows that were looked at to ``read_ios``.
+        """
+        ...
+
+    def seek(
+        self, source: TableSource, index: IndexInfo, values: Sequence[IonValue], sure: Sure | None = None
+    ) -> Iterator[Row]:
+        """Rows whose indexed field may equal any of the values, each row once (the caller tests again).
+
+        sure: for the user view; a stored row that it accepts may have a ``Whole`` as its value, and needs no test.
+        """
+        ...
+
+    def fetch(self, source: TableSource, document_ids: Sequence[IonValue]) -> Iterator[Row]:
+        """Rows of the documents with these ids, each once; values that are no ids find nothing."""
+        ...
+
+    def history(
+        self,
+        table: TableInfo,
+        start: Timestamp | None,
+        end: Timestamp | None,
+        document_ids: Sequence[IonValue] | None,
+    ) -> Iterator[Row]:
+        """Revisions active in ``start <= time <= end`` (None: unbounded; end None with a start: now).
+
+        document_ids: None for every document, else only these.
+        """
+        ...
+
+    def catalogue_rows(self) -> Iterator[IonValue]:
+        """The rows of ``information_schema.user_tables``."""
+        ...
