@@ -130,10 +130,21 @@ def serve(stage: Stage) -> None:
     started = time.monotonic()
     inside = f"cd /data && exec {shlex.join(stage.entrypoint + stage.command)}"
     server = subprocess.Popen(
-        ["unshare", "--pid", "--fork", "--kill-child=SIGTERM", "chroot", "--userspec", f"{stage.user}:{stage.user}",
-         str(stage.root), "/bin/sh", "-c", inside],
+        [
+            "unshare",
+            "--pid",
+            "--fork",
+            "--kill-child=SIGTERM",
+            "chroot",
+            "--userspec",
+            f"{stage.user}:{stage.user}",
+            str(stage.root),
+            "/bin/sh",
+            "-c",
+            inside,
+        ],
         env=environment,
-    )  # fmt: skip
+    )
     try:
         while stage.run(stage.healthcheck, stderr=subprocess.DEVNULL).wait():
             if server.poll() is not None or time.monotonic() - started > 60:

@@ -124,9 +124,18 @@ def test_streams(aws: Aws, aws_url: str) -> None:
     arn = aws("kinesis", "describe-stream", *kinesis)["StreamDescription"]["StreamARN"]
     of_ledger = ["--ledger-name", NAME]
     stream_id = aws(
-        "qldb", "stream-journal-to-kinesis", *of_ledger, "--role-arn", ROLE, "--inclusive-start-time",
-        "2020-05-29T00:00:00Z", "--stream-name", "s", "--kinesis-configuration", f"StreamArn={arn}",
-    )["StreamId"]  # fmt: skip
+        "qldb",
+        "stream-journal-to-kinesis",
+        *of_ledger,
+        "--role-arn",
+        ROLE,
+        "--inclusive-start-time",
+        "2020-05-29T00:00:00Z",
+        "--stream-name",
+        "s",
+        "--kinesis-configuration",
+        f"StreamArn={arn}",
+    )["StreamId"]
     described = aws("qldb", "describe-journal-kinesis-stream", *of_ledger, "--stream-id", stream_id)["Stream"]
     assert (described["Status"], described["InclusiveStartTime"]) == ("ACTIVE", 1590710400.0)
     assert described["KinesisConfiguration"] == {"StreamArn": arn, "AggregationEnabled": True}
@@ -139,13 +148,24 @@ def test_streams(aws: Aws, aws_url: str) -> None:
 def test_exports(aws: Aws, aws_url: str) -> None:
     aws("s3api", "create-bucket", "--endpoint-url", aws_url, "--bucket", "exported")
     configuration = {
-        "Bucket": "exported", "Prefix": "p/", "EncryptionConfiguration": {"ObjectEncryptionType": "SSE_S3"}
-    }  # fmt: skip
+        "Bucket": "exported",
+        "Prefix": "p/",
+        "EncryptionConfiguration": {"ObjectEncryptionType": "SSE_S3"},
+    }
     export_id = aws(
-        "qldb", "export-journal-to-s3", "--name", NAME, "--role-arn", ROLE, "--inclusive-start-time",
-        "2020-05-29T00:00:00Z", "--exclusive-end-time", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "--s3-export-configuration", json.dumps(configuration),
-    )["ExportId"]  # fmt: skip
+        "qldb",
+        "export-journal-to-s3",
+        "--name",
+        NAME,
+        "--role-arn",
+        ROLE,
+        "--inclusive-start-time",
+        "2020-05-29T00:00:00Z",
+        "--exclusive-end-time",
+        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "--s3-export-configuration",
+        json.dumps(configuration),
+    )["ExportId"]
     described = aws("qldb", "describe-journal-s3-export", "--name", NAME, "--export-id", export_id)
     assert described["ExportDescription"]["ExportId"] == export_id
     for command in (["list-journal-s3-exports"], ["list-journal-s3-exports-for-ledger", "--name", NAME]):

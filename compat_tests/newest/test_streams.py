@@ -16,8 +16,14 @@ from qldb_emulator.client import boto3_client, driver
 
 REGION = "us-east-1"
 EVENT_FIELDS = (
-    "eventID", "eventSource", "eventVersion", "eventName", "invokeIdentityArn", "awsRegion", "eventSourceARN"
-)  # fmt: skip
+    "eventID",
+    "eventSource",
+    "eventVersion",
+    "eventName",
+    "invokeIdentityArn",
+    "awsRegion",
+    "eventSourceARN",
+)
 KEYS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
 
 

@@ -117,9 +117,7 @@ def test_it_serves_and_stops(command: Path, server: tuple[str, subprocess.Popen[
 def test_what_it_takes_from_start_to_ready_is_told(command: Path) -> None:
     """No bound: machines differ.  ``pytest -s`` shows it; scripts/bench measures it against others."""
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [command, "serve", "--ephemeral", "--port", "0"], stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([command, "serve", "--ephemeral", "--port", "0"], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     next(line for line in process.stderr if "Ready on " in line)
     print(f"\nstart to ready: {(time.perf_counter() - started) * 1000:.0f} ms")

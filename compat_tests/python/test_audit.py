@@ -109,9 +109,14 @@ def test_jobs_are_listed(world):
 
 def test_a_bucket_that_is_not_there_is_refused(world):
     with pytest.raises(world.qldb.exceptions.InvalidParameterException, match="validating S3 configuration: NoSuchBu"):
-        world.export("x/", S3ExportConfiguration={
-            "Bucket": "no-such-bucket", "Prefix": "", "EncryptionConfiguration": {"ObjectEncryptionType": "SSE_S3"},
-        })
+        world.export(
+            "x/",
+            S3ExportConfiguration={
+                "Bucket": "no-such-bucket",
+                "Prefix": "",
+                "EncryptionConfiguration": {"ObjectEncryptionType": "SSE_S3"},
+            },
+        )
 
 
 def test_an_export_becomes_a_ledger_that_pyqldb_reads(world, tmp_path):
@@ -141,7 +146,8 @@ def test_an_export_becomes_a_ledger_that_pyqldb_reads(world, tmp_path):
 
 def test_a_receipt_of_boto3_is_verified_offline_and_a_redaction_leaves_it_true(world, tmp_path):
     row = next(
-        row for row in run(world.driver, "SELECT * FROM history(Car)")
+        row
+        for row in run(world.driver, "SELECT * FROM history(Car)")
         if row["metadata"]["version"] == 0 and "data" in row and row["data"]["vin"] == "A1"
     )
     address = {"IonText": dumps(row["blockAddress"], binary=False, omit_version_marker=True)}
@@ -161,7 +167,8 @@ def test_a_receipt_of_boto3_is_verified_offline_and_a_redaction_leaves_it_true(w
     kept.write_text(json.dumps(digest))
     result = command("verify-receipt", "--revision", saved, "--digest", kept)
     assert (result.returncode, result.stdout) == (
-        0, "The receipt holds: the revision is what its hash says, and its proof leads to the digest.\n",
+        0,
+        "The receipt holds: the revision is what its hash says, and its proof leads to the digest.\n",
     )
     (table,) = run(world.driver, "SELECT tableId FROM information_schema.user_tables WHERE name = 'Car'")
     run(world.driver, "EXEC REDACT_REVISION ?, ?, ?", row["blockAddress"], table["tableId"], row["metadata"]["id"])

@@ -1,6 +1,6 @@
 """Makes the pages of docs/ that follow from the code: the command line, the admin interface, the differences from AWS.
 
-    python docs/make/pages.py            # writes them; scripts/docs does so in an environment of its own
+python docs/make/pages.py            # writes them; scripts/docs does so in an environment of its own
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Makes docs/scoreboard.md from the results that scripts/test leaves in build/results.
 
-    python docs/make/scoreboard.py [DIRECTORY]
+python docs/make/scoreboard.py [DIRECTORY]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """docs/performance.md and its plot, from the JSON of a run.
 
-    python -m benchmarks.page RESULTS.json DOCS_DIRECTORY
+python -m benchmarks.page RESULTS.json DOCS_DIRECTORY
 """
 
 from __future__ import annotations

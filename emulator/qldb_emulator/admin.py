@@ -127,9 +127,7 @@ class Admin:
         """Forget a snapshot."""
         return self.request("DELETE", _path("ledgers", ledger, "snapshots", name, region=region))
 
-    def fork(
-        self, ledger: str, name: str, snapshot: str | None = None, region: str | None = None
-    ) -> dict[str, Any]:
+    def fork(self, ledger: str, name: str, snapshot: str | None = None, region: str | None = None) -> dict[str, Any]:
         """A new ledger that begins as another is now, or as a snapshot of it."""
         body = {"name": name} if snapshot is None else {"name": name, "snapshot": snapshot}
         return self.request("POST", _path("ledgers", ledger, "fork", region=region), body)

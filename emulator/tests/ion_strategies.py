@@ -52,8 +52,14 @@ def timestamps(draw: st.DrawFn, year_min: int = 1, year_max: int = 9999, digits_
         return Timestamp(precision, year, month, day)
     fraction = draw(st.text(alphabet="0123456789", max_size=digits_max)) if depth == 4 else ""
     return Timestamp(
-        precision, year, month, day, draw(st.integers(0, 23)), draw(st.integers(0, 59)),
-        draw(st.integers(0, 59)) if depth == 4 else 0, fraction,
+        precision,
+        year,
+        month,
+        day,
+        draw(st.integers(0, 23)),
+        draw(st.integers(0, 59)),
+        draw(st.integers(0, 59)) if depth == 4 else 0,
+        fraction,
         draw(st.one_of(st.none(), st.just(0), st.integers(-1439, 1439))),
     )
 
@@ -64,8 +70,16 @@ nulls = st.sampled_from([TypedNull.of(name) for name in ION_TYPES])
 def scalars(stamps: st.SearchStrategy[Timestamp] | None = None, symbol_zero: bool = True) -> st.SearchStrategy[Any]:
     symbols = texts.map(Symbol)
     return st.one_of(
-        nulls, st.booleans(), integers, floats, decimals(), stamps if stamps is not None else timestamps(),
-        st.one_of(symbols, st.just(SYMBOL_ZERO)) if symbol_zero else symbols, texts, octets, octets.map(Clob),
+        nulls,
+        st.booleans(),
+        integers,
+        floats,
+        decimals(),
+        stamps if stamps is not None else timestamps(),
+        st.one_of(symbols, st.just(SYMBOL_ZERO)) if symbol_zero else symbols,
+        texts,
+        octets,
+        octets.map(Clob),
     )
 
 

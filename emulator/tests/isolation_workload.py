@@ -72,10 +72,28 @@ STATEMENTS: dict[str, str] = {
     "create_index": "CREATE INDEX ON {table} (k)",
 }
 WEIGHTS = {
-    "scan": 4, "seek": 10, "seek_in": 4, "fetch": 6, "filter": 2, "count": 2, "join": 2, "committed": 2, "history": 1,
-    "history_of": 3, "catalogue": 1, "insert": 9, "update_key": 10, "move_key": 4, "update_id": 5, "delete_key": 3,
-    "delete_id": 3, "update_all": 1, "create_table": 1, "drop_table": 1, "create_index": 1,
-}  # fmt: skip
+    "scan": 4,
+    "seek": 10,
+    "seek_in": 4,
+    "fetch": 6,
+    "filter": 2,
+    "count": 2,
+    "join": 2,
+    "committed": 2,
+    "history": 1,
+    "history_of": 3,
+    "catalogue": 1,
+    "insert": 9,
+    "update_key": 10,
+    "move_key": 4,
+    "update_id": 5,
+    "delete_key": 3,
+    "delete_id": 3,
+    "update_all": 1,
+    "create_table": 1,
+    "drop_table": 1,
+    "create_index": 1,
+}
 
 
 class Workload:

@@ -33,7 +33,7 @@ def busy_ledger(emulator: Emulator, name: str = "cars") -> LocalSession:
         ]
     )
     redact(session, "Car", 0)
-    session.run("DROP INDEX \"" + index_id(session) + "\" ON Car WITH (purge = true)")
+    session.run('DROP INDEX "' + index_id(session) + '" ON Car WITH (purge = true)')
     session.run("CREATE TABLE Gone")
     session.run("DROP TABLE Gone")
     return session

@@ -17,9 +17,33 @@ from qldb_emulator.partiql.syntax.parser import parse
 from .sides import Compared, Sides, often
 
 _KEYWORDS = (
-    "select", "value", "from", "where", "inner", "left", "join", "on", "as", "at", "by", "insert", "into", "update",
-    "set", "or", "and", "not", "between", "like", "in", "is", "null", "missing", "true", "false",
-)  # fmt: skip
+    "select",
+    "value",
+    "from",
+    "where",
+    "inner",
+    "left",
+    "join",
+    "on",
+    "as",
+    "at",
+    "by",
+    "insert",
+    "into",
+    "update",
+    "set",
+    "or",
+    "and",
+    "not",
+    "between",
+    "like",
+    "in",
+    "is",
+    "null",
+    "missing",
+    "true",
+    "false",
+)
 
 GRAMMAR = r"""
 ?start: statement ";"?

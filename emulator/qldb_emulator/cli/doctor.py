@@ -60,7 +60,7 @@ def check_botocore() -> Finding:
         "boto3",
         "bad",
         f"botocore {version} has no QLDB: boto3.client('qldb') raises UnknownServiceError",
-        "qldb-emulator models install, or for one shell: eval \"$(qldb-emulator env)\"",
+        'qldb-emulator models install, or for one shell: eval "$(qldb-emulator env)"',
     )
 
 
@@ -112,7 +112,7 @@ def check_endpoint(environment: Mapping[str, str]) -> Finding:
         "endpoint",
         "note",
         f"{' and '.join(missing)} not set: clients without an endpoint_url of their own go to AWS, which has no QLDB",
-        "eval \"$(qldb-emulator env)\", or pass endpoint_url",
+        'eval "$(qldb-emulator env)", or pass endpoint_url',
     )
 
 

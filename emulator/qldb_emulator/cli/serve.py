@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ..web.routes import Admin
     from ..web.server import Server
 
+
 def limits_of(preset: str, changes: Sequence[str]) -> Limits:
     """The limits that the options ask for.  Raises BadParameter."""
     limits = PRESETS[preset]

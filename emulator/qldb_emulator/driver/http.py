@@ -134,7 +134,6 @@ class HttpTransport:
         answer = connection.getresponse()
         return answer.status, answer.read()
 
-
     def _signed(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> dict[str, str]:
         if self._keys is None or self._region is None:
             return headers

@@ -47,8 +47,20 @@ MAX_OFFSET_MINUTES = 24 * 60 - 1
 _NULLS: tuple[IonValue, ...] = tuple(
     TypedNull.of(name)
     for name in (
-        "null", "bool", "int", "int", "float", "decimal", "timestamp", "symbol", "string", "clob", "blob", "list",
-        "sexp", "struct",
+        "null",
+        "bool",
+        "int",
+        "int",
+        "float",
+        "decimal",
+        "timestamp",
+        "symbol",
+        "string",
+        "clob",
+        "blob",
+        "list",
+        "sexp",
+        "struct",
     )
 )
 BROKEN_OFF = "the data ends inside a value, or uses a symbol id that is not defined"
@@ -119,9 +131,7 @@ def data_values(data: bytes, max_depth: int = MAX_DEPTH) -> Iterator[tuple[int, 
         pos = stop
 
 
-def read_piece(
-    data: bytes, symbols: Sequence[str], max_depth: int = MAX_DEPTH
-) -> tuple[Sequence[str], list[IonValue]]:
+def read_piece(data: bytes, symbols: Sequence[str], max_depth: int = MAX_DEPTH) -> tuple[Sequence[str], list[IonValue]]:
     """(symbol table in force afterwards, the value if it is data) of exactly one top-level item of a stream.
 
     Not for version markers.  Raises IonError.
@@ -392,9 +402,7 @@ def read_decimal(data: bytes, pos: int, stop: int) -> Decimal:
 def read_timestamp(data: bytes, pos: int, stop: int) -> Timestamp:
     """The timestamp whose contents are ``data[pos:stop]``: offset, then fields in UTC.  IonError out of range."""
     if stop - pos == 5 and data[pos] == 0xC0 and data[pos + 1] < 0x80:  # a date in the form of every writer
-        stamp = Timestamp(
-            "day", data[pos + 1] << 7 | data[pos + 2] & 0x7F, data[pos + 3] & 0x7F, data[pos + 4] & 0x7F
-        )
+        stamp = Timestamp("day", data[pos + 1] << 7 | data[pos + 2] & 0x7F, data[pos + 3] & 0x7F, data[pos + 4] & 0x7F)
         if data[pos + 2] & data[pos + 3] & data[pos + 4] & 0x80:
             _check_date(stamp)
             return stamp

@@ -30,8 +30,18 @@ from .values import (
 )
 
 NULL_OCTETS: dict[str, bytes] = {
-    "null": b"\x0f", "bool": b"\x1f", "int": b"\x2f", "float": b"\x4f", "decimal": b"\x5f", "timestamp": b"\x6f",
-    "symbol": b"\x7f", "string": b"\x8f", "clob": b"\x9f", "blob": b"\xaf", "list": b"\xbf", "sexp": b"\xcf",
+    "null": b"\x0f",
+    "bool": b"\x1f",
+    "int": b"\x2f",
+    "float": b"\x4f",
+    "decimal": b"\x5f",
+    "timestamp": b"\x6f",
+    "symbol": b"\x7f",
+    "string": b"\x8f",
+    "clob": b"\x9f",
+    "blob": b"\xaf",
+    "list": b"\xbf",
+    "sexp": b"\xcf",
     "struct": b"\xdf",
 }
 _TRUE, _FALSE = b"\x11", b"\x10"
@@ -188,8 +198,15 @@ def _milliseconds_in_utc(value: Timestamp) -> bytes:
     return (
         bytes(
             (
-                0x80, value.year >> 7, 0x80 | value.year & 0x7F, 0x80 | value.month, 0x80 | value.day,
-                0x80 | value.hour, 0x80 | value.minute, 0x80 | value.second, 0xC3,
+                0x80,
+                value.year >> 7,
+                0x80 | value.year & 0x7F,
+                0x80 | value.month,
+                0x80 | value.day,
+                0x80 | value.hour,
+                0x80 | value.minute,
+                0x80 | value.second,
+                0xC3,
             )
         )
         + coefficient

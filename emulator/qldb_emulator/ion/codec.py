@@ -15,8 +15,17 @@ from .symbols import DOCUMENT_DEPTH, MAX_DEPTH, TOO_DEEP
 from .values import Document, IonError, IonValue
 
 __all__ = [
-    "DOCUMENT_DEPTH", "MAX_DEPTH", "Document", "IonError",
-    "dump_all", "dumps", "dumps_text", "is_binary", "load_all", "loads", "loads_document",
+    "DOCUMENT_DEPTH",
+    "MAX_DEPTH",
+    "Document",
+    "IonError",
+    "dump_all",
+    "dumps",
+    "dumps_text",
+    "is_binary",
+    "load_all",
+    "loads",
+    "loads_document",
 ]
 
 P = ParamSpec("P")

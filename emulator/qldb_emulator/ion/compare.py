@@ -45,18 +45,50 @@ LONG_INT_BITS = 8000
 _NULL = "null"
 _NUMBER = "number"
 _KINDS: dict[type, str] = {
-    type(None): _NULL, TypedNull: _NULL, bool: "bool", int: _NUMBER, float: _NUMBER, Decimal: _NUMBER,
-    str: "text", Symbol: "text", type(SYMBOL_ZERO): "text", bytes: "lob", Clob: "lob", Timestamp: "timestamp",
-    list: "list", Sexp: "sexp", dict: "struct", MultiStruct: "struct", Document: "struct",
+    type(None): _NULL,
+    TypedNull: _NULL,
+    bool: "bool",
+    int: _NUMBER,
+    float: _NUMBER,
+    Decimal: _NUMBER,
+    str: "text",
+    Symbol: "text",
+    type(SYMBOL_ZERO): "text",
+    bytes: "lob",
+    Clob: "lob",
+    Timestamp: "timestamp",
+    list: "list",
+    Sexp: "sexp",
+    dict: "struct",
+    MultiStruct: "struct",
+    Document: "struct",
 }
 _KIND_OF_ION_TYPE = {
-    "bool": "bool", "int": _NUMBER, "float": _NUMBER, "decimal": _NUMBER, "string": "text", "symbol": "text",
-    "blob": "lob", "clob": "lob", "timestamp": "timestamp", "list": "list", "sexp": "sexp", "struct": "struct",
+    "bool": "bool",
+    "int": _NUMBER,
+    "float": _NUMBER,
+    "decimal": _NUMBER,
+    "string": "text",
+    "symbol": "text",
+    "blob": "lob",
+    "clob": "lob",
+    "timestamp": "timestamp",
+    "list": "list",
+    "sexp": "sexp",
+    "struct": "struct",
 }
 _ORDERED = ("bool", _NUMBER, "timestamp", "text")
 _TAGS = {
-    _NULL: b"n", "bool": b"b", _NUMBER: b"d", "text": b"t", "lob": b"o", "timestamp": b"i", "list": b"l", "sexp": b"p",
-    "struct": b"s", "bag": b"g",
+    _NULL: b"n",
+    "bool": b"b",
+    _NUMBER: b"d",
+    "text": b"t",
+    "lob": b"o",
+    "timestamp": b"i",
+    "list": b"l",
+    "sexp": b"p",
+    "struct": b"s",
+    "bag": b"g",
 }
 _SAME_TYPE_COMPARES = frozenset((str, int, bytes, bool))
 

@@ -17,8 +17,10 @@ _OPENINGS_MAX = 512  # of one reader; more shapes than that, and they are forgot
 _SYMBOLS_MAX = 10_000  # a table that imports others may claim any number
 
 # First octet of a value -> how many octets it takes; 0: its length stands behind it.
-_STEPS = bytes(1 if octet & 15 == 15 or octet == 0x11 else 0 if octet & 15 == 14 or octet == 0xD1 else 1 + (octet & 15)
-               for octet in range(256))  # fmt: skip
+_STEPS = bytes(
+    1 if octet & 15 == 15 or octet == 0x11 else 0 if octet & 15 == 14 or octet == 0xD1 else 1 + (octet & 15)
+    for octet in range(256)
+)
 
 
 class _Opening(NamedTuple):

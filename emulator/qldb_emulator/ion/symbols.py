@@ -20,7 +20,15 @@ MAX_DEPTH = DOCUMENT_DEPTH + ENVELOPE_DEPTH
 
 SYMBOL_TABLE_ID = 3
 SYSTEM_SYMBOLS: tuple[str, ...] = (
-    SYMBOL_ZERO, "$ion", "$ion_1_0", "$ion_symbol_table", "name", "version", "imports", "symbols", "max_id",
+    SYMBOL_ZERO,
+    "$ion",
+    "$ion_1_0",
+    "$ion_symbol_table",
+    "name",
+    "version",
+    "imports",
+    "symbols",
+    "max_id",
     "$ion_shared_symbol_table",
 )
 SYMBOL_TABLE = SYSTEM_SYMBOLS[SYMBOL_TABLE_ID]

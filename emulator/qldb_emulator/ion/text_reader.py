@@ -67,8 +67,22 @@ _LONG_BODY = re.compile(r"((?:[^'\\]++|\\[\s\S]|'(?!''))*+)'''").match
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(\r\n|[\s\S]))")
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0e-\x1f]").search
 _ESCAPES = {
-    "0": "\0", "a": "\a", "b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "v": "\v", '"': '"', "'": "'",
-    "?": "?", "\\": "\\", "/": "/", "\n": "", "\r": "", "\r\n": "",
+    "0": "\0",
+    "a": "\a",
+    "b": "\b",
+    "t": "\t",
+    "n": "\n",
+    "f": "\f",
+    "r": "\r",
+    "v": "\v",
+    '"': '"',
+    "'": "'",
+    "?": "?",
+    "\\": "\\",
+    "/": "/",
+    "\n": "",
+    "\r": "",
+    "\r\n": "",
 }
 _SURROGATE = re.compile("[\ud800-\udfff]").search
 
@@ -266,9 +280,7 @@ class _Reader:
                 value, pos = self.rarer(token, pos, in_sexp)
             return (value if annotations is None else Annotated(annotations, value)), pos
 
-    def annotation(
-        self, symbol: Symbol, annotations: list[str] | None, pos: int
-    ) -> tuple[list[str], re.Match[str]]:
+    def annotation(self, symbol: Symbol, annotations: list[str] | None, pos: int) -> tuple[list[str], re.Match[str]]:
         """The annotations with one more, and the token after its double colon."""
         if annotations is None:
             annotations = []

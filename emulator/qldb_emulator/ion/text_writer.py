@@ -35,7 +35,15 @@ _OPERATOR = re.compile(r"(?!.*/[/*])[!#%&*+\-./;<=>?@^`|~]+\Z").match
 _NEEDS_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f]').search
 _ESCAPES = {
     **{code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)},
-    0: "\\0", 7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 0x5C: "\\\\",
+    0: "\\0",
+    7: "\\a",
+    8: "\\b",
+    9: "\\t",
+    10: "\\n",
+    11: "\\v",
+    12: "\\f",
+    13: "\\r",
+    0x5C: "\\\\",
 }
 _STRING_ESCAPES = {**_ESCAPES, 0x22: '\\"'}
 _SYMBOL_ESCAPES = {**_ESCAPES, 0x27: "\\'"}

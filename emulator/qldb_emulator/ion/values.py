@@ -34,8 +34,19 @@ from typing import Any, ClassVar
 IonValue = Any  # one of the rows above; recursive unions help neither mypy nor a reader
 
 ION_TYPES = (
-    "null", "bool", "int", "float", "decimal", "timestamp", "symbol", "string", "clob", "blob",
-    "list", "sexp", "struct",
+    "null",
+    "bool",
+    "int",
+    "float",
+    "decimal",
+    "timestamp",
+    "symbol",
+    "string",
+    "clob",
+    "blob",
+    "list",
+    "sexp",
+    "struct",
 )
 
 
@@ -242,8 +253,15 @@ class Timestamp:
     def fields(self) -> tuple[object, ...]:
         """Everything that makes the value what it is: two timestamps are the same Ion value iff these are equal."""
         return (
-            self.precision, self.year, self.month, self.day, self.hour, self.minute, self.second,
-            self.fraction, self.offset,
+            self.precision,
+            self.year,
+            self.month,
+            self.day,
+            self.hour,
+            self.minute,
+            self.second,
+            self.fraction,
+            self.offset,
         )
 
     def utc_seconds(self) -> int:
@@ -359,9 +377,19 @@ def ion_type(value: IonValue) -> str:
 
 
 _TYPE_NAMES: tuple[tuple[type, str], ...] = (
-    (type(None), "null"), (bool, "bool"), (int, "int"), (float, "float"), (Decimal, "decimal"),
-    (Timestamp, "timestamp"), (Symbol, "symbol"), (str, "string"), (Clob, "clob"), (bytes, "blob"),
-    (Sexp, "sexp"), (list, "list"), (dict, "struct"),
+    (type(None), "null"),
+    (bool, "bool"),
+    (int, "int"),
+    (float, "float"),
+    (Decimal, "decimal"),
+    (Timestamp, "timestamp"),
+    (Symbol, "symbol"),
+    (str, "string"),
+    (Clob, "clob"),
+    (bytes, "blob"),
+    (Sexp, "sexp"),
+    (list, "list"),
+    (dict, "struct"),
 )
 _TYPE_OF: dict[type, str] = {**dict(_TYPE_NAMES), MultiStruct: "struct", Document: "struct"}
 

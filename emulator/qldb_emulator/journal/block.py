@@ -171,13 +171,19 @@ def _redacted(revision: Struct, metadata: Struct) -> Struct:
     if hashing.revision_hash_of(metadata, data_hash) != revision["hash"]:
         raise RedactionError(f"the data of {name} is not what its hash says")
     return {
-        "blockAddress": revision["blockAddress"], "hash": revision["hash"], "dataHash": data_hash, "metadata": metadata,
+        "blockAddress": revision["blockAddress"],
+        "hash": revision["hash"],
+        "dataHash": data_hash,
+        "metadata": metadata,
     }
 
 
 def _revision(revision: NewRevision, address: BlockAddress, transaction_id: str, time: Timestamp) -> Struct:
     metadata: Struct = {
-        "id": revision.document_id, "version": revision.version, "txTime": time, "txId": transaction_id,
+        "id": revision.document_id,
+        "version": revision.version,
+        "txTime": time,
+        "txId": transaction_id,
     }
     struct: dict[str, Any] = {"blockAddress": address.to_ion()}
     if revision.data is None:

@@ -26,13 +26,34 @@ from ..ion.values import Document, IonValue, Timestamp
 from .model import Block, Struct
 
 _NAMES = (
-    "blockAddress", "strandId", "sequenceNo", "transactionId", "blockTimestamp", "blockHash", "entriesHash",
-    "previousBlockHash", "entriesHashList", "transactionInfo", "statements", "statement", "startTime",
+    "blockAddress",
+    "strandId",
+    "sequenceNo",
+    "transactionId",
+    "blockTimestamp",
+    "blockHash",
+    "entriesHash",
+    "previousBlockHash",
+    "entriesHashList",
+    "transactionInfo",
+    "statements",
+    "statement",
+    "startTime",
     "statementDigest",
-)  # fmt: skip
+)
 _NAMES_OF_DOCUMENTS = (
-    "documents", "tableName", "tableId", "revisions", "hash", "data", "metadata", "id", "version", "txTime", "txId",
-)  # fmt: skip
+    "documents",
+    "tableName",
+    "tableId",
+    "revisions",
+    "hash",
+    "data",
+    "metadata",
+    "id",
+    "version",
+    "txTime",
+    "txId",
+)
 _STRING, _BLOB, _LIST, _STRUCT = 8, 10, 11, 13
 
 
@@ -84,15 +105,23 @@ def encode_block(block: Block) -> bytes:
 
     address = _address(names, block.address.strand_id, block.address.sequence_no)
     parts = [
-        names.blockAddress, address,
-        names.transactionId, _text(block.transaction_id),
-        names.blockTimestamp, _time(block.timestamp),
-        names.blockHash, _blob(block.block_hash),
-        names.entriesHash, _blob(block.entries_hash),
-        names.previousBlockHash, _blob(block.previous_block_hash),
-        names.entriesHashList, headed(_LIST, b"".join([_blob(each) for each in block.entries_hash_list])),
-        names.transactionInfo, _transaction_info(names, symbols, info),
-    ]  # fmt: skip
+        names.blockAddress,
+        address,
+        names.transactionId,
+        _text(block.transaction_id),
+        names.blockTimestamp,
+        _time(block.timestamp),
+        names.blockHash,
+        _blob(block.block_hash),
+        names.entriesHash,
+        _blob(block.entries_hash),
+        names.previousBlockHash,
+        _blob(block.previous_block_hash),
+        names.entriesHashList,
+        headed(_LIST, b"".join([_blob(each) for each in block.entries_hash_list])),
+        names.transactionInfo,
+        _transaction_info(names, symbols, info),
+    ]
     if revisions is not None:
         encoded = [_revision(names, symbols, address, revision) for revision in revisions]
         parts += names.revisions, headed(_LIST, b"".join(encoded))
@@ -131,12 +160,15 @@ def _transaction_info(names: _Names, symbols: dict[str, bytes], info: Struct) ->
         statements = [
             headed(
                 _STRUCT,
-                names.statement + _text(each["statement"])
-                + names.startTime + _time(each["startTime"])
-                + names.statementDigest + _blob(each["statementDigest"]),
+                names.statement
+                + _text(each["statement"])
+                + names.startTime
+                + _time(each["startTime"])
+                + names.statementDigest
+                + _blob(each["statementDigest"]),
             )
             for each in info["statements"]
-        ]  # fmt: skip
+        ]
         parts += names.statements, headed(_LIST, b"".join(statements))
     if "documents" in info:
         documents: list[bytes] = []
@@ -169,11 +201,15 @@ def _data(names: _Names, symbols: dict[str, bytes], data: IonValue) -> bytes:
 def _metadata(id_: bytes, version: bytes, tx_time: bytes, tx_id: bytes, metadata: Struct) -> bytes:
     return headed(
         _STRUCT,
-        id_ + _text(metadata["id"])
-        + version + _number(metadata["version"])
-        + tx_time + _time(metadata["txTime"])
-        + tx_id + _text(metadata["txId"]),
-    )  # fmt: skip
+        id_
+        + _text(metadata["id"])
+        + version
+        + _number(metadata["version"])
+        + tx_time
+        + _time(metadata["txTime"])
+        + tx_id
+        + _text(metadata["txId"]),
+    )
 
 
 def _address(names: _Names, strand_id: str, sequence_no: int) -> bytes:

@@ -54,13 +54,17 @@ class FormatRow:
 
 FORMATS: dict[OutputFormat, FormatRow] = {
     "ION_TEXT": FormatRow(
-        "ion", "text/plain", lambda ion: dumps_text(loads(ion)).encode() + b"\n",
+        "ion",
+        "text/plain",
+        lambda ion: dumps_text(loads(ion)).encode() + b"\n",
         lambda value: dumps_text(value).encode() + b"\n",
     ),
     # Stored blocks have their own version markers and symbol tables; one after the other they are a stream.
     "ION_BINARY": FormatRow("ion", "application/octet-stream", lambda ion: ion, dumps),
     "JSON": FormatRow(
-        "json", "application/json", lambda ion: to_json(loads(ion)).encode() + b"\n",
+        "json",
+        "application/json",
+        lambda ion: to_json(loads(ion)).encode() + b"\n",
         lambda value: to_json(value).encode() + b"\n",
     ),
 }
@@ -131,9 +135,7 @@ class Export:
         for sequence_no, ion in blocks:
             piece = encode(ion)
             # A gap ends a file too: readers take its name for all that is between.
-            if pieces and (
-                len(pieces) == FILE_BLOCKS or size + len(piece) > FILE_BYTES or sequence_no != last + 1
-            ):
+            if pieces and (len(pieces) == FILE_BLOCKS or size + len(piece) > FILE_BYTES or sequence_no != last + 1):
                 yield self.data_key(first, last), b"".join(pieces), len(pieces)
                 pieces, size = [], 0
             if not pieces:

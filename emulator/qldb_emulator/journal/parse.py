@@ -220,7 +220,10 @@ def _checked(value: IonValue) -> None:
 
 _address = _struct_with({"strandId": (True, _string), "sequenceNo": (True, _count)})
 _METADATA: Fields = {
-    "id": (True, _string), "version": (True, _count), "txTime": (True, _timestamp), "txId": (True, _string),
+    "id": (True, _string),
+    "version": (True, _count),
+    "txTime": (True, _timestamp),
+    "txId": (True, _string),
 }
 _whole_revision = _struct_with(
     {

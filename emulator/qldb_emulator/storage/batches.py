@@ -23,8 +23,14 @@ BATCH_BYTES = 1024 * 1024  # of blocks that wait; their documents may wait besid
 
 # In the order in which they go to SQLite: an entry is closed before one with the same key is put in its place.
 _STATEMENTS = (
-    INSERT_BLOCK, INSERT_NODE, INSERT_REVISION, ADVANCE_DOCUMENT, END_DOCUMENT, CLOSE_ENTRY, INSERT_ENTRY,
-)  # fmt: skip
+    INSERT_BLOCK,
+    INSERT_NODE,
+    INSERT_REVISION,
+    ADVANCE_DOCUMENT,
+    END_DOCUMENT,
+    CLOSE_ENTRY,
+    INSERT_ENTRY,
+)
 
 
 class BatchWriter(Writer):

@@ -155,9 +155,7 @@ class LedgerFile(Reads):
             raise
         return connection
 
-    def end(
-        self, connection: sqlite3.Connection, sync: bool, is_progress: bool, problem: BaseException | None
-    ) -> None:
+    def end(self, connection: sqlite3.Connection, sync: bool, is_progress: bool, problem: BaseException | None) -> None:
         """For WriteTransaction: commit, or roll back because of a problem, which the caller goes on to raise."""
         try:
             if problem is None:

@@ -29,9 +29,28 @@ ION_VALUES = st.sampled_from(
     [
         loads(text)
         for text in (
-            "null", "null.string", "true", "-1", "12345678901234567890", "1.50", "1e0", "nan", "2020-01-01", "2020T",
-            "2020-01-01T10:00:00.123456+01:00", "sym", '"text é😀"', "{{aGk=}}", '{{"clob"}}', "[1,[2]]", "(a b)",
-            "{a:{b:1}}", "ann::{a:1}", "{a:1,a:2}", '""', "[]",
+            "null",
+            "null.string",
+            "true",
+            "-1",
+            "12345678901234567890",
+            "1.50",
+            "1e0",
+            "nan",
+            "2020-01-01",
+            "2020T",
+            "2020-01-01T10:00:00.123456+01:00",
+            "sym",
+            '"text é😀"',
+            "{{aGk=}}",
+            '{{"clob"}}',
+            "[1,[2]]",
+            "(a b)",
+            "{a:{b:1}}",
+            "ann::{a:1}",
+            "{a:1,a:2}",
+            '""',
+            "[]",
         )
     ]
 )
@@ -160,8 +179,10 @@ def test_a_changed_byte_is_found_and_its_block_named(files, place, mask, output_
         report = verify_container(container, journal)
     except SourceError:
         return
-    if len(read) == len(values) and not any(isinstance(value, Finding) for value in read) and (
-        all(map(ion_equal, values, read))
+    if (
+        len(read) == len(values)
+        and not any(isinstance(value, Finding) for value in read)
+        and (all(map(ion_equal, values, read)))
     ):
         assert report.verdict == "whole"  # blank space, or another way to write the same
         return

@@ -73,9 +73,32 @@ def test_cut_off_binary_is_refused(data: st.DataObject, value: Any) -> None:
 
 fragments = st.sampled_from(
     [
-        *"{}[](),:a-1_\"'\\\n é\x00", "::", "$10", "$ion_1_0", "null", "null.", ".int", "nan", "+inf", "0x", "1.", "d0",
-        "e5", "2007-01-01T", "T00:00Z", "'''", "\\u", "\\x4", "{{", "}}", "aGk=", "/*", "*/", "//",
-        "$ion_symbol_table::{symbols:[", "imports:",
+        *"{}[](),:a-1_\"'\\\n é\x00",
+        "::",
+        "$10",
+        "$ion_1_0",
+        "null",
+        "null.",
+        ".int",
+        "nan",
+        "+inf",
+        "0x",
+        "1.",
+        "d0",
+        "e5",
+        "2007-01-01T",
+        "T00:00Z",
+        "'''",
+        "\\u",
+        "\\x4",
+        "{{",
+        "}}",
+        "aGk=",
+        "/*",
+        "*/",
+        "//",
+        "$ion_symbol_table::{symbols:[",
+        "imports:",
     ]
 )
 

@@ -253,10 +253,41 @@ def test_a_printed_tree_parses_to_itself(drawn: ast.Statement) -> None:
 
 words = st.sampled_from(
     [
-        *sorted(KEYWORDS), "a", "b", '"a b"', "1", "2.5", "'x'", "`1`", "?", ";", "@", "*", ".", ",", "(", ")", "[",
-        "]", "{", "}", ":", "<<", ">>", "=", "<>", "<", "+", "-", "/", "||", "history", "insert into", "select * from",
+        *sorted(KEYWORDS),
+        "a",
+        "b",
+        '"a b"',
+        "1",
+        "2.5",
+        "'x'",
+        "`1`",
+        "?",
+        ";",
+        "@",
+        "*",
+        ".",
+        ",",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ":",
+        "<<",
+        ">>",
+        "=",
+        "<>",
+        "<",
+        "+",
+        "-",
+        "/",
+        "||",
+        "history",
+        "insert into",
+        "select * from",
     ]
-)  # fmt: skip
+)
 
 
 def error_of(text: str) -> PartiqlError | None:

@@ -53,8 +53,7 @@ def frame_of(terms: list[tuple[str, str, Any]]) -> list[Any]:
 
 def truths(document: Any, terms: list[tuple[str, str, Any]]) -> list[bool | None]:
     return [
-        semantics.BINARY[operator](semantics.field_any_case(document, name), wanted)
-        for operator, name, wanted in terms
+        semantics.BINARY[operator](semantics.field_any_case(document, name), wanted) for operator, name, wanted in terms
     ]
 
 

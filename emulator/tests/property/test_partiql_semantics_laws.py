@@ -55,9 +55,17 @@ def timestamps(draw: st.DrawFn) -> Timestamp:
 
 
 scalars: st.SearchStrategy[Any] = st.one_of(
-    st.none(), st.just(MISSING), st.just(TypedNull.of("int")), st.booleans(), numbers, texts, texts.map(Symbol),
-    st.binary(max_size=4), st.binary(max_size=4).map(Clob), timestamps(),
-)  # fmt: skip
+    st.none(),
+    st.just(MISSING),
+    st.just(TypedNull.of("int")),
+    st.booleans(),
+    numbers,
+    texts,
+    texts.map(Symbol),
+    st.binary(max_size=4),
+    st.binary(max_size=4).map(Clob),
+    timestamps(),
+)
 known_scalars: st.SearchStrategy[Any] = st.one_of(
     st.booleans(),
     numbers,

@@ -16,7 +16,9 @@ LEAVES = {"__init__", "__version__", "clock", "context", "ids", "limits", "error
 MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         *("web", "engine", "verify", "storage", "partiql", "ion", "journal"),
-        *("client", "admin", "aws", "driver", "seeding", "testing"), "auth"},
+        *("client", "admin", "aws", "driver", "seeding", "testing"),
+        "auth",
+    },
     "__main__": {"cli"},
     "admin": set(),
     "driver": {"ion", "journal", "engine", "auth"},

@@ -9,9 +9,7 @@ from cycles import Observed, anomalies
 from qldb_emulator.engine.ledger.conflicts import WriteLog
 
 
-@pytest.mark.parametrize(
-    ("over_http", "transactions"), [(True, 700), (False, 2_500)], ids=["over HTTP", "in process"]
-)
+@pytest.mark.parametrize(("over_http", "transactions"), [(True, 700), (False, 2_500)], ids=["over HTTP", "in process"])
 def test_concurrent_transactions_make_no_cycle(over_http: bool, transactions: int) -> None:
     load, found = run_load(transactions, threads=8, over_http=over_http)
     assert found == []

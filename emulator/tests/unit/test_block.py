@@ -72,16 +72,26 @@ def test_the_first_block_has_no_block_before_it_and_an_empty_transaction_info():
 def test_a_block_has_the_services_fields_in_the_services_order():
     struct = BLOCK.to_ion()
     assert list(struct) == [
-        "blockAddress", "transactionId", "blockTimestamp", "blockHash", "entriesHash", "previousBlockHash",
-        "entriesHashList", "transactionInfo", "revisions",
+        "blockAddress",
+        "transactionId",
+        "blockTimestamp",
+        "blockHash",
+        "entriesHash",
+        "previousBlockHash",
+        "entriesHashList",
+        "transactionInfo",
+        "revisions",
     ]
     assert list(struct["transactionInfo"]) == ["statements", "documents"]
     assert list(struct["transactionInfo"]["statements"][0]) == ["statement", "startTime", "statementDigest"]
     assert struct["transactionInfo"]["documents"]["9doc"] == {
-        "tableName": "Cars", "tableId": "table0", "statements": [1],
+        "tableName": "Cars",
+        "tableId": "table0",
+        "statements": [1],
     }
     assert [list(revision) for revision in struct["revisions"]] == [
-        ["hash"], ["hash"],
+        ["hash"],
+        ["hash"],
         ["blockAddress", "hash", "metadata"],
         ["blockAddress", "hash", "data", "metadata"],
         ["blockAddress", "hash", "data", "metadata"],

@@ -49,9 +49,7 @@ def test_tables_and_the_catalog_have_tags_of_their_own(client, kind):
 
 
 def test_create_table_with_aws_tags_sets_the_tags_of_the_table(client):
-    table_id = _table_id(
-        client, "CREATE TABLE Vehicle WITH (aws_tags = `{'environment': 'prod', owner: \"me\"}`)"
-    )
+    table_id = _table_id(client, "CREATE TABLE Vehicle WITH (aws_tags = `{'environment': 'prod', owner: \"me\"}`)")
     assert _tags(client, f"{ARN}/table/{table_id}") == {"environment": "prod", "owner": "me"}
 
 

@@ -52,7 +52,6 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return seen
 
 
-
 def test_a_first_scan_decodes_only_what_passes(session: LocalSession, ledger: Ledger, decoded: list[bytes]) -> None:
     assert session.run("SELECT VALUE k FROM T WHERE k = 7 AND c = 'colour 1'") == [7]
     assert len(decoded) == 1

@@ -97,12 +97,20 @@ def test_an_export_has_the_documented_objects(emulator, s3, output_format):
     data = [key for key in found if not key.endswith("manifest")]
     assert [key.rsplit("/", 1)[-1] for key in data] == [f"{strand}.0-14.{extension}"]
     assert set(found) == {
-        f"a/b{export_id}.started.manifest", f"a/b{export_id}.{strand}.completed.manifest", *data,
+        f"a/b{export_id}.started.manifest",
+        f"a/b{export_id}.{strand}.completed.manifest",
+        *data,
     }
     started = loads(found[f"a/b{export_id}.started.manifest"])
     assert list(started) == [
-        "ledgerName", "exportId", "inclusiveStartTime", "exclusiveEndTime", "bucket", "prefix",
-        "objectEncryptionType", "outputFormat",
+        "ledgerName",
+        "exportId",
+        "inclusiveStartTime",
+        "exclusiveEndTime",
+        "bucket",
+        "prefix",
+        "objectEncryptionType",
+        "outputFormat",
     ]
     assert loads(found[f"a/b{export_id}.{strand}.completed.manifest"]) == {"keys": data}
     assert [block["blockAddress"]["sequenceNo"] for block in load_all(found[data[0]])] == list(range(15))

@@ -128,7 +128,8 @@ def test_json_gives_the_same_digest_and_the_report_says_what_is_not_proved(sourc
     export = exported(source, tmp_path / "export", "JSON")
     result = imported(export, tmp_path / "target", "--digest", value.hex())
     assert (result.exit_code, result.output.splitlines()[0]) == (
-        0, "Nothing is wrong, but not everything could be proved.",
+        0,
+        "Nothing is wrong, but not everything could be proved.",
     )
     assert "The data of 3 of 5 revisions could still be shown to lead to its hash" in result.output
     with emulator_at(tmp_path / "target") as emulator:
@@ -350,9 +351,10 @@ def test_wrong_use_is_said_in_one_sentence(source, tmp_path, arguments, code, te
     exported(source, tmp_path / "export")
     (tmp_path / "empty").mkdir()
     places = {name: str(tmp_path / name) for name in ("export", "nothing", "empty", "new", "source")}
-    result = run(*[argument.format(**places) for argument in arguments], *(
-        ["--data-dir", tmp_path / "target"] if arguments[0] == "import" else []
-    ))
+    result = run(
+        *[argument.format(**places) for argument in arguments],
+        *(["--data-dir", tmp_path / "target"] if arguments[0] == "import" else []),
+    )
     assert (result.exit_code, text in result.output) == (code, True), result.output
     assert "Traceback" not in result.output
 

@@ -59,11 +59,13 @@ CANONICAL: dict[str, tuple[Any, str]] = {
     "a day": (Timestamp("day", 2017, 8, 21), "65c00fe18895"),
     "a minute, UTC": (Timestamp("minute", 2017, 8, 21, 19, 37, offset=0), "67800fe1889593a5"),
     "milliseconds, UTC": (
-        Timestamp("second", 2019, 9, 16, 19, 37, 5, "360", 0), "6b800fe3899093a585c30168",
+        Timestamp("second", 2019, 9, 16, 19, 37, 5, "360", 0),
+        "6b800fe3899093a585c30168",
     ),
     "an unknown offset": (Timestamp("minute", 2017, 8, 21, 19, 37), "67c00fe1889593a5"),
     "an offset that makes UTC another day": (
-        Timestamp("minute", 2017, 8, 21, 19, 37, offset=-300), "6842ac0fe1889680a5",
+        Timestamp("minute", 2017, 8, 21, 19, 37, offset=-300),
+        "6842ac0fe1889680a5",
     ),
     "a system symbol": (Symbol("name"), "7104"),
     "the symbol without text": (SYMBOL_ZERO, "70"),

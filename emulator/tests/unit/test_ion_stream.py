@@ -22,7 +22,7 @@ VALUES = [
 ]
 TEXTS = [
     "1 12 /* a } comment */ a a::{b:1} '''long''' '''er''' // end\n 'q'::r {{aGk=}} {{ \"clob\" }} 2020-01-01T",
-    "$ion_symbol_table::{symbols:[\"s\"]} {$10:1} $ion_1_0 {a:1}",
+    '$ion_symbol_table::{symbols:["s"]} {$10:1} $ion_1_0 {a:1}',
     "",
     " // nothing but a comment",
 ]

@@ -104,7 +104,7 @@ WRITTEN: dict[str, Any] = {
     "()": Sexp(),
     "{{aGk=}}": b"hi",
     r'{{"\"a\x80\n"}}': Clob(b'"a\x80\n'),
-    '{a:1,\'9x\':[],$0:{},b:"x"}': {"a": 1, "9x": [], SYMBOL_ZERO: {}, "b": "x"},
+    "{a:1,'9x':[],$0:{},b:\"x\"}": {"a": 1, "9x": [], SYMBOL_ZERO: {}, "b": "x"},
     "a::'b c'::[1,null]": Annotated(["a", "b c"], [1, None]),
 }
 

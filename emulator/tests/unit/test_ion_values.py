@@ -37,11 +37,25 @@ from qldb_emulator.ion.values import (
 EPOCH = datetime.date(1970, 1, 1)
 
 TYPES: list[tuple[Any, str]] = [
-    (None, "null"), (TypedNull.of("clob"), "clob"), (True, "bool"), (1, "int"), (1.0, "float"), (Decimal(1), "decimal"),
-    (Timestamp("year", 2000), "timestamp"), (Symbol("a"), "symbol"), (SYMBOL_ZERO, "symbol"), ("a", "string"),
-    (Clob(b""), "clob"), (b"", "blob"), ([], "list"), (Sexp(), "sexp"), ({}, "struct"),
-    (MultiStruct([("a", 1), ("a", 2)]), "struct"), (loads_document(dumps({"a": 1})), "struct"),
-    (Annotated(["a"], Sexp()), "sexp"), (type("Subclass", (dict,), {})(), "struct"),
+    (None, "null"),
+    (TypedNull.of("clob"), "clob"),
+    (True, "bool"),
+    (1, "int"),
+    (1.0, "float"),
+    (Decimal(1), "decimal"),
+    (Timestamp("year", 2000), "timestamp"),
+    (Symbol("a"), "symbol"),
+    (SYMBOL_ZERO, "symbol"),
+    ("a", "string"),
+    (Clob(b""), "clob"),
+    (b"", "blob"),
+    ([], "list"),
+    (Sexp(), "sexp"),
+    ({}, "struct"),
+    (MultiStruct([("a", 1), ("a", 2)]), "struct"),
+    (loads_document(dumps({"a": 1})), "struct"),
+    (Annotated(["a"], Sexp()), "sexp"),
+    (type("Subclass", (dict,), {})(), "struct"),
 ]
 
 
@@ -59,10 +73,14 @@ def test_anything_else_has_none(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (Symbol("a"), "Symbol('a')"), (SYMBOL_ZERO, "SYMBOL_ZERO"), (Clob(b"a"), "Clob(b'a')"),
-        (Sexp([1]), "Sexp([1])"), (TypedNull.of("int"), "TypedNull('int')"),
+        (Symbol("a"), "Symbol('a')"),
+        (SYMBOL_ZERO, "SYMBOL_ZERO"),
+        (Clob(b"a"), "Clob(b'a')"),
+        (Sexp([1]), "Sexp([1])"),
+        (TypedNull.of("int"), "TypedNull('int')"),
         (Annotated(["a"], 1), "Annotated(('a',), 1)"),
-        (MultiStruct([("a", 1)]), "MultiStruct([('a', 1)])"), (Timestamp("day", 2000, 1, 2), "Timestamp(2000-01-02)"),
+        (MultiStruct([("a", 1)]), "MultiStruct([('a', 1)])"),
+        (Timestamp("day", 2000, 1, 2), "Timestamp(2000-01-02)"),
     ],
     ids=repr,
 )

@@ -30,11 +30,16 @@ def deaggregated(entries: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
                 "approximateArrivalTimestamp": 1,
                 "kinesisSchemaVersion": "1.0",
             },
-            "eventID": "", "eventSource": "", "eventVersion": "", "eventName": "", "invokeIdentityArn": "",
-            "awsRegion": "", "eventSourceARN": "",
+            "eventID": "",
+            "eventSource": "",
+            "eventVersion": "",
+            "eventName": "",
+            "invokeIdentityArn": "",
+            "awsRegion": "",
+            "eventSourceARN": "",
         }
         for number, (key, data) in enumerate(entries)
-    ]  # fmt: skip
+    ]
     records = library.deaggregate_records(received)
     return [(row["kinesis"]["partitionKey"], base64.b64decode(row["kinesis"]["data"])) for row in records]
 

@@ -123,10 +123,20 @@ CASES: dict[str, tuple[int, Statements, Statements]] = {
 }
 # Limits that other tests hold: time, sessions, pages, depths, requests, exports and streams, redactions, Ion text.
 ELSEWHERE = {
-    "transaction_seconds", "session_seconds", "sessions_per_ledger", "page_values", "page_bytes", "expression_depth",
-    "ion_depth", "request_bytes", "ledgers_per_region", "exports_per_ledger", "streams_per_ledger",
-    "transaction_redactions", "parameter_text_characters",
-}  # fmt: skip
+    "transaction_seconds",
+    "session_seconds",
+    "sessions_per_ledger",
+    "page_values",
+    "page_bytes",
+    "expression_depth",
+    "ion_depth",
+    "request_bytes",
+    "ledgers_per_region",
+    "exports_per_ledger",
+    "streams_per_ledger",
+    "transaction_redactions",
+    "parameter_text_characters",
+}
 
 
 def test_every_limit_is_tested() -> None:

@@ -28,18 +28,35 @@ def result_of(name: str, values: list[Any], is_distinct: bool = False, is_star: 
 @pytest.mark.parametrize(
     ("name", "values", "expected"),
     [
-        ("count", [], 0), ("count", [1, None, MISSING, TypedNull.of("int"), "a"], 2), ("count", NUMBERS, 5),
-        ("sum", [], None), ("sum", [None, MISSING], None), ("sum", DATA, 5), ("sum", NUMBERS, D("15.0")),
-        ("sum", [1, 2.5], 3.5), ("sum", [Annotated(("x",), 7)], 7),
-        ("avg", [], None), ("avg", [MISSING], None), ("avg", DATA, D("1.25")), ("avg", NUMBERS, D("3.0")),
-        ("avg", [2, None, 4], D(3)), ("avg", [2**62, 2**62, 2**62], D(2**62)), ("avg", [0.5], D("0.5")),
-        ("min", [], None), ("min", NUMBERS, 1), ("max", NUMBERS, D("5.0")), ("min", ["b", Symbol("a")], Symbol("a")),
-        ("max", [1, "text", None, True], "text"), ("min", [1, "text", MISSING], 1), ("max", [1, D("1.0")], 1),
-        ("min", [1, math.nan], math.nan), ("max", [Annotated(("x",), 3), 2], Annotated(("x",), 3)),
+        ("count", [], 0),
+        ("count", [1, None, MISSING, TypedNull.of("int"), "a"], 2),
+        ("count", NUMBERS, 5),
+        ("sum", [], None),
+        ("sum", [None, MISSING], None),
+        ("sum", DATA, 5),
+        ("sum", NUMBERS, D("15.0")),
+        ("sum", [1, 2.5], 3.5),
+        ("sum", [Annotated(("x",), 7)], 7),
+        ("avg", [], None),
+        ("avg", [MISSING], None),
+        ("avg", DATA, D("1.25")),
+        ("avg", NUMBERS, D("3.0")),
+        ("avg", [2, None, 4], D(3)),
+        ("avg", [2**62, 2**62, 2**62], D(2**62)),
+        ("avg", [0.5], D("0.5")),
+        ("min", [], None),
+        ("min", NUMBERS, 1),
+        ("max", NUMBERS, D("5.0")),
+        ("min", ["b", Symbol("a")], Symbol("a")),
+        ("max", [1, "text", None, True], "text"),
+        ("min", [1, "text", MISSING], 1),
+        ("max", [1, D("1.0")], 1),
+        ("min", [1, math.nan], math.nan),
+        ("max", [Annotated(("x",), 3), 2], Annotated(("x",), 3)),
         ("max", [[1], [1, 2]], [1, 2]),
     ],
     ids=lambda v: repr(v)[:40],
-)  # fmt: skip
+)
 def test_aggregates_skip_unknowns(name: str, values: list[Any], expected: Any) -> None:
     actual = result_of(name, values)
     assert (type(expected), repr(expected)) == (type(actual), repr(actual))
@@ -48,10 +65,14 @@ def test_aggregates_skip_unknowns(name: str, values: list[Any], expected: Any) -
 @pytest.mark.parametrize(
     ("name", "values", "expected"),
     [
-        ("count", [1, D("1.0"), 1.0, 2, None, "a", Symbol("a")], 3), ("sum", DATA, 3), ("avg", [1, 1, 1, 3], D(2)),
-        ("max", DATA, 2), ("min", [], None), ("count", [[1], [1], [2]], 2),
+        ("count", [1, D("1.0"), 1.0, 2, None, "a", Symbol("a")], 3),
+        ("sum", DATA, 3),
+        ("avg", [1, 1, 1, 3], D(2)),
+        ("max", DATA, 2),
+        ("min", [], None),
+        ("count", [[1], [1], [2]], 2),
     ],
-)  # fmt: skip
+)
 def test_distinct_counts_equal_values_once(name: str, values: list[Any], expected: Any) -> None:
     actual = result_of(name, values, is_distinct=True)
     assert (type(expected), repr(expected)) == (type(actual), repr(actual))

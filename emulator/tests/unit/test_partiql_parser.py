@@ -59,7 +59,7 @@ from qldb_emulator.partiql.syntax.ast import (
     UndropTable,
     Update,
     Variable,
-)  # fmt: skip
+)
 from qldb_emulator.partiql.syntax.parser import parse
 
 a, b, c, d, t, u = (Variable(name) for name in "abcdtu")
@@ -186,7 +186,7 @@ EXPRESSIONS: list[tuple[str, Expr]] = [
     ("sexp(1, 2)", SexpConstructor((one, two))),
     ("{}", StructConstructor(())),
     ("{'a': ?, b: {}}", StructConstructor(((Literal("a"), Parameter(0)), (b, StructConstructor(()))))),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "tree"), EXPRESSIONS, ids=[text for text, _ in EXPRESSIONS])
@@ -244,7 +244,7 @@ SELECTS: list[tuple[str, Select]] = [
     ),
     ('SELECT * FROM "history"(t)', select(FromItem(Call("history", (t,))))),
     ("SELECT history(t) FROM u", select(FromItem(u), Call("history", (t,)))),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "tree"), SELECTS, ids=[text for text, _ in SELECTS])
@@ -313,7 +313,7 @@ STATEMENTS: list[tuple[str, Statement]] = [
         Delete(FromItem(t, "x", by="y"), Binary("=", Variable("y"), Parameter(0)), parameter_count=1),
     ),
     ("CREATE TABLE t", CreateTable("t")),
-    ("CREATE TABLE \"t u\" WITH (aws_tags = `{'a':\"b\"}`);", CreateTable("t u", Literal({"a": "b"}, True))),
+    ('CREATE TABLE "t u" WITH (aws_tags = `{\'a\':"b"}`);', CreateTable("t u", Literal({"a": "b"}, True))),
     ("Drop table t", DropTable("t")),
     ('UNDROP TABLE "5PLf9SXwndd63lPaSIa0O6"', UndropTable("5PLf9SXwndd63lPaSIa0O6")),
     ("CREATE INDEX on t(a)", CreateIndex("t", "a")),
@@ -326,7 +326,7 @@ STATEMENTS: list[tuple[str, Statement]] = [
     ("exec f;", Exec("f", ())),
     ("1 + 1", Query(Binary("+", one, one))),
     ("SELECT a FROM t;", Query(select(FromItem(t), a))),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "tree"), STATEMENTS, ids=[text for text, _ in STATEMENTS])
@@ -351,13 +351,35 @@ def test_nodes_know_where_they_began() -> None:
     assert [
         node.pos
         for node in (
-            statement, query, path, path.value, path.value.steps[0], total, total.value, total.value.right,
-            query.source.left, query.source, query.source.right, query.where, query.where.right,
+            statement,
+            query,
+            path,
+            path.value,
+            path.value.steps[0],
+            total,
+            total.value,
+            total.value.right,
+            query.source.left,
+            query.source,
+            query.source.right,
+            query.where,
+            query.where.right,
         )
     ] == [
-        Pos(1, 1), Pos(1, 1), Pos(1, 8), Pos(1, 8), Pos(1, 10), Pos(2, 3), Pos(2, 5), Pos(2, 7),
-        Pos(2, 14), Pos(2, 20), Pos(3, 4), Pos(3, 19), Pos(3, 21),
-    ]  # fmt: skip
+        Pos(1, 1),
+        Pos(1, 1),
+        Pos(1, 8),
+        Pos(1, 8),
+        Pos(1, 10),
+        Pos(2, 3),
+        Pos(2, 5),
+        Pos(2, 7),
+        Pos(2, 14),
+        Pos(2, 20),
+        Pos(3, 4),
+        Pos(3, 19),
+        Pos(3, 21),
+    ]
 
 
 DEEP = {

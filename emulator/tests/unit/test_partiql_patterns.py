@@ -83,7 +83,7 @@ def test_a_pattern_without_meaning_is_an_error_in_to_string(pattern: str) -> Non
         ("2016-02-03T", None, "2016-02-03"),
         ("2016-02-03T10:20-00:00", None, "2016-02-03T10:20-00:00"),
     ],
-)  # fmt: skip
+)
 def test_to_timestamp(text: str, pattern: str | None, expected: str) -> None:
     assert expected == str(to_timestamp(text, pattern))
 
@@ -116,7 +116,7 @@ def test_to_timestamp(text: str, pattern: str | None, expected: str) -> None:
             "AM/PM field, or it contains a 24-hour hour of day format specifier and contains an AM/PM field.",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_pattern_that_gives_no_timestamp_is_an_error_in_to_timestamp(pattern: str, generated: str) -> None:
     with pytest.raises(PartiqlError) as caught:
         to_timestamp("2016", pattern)
@@ -125,9 +125,22 @@ def test_a_pattern_that_gives_no_timestamp_is_an_error_in_to_timestamp(pattern: 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2007", "2007-13T", "2007-02-30", "2007-02-23T10", "2007-02-23T10:00", "2007-02-23T24:00Z", "0000T",
-     "2007-02-23T10:00:00.Z", "2007-02-23T10:00+24:00", " 2007T", "null.timestamp", "２００７T"],
-)  # fmt: skip
+    [
+        "",
+        "2007",
+        "2007-13T",
+        "2007-02-30",
+        "2007-02-23T10",
+        "2007-02-23T10:00",
+        "2007-02-23T24:00Z",
+        "0000T",
+        "2007-02-23T10:00:00.Z",
+        "2007-02-23T10:00+24:00",
+        " 2007T",
+        "null.timestamp",
+        "２００７T",
+    ],
+)
 def test_a_text_that_is_no_ion_timestamp(text: str) -> None:
     assert parse_ion_timestamp(text) is None
     with pytest.raises(PartiqlError, match="Failed to parse Ion timestamp; Timestamp was not a valid ion timestamp"):

@@ -43,7 +43,7 @@ ITSELF = [
     "UPDATE t AS a BY id SET a.x = 1, y = 2 INSERT INTO a.z VALUE 3 AT 0 REMOVE w WHERE id = ?",
     "FROM t AS a WHERE b REMOVE a",
     "DELETE FROM t",
-    "CREATE TABLE t WITH (aws_tags = `{a:\"b\"}`)",
+    'CREATE TABLE t WITH (aws_tags = `{a:"b"}`)',
     'CREATE TABLE "table"',
     "DROP TABLE t",
     'UNDROP TABLE "5PLf9SXwndd63lPaSIa0O6"',

@@ -38,8 +38,17 @@ T, F, N = True, False, None
 
 @pytest.mark.parametrize(
     ("left", "right", "both", "either"),
-    [(T, T, T, T), (T, F, F, T), (T, N, N, T), (F, T, F, T), (F, F, F, F), (F, N, F, N), (N, T, N, T), (N, F, F, N),
-    (N, N, N, N)],
+    [
+        (T, T, T, T),
+        (T, F, F, T),
+        (T, N, N, T),
+        (F, T, F, T),
+        (F, F, F, F),
+        (F, N, F, N),
+        (N, T, N, T),
+        (N, F, F, N),
+        (N, N, N, N),
+    ],
 )
 def test_and_and_or_have_three_values(left: Any, right: Any, both: Any, either: Any) -> None:
     assert (both, either) == (s.and_(left, right), s.or_(left, right))
@@ -78,16 +87,37 @@ def test_a_condition_that_is_no_boolean_is_an_error(value: Any) -> None:
 
 
 EQUAL = [
-    (1, 1), (1, D("1.00")), (1, 1.0), (D("1.0"), 1.0), (0.0, -0.0), (math.nan, math.nan), ("a", Symbol("a")),
-    (b"x", Clob(b"x")), (NOON, SAME_NOON), ([1, "a"], [D(1), Symbol("a")]), (Sexp([1]), Sexp([1])),
-    ({"a": 1, "b": 2}, {"b": D(2), "a": 1}), (Annotated(("x",), 5), 5), (Bag([1, 2]), Bag([2, 1])),
+    (1, 1),
+    (1, D("1.00")),
+    (1, 1.0),
+    (D("1.0"), 1.0),
+    (0.0, -0.0),
+    (math.nan, math.nan),
+    ("a", Symbol("a")),
+    (b"x", Clob(b"x")),
+    (NOON, SAME_NOON),
+    ([1, "a"], [D(1), Symbol("a")]),
+    (Sexp([1]), Sexp([1])),
+    ({"a": 1, "b": 2}, {"b": D(2), "a": 1}),
+    (Annotated(("x",), 5), 5),
+    (Bag([1, 2]), Bag([2, 1])),
     (MultiStruct([("a", 1), ("a", 2)]), MultiStruct([("a", 2), ("a", 1)])),
-]  # fmt: skip
+]
 DIFFERENT = [
-    (1, True), (0, False), (1, "1"), ("a", "A"), ("a", b"a"), ([1], Sexp([1])), ([1], Bag([1])), ([1, 2], [2, 1]),
-    ({"a": 1}, {"A": 1}), (2**53 + 1, float(2**53)), (NOON, LATER), (D("0.1"), 0.1),
+    (1, True),
+    (0, False),
+    (1, "1"),
+    ("a", "A"),
+    ("a", b"a"),
+    ([1], Sexp([1])),
+    ([1], Bag([1])),
+    ([1, 2], [2, 1]),
+    ({"a": 1}, {"A": 1}),
+    (2**53 + 1, float(2**53)),
+    (NOON, LATER),
+    (D("0.1"), 0.1),
     ({"a": 1}, MultiStruct([("a", 1), ("a", 1)])),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("left", "right"), EQUAL, ids=repr)
@@ -108,11 +138,21 @@ def test_values_of_different_classes_differ_without_an_error(left: Any, right: A
 @pytest.mark.parametrize(
     ("smaller", "larger"),
     [
-        (1, 2), (1, D("1.01")), (1.5, 2), (D("0.1"), 0.1), (-math.inf, -(10**30)), (math.nan, -math.inf), ("a", "b"),
-        ("A", Symbol("a")), ("é", "😀"), (False, True), (NOON, LATER), (Annotated(("x",), 1), 2),
+        (1, 2),
+        (1, D("1.01")),
+        (1.5, 2),
+        (D("0.1"), 0.1),
+        (-math.inf, -(10**30)),
+        (math.nan, -math.inf),
+        ("a", "b"),
+        ("A", Symbol("a")),
+        ("é", "😀"),
+        (False, True),
+        (NOON, LATER),
+        (Annotated(("x",), 1), 2),
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_order_within_a_class(smaller: Any, larger: Any) -> None:
     assert (
         s.less(smaller, larger),
@@ -164,23 +204,46 @@ def test_in(value: Any, collection: Any, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "pattern", "expected"),
     [
-        ("", "", T), ("", "%", T), ("", "_", F), ("ABC", "ABC", T), ("ABC", "A%C", T), ("ABC", "_B_", T),
+        ("", "", T),
+        ("", "%", T),
+        ("", "_", F),
+        ("ABC", "ABC", T),
+        ("ABC", "A%C", T),
+        ("ABC", "_B_", T),
         ("ABC", "__", F),
-        ("ABC", "%%%%", T), ("A", "a", F), ("AAaBBbCCc", "A%%%A%%%%c", T), ("AAaBBbCCc", "%__b%C_%", T),
-        ("ABC", "%_%_%_%", T), ("ABC", "%_%_%_%_%", F), ("$$", "^$$", F), ("a.c", "a.c", T), ("abc", "a.c", F),
-        ("a\nb", "a_b", T), ("a\nb", "a%b", T), ("😀x", "_x", T), ("aaa", "a%a%a", T), ("aa", "a%a%a", F),
+        ("ABC", "%%%%", T),
+        ("A", "a", F),
+        ("AAaBBbCCc", "A%%%A%%%%c", T),
+        ("AAaBBbCCc", "%__b%C_%", T),
+        ("ABC", "%_%_%_%", T),
+        ("ABC", "%_%_%_%_%", F),
+        ("$$", "^$$", F),
+        ("a.c", "a.c", T),
+        ("abc", "a.c", F),
+        ("a\nb", "a_b", T),
+        ("a\nb", "a%b", T),
+        ("😀x", "_x", T),
+        ("aaa", "a%a%a", T),
+        ("aa", "a%a%a", F),
         ("ab", "%b%", T),
-        ("abab", "ab%ab", T), ("aba", "ab%ba", F), (Symbol("ab"), Symbol("a%"), T),
+        ("abab", "ab%ab", T),
+        ("aba", "ab%ba", F),
+        (Symbol("ab"), Symbol("a%"), T),
     ],
-)  # fmt: skip
+)
 def test_like(text: Any, pattern: Any, expected: bool) -> None:
     assert expected is s.like(text, pattern)
 
 
 @pytest.mark.parametrize(
     ("text", "pattern", "expected"),
-    [("100%", "1%[%", T), ("100%", "1000[%", F), ("_", "[_[_", F), ("a[b", "a[[b", T),
-    ("1_000_000%", "%[_0%0[__%_[%", T)],
+    [
+        ("100%", "1%[%", T),
+        ("100%", "1000[%", F),
+        ("_", "[_[_", F),
+        ("a[b", "a[[b", T),
+        ("1_000_000%", "%[_0%0[__%_[%", T),
+    ],
 )
 def test_like_with_escape(text: str, pattern: str, expected: bool) -> None:
     assert expected is s.like_escape(text, pattern, "[")
@@ -218,18 +281,36 @@ def test_like_errors(operands: Any, generated: str, thrown: str) -> None:
 @pytest.mark.parametrize(
     ("operator", "left", "right", "expected"),
     [
-        ("+", 1, 2, 3), ("-", 1, 2, -1), ("*", 3, 4, 12), ("/", 7, 2, 3), ("/", -7, 2, -3), ("/", 7, -2, -3),
+        ("+", 1, 2, 3),
+        ("-", 1, 2, -1),
+        ("*", 3, 4, 12),
+        ("/", 7, 2, 3),
+        ("/", -7, 2, -3),
+        ("/", 7, -2, -3),
         ("/", -1, 2, 0),
-        ("%", 10, 3, 1), ("%", -10, 3, -1), ("%", 10, -3, 1), ("%", 5.5, 2, 1.5), ("%", D("5.5"), 2, D("1.5")),
-        ("+", 1, 2.0, 3.0), ("+", 1.0, D("2.50"), D("3.50")), ("-", -1.0, D(3), D(-4)), ("*", 2.0, 3, 6.0),
+        ("%", 10, 3, 1),
+        ("%", -10, 3, -1),
+        ("%", 10, -3, 1),
+        ("%", 5.5, 2, 1.5),
+        ("%", D("5.5"), 2, D("1.5")),
+        ("+", 1, 2.0, 3.0),
+        ("+", 1.0, D("2.50"), D("3.50")),
+        ("-", -1.0, D(3), D(-4)),
+        ("*", 2.0, 3, 6.0),
         ("/", D("4.0000"), D("3.0"), D("1.3333333333333333333333333333333333333")),
         ("-", D("1E+100"), D("1E-100"), D("1.0000000000000000000000000000000000000E+100")),
         ("+", D("9223372036854775807.0"), D("100.0"), D("9223372036854775907.0")),
-        ("/", D(3), 2, D("1.5")), ("+", D("-0.0"), D("-0.0"), D("0.0")), ("*", D("-1.0"), 0, D("0.0")),
-        ("+", Annotated(("x",), 1), 1, 2), ("||", "a", Symbol("b"), "ab"), ("||", Symbol("a"), Symbol(""), "a"),
-        ("*", 1e308, 10, math.inf), ("/", 1, 4.0, 0.25), ("+", 2**63 - 2, 1, 2**63 - 1),
+        ("/", D(3), 2, D("1.5")),
+        ("+", D("-0.0"), D("-0.0"), D("0.0")),
+        ("*", D("-1.0"), 0, D("0.0")),
+        ("+", Annotated(("x",), 1), 1, 2),
+        ("||", "a", Symbol("b"), "ab"),
+        ("||", Symbol("a"), Symbol(""), "a"),
+        ("*", 1e308, 10, math.inf),
+        ("/", 1, 4.0, 0.25),
+        ("+", 2**63 - 2, 1, 2**63 - 1),
     ],
-)  # fmt: skip
+)
 def test_arithmetic_and_concatenation(operator: str, left: Any, right: Any, expected: Any) -> None:
     assert same(expected, s.BINARY[operator](left, right))
 
@@ -277,18 +358,42 @@ def test_signs() -> None:
 @pytest.mark.parametrize(
     ("value", "name", "expected"),
     [
-        (1, "int", T), (1, "integer", T), (1, "smallint", T), (True, "int", F), (True, "boolean", T),
+        (1, "int", T),
+        (1, "integer", T),
+        (1, "smallint", T),
+        (True, "int", F),
+        (True, "boolean", T),
         (D(1), "decimal", T),
-        (D(1), "numeric", T), (1.0, "float", T), (1.0, "double_precision", T), (1, "decimal", F), ("a", "string", T),
-        ("a", "varchar", T), (Symbol("a"), "symbol", T), (Symbol("a"), "string", F), ("a", "symbol", F),
+        (D(1), "numeric", T),
+        (1.0, "float", T),
+        (1.0, "double_precision", T),
+        (1, "decimal", F),
+        ("a", "string", T),
+        ("a", "varchar", T),
+        (Symbol("a"), "symbol", T),
+        (Symbol("a"), "string", F),
+        ("a", "symbol", F),
         (b"", "blob", T),
-        (Clob(b""), "clob", T), (Clob(b""), "blob", F), ([], "list", T), (Sexp(), "list", F), (Sexp(), "sexp", T),
-        (Bag(), "bag", T), (Bag(), "list", F), ({}, "struct", T), ({}, "tuple", T), (NOON, "timestamp", T),
+        (Clob(b""), "clob", T),
+        (Clob(b""), "blob", F),
+        ([], "list", T),
+        (Sexp(), "list", F),
+        (Sexp(), "sexp", T),
+        (Bag(), "bag", T),
+        (Bag(), "list", F),
+        ({}, "struct", T),
+        ({}, "tuple", T),
+        (NOON, "timestamp", T),
         (None, "null", T),
-        (MISSING, "null", T), (MISSING, "missing", T), (None, "missing", F), (TypedNull.of("int"), "null", T),
-        (TypedNull.of("int"), "int", F), (None, "int", F), (Annotated(("x",), 1), "int", T),
+        (MISSING, "null", T),
+        (MISSING, "missing", T),
+        (None, "missing", F),
+        (TypedNull.of("int"), "null", T),
+        (TypedNull.of("int"), "int", F),
+        (None, "int", F),
+        (Annotated(("x",), 1), "int", T),
     ],
-)  # fmt: skip
+)
 def test_is(value: Any, name: str, expected: bool) -> None:
     assert expected is s.is_type(value, name)
 
@@ -299,14 +404,23 @@ PERSON = MultiStruct([("name", "first"), ("name", "second"), ("Age", 5)])
 @pytest.mark.parametrize(
     ("value", "name", "is_quoted", "expected"),
     [
-        ({"a": 1, "A": 2}, "A", F, 2), ({"a": 1, "A": 2}, "a", F, 1), ({"b": 0, "Abc": 1}, "aBC", F, 1),
+        ({"a": 1, "A": 2}, "A", F, 2),
+        ({"a": 1, "A": 2}, "a", F, 1),
+        ({"b": 0, "Abc": 1}, "aBC", F, 1),
         ({"Abc": 1}, "aBC", T, MISSING),
-        ({"Abc": 1}, "Abc", T, 1), (PERSON, "name", F, "first"), (PERSON, "NAME", F, "first"), (PERSON, "age", F, 5),
-        (None, "a", F, MISSING), (MISSING, "a", F, MISSING), ([1], "a", F, MISSING), ("a", "a", T, MISSING),
-        (Annotated(("x",), {"a": 1}), "A", F, 1), (Annotated(("x",), {"a": 1}), "a", T, 1),
+        ({"Abc": 1}, "Abc", T, 1),
+        (PERSON, "name", F, "first"),
+        (PERSON, "NAME", F, "first"),
+        (PERSON, "age", F, 5),
+        (None, "a", F, MISSING),
+        (MISSING, "a", F, MISSING),
+        ([1], "a", F, MISSING),
+        ("a", "a", T, MISSING),
+        (Annotated(("x",), {"a": 1}), "A", F, 1),
+        (Annotated(("x",), {"a": 1}), "a", T, 1),
         ({"a": None}, "a", F, None),
     ],
-)  # fmt: skip
+)
 def test_a_bare_field_name_is_matched_exactly_first_and_then_in_any_case(
     value: Any, name: str, is_quoted: bool, expected: Any
 ) -> None:
@@ -324,13 +438,21 @@ def test_a_field_keeps_its_annotations() -> None:
 @pytest.mark.parametrize(
     ("value", "at", "expected"),
     [
-        ([1, 2], 1, 2), ([1, 2], 2, MISSING), ([1, 2], -1, MISSING), (Sexp([1]), 0, 1), (Bag([1]), 0, MISSING),
+        ([1, 2], 1, 2),
+        ([1, 2], 2, MISSING),
+        ([1, 2], -1, MISSING),
+        (Sexp([1]), 0, 1),
+        (Bag([1]), 0, MISSING),
         ({"a": 1}, "a", 1),
-        ({"a": 1}, "A", MISSING), ({"a": 1}, 0, MISSING), (None, 0, MISSING), ([1], None, MISSING),
+        ({"a": 1}, "A", MISSING),
+        ({"a": 1}, 0, MISSING),
+        (None, 0, MISSING),
+        ([1], None, MISSING),
         ([1], Annotated(("x",), 0), 1),
-        (Annotated(("x",), [1]), 0, 1), ({"a": 1}, Symbol("a"), 1),
+        (Annotated(("x",), [1]), 0, 1),
+        ({"a": 1}, Symbol("a"), 1),
     ],
-)  # fmt: skip
+)
 def test_index(value: Any, at: Any, expected: Any) -> None:
     assert same(expected, s.index(value, at))
 

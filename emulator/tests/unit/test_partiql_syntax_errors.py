@@ -243,8 +243,7 @@ SELECTS = [
     ("SELECT * FROM t,", "at line 1, column 17: unexpected term found, EOF : EOF; Unexpected term"),
     (
         "SELECT * FROM history()",
-        "at line 1, column 23: unexpected token found, RIGHT_PAREN : ')'; "
-        "Expected a table name or the id of a table",
+        "at line 1, column 23: unexpected token found, RIGHT_PAREN : ')'; Expected a table name or the id of a table",
     ),
     (
         "SELECT * FROM history(t, `2020T`, `2021T`, `2022T`)",
@@ -286,8 +285,7 @@ EXPRESSIONS = [
     ("[1, 2", "at line 1, column 6: expected token of type, RIGHT_BRACKET; Expected RIGHT_BRACKET"),
     (
         "<<1",
-        "at line 1, column 4: expected token of type, RIGHT_DOUBLE_ANGLE_BRACKET; "
-        "Expected RIGHT_DOUBLE_ANGLE_BRACKET",
+        "at line 1, column 4: expected token of type, RIGHT_DOUBLE_ANGLE_BRACKET; Expected RIGHT_DOUBLE_ANGLE_BRACKET",
     ),
     ("{'a' 1}", "at line 1, column 6: expected token of type, COLON; Expected COLON"),
     ("{'a': 1", "at line 1, column 8: expected token of type, RIGHT_CURLY; Expected RIGHT_CURLY"),
@@ -295,8 +293,7 @@ EXPRESSIONS = [
     ("a.'b'", f'at line 1, column 3: {PATH}LITERAL with value: "b"{SIMPLE}'),
     (
         "@1",
-        "at line 1, column 1: identifier expected after `@` symbol, OPERATOR : '@'; "
-        "Identifier must follow @-operator",
+        "at line 1, column 1: identifier expected after `@` symbol, OPERATOR : '@'; Identifier must follow @-operator",
     ),
     ("upper", "at line 1, column 1: unexpected keyword found, KEYWORD : upper; Unexpected keyword"),
     ("count", "at line 1, column 1: unexpected keyword found, KEYWORD : count; Unexpected keyword"),
@@ -392,8 +389,17 @@ PLACES_OF_NAMES = (
 
 # What follows these is at fault, where an expression may stand.
 WITH_A_SYNTAX_OF_THEIR_OWN = {
-    "case", "cast", "date_add", "date_diff", "extract", "not", "select", "substring", "trim", "unpivot",
-}  # fmt: skip
+    "case",
+    "cast",
+    "date_add",
+    "date_diff",
+    "extract",
+    "not",
+    "select",
+    "substring",
+    "trim",
+    "unpivot",
+}
 
 
 @pytest.mark.parametrize("word", sorted(KEYWORDS - {"end-exec"}))

@@ -96,7 +96,9 @@ def _description(job: Job) -> Members:
         "InclusiveStartTime": job["start_ms"],
         "ExclusiveEndTime": job["end_ms"],
         "S3ExportConfiguration": {
-            "Bucket": job["bucket"], "Prefix": job["prefix"], "EncryptionConfiguration": encryption,
+            "Bucket": job["bucket"],
+            "Prefix": job["prefix"],
+            "EncryptionConfiguration": encryption,
         },
         "RoleArn": job["role_arn"],
         "OutputFormat": job["output_format"],

@@ -153,11 +153,14 @@ class TableCache:
                 continue
             # What the transaction wrote itself is decoded already, and judged by the whole condition.
             ids = {row[0] for row in passing}
-            yield len(batch), [
-                row if isinstance(row, Row) else self._decoded(row)
-                for row in batch
-                if isinstance(row, Row) or row[0] in ids
-            ]
+            yield (
+                len(batch),
+                [
+                    row if isinstance(row, Row) else self._decoded(row)
+                    for row in batch
+                    if isinstance(row, Row) or row[0] in ids
+                ],
+            )
         with self._lock:
             if table_no not in self._tables:  # else this was a snapshot older than what is kept
                 self._sifted[table_no] = self._sifted.get(table_no, (0, 0))[0] + 1, size

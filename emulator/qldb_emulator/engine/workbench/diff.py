@@ -52,9 +52,7 @@ class State:
                 yield row.document_id
 
 
-def diff_ledger(
-    emulator: Emulator, region: str, ledger: str, before: str, after: str, max_documents: int
-) -> Members:
+def diff_ledger(emulator: Emulator, region: str, ledger: str, before: str, after: str, max_documents: int) -> Members:
     """Compare two states of a ledger, each ``now``, a block's sequence number, or a snapshot's name.
 
     At most max_documents are listed; ``changes`` counts all.  Raises ADMIN_REQUEST, ADMIN_NOT_FOUND, LEDGER_NOT_FOUND.

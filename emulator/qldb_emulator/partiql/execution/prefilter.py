@@ -207,9 +207,7 @@ def _judge(operator: str, name: str, wanted: Any, is_whole: bool) -> Judge:
         ]
     if is_whole:
         return lambda documents, found: [
-            i
-            for i in found
-            if (v := read(documents[i])) is not None and (v.__class__ is not int or holds(v, wanted))
+            i for i in found if (v := read(documents[i])) is not None and (v.__class__ is not int or holds(v, wanted))
         ]
     return lambda documents, found: [
         i for i in found if (v := read(documents[i])).__class__ is not int or holds(v, wanted)

@@ -30,9 +30,19 @@ from ...records import dataclass
 from . import faults
 
 MONTHS: Final = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 _LETTERS: Final = "yMdahHmsSnXx"
 _MAX_OFFSET_MINUTES: Final = 18 * 60  # Java's ZoneOffset
 _TWO_DIGIT_PIVOT: Final = 70
@@ -177,21 +187,54 @@ def _offset_text(offset: int, letter: str, count: int) -> str:
 # --- Reading -------------------------------------------------------------------------------------------------
 
 _YEAR, _MONTH, _DAY, _HOUR, _MINUTE, _SECOND, _FRACTION, _AM_PM, _OFFSET = (
-    "YEAR", "MONTH_OF_YEAR", "DAY_OF_MONTH", "HOUR_OF_DAY", "MINUTE_OF_HOUR", "SECOND_OF_MINUTE", "FRACTION_OF_SECOND",
-    "AM_PM", "OFFSET",
-)  # fmt: skip
+    "YEAR",
+    "MONTH_OF_YEAR",
+    "DAY_OF_MONTH",
+    "HOUR_OF_DAY",
+    "MINUTE_OF_HOUR",
+    "SECOND_OF_MINUTE",
+    "FRACTION_OF_SECOND",
+    "AM_PM",
+    "OFFSET",
+)
 _RANKED: Final = (_YEAR, _MONTH, _DAY, _HOUR, _MINUTE, _SECOND, _FRACTION)
 _FIELD_OF_LETTER: Final = {
-    "y": _YEAR, "M": _MONTH, "d": _DAY, "a": _AM_PM, "h": _HOUR, "H": _HOUR, "m": _MINUTE, "s": _SECOND,
-    "S": _FRACTION, "n": _FRACTION, "X": _OFFSET, "x": _OFFSET,
-}  # fmt: skip
+    "y": _YEAR,
+    "M": _MONTH,
+    "d": _DAY,
+    "a": _AM_PM,
+    "h": _HOUR,
+    "H": _HOUR,
+    "m": _MINUTE,
+    "s": _SECOND,
+    "S": _FRACTION,
+    "n": _FRACTION,
+    "X": _OFFSET,
+    "x": _OFFSET,
+}
 _LONGEST: Final = {
-    "y": 4, "M": 5, "d": 2, "a": 1, "h": 2, "H": 2, "m": 2, "s": 2, "S": _NANO_DIGITS, "n": 1, "X": 5, "x": 5,
-}  # fmt: skip
+    "y": 4,
+    "M": 5,
+    "d": 2,
+    "a": 1,
+    "h": 2,
+    "H": 2,
+    "m": 2,
+    "s": 2,
+    "S": _NANO_DIGITS,
+    "n": 1,
+    "X": 5,
+    "x": 5,
+}
 _PRECISION_OF_FIELD: Final = {
-    _YEAR: "year", _MONTH: "month", _DAY: "day", _HOUR: "minute", _MINUTE: "minute", _SECOND: "second",
+    _YEAR: "year",
+    _MONTH: "month",
+    _DAY: "day",
+    _HOUR: "minute",
+    _MINUTE: "minute",
+    _SECOND: "second",
     _FRACTION: "second",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)

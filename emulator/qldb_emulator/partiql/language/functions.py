@@ -240,9 +240,7 @@ def _date_add(part: str, amount: int, timestamp: Timestamp) -> Timestamp:
             day = min(day, days_in_month(year, month))
     except ValueError as error:
         raise faults.TIMESTAMP_BOUNDS() from error
-    return Timestamp(
-        precision, year, month, day, seconds // 3600, seconds // 60 % 60, seconds % 60, t.fraction, offset
-    )
+    return Timestamp(precision, year, month, day, seconds // 3600, seconds // 60 % 60, seconds % 60, t.fraction, offset)
 
 
 def _date_diff(part: str, first: Timestamp, second: Timestamp) -> int:
@@ -310,9 +308,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
     for row in (
         _function("size", (CONTAINER,), _size, "ql-functions.size"),
         _function("exists", (ANY,), _exists, "ql-functions.exists: missing is an error", sees_unknowns=True),
-        _function(
-            "coalesce", (ANY,), _coalesce, "ql-functions.coalesce", least=1, most=MANY, sees_unknowns=True
-        ),
+        _function("coalesce", (ANY,), _coalesce, "ql-functions.coalesce", least=1, most=MANY, sees_unknowns=True),
         _function("nullif", (ANY, ANY), _nullif, "ql-functions.nullif", sees_unknowns=True),
         _function("char_length", (TEXT,), len, "ql-functions.char_length"),
         _function("character_length", (TEXT,), len, "ql-functions.character_length"),

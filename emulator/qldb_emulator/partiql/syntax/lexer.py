@@ -46,9 +46,11 @@ _TOKEN = re.compile(
           | //[^\n\r]*+[\n\r] | /\*(?:[^*]++|\*(?!/))*+\*/        #   a comment,
           | \{\{(?:[^}]++|\}(?!\}))*+\}\} | [/{] )*+`                       #   a blob or a clob
       ) | . | \Z )                                                          # nothing that begins a token; the end
-    (""" + _SKIP + ")",
+    ("""
+    + _SKIP
+    + ")",
     re.VERBOSE | re.DOTALL,
-)  # fmt: skip
+)
 _LEADING = re.compile(_SKIP)
 _LINE_END = re.compile(r"\r\n?|\n")
 _BAD_EXPONENT = re.compile(r"[0-9.]+[eE][+-]?")
@@ -67,7 +69,6 @@ _KNOWN = {
 _KNOWN_MOST = len(_KNOWN) + 1024
 _KNOWN_CHARACTERS = 64  # of a name that is kept
 _NAME_STARTS = frozenset("$_" + ascii_letters)
-
 
 
 def _name(lexeme: str) -> tuple[str, str]:

@@ -32,14 +32,27 @@ _MORE_OF_SELECT, _MORE_OF_TWO_PARTS = 2, 1
 # --- Operators ---------------------------------------------------------------------------------------------
 _OR, _AND, _NOT, _EQUALITY, _COMPARISON, _ADDITION, _MULTIPLICATION = 10, 20, 30, 40, 50, 60, 70
 RANKS: Final = {
-    "or": _OR, "and": _AND,
-    "=": _EQUALITY, "<>": _EQUALITY, "!=": _EQUALITY, "is": _EQUALITY, "in": _EQUALITY,
-    "<": _COMPARISON, "<=": _COMPARISON, ">": _COMPARISON, ">=": _COMPARISON,
-    "between": _COMPARISON, "like": _COMPARISON,
-    "+": _ADDITION, "-": _ADDITION, "||": _ADDITION,
-    "*": _MULTIPLICATION, "/": _MULTIPLICATION, "%": _MULTIPLICATION,
+    "or": _OR,
+    "and": _AND,
+    "=": _EQUALITY,
+    "<>": _EQUALITY,
+    "!=": _EQUALITY,
+    "is": _EQUALITY,
+    "in": _EQUALITY,
+    "<": _COMPARISON,
+    "<=": _COMPARISON,
+    ">": _COMPARISON,
+    ">=": _COMPARISON,
+    "between": _COMPARISON,
+    "like": _COMPARISON,
+    "+": _ADDITION,
+    "-": _ADDITION,
+    "||": _ADDITION,
+    "*": _MULTIPLICATION,
+    "/": _MULTIPLICATION,
+    "%": _MULTIPLICATION,
     "not": 1_000,  # of NOT IN, NOT BETWEEN, NOT LIKE: the word after it decides
-}  # fmt: skip
+}
 _NEGATABLE: Final = frozenset({"in", "between", "like"})
 
 # --- Names -------------------------------------------------------------------------------------------------
@@ -51,21 +64,51 @@ _EXPRESSION_IN_FROM: Final = frozenset({LITERAL, ION_LITERAL, "true", "false", "
 # The library had these as keywords, QLDB's list has not: no alias without AS, so that the clause is what is refused.
 _NO_BARE_ALIAS: Final = frozenset({"let", "offset", "returning"})
 FUNCTION_KEYWORDS: Final = frozenset(
-    {"exists", "char_length", "character_length", "octet_length", "bit_length", "upper", "lower", "size", "coalesce",
-     "nullif"}
-)  # fmt: skip
+    {
+        "exists",
+        "char_length",
+        "character_length",
+        "octet_length",
+        "bit_length",
+        "upper",
+        "lower",
+        "size",
+        "coalesce",
+        "nullif",
+    }
+)
 _AGGREGATES: Final = frozenset({"count", "avg", "max", "min", "sum"})
 
 # Type names as written -> (canonical name, how many arguments at most).  documented: ql-functions.cast; partiql.md 4.4
 TYPE_NAMES: Final = {
-    "missing": ("missing", 0), "null": ("null", 0), "bool": ("boolean", 0), "boolean": ("boolean", 0),
-    "smallint": ("smallint", 0), "int": ("integer", 0), "integer": ("integer", 0), "float": ("float", 1),
-    "real": ("real", 0), "double precision": ("double precision", 0), "dec": ("decimal", 2), "decimal": ("decimal", 2),
-    "numeric": ("numeric", 2), "timestamp": ("timestamp", 0), "char": ("character", 1), "character": ("character", 1),
-    "varchar": ("character varying", 1), "character varying": ("character varying", 1), "string": ("string", 0),
-    "symbol": ("symbol", 0), "clob": ("clob", 0), "blob": ("blob", 0), "struct": ("struct", 0), "tuple": ("tuple", 0),
-    "list": ("list", 0), "sexp": ("sexp", 0), "bag": ("bag", 0),
-}  # fmt: skip
+    "missing": ("missing", 0),
+    "null": ("null", 0),
+    "bool": ("boolean", 0),
+    "boolean": ("boolean", 0),
+    "smallint": ("smallint", 0),
+    "int": ("integer", 0),
+    "integer": ("integer", 0),
+    "float": ("float", 1),
+    "real": ("real", 0),
+    "double precision": ("double precision", 0),
+    "dec": ("decimal", 2),
+    "decimal": ("decimal", 2),
+    "numeric": ("numeric", 2),
+    "timestamp": ("timestamp", 0),
+    "char": ("character", 1),
+    "character": ("character", 1),
+    "varchar": ("character varying", 1),
+    "character varying": ("character varying", 1),
+    "string": ("string", 0),
+    "symbol": ("symbol", 0),
+    "clob": ("clob", 0),
+    "blob": ("blob", 0),
+    "struct": ("struct", 0),
+    "tuple": ("tuple", 0),
+    "list": ("list", 0),
+    "sexp": ("sexp", 0),
+    "bag": ("bag", 0),
+}
 
 
 def parse(text: str, max_depth: int = DEFAULT_DEPTH) -> ast.Statement:
@@ -1000,34 +1043,61 @@ class _Parser:
 
 _WORD_LITERALS: Final = {"null": None, "missing": MISSING, "true": True, "false": False}
 _CONSTRUCTORS: Final[dict[str, Callable[..., Expr]]] = {
-    "list": ast.ListConstructor, "bag": ast.BagConstructor, "sexp": ast.SexpConstructor,
-}  # fmt: skip
+    "list": ast.ListConstructor,
+    "bag": ast.BagConstructor,
+    "sexp": ast.SexpConstructor,
+}
 
 _STATEMENTS: Final[dict[str, Callable[[_Parser], ast.Statement]]] = {
-    "insert": _Parser.insert, "update": _Parser.update, "from": _Parser.update_from_first, "delete": _Parser.delete,
-    "create": _Parser.create, "drop": _Parser.drop, "undrop": _Parser.undrop, "exec": _Parser.exec,
-}  # fmt: skip
+    "insert": _Parser.insert,
+    "update": _Parser.update,
+    "from": _Parser.update_from_first,
+    "delete": _Parser.delete,
+    "create": _Parser.create,
+    "drop": _Parser.drop,
+    "undrop": _Parser.undrop,
+    "exec": _Parser.exec,
+}
 
 _TERMS: Final[dict[str, Callable[[_Parser], Expr]]] = {
-    IDENTIFIER: _Parser.variable, QUOTED_IDENTIFIER: _Parser.variable, "@": _Parser.local,
-    LITERAL: _Parser.literal, ION_LITERAL: _Parser.ion_literal, "?": _Parser.parameter,
+    IDENTIFIER: _Parser.variable,
+    QUOTED_IDENTIFIER: _Parser.variable,
+    "@": _Parser.local,
+    LITERAL: _Parser.literal,
+    ION_LITERAL: _Parser.ion_literal,
+    "?": _Parser.parameter,
     **dict.fromkeys(_WORD_LITERALS, _Parser.word_literal),
-    "(": _Parser.parenthesized, "[": _Parser.list_constructor, "<<": _Parser.bag_constructor,
-    "{": _Parser.struct_constructor, "not": _Parser.negation, "-": _Parser.sign, "+": _Parser.sign,
-    "select": _Parser.select, "case": _Parser.case, "cast": _Parser.cast, "substring": _Parser.substring,
-    "trim": _Parser.trim, "extract": _Parser.extract, "date_add": _Parser.date_arithmetic,
+    "(": _Parser.parenthesized,
+    "[": _Parser.list_constructor,
+    "<<": _Parser.bag_constructor,
+    "{": _Parser.struct_constructor,
+    "not": _Parser.negation,
+    "-": _Parser.sign,
+    "+": _Parser.sign,
+    "select": _Parser.select,
+    "case": _Parser.case,
+    "cast": _Parser.cast,
+    "substring": _Parser.substring,
+    "trim": _Parser.trim,
+    "extract": _Parser.extract,
+    "date_add": _Parser.date_arithmetic,
     "date_diff": _Parser.date_arithmetic,
     **dict.fromkeys(_AGGREGATES, _Parser.aggregate),
     **dict.fromkeys(FUNCTION_KEYWORDS, _Parser.function_keyword),
     **dict.fromkeys(_CONSTRUCTORS, _Parser.function_keyword),
-}  # fmt: skip
+}
 
 _OPERATORS: Final[dict[str, Callable[[_Parser, Expr, int], Expr]]] = {
     **dict.fromkeys(RANKS, _Parser.binary),
     **dict.fromkeys(("and", "or", "||"), _Parser.chain),
-    "is": _Parser.is_type, "in": _Parser.membership, "between": _Parser.between, "like": _Parser.like,
+    "is": _Parser.is_type,
+    "in": _Parser.membership,
+    "between": _Parser.between,
+    "like": _Parser.like,
     "not": _Parser.negated,
-}  # fmt: skip
+}
 _NEGATED: Final[dict[str, Callable[[_Parser, Expr, int, bool], Expr]]] = {
-    "in": _Parser.membership, "between": _Parser.between, "like": _Parser.like,
-}  # fmt: skip
+    "in": _Parser.membership,
+    "between": _Parser.between,
+    "like": _Parser.like,
+}

@@ -29,8 +29,15 @@ USAGE USER USING UTCNOW VALUE VALUES VARCHAR VARYING VIEW WHEN WHENEVER WHERE WI
 RESERVED_WORDS: Final = frozenset(_WORDS.split())
 
 DATE_PARTS: Final = (
-    "year", "month", "day", "hour", "minute", "second", "timezone_hour", "timezone_minute",
-)  # fmt: skip
+    "year",
+    "month",
+    "day",
+    "hour",
+    "minute",
+    "second",
+    "timezone_hour",
+    "timezone_minute",
+)
 TRIM_SIDES: Final = ("both", "leading", "trailing")
 
 # Reserved on the page, yet no keywords to the lexer QLDB was built on: it knew them only inside the functions that take

@@ -21,26 +21,80 @@ _OWN = "no text is known"
 _SHOWN_CHARACTERS = 1000  # ours: of a token's value in a message
 
 _TYPE_OF_KIND: Final = {
-    END: "EOF", IDENTIFIER: IDENTIFIER, QUOTED_IDENTIFIER: QUOTED_IDENTIFIER, LITERAL: LITERAL, ION_LITERAL: LITERAL,
-    "true": LITERAL, "false": LITERAL, "null": "NULL", "missing": "MISSING", "as": "AS", "at": "AT", "by": "BY",
-    "for": "FOR", "?": "QUESTION_MARK", "*": "STAR", ".": "DOT", ",": "COMMA", ";": "SEMICOLON", ":": "COLON",
-    "(": "LEFT_PAREN", ")": "RIGHT_PAREN", "[": "LEFT_BRACKET", "]": "RIGHT_BRACKET", "{": "LEFT_CURLY",
-    "}": "RIGHT_CURLY", "<<": "LEFT_DOUBLE_ANGLE_BRACKET", ">>": "RIGHT_DOUBLE_ANGLE_BRACKET",
+    END: "EOF",
+    IDENTIFIER: IDENTIFIER,
+    QUOTED_IDENTIFIER: QUOTED_IDENTIFIER,
+    LITERAL: LITERAL,
+    ION_LITERAL: LITERAL,
+    "true": LITERAL,
+    "false": LITERAL,
+    "null": "NULL",
+    "missing": "MISSING",
+    "as": "AS",
+    "at": "AT",
+    "by": "BY",
+    "for": "FOR",
+    "?": "QUESTION_MARK",
+    "*": "STAR",
+    ".": "DOT",
+    ",": "COMMA",
+    ";": "SEMICOLON",
+    ":": "COLON",
+    "(": "LEFT_PAREN",
+    ")": "RIGHT_PAREN",
+    "[": "LEFT_BRACKET",
+    "]": "RIGHT_BRACKET",
+    "{": "LEFT_CURLY",
+    "}": "RIGHT_CURLY",
+    "<<": "LEFT_DOUBLE_ANGLE_BRACKET",
+    ">>": "RIGHT_DOUBLE_ANGLE_BRACKET",
     **dict.fromkeys(
-        ("and", "or", "not", "is", "in", "between", "like", "union", "except", "intersect",
-         "+", "-", "/", "%", "<", "<=", ">", ">=", "=", "<>", "!=", "||", "@"), "OPERATOR",
+        (
+            "and",
+            "or",
+            "not",
+            "is",
+            "in",
+            "between",
+            "like",
+            "union",
+            "except",
+            "intersect",
+            "+",
+            "-",
+            "/",
+            "%",
+            "<",
+            "<=",
+            ">",
+            ">=",
+            "=",
+            "<>",
+            "!=",
+            "||",
+            "@",
+        ),
+        "OPERATOR",
     ),
-}  # fmt: skip
+}
 
 _MERGED: Final = {
-    ("not", "in"): "not_in", ("not", "between"): "not_between", ("not", "like"): "not_like", ("is", "not"): "is_not",
-    ("insert", "into"): "insert_into", ("character", "varying"): "character_varying",
+    ("not", "in"): "not_in",
+    ("not", "between"): "not_between",
+    ("not", "like"): "not_like",
+    ("is", "not"): "is_not",
+    ("insert", "into"): "insert_into",
+    ("character", "varying"): "character_varying",
     ("double", "precision"): "double_precision",
-}  # fmt: skip
+}
 _RENAMED: Final = {
-    "!=": "<>", "varchar": "character_varying", "char": "character", "dec": "decimal", "int": "integer",
+    "!=": "<>",
+    "varchar": "character_varying",
+    "char": "character",
+    "dec": "decimal",
+    "int": "integer",
     "bool": "boolean",
-}  # fmt: skip
+}
 
 
 def token_type(tokens: Tokens, index: int) -> str:
@@ -191,9 +245,7 @@ NO_INDEX_ON = SyntaxFault("unexpected token found, {token}", "Expected ON")
 NO_INDEX_TARGET = SyntaxFault("unexpected token found, {token}", "Index target must be an identifier")
 NO_TABLE_TARGET = SyntaxFault("unexpected token found, {token}", "Table target must be an identifier")
 NO_INDEX_KEYS = SyntaxFault("unexpected token found, {token}", "Expected parenthesis for keys")
-INDEX_KEY = SyntaxFault(
-    "unexpected token found, {token}", "An index is on exactly one top-level field", "ours", _OWN
-)
+INDEX_KEY = SyntaxFault("unexpected token found, {token}", "An index is on exactly one top-level field", "ours", _OWN)
 NO_PURGE = SyntaxFault("unexpected token found, {token}", "Expected WITH (purge = true)", "ours", _OWN)
 NO_TAGS = SyntaxFault("unexpected token found, {token}", "Expected WITH (aws_tags = ...)", "ours", _OWN)
 AFTER_DDL = SyntaxFault("unexpected token found, {token}", "Unexpected tokens after {word} statement!")
