@@ -8,11 +8,15 @@ from ..clock import Clock, SystemClock
 from ..context import RequestContext
 from ..errors import LEDGER_FILE_UNUSABLE, LEDGER_NOT_FOUND, QldbError
 from ..ids import IdSource, RandomIds
+from ..log.seam import Logs
+from ..log.sqlite import SqliteLogs
 from ..settings import Settings
+from ..storage.connections import Durability
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageError
 from .control import call_operation
-from .ledger.ledger import Ledger, Ledgers
+from .ledger.ledger import Ledger
+from .ledger.register import Register
 from .outgoing.exports import Exports, has_running_exports
 from .outgoing.local_streams import StreamFile
 from .outgoing.stream_facts import has_running_streams
@@ -30,6 +34,7 @@ class Emulator:
     """A QLDB: ledgers in a directory, sessions in memory.
 
     open_target: where journal streams are delivered to; by default Kinesis, see Settings.
+    logs: where the journals are; by default in the ledgers' own files.
 
     Raises DirectoryInUseError when another process has the data directory, StorageError for a bad stream file.
     """
@@ -40,15 +45,19 @@ class Emulator:
         clock: Clock | None = None,
         ids: IdSource | None = None,
         open_target: OpenTarget | None = None,
+        logs: Logs | None = None,
     ) -> None:
         self.settings = settings or Settings()
-        self.directory = DataDirectory(None if self.settings.is_ephemeral else self.settings.data_dir)
+        # With a shared log the files are caches of it: they need no sync.
+        durability: Durability | None = "cache" if logs is not None and logs.is_shared else None
+        self.directory = DataDirectory(None if self.settings.is_ephemeral else self.settings.data_dir, durability)
         seed = self.settings.deterministic_seed
         if seed is not None and clock is None and ids is None:
             clock, ids = deterministic_sources(seed, self.directory)
         self.clock: Clock = clock or SystemClock()
         self.ids: IdSource = ids or RandomIds(self.clock)
-        self.ledgers = Ledgers(self.directory, self.settings, self.clock, self.ids)
+        self.logs: Logs = logs or SqliteLogs(self.directory)
+        self.ledgers = Register(self.directory, self.logs, self.settings, self.clock, self.ids)
         self.faults = Faults()
         self.statement_log = StatementLog(self.settings.statement_log)
         self.sessions = Sessions(self)
@@ -109,6 +118,7 @@ class Emulator:
         if self.stream_file is not None:
             self.stream_file.close()
         self.ledgers.close()
+        self.logs.close()
         self.directory.close()
 
     def __enter__(self) -> Emulator:

@@ -15,8 +15,9 @@ from ledgers import busy_ledger
 from local_driver import CONTEXT, REGION, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.ledger.committer import DEFERRED_MAX
 from qldb_emulator.engine.ledger.following import next_blocks
-from qldb_emulator.engine.ledger.ledger import PUT_OFF_AT_MOST, Ledger
+from qldb_emulator.engine.ledger.ledger import Ledger
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import loads
 from qldb_emulator.settings import Settings
@@ -64,7 +65,7 @@ def test_a_reader_takes_its_place_at_the_commit_and_is_written_afterwards(
     assert (ledger.tip().sequence_no, in_file(ledger)) == (before, before)
     result["afterwards"]()
     assert in_file(ledger) == before + 1
-    assert not ledger.has_put_off
+    assert not ledger.committer.has_deferred
     result["afterwards"]()  # a second time does nothing
     assert in_file(ledger) == before + 1
 
@@ -164,7 +165,7 @@ def failing_disk(ledger: Ledger) -> Iterator[None]:
 def test_a_disk_that_fails_stops_readers_before_they_fill_the_memory(emulator: Emulator, session: LocalSession) -> None:
     ledger = ledger_of(emulator)
     with failing_disk(ledger):
-        for _ in range(PUT_OFF_AT_MOST):
+        for _ in range(DEFERRED_MAX):
             read(session)["afterwards"]()  # says so in the log, and raises nothing
         with pytest.raises(QldbError, match="The disk said no"):
             read(session)
@@ -184,6 +185,6 @@ def test_any_server_of_the_app_does_it_when_it_closes_the_answer(emulator: Emula
     body = dumps({"SessionToken": session.token, "CommitTransaction": members})
     response = app.test_client().post("/", data=body, headers={"X-Amz-Target": "QLDBSession.SendCommand"})
     assert response.status_code == 200
-    assert ledger.has_put_off
+    assert ledger.committer.has_deferred
     response.close()
-    assert not ledger.has_put_off
+    assert not ledger.committer.has_deferred

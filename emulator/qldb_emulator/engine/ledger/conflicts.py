@@ -10,27 +10,27 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-Mark = tuple[str, ...] | tuple[str, str, bytes]
+ReadMark = tuple[str, ...] | tuple[str, str, bytes]
 
-CATALOGUE: Mark = ("catalogue",)
+CATALOGUE: ReadMark = ("catalogue",)
 
 
-def table_mark(table_id: str) -> Mark:
+def table_mark(table_id: str) -> ReadMark:
     """Any document of a table."""
     return ("table", table_id)
 
 
-def document_mark(document_id: str) -> Mark:
+def document_mark(document_id: str) -> ReadMark:
     """One document."""
     return ("document", document_id)
 
 
-def key_mark(index_id: str, key: bytes) -> Mark:
+def key_mark(index_id: str, key: bytes) -> ReadMark:
     """The documents that have one key in one index."""
     return ("key", index_id, key)
 
 
-def name_mark(table_name: str) -> Mark:
+def name_mark(table_name: str) -> ReadMark:
     """What a table name stands for, and the table's indexes."""
     return ("name", table_name)
 
@@ -42,7 +42,7 @@ class WriteLog:
     PRUNE_AT_LEAST = 50_000
 
     def __init__(self) -> None:
-        self._last: dict[Mark, int] = {}
+        self._last: dict[ReadMark, int] = {}
         self._prune_at = self.PRUNE_AT_LEAST
         self._snapshots: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -61,21 +61,26 @@ class WriteLog:
         """How many transactions are open."""
         return len(self._snapshots)
 
-    def record(self, marks: Iterable[Mark], sequence_no: int) -> None:
+    def record(self, marks: Iterable[ReadMark], sequence_no: int) -> None:
         """A block was committed.  Called under the ledger's commit lock."""
         last = self._last
         for mark in marks:
             last[mark] = sequence_no
-        if len(last) >= self._prune_at:
-            self._prune(sequence_no)
 
-    def _prune(self, sequence_no: int) -> None:
+    def prune(self, published: int) -> None:
+        """Forget what no transaction needs, once in a while.  Called under the ledger's commit lock.
+
+        published: the snapshot that a transaction gets now.  One that begins during the call is not in ``_snapshots``
+        yet, but its snapshot is not older than that.
+        """
+        if len(self._last) < self._prune_at:
+            return
         with self._lock:
-            oldest = min(self._snapshots.values(), default=sequence_no)
+            oldest = min(self._snapshots.values(), default=published)
         self._last = {mark: seq for mark, seq in self._last.items() if seq > oldest}
         self._prune_at = max(self.PRUNE_AT_LEAST, 2 * len(self._last))
 
-    def conflict(self, marks: Iterable[Mark], snapshot: int) -> Mark | None:
+    def conflict(self, marks: Iterable[ReadMark], snapshot: int) -> ReadMark | None:
         """A mark that was written after the snapshot, or None.  Called under the ledger's commit lock."""
         last = self._last
         if not last:

@@ -18,17 +18,19 @@ from ...journal.merkle import RightEdge
 from ...journal.model import Block, Struct
 from ...journal.parse import block_from_ion
 from ...limits import UNLIMITED
+from ...log.seam import Rewrite
 from ...partiql.language.errors import PartiqlError
-from ...partiql.planning.catalogue import Catalogue, IndexInfo, TableInfo
+from ...partiql.planning.catalogue import Catalogue, IndexInfo, TableInfo, TableStatus
 from ...partiql.syntax import ast
 from ...partiql.syntax.parser import parse
 from ...records import dataclass
 from ...storage.rows import RevisionRow
-from ..session.reader import field_key
-from .conflicts import CATALOGUE, Mark, document_mark, key_mark, name_mark, table_mark
+from .conflicts import CATALOGUE, ReadMark, document_mark, key_mark, name_mark, table_mark
 from .ddl import DDL_NODES, DdlEffect, ddl_effect, is_ddl_text, table_tags
+from .keys import field_key
 
 if TYPE_CHECKING:
+    from ...storage.reads import Reads
     from ...storage.writer import Writer
 
 
@@ -40,12 +42,14 @@ class ApplyError(ValueError):
 class Applied:
     """What a block changed.  catalogue: as it is afterwards.  marks: everything it wrote.  facts: of the ledger.
 
+    rewrites: earlier blocks that a redaction erased data from.
     problems: redactions that could not be carried out, in sentences; a commit of ours has none.
     """
 
     catalogue: Catalogue
-    marks: set[Mark] = field(default_factory=set)
+    marks: set[ReadMark] = field(default_factory=set)
     facts: dict[str, Any] = field(default_factory=dict)
+    rewrites: list[Rewrite] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -83,6 +87,24 @@ def derive(writer: Writer, catalogue: Catalogue, block: Block) -> Applied:
     _apply_revisions(writer, applied, block, info)
     _apply_redactions(writer, applied, block)
     return applied
+
+
+def stored_catalogue(file: Reads, sequence_no: int) -> Catalogue:
+    """The catalogue after a block, from the rows that folding left."""
+    tables = []
+    for row in file.catalogue_rows(sequence_no):
+        indexes = tuple(IndexInfo(i.index_id, i.field_name, "ONLINE", i.number) for i in row.indexes)
+        status: TableStatus = "ACTIVE" if row.status == "ACTIVE" else "INACTIVE"
+        tables.append(TableInfo(row.table_id, row.name, status, indexes, row.number))
+    return Catalogue(tuple(tables))
+
+
+def stored_edge(file: Reads, sequence_no: int) -> RightEdge:
+    """The edge of the Merkle tree up to a block, from the rows that folding left.
+
+    Raises StorageError when it is not whole.
+    """
+    return RightEdge.read(sequence_no + 1, file.tree_nodes)
 
 
 # --- DDL -----------------------------------------------------------------------------------------------------
@@ -263,7 +285,7 @@ def _keys(table: TableInfo, document: IonValue) -> list[tuple[IndexInfo, bytes]]
 
 
 def _close_entries(
-    writer: Writer, marks: set[Mark], table: TableInfo, doc_no: int, last_seq: int, sequence_no: int
+    writer: Writer, marks: set[ReadMark], table: TableInfo, doc_no: int, last_seq: int, sequence_no: int
 ) -> None:
     """End the index entries of a document's last revision, also those that the next one will have again.
 
@@ -294,7 +316,9 @@ def _apply_redactions(writer: Writer, applied: Applied, block: Block) -> None:
         except RedactionError as error:
             applied.problems.append(f"block {block.address.sequence_no} redacts what cannot be redacted: {error}")
             continue
-        writer.replace_block(sequence_no, dumps(target.to_ion()))
+        ion = dumps(target.to_ion())
+        writer.replace_block(sequence_no, ion)
+        applied.rewrites.append(Rewrite(sequence_no, ion))
         _redact_row(writer, applied.catalogue, document_id, sequence_no, target)
 
 

@@ -243,6 +243,7 @@ class Sessions:
         ledger = session.ledger
         if ledger.writes.open_count() >= ledger.limits.sessions_per_ledger:
             raise SESSION_LIMIT(limit=ledger.limits.sessions_per_ledger)
+        ledger.catch_up()  # so that the snapshot has everything that any server answered before
         session.transaction = Transaction(ledger, ledger.ids.new_id())
         return {"TransactionId": session.transaction.id}
 
@@ -266,7 +267,7 @@ class Sessions:
         self._log(transaction, text, holders, started, read_ios=page.read_ios)
         result: Members = {"FirstPage": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)}
         if holders:
-            result["afterwards"] = transaction.asked[-1].settle
+            result["afterwards"] = transaction.asked[-1].compute_digest
         if before is not None:
             result["debug"] = {"plan": explained(transaction, transaction.reads - before, page.read_ios)}
         return result
@@ -301,7 +302,10 @@ class Sessions:
     def _commit_transaction(session: Session, members: Members) -> Members:
         transaction = session.open_transaction(members["TransactionId"])
         try:
-            session.ledger.commit(transaction, members["CommitDigest"])
+            transaction.check_digest(members["CommitDigest"])
+            proposal = transaction.proposal()
+            if proposal is not None:
+                session.ledger.commit(proposal)
         finally:
             session.end_transaction()  # also after a conflict or a wrong digest: there is nothing left to go on with
         result: Members = {
@@ -309,8 +313,8 @@ class Sessions:
             "CommitDigest": members["CommitDigest"],
             "ConsumedIOs": {"ReadIOs": 0, "WriteIOs": 0},
         }
-        if session.ledger.has_put_off:
-            result["afterwards"] = partial(_write_out, session.ledger)
+        if session.ledger.committer.has_deferred:
+            result["afterwards"] = partial(_flush_deferred, session.ledger)
         return result
 
     @staticmethod
@@ -319,11 +323,11 @@ class Sessions:
         return {}
 
 
-def _write_out(ledger: Ledger) -> None:
+def _flush_deferred(ledger: Ledger) -> None:
     try:
-        ledger.write_out()
+        ledger.committer.flush_deferred()
     except StorageError as error:
-        # Whoever commits next is told; until then nobody has been promised anything that is not there.
+        # The next commit is told; until then no answer has promised anything that is not there.
         logger.warning("blocks of ledger %s that change nothing cannot be written yet: %s", ledger.name, error)
 
 

@@ -29,7 +29,7 @@ from ..ledger.ddl import DDL_NODES, ddl_effect, table_tags
 from .cursors import Cursor
 from .reader import StatementReader
 from .redactions import redact_revision
-from .sent_statement import Asked
+from .sent_statement import SentStatement
 
 if TYPE_CHECKING:
     from .transactions import Transaction
@@ -87,7 +87,7 @@ def execute_statement(transaction: Transaction, text: str, holders: Sequence[dic
     if len(text) > ledger.limits.statement_characters:
         raise STATEMENT_TOO_LONG(length=len(text), limit=ledger.limits.statement_characters)
     parameters = [_parameter(number, holder) for number, holder in enumerate(holders, 1)]
-    asked = Asked(text, parameters)
+    asked = SentStatement(text, parameters)
     transaction.asked.append(asked)
     start_time = Timestamp.from_epoch_ms(ledger.clock.now_ms())
     try:
@@ -138,7 +138,7 @@ def _parameter(number: int, holder: dict[str, Any]) -> IonValue:
         raise PARAMETER_NOT_ION(number=number, reason=error) from error
 
 
-def _run(transaction: Transaction, program: Program, parameters: list[IonValue], asked: Asked) -> Cursor:
+def _run(transaction: Transaction, program: Program, parameters: list[IonValue], asked: SentStatement) -> Cursor:
     reader = StatementReader(transaction)
     rows: Iterator[IonValue]
     if program.kind == "query":

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from ...errors import (
+    DIGESTS_DO_NOT_MATCH,
     DOCUMENT_NOT_STRUCT,
     DOCUMENT_TOO_DEEP,
     DOCUMENT_TOO_LARGE,
     TRANSACTION_DOCUMENTS,
     TRANSACTION_TOO_LARGE,
+    QldbError,
 )
 from ...ion.codec import DOCUMENT_DEPTH, IonError, dumps
 from ...ion.values import Document, IonValue, Timestamp, strip_annotations
@@ -17,9 +20,10 @@ from ...journal.block import ChangedDocument, ExecutedStatement, NewRevision, Re
 from ...journal.hashing import CommitDigest
 from ...journal.model import BlockAddress
 from ...partiql.planning.data import Change
-from ..ledger.conflicts import Mark, document_mark
+from ..ledger.committer import Proposal
+from ..ledger.conflicts import ReadMark, document_mark
 from .overlay import Overlay, PendingDocument
-from .sent_statement import Asked
+from .sent_statement import SentStatement
 
 if TYPE_CHECKING:
     from ...partiql.execution.compiler import Program
@@ -27,6 +31,12 @@ if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
     from .cursors import Cursor
     from .permissions import Permit
+
+
+logger = logging.getLogger(__name__)
+
+STATEMENT_HASHES_IN_HEADER = 40
+"""A header must not outgrow what clients accept; the log line has all of them."""
 
 
 class Transaction:
@@ -40,10 +50,10 @@ class Transaction:
         ledger.writes.open(transaction_id, -1)
         self.snapshot, self.catalogue = ledger.snapshot()
         ledger.writes.open(transaction_id, self.snapshot)
-        self.asked: list[Asked] = []
-        self.reads: set[Mark] = set()
+        self.asked: list[SentStatement] = []
+        self.reads: set[ReadMark] = set()
         self.overlay = Overlay()
-        self.statements: list[tuple[Asked, Timestamp]] = []
+        self.statements: list[tuple[SentStatement, Timestamp]] = []
         self.system_revisions: list[bytes] = []
         self.redactions: list[Redaction] = []
         self.cursors: dict[str, Cursor] = {}
@@ -79,7 +89,7 @@ class Transaction:
             digest.add(asked.digest)
         return digest.value
 
-    def record(self, asked: Asked, start_time: Timestamp) -> None:
+    def record(self, asked: SentStatement, start_time: Timestamp) -> None:
         """A statement took effect: it gets its place in the block."""
         self.statements.append((asked, start_time))
         self.statement_bytes += len(asked.text)
@@ -97,7 +107,7 @@ class Transaction:
 
     # --- writes ------------------------------------------------------------------------------------------
 
-    def apply(self, changes: list[Change], asked: Asked) -> list[str]:
+    def apply(self, changes: list[Change], asked: SentStatement) -> list[str]:
         """Take over the changes of one DML statement, all or none.  Returns the document ids, in order.
 
         Raises the BadRequests of the limits on documents and transactions, with nothing changed.
@@ -112,7 +122,7 @@ class Transaction:
         self.overlay = writable
         return [document.document_id for document in pending]
 
-    def _pending(self, change: Change, overlay: Overlay, asked: Asked) -> PendingDocument:
+    def _pending(self, change: Change, overlay: Overlay, asked: SentStatement) -> PendingDocument:
         value, size_bytes, parameter = None, 0, None
         if change.kind != "delete":
             value, size_bytes = self._checked_document(change.value)
@@ -151,7 +161,21 @@ class Transaction:
         if self.statement_bytes + overlay.size_bytes + grown - shrunk > limits.transaction_bytes:
             raise TRANSACTION_TOO_LARGE(limit=limits.transaction_bytes)
 
-    # --- result ------------------------------------------------------------------------------------------
+    # --- commit ------------------------------------------------------------------------------------------
+
+    def check_digest(self, received: bytes) -> None:
+        """Raises DIGESTS_DO_NOT_MATCH, with what it takes to find the first difference: see ``digest_problem``."""
+        if received != self.commit_digest():
+            raise digest_problem(self, received)
+
+    def proposal(self) -> Proposal | None:
+        """What is to be committed; None when there is nothing to validate and nothing to write.
+
+        A transaction without a statement leaves no block, nor does one on a ledger that is only to be read.
+        """
+        if self.ledger.is_read_only or not (self.reads or self.statements):
+            return None
+        return Proposal(self.reads, self.snapshot, self.result(), self.is_writing)
 
     def result(self) -> TransactionResult:
         """What happened, for the block.  A document made and deleted by the same transaction leaves no trace."""
@@ -172,3 +196,23 @@ class Transaction:
             system_revisions=tuple(self.system_revisions),
             redactions=tuple(self.redactions),
         )
+
+
+def digest_problem(transaction: Transaction, received: bytes) -> QldbError:
+    """``Digests don't match``, with what it takes to find the first difference: both digests, each statement's hash."""
+    error = DIGESTS_DO_NOT_MATCH()
+    expected = transaction.commit_digest().hex()
+    hashes = [asked.digest.hex() for asked in transaction.asked]
+    error.debug = {
+        "digest-expected": expected,
+        "digest-received": received.hex(),
+        "statement-hashes": ",".join(hashes[:STATEMENT_HASHES_IN_HEADER]),
+    }
+    logger.warning(
+        "Digests don't match: transaction %s expected %s, received %s, statements in order: %s",
+        transaction.id,
+        expected,
+        received.hex(),
+        "; ".join(f"{asked.digest.hex()} {asked.text[:120]!r}" for asked in transaction.asked) or "none",
+    )
+    return error
