@@ -72,7 +72,6 @@ class Way:
         """How often control went from one file to another."""
         return max(len(self.steps) - 1, 0)
 
-
     @property
     def own_switches(self) -> int:
         """The switches that begin or end in a file of the engine."""

@@ -62,7 +62,7 @@ class Emulator:
         self.statement_log = StatementLog(self.settings.statement_log)
         self.sessions = Sessions(self)
         self.streams = Streams(self, open_target)
-        self.exports = Exports(self)
+        self.exports = Exports(self.settings, self.clock)
         self.stream_file = self._open_stream_file()
         self.ledgers.on_open = self._resume
         self.ledgers.on_delete = self._finish

@@ -12,7 +12,8 @@ from ...errors import (
     START_AFTER_END,
 )
 from ...journal.exports import Export
-from ..outgoing.exports import Job, journal_begins_ms
+from ..ledger.facts import ExportJob
+from ..outgoing.exports import journal_begins_ms
 from .arns import is_role_arn
 from .common import Members, active_ledger, any_ledger
 from .paging import paginate
@@ -53,7 +54,7 @@ def export_journal(emulator: Emulator, members: Members, region: str) -> Members
 def describe_export(emulator: Emulator, members: Members, region: str) -> Members:
     """DescribeJournalS3Export."""
     ledger = any_ledger(emulator, members["Name"], region)
-    job = next((job for job in emulator.exports.of(ledger) if job["export_id"] == members["ExportId"]), None)
+    job = next((job for job in emulator.exports.of(ledger) if job.export.export_id == members["ExportId"]), None)
     if job is None:
         raise EXPORT_NOT_FOUND(id=members["ExportId"], name=ledger.name)
     return {"ExportDescription": _description(job)}
@@ -80,28 +81,29 @@ def _page(emulator: Emulator, operation: str, members: Members, region: str, led
     return answer
 
 
-def _age(job: Job) -> tuple[int | str, ...]:
-    return job["requested_ms"], job["export_id"]
+def _age(job: ExportJob) -> tuple[int | str, ...]:
+    return job.export.requested_ms, job.export.export_id
 
 
-def _description(job: Job) -> Members:
-    encryption = {"ObjectEncryptionType": job["encryption"]}
-    if job["kms_key_arn"] is not None:
-        encryption["KmsKeyArn"] = job["kms_key_arn"]
+def _description(job: ExportJob) -> Members:
+    export = job.export
+    encryption: Members = {"ObjectEncryptionType": export.encryption}
+    if job.kms_key_arn is not None:
+        encryption["KmsKeyArn"] = job.kms_key_arn
     return {
-        "LedgerName": job["ledger_name"],
-        "ExportId": job["export_id"],
-        "ExportCreationTime": job["requested_ms"],
-        "Status": job["status"],
-        "InclusiveStartTime": job["start_ms"],
-        "ExclusiveEndTime": job["end_ms"],
+        "LedgerName": export.ledger_name,
+        "ExportId": export.export_id,
+        "ExportCreationTime": export.requested_ms,
+        "Status": job.status,
+        "InclusiveStartTime": export.start_ms,
+        "ExclusiveEndTime": export.end_ms,
         "S3ExportConfiguration": {
-            "Bucket": job["bucket"],
-            "Prefix": job["prefix"],
+            "Bucket": export.bucket,
+            "Prefix": export.prefix,
             "EncryptionConfiguration": encryption,
         },
-        "RoleArn": job["role_arn"],
-        "OutputFormat": job["output_format"],
+        "RoleArn": job.role_arn,
+        "OutputFormat": export.output_format,
     }
 
 

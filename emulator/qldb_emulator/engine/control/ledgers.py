@@ -17,9 +17,12 @@ DeleteLedger while streams run             ends them                            
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import INVALID_PARAMETER, LEDGER_EXISTS, LEDGER_PROTECTED, LEDGERS_LIMIT
+from ...log.seam import LedgerTaken
+from ..ledger.facts import LedgerFacts
 from .arns import kms_key_arn
 from .common import Members, any_ledger, changeable_ledger, check_not_changing, ledger_arn
 from .paging import paginate
@@ -46,25 +49,29 @@ def create_ledger(emulator: Emulator, members: Members, region: str) -> Members:
         if limits.ledgers_per_region and len(ledgers.in_region(region)) >= limits.ledgers_per_region:
             raise LEDGERS_LIMIT(limit=limits.ledgers_per_region)
         now = emulator.clock.now_ms()
-        facts = {
-            "strand_id": emulator.ids.new_id(),
-            "creation_ms": now,
-            "active_ms": now + emulator.settings.state_delay_ms,
-            "permissions_mode": members["PermissionsMode"],
-            "deletion_protection": members.get("DeletionProtection", True),
-            "kms_key_arn": None if key == AWS_OWNED_KEY else key,
-            "tags": tags,
-        }
-        ledger = ledgers.create(region, name, facts)
+        facts = LedgerFacts(
+            name=name,
+            strand_id=emulator.ids.new_id(),
+            creation_ms=now,
+            active_ms=now + emulator.settings.state_delay_ms,
+            permissions_mode=members["PermissionsMode"],
+            deletion_protection=members.get("DeletionProtection", True),
+            kms_key_arn=None if key == AWS_OWNED_KEY else key,
+            tags=tags,
+        )
+        try:
+            ledger = ledgers.create(region, facts)
+        except LedgerTaken as error:  # another server was faster
+            raise LEDGER_EXISTS(name=name) from error
     answer = {
         **_summary(ledger),
         "State": "CREATING",
         "Arn": ledger_arn(emulator, ledger),
         "PermissionsMode": ledger.permissions_mode,
-        "DeletionProtection": ledger.facts["deletion_protection"],
+        "DeletionProtection": ledger.facts.deletion_protection,
     }
-    if ledger.facts["kms_key_arn"] is not None:
-        answer["KmsKeyArn"] = ledger.facts["kms_key_arn"]
+    if ledger.facts.kms_key_arn is not None:
+        answer["KmsKeyArn"] = ledger.facts.kms_key_arn
     return answer
 
 
@@ -87,15 +94,16 @@ def list_ledgers(emulator: Emulator, members: Members, region: str) -> Members:
 def update_ledger(emulator: Emulator, members: Members, region: str) -> Members:
     """UpdateLedger."""
     ledger = changeable_ledger(emulator, members["Name"], region)
-    facts: Members = {}
-    if members.get("DeletionProtection") is not None:
-        facts["deletion_protection"] = members["DeletionProtection"]
+    protection = members.get("DeletionProtection")
     key = _key_arn(emulator, members.get("KmsKey"), region)
-    if key is not None:
-        facts["kms_key_arn"] = key
-        facts["key_ready_ms"] = emulator.clock.now_ms() + emulator.settings.state_delay_ms
-    if facts:
-        ledger.set_facts(**facts)
+    ready_ms = 0 if key is None else emulator.clock.now_ms() + emulator.settings.state_delay_ms
+
+    def change(facts: LedgerFacts) -> LedgerFacts:
+        if protection is not None:
+            facts = replace(facts, deletion_protection=protection)
+        return facts if key is None else replace(facts, kms_key_arn=key, key_ready_ms=ready_ms)
+
+    ledger.change_facts(change)
     answer = _description(emulator, ledger)
     if key is not None:
         answer["EncryptionDescription"] = {"KmsKeyArn": key, "EncryptionStatus": "UPDATING"}
@@ -105,7 +113,7 @@ def update_ledger(emulator: Emulator, members: Members, region: str) -> Members:
 def update_permissions_mode(emulator: Emulator, members: Members, region: str) -> Members:
     """UpdateLedgerPermissionsMode.  The next transaction sees it (inferred)."""
     ledger = changeable_ledger(emulator, members["Name"], region)
-    ledger.set_facts(permissions_mode=members["PermissionsMode"])
+    ledger.change_facts(lambda facts: replace(facts, permissions_mode=members["PermissionsMode"]))
     return {"Name": ledger.name, "Arn": ledger_arn(emulator, ledger), "PermissionsMode": ledger.permissions_mode}
 
 
@@ -113,31 +121,32 @@ def delete_ledger(emulator: Emulator, members: Members, region: str) -> Members:
     """DeleteLedger."""
     with emulator.ledgers.lock:
         ledger = changeable_ledger(emulator, members["Name"], region)
-        if ledger.facts["deletion_protection"]:
+        if ledger.facts.deletion_protection:
             raise LEDGER_PROTECTED(name=ledger.name)
         emulator.sessions.end_all(ledger)
         emulator.streams.end_ledger(ledger)
         delay_ms = emulator.settings.state_delay_ms
         if delay_ms:
-            ledger.set_facts(gone_ms=emulator.clock.now_ms() + delay_ms)
+            gone_ms = emulator.clock.now_ms() + delay_ms
+            ledger.change_facts(lambda facts: replace(facts, gone_ms=gone_ms))
         else:
             emulator.ledgers.delete(ledger)
     return {}
 
 
 def _age(ledger: Ledger) -> tuple[int | str, ...]:
-    return ledger.facts["creation_ms"], ledger.name
+    return ledger.facts.creation_ms, ledger.name
 
 
 def _summary(ledger: Ledger) -> Members:
-    return {"Name": ledger.name, "State": ledger.state, "CreationDateTime": ledger.facts["creation_ms"]}
+    return {"Name": ledger.name, "State": ledger.state, "CreationDateTime": ledger.facts.creation_ms}
 
 
 def _description(emulator: Emulator, ledger: Ledger) -> Members:
     members = {
         **_summary(ledger),
         "Arn": ledger_arn(emulator, ledger),
-        "DeletionProtection": ledger.facts["deletion_protection"],
+        "DeletionProtection": ledger.facts.deletion_protection,
     }
     encryption = _encryption(emulator, ledger)
     if encryption is not None:
@@ -146,8 +155,8 @@ def _description(emulator: Emulator, ledger: Ledger) -> Members:
 
 
 def _encryption(emulator: Emulator, ledger: Ledger) -> Members | None:
-    key = ledger.facts.get("kms_key_arn")
-    is_updating = emulator.clock.now_ms() < ledger.facts.get("key_ready_ms", 0)
+    key = ledger.facts.kms_key_arn
+    is_updating = emulator.clock.now_ms() < ledger.facts.key_ready_ms
     if key is None or (key == AWS_OWNED_KEY and not is_updating):
         return None
     return {"KmsKeyArn": key, "EncryptionStatus": "UPDATING" if is_updating else "ENABLED"}

@@ -31,8 +31,8 @@ from ...errors import (
     STREAM_START_IN_FUTURE,
     STREAMS_LIMIT,
 )
-from ..ledger.ledger import stream_key, stream_tags_key
-from ..outgoing.stream_facts import RUNNING, Stream, find_stream, put_stream, streams_of
+from ..ledger.facts import LedgerFacts, Stream
+from ..outgoing.stream_facts import RUNNING, find_stream, streams_of
 from .arns import is_kinesis_arn, is_role_arn
 from .common import Members, active_ledger
 from .paging import paginate
@@ -51,7 +51,7 @@ def start_stream(emulator: Emulator, members: Members, region: str) -> Members:
     tags = checked_tags(emulator, {}, members.get("Tags") or {})
     _check_request(emulator, members)
     kinesis = members["KinesisConfiguration"]
-    _check_running(ledger, members["StreamName"])
+    _check_running(ledger, ledger.facts, members["StreamName"])
     _check_kinesis(emulator, kinesis["StreamArn"])  # outside of every lock: it may take seconds
     start_ms = members["InclusiveStartTime"]
     before = ledger.file.last_block_before(start_ms)
@@ -66,11 +66,15 @@ def start_stream(emulator: Emulator, members: Members, region: str) -> Members:
         end_ms=members.get("ExclusiveEndTime"),
         next_seq=0 if before is None else before + 1,
     )
-    with ledger.commit_lock:
-        _check_running(ledger, stream.name)
-        put_stream(ledger, stream, **{stream_tags_key(stream.id): tags})
-        over = [other.id for other in streams_of(ledger) if not _is_kept(ledger, other)]
-        ledger.drop_facts(key(stream_id) for key in (stream_key, stream_tags_key) for stream_id in over)
+
+    def add(facts: LedgerFacts) -> LedgerFacts:
+        if stream.id in facts.streams:
+            return facts
+        _check_running(ledger, facts, stream.name)  # another may have been started meanwhile
+        over = [other.id for other in facts.streams.values() if not _is_kept(ledger, other)]
+        return facts.without_streams(over).with_stream(stream).with_tags("stream", stream.id, tags)
+
+    ledger.change_facts(add)
     emulator.streams.start(ledger, stream)
     return {"StreamId": stream.id}
 
@@ -119,8 +123,8 @@ def _check_request(emulator: Emulator, members: Members) -> None:
         raise STREAM_START_AFTER_END()
 
 
-def _check_running(ledger: Ledger, name: str) -> None:
-    running = [stream for stream in streams_of(ledger) if stream.status in RUNNING]
+def _check_running(ledger: Ledger, facts: LedgerFacts, name: str) -> None:
+    running = [stream for stream in facts.streams.values() if stream.status in RUNNING]
     if any(stream.name == name for stream in running):
         raise STREAM_NAME_TAKEN(name=ledger.name, stream=name)
     limit = ledger.limits.streams_per_ledger

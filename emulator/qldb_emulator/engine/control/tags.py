@@ -21,8 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import INVALID_PARAMETER, RESOURCE_NOT_FOUND, TAGS_LIMIT
-from ..ledger.fold import table_tags_key
-from ..ledger.ledger import stream_key, stream_tags_key
+from ..ledger.facts import LedgerFacts, Tags
 from ..session.statements import RESERVED_TAG_PREFIX
 from .arns import QldbResource, parse_qldb_arn
 from .common import Members
@@ -31,35 +30,39 @@ if TYPE_CHECKING:
     from ..emulator import Emulator
     from ..ledger.ledger import Ledger
 
-Tags = dict[str, str]
-
 
 def tag_resource(emulator: Emulator, members: Members, region: str) -> Members:
     """TagResource."""
-    ledger, fact = _taggable(emulator, members["ResourceArn"], region)
-    with ledger.commit_lock:
-        ledger.set_facts(**{fact: checked_tags(emulator, ledger.facts.get(fact) or {}, members["Tags"])})
+    ledger, resource = _taggable(emulator, members["ResourceArn"], region)
+
+    def add(facts: LedgerFacts) -> LedgerFacts:
+        before = facts.tags_of(resource.kind, resource.id)
+        return facts.with_tags(resource.kind, resource.id, checked_tags(emulator, before, members["Tags"]))
+
+    ledger.change_facts(add)
     return {}
 
 
 def untag_resource(emulator: Emulator, members: Members, region: str) -> Members:
     """UntagResource."""
-    ledger, fact = _taggable(emulator, members["ResourceArn"], region)
-    with ledger.commit_lock:
-        tags: Tags = ledger.facts.get(fact) or {}
-        rest = {key: value for key, value in tags.items() if key not in members["TagKeys"]}
-        if rest != tags:
-            ledger.set_facts(**{fact: rest})
+    ledger, resource = _taggable(emulator, members["ResourceArn"], region)
+
+    def remove(facts: LedgerFacts) -> LedgerFacts:
+        before = facts.tags_of(resource.kind, resource.id)
+        rest = {key: value for key, value in before.items() if key not in members["TagKeys"]}
+        return facts if rest == before else facts.with_tags(resource.kind, resource.id, rest)
+
+    ledger.change_facts(remove)
     return {}
 
 
 def list_tags(emulator: Emulator, members: Members, region: str) -> Members:
     """ListTagsForResource."""
-    ledger, fact = _taggable(emulator, members["ResourceArn"], region)
-    return {"Tags": dict(ledger.facts.get(fact) or {})}
+    ledger, resource = _taggable(emulator, members["ResourceArn"], region)
+    return {"Tags": dict(ledger.facts.tags_of(resource.kind, resource.id))}
 
 
-def checked_tags(emulator: Emulator, before: Tags, added: Tags) -> Tags:
+def checked_tags(emulator: Emulator, before: Tags, added: Tags) -> dict[str, str]:
     """The tags after adding some.  Raises INVALID_PARAMETER or TAGS_LIMIT."""
     reserved = [key for key in added if key.lower().startswith(RESERVED_TAG_PREFIX)]
     if reserved:
@@ -72,8 +75,8 @@ def checked_tags(emulator: Emulator, before: Tags, added: Tags) -> Tags:
     return tags
 
 
-def _taggable(emulator: Emulator, arn: str, region: str) -> tuple[Ledger, str]:
-    """The ledger that a resource belongs to, and the name of the fact its tags are.
+def _taggable(emulator: Emulator, arn: str, region: str) -> tuple[Ledger, QldbResource]:
+    """The ledger that a resource belongs to, and the resource.
 
     Raises INVALID_PARAMETER, RESOURCE_NOT_FOUND.
     """
@@ -90,19 +93,16 @@ def _taggable(emulator: Emulator, arn: str, region: str) -> tuple[Ledger, str]:
     ledger = emulator.ledgers.find(region, resource.ledger)
     if ledger is None or ledger.state == "DELETING":
         raise missing
-    fact = _fact(ledger, resource)
-    if fact is None:
+    if not _is_there(ledger, resource):
         raise missing
-    return ledger, fact
+    return ledger, resource
 
 
-def _fact(ledger: Ledger, resource: QldbResource) -> str | None:
+def _is_there(ledger: Ledger, resource: QldbResource) -> bool:
     match resource.kind:
-        case "ledger":
-            return "tags"
-        case "catalog":
-            return "catalog_tags"
         case "table":
-            return table_tags_key(resource.id) if ledger.catalogue.by_id(resource.id) is not None else None
+            return ledger.catalogue.by_id(resource.id) is not None
         case "stream":
-            return stream_tags_key(resource.id) if stream_key(resource.id) in ledger.facts else None
+            return resource.id in ledger.facts.streams
+        case _:
+            return True

@@ -22,7 +22,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...clock import Clock
 from ...errors import NO_SUCH_SESSION, OCC_CONFLICT
@@ -39,6 +39,7 @@ from ...records import dataclass
 from ...storage.errors import StorageError
 from ...storage.ledger_file import LedgerFile
 from .conflicts import ReadMark, WriteLog
+from .facts import Tags
 from .fold import Applied, ApplyError, apply_block, derive, stored_catalogue, stored_edge
 from .following import BlockNews
 
@@ -103,7 +104,7 @@ class Committer:
     """Appends to one ledger's journal, and knows how far it is.
 
     file: every access to it that must see deferred blocks goes through ``Ledger.file``.
-    on_facts: is told of the facts of the ledger that a block made.
+    on_table_tags: is told of the tags that a block gave to new tables, by table id.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class Committer:
         strand_id: str,
         clock: Clock,
         has_tree: bool,
-        on_facts: Callable[[dict[str, Any]], None],
+        on_table_tags: Callable[[dict[str, Tags]], None],
     ) -> None:
         self.lock = threading.RLock()
         self.writes = WriteLog()
@@ -123,7 +124,7 @@ class Committer:
         self._log = log
         self._strand_id = strand_id
         self._clock = clock
-        self._on_facts = on_facts
+        self._on_table_tags = on_table_tags
         self._deferred: list[PendingBlock] = []
         self._last_change = (
             0  # number of the last SQLite commit that changed data; no answer leaves before it is synced
@@ -196,14 +197,14 @@ class Committer:
                 return
             except SlotTaken:  # only in a shared log
                 self.catch_up()
-            except UnknownOutcome:
-                # Nobody may be answered before the slot is seen to be taken, by this block or another.  A block that
+            except UnknownOutcome as error:
+                # No client may be answered before the slot is seen to be taken, by this block or another.  A block that
                 # arrives late is harmless: appending again either finds it, or takes the slot away from it.
                 if deadline is None:
                     deadline = self._clock.monotonic() + UNKNOWN_OUTCOME_SECONDS
                 elif self._clock.monotonic() > deadline:
                     raise
-                self._catch_up_after_failure()
+                self._catch_up_after_failure(error)
             if is_settled():
                 return
 
@@ -250,8 +251,8 @@ class Committer:
     def _publish(self, appended: Sequence[AppendedBlock], is_change: bool) -> None:
         """Show blocks that SQLite has committed to transactions that begin, and to validation.  Holds the lock."""
         for each in appended:
-            if each.applied.facts:
-                self._on_facts(each.applied.facts)
+            if each.applied.table_tags:
+                self._on_table_tags(each.applied.table_tags)
             # Before the state is replaced: no transaction may begin at a block whose writes are not recorded yet.
             self.writes.record(each.applied.marks, each.tip.sequence_no)
         self.writes.prune(self.state[0])
@@ -310,9 +311,14 @@ class Committer:
                 raise self._went_back()
             return end.facts_version
 
-    def _catch_up_after_failure(self) -> None:
-        """Catch up as soon as the log answers again.  Leaves it to the caller to give up."""
-        self._clock.sleep(UNKNOWN_OUTCOME_PAUSE_SECONDS)
+    def pause_after(self, error: LogError) -> None:
+        """Wait a moment when it was an answer that was lost; a slot that was taken can be tried again at once."""
+        if isinstance(error, UnknownOutcome):
+            self._clock.sleep(UNKNOWN_OUTCOME_PAUSE_SECONDS)
+
+    def _catch_up_after_failure(self, error: UnknownOutcome) -> None:
+        """Catch up, if the log answers.  Leaves it to the caller to give up.  Raises LogWentBack."""
+        self.pause_after(error)
         try:
             self.catch_up()
         except LogWentBack:

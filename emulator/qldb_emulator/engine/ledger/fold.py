@@ -7,7 +7,7 @@ nothing but the block and what earlier blocks left.
 from __future__ import annotations
 
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...errors import QldbError
 from ...ion.codec import dumps, loads
@@ -27,6 +27,7 @@ from ...records import dataclass
 from ...storage.rows import RevisionRow
 from .conflicts import CATALOGUE, ReadMark, document_mark, key_mark, name_mark, table_mark
 from .ddl import DDL_NODES, DdlEffect, ddl_effect, is_ddl_text, table_tags
+from .facts import Tags, stored_table_tags, write_table_tags
 from .keys import field_key
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class ApplyError(ValueError):
 
 @dataclass(slots=True)
 class Applied:
-    """What a block changed.  catalogue: as it is afterwards.  marks: everything it wrote.  facts: of the ledger.
+    """What a block changed.  catalogue: as it is afterwards.  marks: everything it wrote.
+    table_tags: that CREATE TABLE gave to tables, by table id.
 
     rewrites: earlier blocks that a redaction erased data from.
     problems: redactions that could not be carried out, in sentences; a commit of ours has none.
@@ -48,14 +50,9 @@ class Applied:
 
     catalogue: Catalogue
     marks: set[ReadMark] = field(default_factory=set)
-    facts: dict[str, Any] = field(default_factory=dict)
+    table_tags: dict[str, Tags] = field(default_factory=dict)
     rewrites: list[Rewrite] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-
-
-def table_tags_key(table_id: str) -> str:
-    """The fact that holds a table's tags."""
-    return f"table_tags/{table_id}"
 
 
 def apply_block(
@@ -171,12 +168,11 @@ def _store_ddl(writer: Writer, applied: Applied, effect: DdlEffect, sequence_no:
             return online
 
 
-def _put_first_tags(writer: Writer, applied: Applied, table_id: str, tags: dict[str, str] | None) -> None:
+def _put_first_tags(writer: Writer, applied: Applied, table_id: str, tags: Tags | None) -> None:
     """The tags that a table is made with.  When blocks are applied again, what TagResource did since then stays."""
-    key = table_tags_key(table_id)
-    if tags and writer.meta(key) is None:
-        writer.set_meta({key: tags})
-        applied.facts[key] = tags
+    if tags and stored_table_tags(writer, table_id) is None:
+        write_table_tags(writer, table_id, tags)
+        applied.table_tags[table_id] = tags
 
 
 def _build_index(writer: Writer, catalogue: Catalogue, table_id: str, index: IndexInfo, sequence_no: int) -> None:
@@ -227,7 +223,7 @@ def _adopt_table(writer: Writer, applied: Applied, table_id: str, name: str, seq
     existing = applied.catalogue.active(name)
     if existing is not None and next(writer.history(existing.number, sequence_no), None) is None:
         writer.adopt_table_id(existing.number, table_id)
-        _put_first_tags(writer, applied, table_id, writer.meta(table_tags_key(existing.table_id)))
+        _put_first_tags(writer, applied, table_id, stored_table_tags(writer, existing.table_id))
         table = replace(existing, table_id=table_id)
         others = tuple(table if t.number == existing.number else t for t in applied.catalogue.tables)
         applied.catalogue = Catalogue(others)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 from ...clock import Clock
 from ...ids import IdSource
 from ...journal.model import BlockAddress
 from ...limits import Limits
-from ...log.seam import Log, SlotTaken
+from ...log.seam import Log, SlotTaken, UnknownOutcome
 from ...partiql.planning.catalogue import Catalogue
 from ...settings import Settings
 from ...storage.errors import StorageError
@@ -20,27 +20,13 @@ from ...storage.reads import Reads
 from ..session.statements import StatementCache
 from .committer import Committer, Proposal
 from .documents import DocumentCache
+from .facts import LedgerFacts, Tags, changed_rows, read_facts, rows_after, write_rows
 from .tables import TableCache
 
 logger = logging.getLogger(__name__)
 
-Facts = dict[str, Any]
-STREAM_PREFIX = "stream/"
-EXPORT_PREFIX = "export/"
-STREAM_TAGS_PREFIX = "stream_tags/"
-
 FOLLOW_SECONDS = 0.5
 """How often a follower asks a shared log for blocks of other servers."""
-
-
-def stream_key(stream_id: str) -> str:
-    """The fact that holds a journal stream."""
-    return f"{STREAM_PREFIX}{stream_id}"
-
-
-def stream_tags_key(stream_id: str) -> str:
-    """The fact that holds a journal stream's tags."""
-    return f"{STREAM_TAGS_PREFIX}{stream_id}"
 
 
 class Ledger:
@@ -57,13 +43,14 @@ class Ledger:
         self.ids = ids
         self._known_ms = -1  # a time that has passed
         self._facts_version = -1
-        self.facts: Facts = file.all_meta()
-        self.name: str = self.facts["name"]
-        self.strand_id: str = self.facts["strand_id"]
+        self.facts: LedgerFacts = read_facts(file)  # replaced as a whole, so reading it needs no lock
+        self.name = self.facts.name
+        self.strand_id = self.facts.strand_id
         self.cache = DocumentCache(settings.cache_bytes)
         self.tables = TableCache(file, self.cache, settings.cache_bytes)
         self.statements = StatementCache()
-        self.committer = Committer(file, log, self.strand_id, clock, self.digest_problem is None, self._add_facts)
+        has_tree = self.digest_problem is None
+        self.committer = Committer(file, log, self.strand_id, clock, has_tree, self._add_table_tags)
         self.commit_lock = self.committer.lock
         self.writes = self.committer.writes
         self.catch_up()
@@ -125,10 +112,10 @@ class Ledger:
         version = self.committer.catch_up()
         if version != self._facts_version:
             with self.commit_lock:
-                self._facts_version, facts = self.log.facts()
+                self._facts_version, rows = self.log.facts()
                 with self._file.write(sync=False) as writer:
-                    _store(writer, facts)
-                self.facts = _changed(self.facts, facts)
+                    write_rows(writer, rows)
+                self.facts = rows_after(self.facts, rows)
 
     def make_durable(self) -> None:
         """Sync every block so far: nothing handed out may rest on one that a power cut could take.
@@ -150,60 +137,60 @@ class Ledger:
     def state(self) -> str:
         """CREATING, ACTIVE, DELETING or DELETED: a matter of time alone, so it survives a restart."""
         facts = self.facts
-        gone_ms = facts.get("gone_ms")
-        if gone_ms is None and facts.get("active_ms", 0) <= self._known_ms:
+        gone_ms = facts.gone_ms
+        if gone_ms is None and facts.active_ms <= self._known_ms:
             return "ACTIVE"  # without a look at the clock, for every StartSession
         self._known_ms = self.clock.now_ms()
         if gone_ms is not None:
             return "DELETED" if gone_ms <= self._known_ms else "DELETING"
-        return "ACTIVE" if facts.get("active_ms", 0) <= self._known_ms else "CREATING"
+        return "ACTIVE" if facts.active_ms <= self._known_ms else "CREATING"
 
     @property
     def permissions_mode(self) -> str:
         """ALLOW_ALL or STANDARD."""
-        return str(self.facts["permissions_mode"])
+        return self.facts.permissions_mode
 
     @property
     def is_read_only(self) -> bool:
         """Whether the ledger was imported to be looked at only."""
-        return bool(self.facts.get("read_only"))
+        return self.facts.is_read_only
 
     @property
     def digest_problem(self) -> str | None:
         """Why the journal has no digest: it was imported with blocks missing.  None for a whole one."""
-        return self.facts.get("digest_problem")
+        return self.facts.digest_problem
 
-    def set_facts(self, **facts: Any) -> None:
-        """Change what the control plane knows of the ledger, durably."""
-        self._change_facts(facts)
+    def change_facts(self, change: Callable[[LedgerFacts], LedgerFacts], is_progress: bool = False) -> None:
+        """Change what the control plane knows of the ledger, durably.
 
-    def note_facts(self, facts: Facts) -> None:
-        """As set_facts, but a power cut may take it back: for progress that may be made twice."""
-        self._change_facts(facts, is_progress=True)
-
-    def drop_facts(self, names: Iterable[str]) -> None:
-        """Forget facts, durably."""
-        gone = dict.fromkeys(names)
-        if gone:
-            self._change_facts(gone)
-
-    def _change_facts(self, changes: Facts, is_progress: bool = False) -> None:
-        """None removes a fact."""
+        change: from the facts as they are to what they shall be; the same object for no change.  What it raises is
+        raised, and nothing is changed.  It is called again when another server's change came first, or when the answer
+        of a shared log was lost, so it must be right to apply it twice.
+        is_progress: a power cut may take the change back: for progress that may be made twice.
+        """
         with self.commit_lock:
             while True:
+                before = self.facts
+                after = change(before)
+                if after is before:
+                    return
+                rows = changed_rows(before, after)
                 try:
                     # As with a block: first the log, then the COMMIT of the ledger's own file.
                     with self.file.write(sync=not is_progress, is_progress=is_progress) as writer:
-                        _store(writer, changes)
-                        self._facts_version = self.log.put_facts(self._facts_version, changes)
-                    break
-                except SlotTaken:  # another server changed facts; those that are named here are changed once more
+                        write_rows(writer, rows)
+                        self._facts_version = self.log.put_facts(self._facts_version, rows)
+                except (SlotTaken, UnknownOutcome) as error:
+                    # Only a shared log says so.  Whatever it holds now is the state to change.
+                    self.committer.pause_after(error)
                     self.catch_up()
-            self.facts = _changed(self.facts, changes)
+                    continue
+                self.facts = after
+                return
 
-    def _add_facts(self, facts: Facts) -> None:
-        """A block made facts; the fold has stored them."""
-        self.facts = {**self.facts, **facts}
+    def _add_table_tags(self, tags: dict[str, Tags]) -> None:
+        """A block gave tables their first tags; the fold has stored them."""
+        self.facts = replace(self.facts, table_tags={**self.facts.table_tags, **tags})
 
     # --- followers ---------------------------------------------------------------------------------------
 
@@ -234,7 +221,7 @@ class Ledger:
         """Throw away everything derived and fold the blocks again."""
         with self.commit_lock:
             self.committer.rebuild()
-            self.facts = self._file.all_meta()
+            self.facts = read_facts(self._file)
         self.tables.clear()
 
     def retire(self) -> None:
@@ -253,16 +240,3 @@ class Ledger:
             self.committer.close()
             self._file.close()
             self.log.close()
-
-
-def _store(writer: Any, changes: Any) -> None:
-    """Write changed facts; None removes one."""
-    writer.set_meta({name: value for name, value in changes.items() if value is not None})
-    for name, value in changes.items():
-        if value is None:
-            writer.delete_meta(name)
-
-
-def _changed(facts: Facts, changes: Any) -> Facts:
-    both = {**facts, **changes}
-    return {name: value for name, value in both.items() if value is not None or name not in changes}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ...clock import Clock
@@ -15,7 +16,8 @@ from ...settings import Settings
 from ...storage.directory import DataDirectory
 from ...storage.errors import StorageError
 from ...storage.ledger_file import LedgerFile
-from .ledger import EXPORT_PREFIX, STREAM_PREFIX, STREAM_TAGS_PREFIX, Facts, Ledger
+from .facts import LedgerFacts, changed_rows, facts_from_rows, read_facts, rows_from_facts, write_rows
+from .ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +81,7 @@ class Register:
                 return file
             file.close()  # of an older ledger of this name
             self._directory.delete(region, name)
-        return self._directory.create(region, name, {"name": name, **facts})
+        return self._directory.create(region, name, facts)
 
     def _register(
         self, file: LedgerFile, region: str, name: str, clock: Clock | None = None, ids: IdSource | None = None
@@ -104,7 +106,7 @@ class Register:
             if self._directory.exists(region, name):
                 self._directory.delete(region, name)
 
-    def open_where(self, wanted: Callable[[Facts], bool]) -> None:
+    def open_where(self, wanted: Callable[[LedgerFacts], bool]) -> None:
         """Open every ledger whose facts are wanted.  One that cannot be opened says so in the log."""
         for region in self._logs.regions():
             for name in self._logs.names(region):
@@ -117,22 +119,26 @@ class Register:
                     except (StorageError, QldbError) as error:
                         logger.warning("ledger %s in region %s stays closed: %s", name, region, error)
 
-    def _facts_of(self, region: str, name: str) -> Facts:
+    def _facts_of(self, region: str, name: str) -> LedgerFacts:
         """The facts of a ledger that is not open.  Raises StorageError."""
         if self._logs.is_shared:
-            return dict(self._logs.facts_of(region, name) or {})
+            rows = self._logs.facts_of(region, name)
+            if rows is None:
+                raise LedgerGone(f"The ledger {name} was deleted")
+            return facts_from_rows(rows)
         with self._directory.open(region, name) as file:
-            return file.all_meta()
+            return read_facts(file)
 
-    def create(self, region: str, name: str, facts: Facts) -> Ledger:
+    def create(self, region: str, facts: LedgerFacts) -> Ledger:
         """A new ledger with its first block.  The caller holds ``lock`` and knows that the name is free.
 
         Raises LedgerTaken when another server creates one of this name at the same time; StorageError.
         """
-        self._logs.create(region, name, {"name": name, **facts})
+        name, rows = facts.name, rows_from_facts(facts)
+        self._logs.create(region, name, rows)
         if self._logs.is_shared and self._directory.exists(region, name):  # of an older ledger of this name
             self._directory.delete(region, name)
-        file = self._directory.create(region, name, {"name": name, **facts})
+        file = self._directory.create(region, name, rows)
         return self._register(file, region, name)
 
     def delete(self, ledger: Ledger) -> None:
@@ -165,26 +171,26 @@ class Register:
         source: LedgerFile,
         region: str,
         name: str,
-        facts: Facts,
+        change: Callable[[LedgerFacts], LedgerFacts],
         clock: Clock | None = None,
         ids: IdSource | None = None,
     ) -> Ledger:
-        """A new ledger that begins as a copy of a file, with these facts changed.
+        """A new ledger that begins as a copy of a file, under another name and without streams and exports.
 
+        change: what else is different about its facts.
         clock, ids: of its own, for a ledger that is to be deterministic beside others that are not.
         The caller holds ``lock`` and knows that the name is free.  Raises StorageError.
         """
         self._refuse_if_shared("A fork of a ledger")
         path = self._directory.path(region, name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        source.fork(path, {"name": name, **facts})
+        before = read_facts(source)
+        source.fork(path, changed_rows(before, replace(change(before), name=name)))
         file = self._directory.open(region, name)
-        of_source = (STREAM_PREFIX, STREAM_TAGS_PREFIX, EXPORT_PREFIX)
-        running = [key for key in file.all_meta() if key.startswith(of_source)]
-        if running:
-            with file.write() as writer:
-                for key in running:
-                    writer.delete_meta(key)
+        # The source may have got a stream before it was copied; and a row of null, which fork leaves, is no row.
+        copied = read_facts(file)
+        with file.write() as writer:
+            write_rows(writer, changed_rows(copied, copied.without_outgoing()))
         return self._register(file, region, name, clock, ids)
 
     def _refuse_if_shared(self, what: str) -> None:

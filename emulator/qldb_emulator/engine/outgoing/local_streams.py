@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -17,6 +18,7 @@ from ...ion.json import to_json
 from ...journal.parse import block_from_ion
 from ...journal.stream_records import block_records
 from ...storage.errors import StorageError
+from ..ledger.facts import FilePosition
 from ..ledger.following import next_blocks
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ logger = logging.getLogger(__name__)
 LOCAL = "local"
 # How long a follower may go without a look at whether somebody still listens.
 IDLE_SECONDS = 1.0
-FILE_FACT = "stream_file"
 _PAUSE_SECONDS = 5.0
 _IDLE_FILE_SECONDS = 60.0
 _NEVER = threading.Event()
@@ -103,14 +104,15 @@ class StreamFile:
         with self._writing:
             self._file.write(lines.encode())
             self._file.flush()
-        ledger.note_facts({FILE_FACT: {"path": self.path, "ledger": ledger.name, "next_seq": next_seq}})
+        position = FilePosition(self.path, ledger.name, next_seq)
+        ledger.change_facts(lambda facts: replace(facts, stream_file=position), is_progress=True)
 
     def position(self, ledger: Ledger) -> int:
         """The first block not yet written; a fork's and another file's begin with the first."""
-        fact = ledger.facts.get(FILE_FACT)
-        if fact is None or (fact["path"], fact["ledger"]) != (self.path, ledger.name):
+        known = ledger.facts.stream_file
+        if known is None or (known.path, known.ledger) != (self.path, ledger.name):
             return 0
-        return int(fact["next_seq"])
+        return known.next_seq
 
 
 class _Follower:

@@ -10,8 +10,9 @@ from ...aws.kinesis import KinesisStream
 from ...clock import SystemClock
 from ...ids import RandomIds
 from ..control.arns import parse_arn, partition_of
+from ..ledger.facts import Stream
 from .delivery import Delivery, DeliveryTarget
-from .stream_facts import RUNNING, Stream, change_stream, streams_of
+from .stream_facts import RUNNING, change_stream, streams_of
 
 if TYPE_CHECKING:
     from ..emulator import Emulator

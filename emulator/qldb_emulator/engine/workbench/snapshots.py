@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...clock import Clock, ManualClock
@@ -25,6 +26,7 @@ from ...ids import IdSource, RandomIds
 from ...storage.errors import StorageError
 from ...storage.ledger_file import LedgerFile
 from ..control.common import any_ledger
+from ..ledger.facts import LedgerFacts
 from .determinism import START_MS
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ def restore_snapshot(emulator: Emulator, region: str, ledger: str, snapshot: str
     with opened_snapshot(emulator, region, ledger, snapshot) as file, emulator.ledgers.lock:
         current = emulator.ledgers.find(region, ledger)
         if current is None:
-            return describe(emulator.ledgers.fork(file, region, ledger, {"gone_ms": None}))
+            return describe(emulator.ledgers.fork(file, region, ledger, lambda facts: replace(facts, gone_ms=None)))
         emulator.sessions.end_all(current)
         return describe(emulator.ledgers.restore(current, file))
 
@@ -106,21 +108,21 @@ def fork_ledger(
 
     Raises LEDGER_EXISTS, LEDGER_NOT_FOUND, ADMIN_NOT_FOUND.
     """
-    facts = {
-        "creation_ms": emulator.clock.now_ms(),
-        "active_ms": 0,  # at once, whatever clock the new ledger has
-        "gone_ms": None,
-        "deletion_protection": False,
-    }
+    now = emulator.clock.now_ms()
+
+    def change(facts: LedgerFacts) -> LedgerFacts:
+        # active_ms: at once, whatever clock the new ledger has.
+        return replace(facts, creation_ms=now, active_ms=0, gone_ms=None, deletion_protection=False)
+
     with emulator.ledgers.lock:
         if emulator.ledgers.find(region, name) is not None:
             raise LEDGER_EXISTS(name=name)
         if snapshot is not None:
             with opened_snapshot(emulator, region, ledger, snapshot) as file:
-                return emulator.ledgers.fork(file, region, name, facts, clock, ids)
+                return emulator.ledgers.fork(file, region, name, change, clock, ids)
         source = any_ledger(emulator, ledger, region)
         with _as_answers():
-            return emulator.ledgers.fork(source.file, region, name, facts, clock, ids)
+            return emulator.ledgers.fork(source.file, region, name, change, clock, ids)
 
 
 def reset_ledgers(emulator: Emulator, region: str | None = None, ledger: str | None = None) -> list[str]:
