@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
@@ -138,10 +138,10 @@ class MemoryLog:
         with self._store.lock:
             return self._journal.rows[first : first + at_most]
 
-    def append_at(self, rows: Sequence[BlockRow], rewrites: Sequence[Rewrite] = ()) -> None:
-        rows, rewrites = list(rows), list(rewrites)
+    def append_at(self, rows: Iterable[BlockRow], rewrites: Iterable[Rewrite] = ()) -> None:
+        blocks, rewritten = list(rows), list(rewrites)
         with self._store.lock:
-            self._store.write(lambda: self._journal.append(rows, rewrites))
+            self._store.write(lambda: self._journal.append(blocks, rewritten))
 
     def facts(self) -> tuple[int, Facts]:
         with self._store.lock:

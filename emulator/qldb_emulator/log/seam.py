@@ -16,7 +16,7 @@ and every server that folds the same slots has the same tables and the same dige
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from ..storage.errors import StorageError
@@ -107,11 +107,12 @@ class Log(Protocol):
         """Blocks in order, from the slot ``first`` on; empty when that slot is free."""
         ...
 
-    def append_at(self, rows: Sequence[BlockRow], rewrites: Sequence[Rewrite] = ()) -> None:
+    def append_at(self, rows: Iterable[BlockRow], rewrites: Iterable[Rewrite] = ()) -> None:
         """Take the slots of these rows, which follow one another, and rewrite redacted blocks: all or nothing.
 
-        When it returns, the rows are durable.  Raises SlotTaken when the first slot is not the next one, or the block
-        before it has another hash than the first row names; UnknownOutcome.
+        Both are made while they are read, so a log that does not need them costs nothing.  When this returns, the rows
+        are durable.  Raises SlotTaken when the first slot is not the next one, or the block before it has another hash
+        than the first row names; UnknownOutcome.
         """
         ...
 

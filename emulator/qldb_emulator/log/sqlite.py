@@ -7,7 +7,7 @@ that tell servers apart have nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 from ..storage.directory import DataDirectory
@@ -33,7 +33,7 @@ class SqliteLog:
     def read(self, first: int, at_most: int = READ_BLOCKS) -> list[BlockRow]:
         return [BlockRow._make(row) for row in self._file.block_rows(first, at_most)]
 
-    def append_at(self, rows: Sequence[BlockRow], rewrites: Sequence[Rewrite] = ()) -> None:
+    def append_at(self, rows: Iterable[BlockRow], rewrites: Iterable[Rewrite] = ()) -> None:
         """The fold has written the rows and the rewrites in the SQLite transaction that is about to be committed."""
 
     def facts(self) -> tuple[int, Facts]:

@@ -255,9 +255,10 @@ def test_a_log_that_lost_blocks_is_refused_in_words(store: Store, pair: tuple[Em
         session.begin()
     with pytest.raises(QldbError, match="restored from a backup"):
         pair[0].call("GetDigest", {"Name": "cars"}, CONTEXT)
-    LocalSession(pair[1], "cars").run("INSERT INTO T ?", {"k": 2})  # this server never had the block
-    with pytest.raises(QldbError, match="The log does not hold block 2"):
-        session.begin()
+    for number in (2, 3):
+        LocalSession(pair[1], "cars").run("INSERT INTO T ?", {"k": number})  # this server never had the block
+        with pytest.raises(QldbError, match="The log does not hold block 2"):
+            session.begin()
 
 
 def test_a_disk_that_fails_after_the_log_took_the_block_does_not_undo_the_commit(

@@ -43,6 +43,7 @@ class WriteLog:
 
     def __init__(self) -> None:
         self._last: dict[ReadMark, int] = {}
+        self._newest = -1  # the last block that wrote anything
         self._prune_at = self.PRUNE_AT_LEAST
         self._snapshots: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -51,6 +52,10 @@ class WriteLog:
         """A transaction began: writes after its snapshot must be kept until it is closed."""
         with self._lock:
             self._snapshots[transaction_id] = snapshot
+
+    def know(self, transaction_id: str, snapshot: int) -> None:
+        """The snapshot of a transaction that was opened before it was known.  One store, so it needs no lock."""
+        self._snapshots[transaction_id] = snapshot
 
     def close(self, transaction_id: str) -> None:
         """A transaction ended, one way or another.  Harmless when repeated."""
@@ -66,15 +71,19 @@ class WriteLog:
         last = self._last
         for mark in marks:
             last[mark] = sequence_no
+            self._newest = sequence_no
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is time to prune."""
+        return len(self._last) >= self._prune_at
 
     def prune(self, published: int) -> None:
-        """Forget what no transaction needs, once in a while.  Called under the ledger's commit lock.
+        """Forget what no transaction needs.  Called under the ledger's commit lock.
 
         published: the snapshot that a transaction gets now.  One that begins during the call is not in ``_snapshots``
         yet, but its snapshot is not older than that.
         """
-        if len(self._last) < self._prune_at:
-            return
         with self._lock:
             oldest = min(self._snapshots.values(), default=published)
         self._last = {mark: seq for mark, seq in self._last.items() if seq > oldest}
@@ -82,9 +91,9 @@ class WriteLog:
 
     def conflict(self, marks: Iterable[ReadMark], snapshot: int) -> ReadMark | None:
         """A mark that was written after the snapshot, or None.  Called under the ledger's commit lock."""
+        if self._newest <= snapshot:
+            return None  # without a look at what was read: nothing was written since
         last = self._last
-        if not last:
-            return None
         for mark in marks:
             if last.get(mark, -1) > snapshot:
                 return mark

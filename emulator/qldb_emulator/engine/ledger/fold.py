@@ -81,8 +81,10 @@ def derive(writer: Writer, catalogue: Catalogue, block: Block) -> Applied:
     info = block.transaction_info or {}
     for table_id, index in _apply_ddl(writer, applied, block, info):
         _build_index(writer, applied.catalogue, table_id, index, block.address.sequence_no)
-    _apply_revisions(writer, applied, block, info)
-    _apply_redactions(writer, applied, block)
+    if block.revisions is not None:
+        _apply_revisions(writer, applied, block, info)
+    if block.redaction_info is not None:
+        _apply_redactions(writer, applied, block)
     return applied
 
 

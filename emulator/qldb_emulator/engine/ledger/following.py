@@ -20,27 +20,25 @@ BATCH_BLOCKS = 64
 
 
 class BlockNews:
-    """Tells those who wait that there may be a new block."""
+    """Tells those who wait that there may be a new block.
+
+    listeners: how many wait.  A commit looks here first, without a lock.
+    """
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._waiting = 0
-
-    @property
-    def has_listeners(self) -> bool:
-        """Whether anyone waits.  A commit looks here first, without a lock."""
-        return self._waiting > 0
+        self.listeners = 0
 
     def wait_for(self, is_there: Callable[[], bool], timeout: float) -> None:
         """Wait until a condition holds, at most this many seconds."""
         with self._condition:
             # Counted before the first look: either the commit sees that somebody waits, or the one who waits sees the
             # commit.
-            self._waiting += 1
+            self.listeners += 1
             try:
                 self._condition.wait_for(is_there, timeout)
             finally:
-                self._waiting -= 1
+                self.listeners -= 1
 
     def wake(self) -> None:
         """Let those who wait look again."""

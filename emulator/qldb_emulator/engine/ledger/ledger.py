@@ -18,7 +18,7 @@ from ...storage.errors import StorageError
 from ...storage.ledger_file import LedgerFile
 from ...storage.reads import Reads
 from ..session.statements import StatementCache
-from .committer import Committer, Proposal
+from .committer import Committer
 from .documents import DocumentCache
 from .facts import LedgerFacts, Tags, changed_rows, read_facts, rows_after, write_rows
 from .tables import TableCache
@@ -41,6 +41,7 @@ class Ledger:
         self.limits: Limits = settings.limits
         self.clock = clock
         self.ids = ids
+        self.is_closed = False  # closed, deleted, or replaced by a restored one
         self._known_ms = -1  # a time that has passed
         self._facts_version = -1
         self.facts: LedgerFacts = read_facts(file)  # replaced as a whole, so reading it needs no lock
@@ -72,11 +73,6 @@ class Ledger:
         """
         return self._file
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether the ledger was closed, deleted or replaced by a restored one."""
-        return self.committer.is_closed
-
     # --- where the journal is ----------------------------------------------------------------------------
 
     def snapshot(self) -> tuple[int, Catalogue]:
@@ -96,10 +92,6 @@ class Ledger:
     def tip(self) -> BlockAddress:
         """The address of the last block."""
         return BlockAddress(self.strand_id, self.committer.state[0])
-
-    def commit(self, proposal: Proposal) -> None:
-        """See Committer.commit."""
-        self.committer.commit(proposal)
 
     def catch_up(self) -> None:
         """Take over what other servers have done: their blocks, and facts they changed.
@@ -228,7 +220,7 @@ class Ledger:
         """Give the file to another ledger object; this one is closed from now on.  Raises StorageError."""
         with self.commit_lock:
             self.committer.flush_deferred()
-            self.committer.close()
+            self._end()
 
     def close(self) -> None:
         """Close the file and the log."""
@@ -237,6 +229,10 @@ class Ledger:
                 self.committer.flush_deferred()
             except StorageError as error:
                 logger.warning("the last blocks of ledger %s, which change nothing, are lost: %s", self.name, error)
-            self.committer.close()
+            self._end()
             self._file.close()
             self.log.close()
+
+    def _end(self) -> None:
+        self.is_closed = True
+        self.committer.close()

@@ -243,7 +243,8 @@ class Sessions:
         ledger = session.ledger
         if ledger.writes.open_count() >= ledger.limits.sessions_per_ledger:
             raise SESSION_LIMIT(limit=ledger.limits.sessions_per_ledger)
-        ledger.catch_up()  # so that the snapshot has everything that any server answered before
+        if ledger.log.is_shared:
+            ledger.catch_up()  # so that the snapshot has everything that any server answered before
         session.transaction = Transaction(ledger, ledger.ids.new_id())
         return {"TransactionId": session.transaction.id}
 
@@ -305,7 +306,7 @@ class Sessions:
             transaction.check_digest(members["CommitDigest"])
             proposal = transaction.proposal()
             if proposal is not None:
-                session.ledger.commit(proposal)
+                session.ledger.committer.commit(proposal)
         finally:
             session.end_transaction()  # also after a conflict or a wrong digest: there is nothing left to go on with
         result: Members = {

@@ -49,7 +49,7 @@ class Transaction:
         # Registered before the snapshot is taken: no write after it may be forgotten in between.
         ledger.writes.open(transaction_id, -1)
         self.snapshot, self.catalogue = ledger.snapshot()
-        ledger.writes.open(transaction_id, self.snapshot)
+        ledger.writes.know(transaction_id, self.snapshot)
         self.asked: list[SentStatement] = []
         self.reads: set[ReadMark] = set()
         self.overlay = Overlay()
