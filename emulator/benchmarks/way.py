@@ -85,12 +85,13 @@ class Client:
     def __init__(self, emulator: Emulator, through_gateway: bool) -> None:
         self._emulator = emulator
         self._gateway = Gateway(emulator) if through_gateway else None
-        members: Any = emulator.send_command("StartSession", None, {"LedgerName": "cars"}, CONTEXT)
-        self.token: str = _members(members)["SessionToken"]
+        result = emulator.send_command("StartSession", None, {"LedgerName": "cars"}, CONTEXT)
+        self.token: str = result.members["SessionToken"]
 
     def start(self) -> str:
         """StartTransaction; the transaction's id."""
-        id_: str = _members(self._emulator.send_command("StartTransaction", self.token, {}, CONTEXT))["TransactionId"]
+        result = self._emulator.send_command("StartTransaction", self.token, {}, CONTEXT)
+        id_: str = result.members["TransactionId"]
         return id_
 
     def request(self, command: str, **members: Any) -> Callable[[], Any]:
@@ -139,11 +140,6 @@ def _followed(send: Callable[[], Any]) -> Way:
     with way.traced():
         send()
     return way
-
-
-def _members(result: Any) -> dict[str, Any]:
-    members: dict[str, Any] = getattr(result, "members", result)
-    return members
 
 
 def _base64(value: bytes) -> str:

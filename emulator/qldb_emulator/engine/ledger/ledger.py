@@ -36,6 +36,9 @@ class Ledger:
         self, file: LedgerFile, log: Log, region: str, settings: Settings, clock: Clock, ids: IdSource
     ) -> None:
         self._file = file
+        # The file, without flushing deferred blocks.  Safe for reading documents: only blocks of transactions that only
+        # read can be missing.
+        self.documents: Reads = file
         self.log = log
         self.region = region
         self.limits: Limits = settings.limits
@@ -63,14 +66,6 @@ class Ledger:
         """The ledger's file, with every block in it.  Raises StorageError when one cannot be written."""
         if self.committer.has_deferred:
             self.committer.flush_deferred()
-        return self._file
-
-    @property
-    def documents(self) -> Reads:
-        """The file, without flushing deferred blocks.
-
-        Safe for reading documents: only blocks of read-only transactions can be missing.
-        """
         return self._file
 
     # --- where the journal is ----------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from ...clock import Clock
-from ...errors import LEDGER_FILE_UNUSABLE, NOT_SUPPORTED, QldbError
+from ...errors import LEDGER_FILE_UNUSABLE, LEDGER_LOG_UNUSABLE, NOT_SUPPORTED, QldbError
 from ...ids import IdSource
-from ...log.seam import LedgerGone, Logs
+from ...log.seam import LedgerGone, LogError, Logs
 from ...settings import Settings
 from ...storage.directory import DataDirectory
 from ...storage.errors import StorageError
@@ -20,6 +20,12 @@ from .facts import LedgerFacts, changed_rows, facts_from_rows, read_facts, rows_
 from .ledger import Ledger
 
 logger = logging.getLogger(__name__)
+
+
+def storage_problem(name: str, error: StorageError) -> QldbError:
+    """The answer to a request whose ledger's file or log cannot be used."""
+    problem = LEDGER_LOG_UNUSABLE if isinstance(error, LogError) else LEDGER_FILE_UNUSABLE
+    return problem(name=name, reason=error)
 
 
 class Register:
@@ -53,7 +59,7 @@ class Register:
             self._forget(region, name)
             return self.find(region, name)
         except StorageError as error:
-            raise LEDGER_FILE_UNUSABLE(name=name, reason=error) from error
+            raise storage_problem(name, error) from error
         if ledger is None or ledger.state != "DELETED":
             return ledger
         self.delete(ledger)

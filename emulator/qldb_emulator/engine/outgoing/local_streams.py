@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -23,7 +23,6 @@ from ..ledger.following import next_blocks
 
 if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
-    from .streams import Streams
 
 logger = logging.getLogger(__name__)
 
@@ -65,20 +64,21 @@ def _json_of_block(arn: str, ion: bytes) -> list[tuple[str, str]]:
 class StreamFile:
     """Appends the records of every open ledger to a file, a line each, and remembers how far it came.
 
+    arn_of: what the records of a ledger say their stream is.
     Raises OSError when the file cannot be opened.  At least once: a line may come again after a crash.
     """
 
-    def __init__(self, path: Path, streams: Streams) -> None:
+    def __init__(self, path: Path, arn_of: Callable[[Ledger], str]) -> None:
         self.path = str(path.absolute())
         self._file: BinaryIO = path.open("ab")
-        self._streams = streams
+        self._arn_of = arn_of
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._followers: list[_Follower] = []
 
     def follow(self, ledger: Ledger) -> None:
         """Write what is new in a ledger that was just opened, and go on."""
-        follower = _Follower(self, ledger, self._streams.arn(ledger, LOCAL))
+        follower = _Follower(self, ledger, self._arn_of(ledger))
         with self._lock:
             self._followers = [other for other in self._followers if other.thread.is_alive()]
             self._followers.append(follower)

@@ -36,8 +36,8 @@ class PendingDocument:
         """The value's Ion hash, where the statement's digest needs it as well."""
         if self.parameter is None:
             return None
-        asked, place = self.parameter
-        return asked.hash_at(place)
+        sent, place = self.parameter
+        return sent.hash_at(place)
 
     @property
     def is_new(self) -> bool:

@@ -78,12 +78,10 @@ class StatementReader:
         keys = {key for key in map(index_key, values) if key is not None}
         self._marks.update(key_mark(index.index_id, key) for key in keys)
         stored = self._stored_seek(index, sorted(keys))
-        pending = [
-            p for p in self._overlay.of_table(table.table_id).values() if pending_key(p, index.field_name) in keys
-        ]
-        overlay = self._overlay.of_table(table.table_id)
+        overlay = self._overlay.of_table(table.table_id) if self._overlay.count else None
         if sure is not None and not overlay:
             return self._whole_where_sure(stored, sure)
+        pending = [p for p in overlay.values() if pending_key(p, index.field_name) in keys] if overlay else []
         return self._shown(source, stored, pending)
 
     def _whole_where_sure(self, stored: Iterable[RevisionRow], sure: Sure) -> Iterator[Row]:
