@@ -118,7 +118,7 @@ def with_limit(limits: Limits, assignment: str) -> Limits:
 
 
 def is_lifted(value: float) -> bool:
-    """Whether a limit of this value is none."""
+    """Whether this value means 'no limit'."""
     return value >= _BOUNDLESS
 
 
