@@ -1,6 +1,7 @@
 """What a statement sees: the snapshot at StartTransaction, with the transaction's own writes laid over it.
 
-Every access leaves a mark in the transaction's read set when it is called, so that a cursor counts even if no row is pulled from it.
+Every access leaves a mark in the transaction's read set when it is called.  So a cursor counts even if no row is pulled
+from it.
 """
 
 from __future__ import annotations
