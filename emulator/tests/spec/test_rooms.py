@@ -263,7 +263,8 @@ def test_the_page_of_the_architecture_has_every_room_and_its_arrows() -> None:
     rooms = {room: uses for room, uses in page.items() if "." not in room}
     assert rooms.keys() == MAY_IMPORT.keys() - {"__main__"}, "rooms of docs/architecture.md and of MAY_IMPORT"
     for room, uses in rooms.items():
-        assert uses == MAY_IMPORT[room], f"the row of {room} in docs/architecture.md names other rooms"
+        arrows = {target.split(".")[0] for target in MAY_IMPORT[room]}
+        assert uses == arrows, f"the row of {room} in docs/architecture.md names other rooms"
 
 
 def test_the_page_of_the_architecture_names_the_rooms_of_the_engine_from_below() -> None:
