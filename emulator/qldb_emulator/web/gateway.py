@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from .. import __version__, errors
-from ..context import Principal, RequestContext
+from ..context import Principal, RequestContext, client_is_there
 from ..errors import ConnectionDropped, QldbError
 from ..ids import IdSource
 from ..records import dataclass
@@ -23,6 +23,7 @@ from ..wire.parse import COMMANDS, credential_scope, parse_call
 from ..wire.send_command import CommandReader, serialize_command_result
 from ..wire.serialize import encode_json, serialize_result
 from .metrics import Metrics
+from .peer import CLIENT_GONE_KEY
 from .turns import Turns
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ class Gateway:
             principal = self._authenticate(environ, body)
             name, token, members = self._reader.parse_send_command(body)
             region, access_key = credential_scope(environ.get("HTTP_AUTHORIZATION"), self._region)
-            context = RequestContext(region, access_key, request_id, principal)
+            is_client_gone = environ.get(CLIENT_GONE_KEY, client_is_there)
+            context = RequestContext(region, access_key, request_id, principal, is_client_gone)
             result = self._emulator.send_command(name, token, members, context)
             elapsed_ms = int((time.perf_counter() - started) * 1000)
             encoded = serialize_command_result(name, result, elapsed_ms)
@@ -134,7 +136,8 @@ class Gateway:
             call = parse_call(name, decoded_path(environ), query, body, raw_path)
             name = call.operation.name
             region, access_key = credential_scope(environ.get("HTTP_AUTHORIZATION"), self._region)
-            context = RequestContext(region, access_key, request_id, principal)
+            is_client_gone = environ.get(CLIENT_GONE_KEY, client_is_there)
+            context = RequestContext(region, access_key, request_id, principal, is_client_gone)
             result = self._emulator.call(name, call.parameters, context)
             answer = _answer(200, "qldb", request_id, serialize_result(call.operation, result))
         except QldbError as error:

@@ -29,6 +29,7 @@ from ..wire.model import SESSION_TARGET
 from .dates import http_date
 from .dispatch import Dispatcher
 from .gateway import is_session_request
+from .peer import CLIENT_GONE_KEY, watch
 from .turns import Turns
 
 CONNECTION_LIMIT = 1000
@@ -204,6 +205,7 @@ class _Connection:
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
             "wsgi.input_terminated": True,
+            CLIENT_GONE_KEY: watch(accepted),
         }
         self._buffer = b""
         self._is_busy = False
