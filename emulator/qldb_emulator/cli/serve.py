@@ -313,8 +313,9 @@ def run_server(
     """Serve until a signal comes.  aws_url: of an S3 and Kinesis that run along.  Raises Failure."""
     from ..engine.emulator import Emulator
     from ..storage.errors import StorageError
-    from ..web.dispatch import Dispatcher
-    from ..web.server import ListenError, Server
+    from ..web.app import create_dispatcher
+    from ..web.listening import ListenError
+    from ..web.server import Server
 
     try:
         authenticator = None if auth_file is None else authenticator_of(auth_file)
@@ -322,7 +323,7 @@ def run_server(
     except (StorageError, OSError) as error:
         raise Failure(str(error)) from error
     with emulator:
-        dispatcher = Dispatcher(emulator, authenticator)
+        dispatcher = create_dispatcher(emulator, authenticator)
         server = Server(dispatcher, host, port)
 
         def on_signal(_number: int, _frame: FrameType | None) -> None:

@@ -13,3 +13,22 @@ def http_date(now: time.struct_time | None = None) -> str:
     now = time.gmtime() if now is None else now
     day, month = _DAYS[now.tm_wday], _MONTHS[now.tm_mon - 1]
     return f"{day}, {now.tm_mday:02} {month} {now.tm_year:04} {now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02} GMT"
+
+
+class Dates:
+    """The value of the Date header, made twice a second."""
+
+    def __init__(self) -> None:
+        self._made = (-1.0, "")
+
+    def now(self) -> str:
+        """The present, as HTTP writes it.  Clients correct their clocks by it, so it must be true."""
+        tick = time.monotonic()
+        until, text = self._made
+        if tick >= until:
+            text = http_date()
+            self._made = (tick + 0.5, text)
+        return text
+
+
+DATES = Dates()

@@ -6,9 +6,6 @@ import select
 import socket
 from collections.abc import Callable
 
-CLIENT_GONE_KEY = "qldb_emulator.is_client_gone"
-"""The environ's key for a function that tells whether the client has left.  Other servers do not set it."""
-
 # Linux tells that the other side has closed even when unread bytes are waiting.
 _CLOSED = getattr(select, "POLLRDHUP", 0)
 

@@ -185,5 +185,5 @@ def test_wrong_requests_get_one_sentence(
 
 
 def test_a_page_of_another_origin_is_refused(client: FlaskClient) -> None:
-    assert client.post("/_qldb/reset", headers={"Origin": "http://evil.example"}).status_code == 400
+    assert client.post("/_qldb/reset", headers={"Origin": "http://evil.example"}).status_code == 403
     assert client.post("/_qldb/reset", headers={"Origin": "http://localhost"}).status_code == 200

@@ -11,7 +11,7 @@ from wire_support import TRANSACTION_ID, FakeEmulator
 
 from qldb_emulator.context import client_is_there
 from qldb_emulator.web import peer
-from qldb_emulator.web.dispatch import Dispatcher
+from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
 
 BODY = b'{"SessionToken":"abcd","StartTransaction":{}}'
@@ -60,7 +60,7 @@ def test_a_running_command_learns_that_its_client_has_left(emulator, monkeypatch
         monkeypatch.setattr(peer, "_CLOSED", peer._CLOSED if way == "_poll" else 0)
         emulator.entered.clear()
         emulator.release.clear()
-        with Server(Dispatcher(emulator)) as server:
+        with Server(create_dispatcher(emulator)) as server:
             with socket.create_connection((server.host, server.port)) as client:
                 client.sendall(sent)
                 assert emulator.entered.wait(5)
@@ -70,7 +70,7 @@ def test_a_running_command_learns_that_its_client_has_left(emulator, monkeypatch
 
 
 def test_asking_after_the_connection_has_ended_is_harmless(emulator):
-    with Server(Dispatcher(emulator)) as server:
+    with Server(create_dispatcher(emulator)) as server:
         with socket.create_connection((server.host, server.port)) as client:
             client.sendall(REQUEST)
             emulator.release.set()
