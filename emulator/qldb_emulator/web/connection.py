@@ -141,13 +141,12 @@ class Connection:
         return keeps_alive
 
     def _read_request(self) -> Request:
-        parser = self._parser
-        request = parser.next_request() if parser.has_begun else None
+        request = self._parser.next_request() if self._is_busy else None
         if request is None:
-            parser.feed(self._receive())
+            data = self._receive()
             self._is_busy = True
-            request = parser.next_request()
-        return request or self._read_rest()
+            request = self._parser.feed(data)
+        return self._read_rest() if request is None else request
 
     def _read_rest(self) -> Request:
         """A request whose first bytes are here.  The rest must come in time, so that slow senders hold no thread."""
@@ -156,8 +155,7 @@ class Connection:
         while time.monotonic() < deadline:
             if self._parser.take_continue():
                 self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._parser.feed(self._receive())
-            request = self._parser.next_request()
+            request = self._parser.feed(self._receive())
             if request is not None:
                 self._set_silence(IDLE_SECONDS)
                 return request
@@ -227,8 +225,7 @@ class Connection:
         try:
             request = None
             while request is None and time.monotonic() < deadline:
-                self._parser.feed(self._receive())
-                request = self._parser.next_request()
+                request = self._parser.feed(self._receive())
             service = CONTROL if request is None else service_of(request)
         except (HttpError, _HangUp) as reason:
             logger.debug("connection from %s is one too many, and not a request either: %r", self._address, reason)

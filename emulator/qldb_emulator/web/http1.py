@@ -3,10 +3,9 @@
 ::
 
     parser = RequestParser(body_limit=1000)
-    parser.feed(b"GET / HTTP/1.1\\r\\nHo")
-    parser.next_request()                      # None: more bytes are needed
-    parser.feed(b"st: localhost\\r\\n\\r\\n")
-    parser.next_request().path                 # "/"
+    parser.feed(b"GET / HTTP/1.1\\r\\nHo")           # None: more bytes are needed
+    parser.feed(b"st: localhost\\r\\n\\r\\n").path    # "/"
+    parser.next_request()                        # None: nothing is left of what was fed
 
 Where the RFC lets a server choose between repairing a request and refusing it, this one refuses: a text that two
 programs can read in two ways is how one request hides inside another.
@@ -35,6 +34,7 @@ HTTP/1.2 to 1.9                              as 1.1    2.3
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Generator
 from urllib.parse import unquote_to_bytes
 
@@ -49,6 +49,8 @@ TRAILER_BYTES = 8_192
 EMPTY_LINES_MAX = 8
 _NAMES_MAX = 1_000  # clients send some dozens of names; invented ones must not fill the memory
 _HOSTS_MAX = 100
+_FIELDS_KNOWN_MAX = 500
+_KNOWN_CHARACTERS = 512
 _LENGTH_DIGITS = 18
 
 _TLS_HANDSHAKE = b"\x16\x03"  # how a client that speaks TLS begins (RFC 8446, 5.1)
@@ -61,6 +63,19 @@ _ABSOLUTE = re.compile(r"(?i:https?)://([^/?#]*)(.*)\Z")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::[0-9]{0,5})?\Z")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;.*)?\Z")
 _ONCE = frozenset(("host", "content-length"))
+# A client sends these with the same value each time, so a line is read once.  None of them is a secret.
+_SAME_EACH_TIME = frozenset(
+    (
+        "host",
+        "user-agent",
+        "x-amz-user-agent",
+        "content-type",
+        "x-amz-target",
+        "accept",
+        "accept-encoding",
+        "connection",
+    )
+)
 
 
 class HttpError(Exception):
@@ -142,10 +157,11 @@ class RequestParser:
         wanted, self._wants_continue = self._wants_continue, False
         return wanted
 
-    def feed(self, data: bytes) -> None:
-        """The bytes that came next."""
+    def feed(self, data: bytes) -> Request | None:
+        """Take the bytes that came next; then the same as ``next_request``."""
         self._buffer = self._buffer[self._at :] + data if self._at < len(self._buffer) else data
         self._at = 0
+        return self.next_request()
 
     def next_request(self) -> Request | None:
         """The next request; None when more bytes are needed for it.  Raises HttpError."""
@@ -155,22 +171,23 @@ class RequestParser:
             if request is None:
                 return None
             headers = request.headers
-            if "transfer-encoding" in headers:
-                self._body = self._read_chunks()
-            elif "content-length" in headers:
-                size = int(headers["content-length"])
+            if "content-length" in headers:
+                size = _length(headers["content-length"])
+                if size > self._body_limit:
+                    raise BodyTooLargeError(request)
                 end = self._at + size
                 if end <= len(self._buffer):  # what nearly every request gets: head and body came together
                     request.body = self._buffer[self._at : end]
                     self._at = end
                     return request
                 self._body = self._read_bytes(size)
+            elif "transfer-encoding" in headers:
+                self._body = self._read_chunks()
             else:
                 return request
             self._request = request
             self._wants_continue = (
-                "expect" in headers
-                and headers["expect"].lower() == "100-continue"
+                headers.get("expect", "").lower() == "100-continue"
                 and not request.is_http10
                 and self._at == len(self._buffer)
             )
@@ -186,24 +203,24 @@ class RequestParser:
     # --- the head ----------------------------------------------------------------------------------------------
 
     def _read_head(self) -> Request | None:
-        buffer = self._buffer
-        while buffer.startswith(b"\r\n", self._at):
-            self._at += 2
-            self._empty_lines += 1
-            if self._empty_lines > EMPTY_LINES_MAX:
-                raise NotHttpError("empty lines in place of a request")
-        start = self._at
+        buffer, start = self._buffer, self._at
+        if buffer.startswith(b"\r\n", start):
+            start = self._skip_empty_lines()
         end = buffer.find(b"\r\n\r\n", start)
         if end < 0 or end - start > HEAD_BYTES:
             self._check_long_head(buffer[start : start + HEAD_BYTES], len(buffer) - start)
             return None
         self._at = end + 4
         self._empty_lines = 0
-        request = parse_head(buffer[start:end])
-        length = request.headers.get("content-length", "0")
-        if len(length) > _LENGTH_DIGITS or int(length) > self._body_limit:
-            raise BodyTooLargeError(request)
-        return request
+        return parse_head(buffer[start:end])
+
+    def _skip_empty_lines(self) -> int:
+        while self._buffer.startswith(b"\r\n", self._at):
+            self._at += 2
+            self._empty_lines += 1
+            if self._empty_lines > EMPTY_LINES_MAX:
+                raise NotHttpError("empty lines in place of a request")
+        return self._at
 
     @staticmethod
     def _check_long_head(head: bytes, size: int) -> None:
@@ -297,7 +314,8 @@ def parse_head(head: bytes) -> Request:
             raise NotHttpError("it has no Host")
     elif host not in _KNOWN_HOSTS:
         _check_host(host)
-    _check_framing(headers, is_http10)
+    if "transfer-encoding" in headers:
+        _check_encoding(headers, is_http10)
     return Request(method, target, path, query, is_http10, headers, host if authority is None else authority)
 
 
@@ -325,19 +343,27 @@ def _parse_request_line(line: str) -> _RequestLine:
 
 def _parse_fields(lines: list[str], headers: dict[str, str]) -> dict[str, str]:
     """Field lines, added to headers."""
-    names = _KNOWN_NAMES
+    known = _KNOWN_FIELDS
     for line in lines:
-        name, colon, value = line.partition(":")
-        key = names.get(name) or _field_name(name)
-        if not colon:
-            raise NotHttpError("a field without a colon")
-        value = value.strip(" \t")
-        if key in headers:
-            if key in _ONCE:
+        name, value = known.get(line) or _parse_field(line)
+        if name in headers:
+            if name in _ONCE:
                 raise NotHttpError(f"it has the field {name} twice")
-            value = f"{headers[key]},{value}"
-        headers[key] = value
+            value = f"{headers[name]},{value}"
+        headers[name] = value
     return headers
+
+
+def _parse_field(line: str) -> tuple[str, str]:
+    """(name in lower case, value) of a field line."""
+    sent_name, colon, value = line.partition(":")
+    name = _KNOWN_NAMES.get(sent_name) or _field_name(sent_name)
+    if not colon:
+        raise NotHttpError("a field without a colon")
+    field = name, value.strip(" \t")
+    if name in _SAME_EACH_TIME and len(_KNOWN_FIELDS) < _FIELDS_KNOWN_MAX and len(line) <= _KNOWN_CHARACTERS:
+        _KNOWN_FIELDS[line] = field
+    return field
 
 
 def _field_name(name: str) -> str:
@@ -367,21 +393,24 @@ def split_host(host: str) -> tuple[str, str]:
     return (name, port) if colon and not port.endswith("]") else (host, "")
 
 
-def _check_framing(headers: dict[str, str], is_http10: bool) -> None:
-    """Whether a head says in exactly one way where its body ends."""
-    length = headers.get("content-length")
-    encoding = headers.get("transfer-encoding")
-    if encoding is not None:
-        if is_http10:
-            raise NotHttpError("it has a Transfer-Encoding, which HTTP/1.0 does not know")
-        if length is not None:
-            raise NotHttpError("it has both Content-Length and Transfer-Encoding")
-        if encoding.lower() != "chunked":
-            raise NotHttpError("its Transfer-Encoding is not chunked")
-    elif length is not None and not (length.isascii() and length.isdigit()):
+def _check_encoding(headers: dict[str, str], is_http10: bool) -> None:
+    """Whether a head with Transfer-Encoding says in exactly one way where its body ends."""
+    if is_http10:
+        raise NotHttpError("it has a Transfer-Encoding, which HTTP/1.0 does not know")
+    if "content-length" in headers:
+        raise NotHttpError("it has both Content-Length and Transfer-Encoding")
+    if headers["transfer-encoding"].lower() != "chunked":
+        raise NotHttpError("its Transfer-Encoding is not chunked")
+
+
+def _length(text: str) -> int:
+    """The number of a Content-Length.  More digits than any limit has are as good as infinity."""
+    if not (text.isascii() and text.isdigit()):
         raise NotHttpError("its Content-Length is not a number")
+    return int(text) if len(text) <= _LENGTH_DIGITS else sys.maxsize
 
 
 _KNOWN_NAMES: dict[str, str] = {}
+_KNOWN_FIELDS: dict[str, tuple[str, str]] = {}
 _KNOWN_HOSTS: set[str] = set()
 _KNOWN_LINES = {line: _parse_request_line(line) for line in ("POST / HTTP/1.1",)}  # of every session request

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes
 
 from .. import errors
-from ..wire.errors import REASONS
 from .answer import Answer, Headers, Stream
 from .http1 import Request, split_host
 
@@ -129,7 +128,7 @@ def call_app(app: WSGIApplication, request: Request) -> Answer | Stream:
     if not has_length:
         headers = [*headers, ("Content-Length", str(len(body)))]
     number, _, reason = status.partition(" ")
-    return Answer(int(number), headers, body, reason=REASONS.get(int(number), reason))
+    return Answer(int(number), headers, body, reason=reason)
 
 
 def _no_write(_data: bytes) -> object:

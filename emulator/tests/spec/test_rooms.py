@@ -90,6 +90,8 @@ ONLY_IN = {
     "pyqldb": {"client", "testing"},
     "pytest": {"pytest_plugin"},
     "moto": {"aws"},
+    "trustme": {"web"},
+    "cryptography": {"web"},
 }
 
 
