@@ -85,7 +85,7 @@ class Access:
     def _check_host(self, host: str) -> None:
         name = _normal(split_host(host)[0])
         if not self._is_allowed(name):
-            raise HOST_NOT_ALLOWED(host=name[:_SHOWN_CHARACTERS])
+            raise HOST_NOT_ALLOWED(host=name[:_SHOWN_CHARACTERS] or "(empty)")
         if len(self._answered) < _ANSWERED_MAX:
             self._answered.add(host)
 

@@ -49,6 +49,9 @@ def add_admin(app: Flask, admin: Admin) -> None:
             provide_automatic_options=False,
         )
 
+    index = ROUTES[0]
+    app.add_url_rule(PREFIX, "index", lambda: _answer(admin, index, {}), provide_automatic_options=False)
+
     def unknown(path: str = "") -> Response:
         text = f"There is no {request.method} {PREFIX}/{path}; GET {PREFIX}/ lists what there is"
         return flask_response(admin.gateway.refuse(ADMIN_NOT_FOUND(text=text), CONTROL))

@@ -84,7 +84,7 @@ def test_without_admin_only_open_rows_answer() -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/_qldb/nothing"), ("PUT", "/_qldb/health"), ("GET", "/_qldb"), ("POST", "/_qldb/a/b/c")],
+    [("GET", "/_qldb/nothing"), ("PUT", "/_qldb/health"), ("POST", "/_qldb"), ("POST", "/_qldb/a/b/c")],
     ids=["unknown path", "wrong method", "bare prefix", "deep path"],
 )
 def test_what_is_not_there_is_said_so(client: FlaskClient, method: str, path: str) -> None:
