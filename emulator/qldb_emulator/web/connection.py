@@ -124,7 +124,8 @@ class Connection:
             self._refuse_bytes(error)
             return False
         request.is_client_gone = self._is_client_gone
-        request.is_secure = self._tls is not None
+        if self._tls is not None:
+            request.is_secure = True
         keeps_alive = request.keeps_alive
         answer = self._dispatcher.respond(request)
         if isinstance(answer, Stream):

@@ -16,19 +16,17 @@ def http_date(now: time.struct_time | None = None) -> str:
 
 
 class Dates:
-    """The value of the Date header, made twice a second."""
+    """The Date header, made twice a second.  line: a template that has the date in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: str) -> None:
+        self._line = line
         self._made = (-1.0, "")
 
     def now(self) -> str:
-        """The present, as HTTP writes it.  Clients correct their clocks by it, so it must be true."""
+        """The template with the present.  Clients correct their clocks by it, so it must be true."""
         tick = time.monotonic()
         until, text = self._made
         if tick >= until:
-            text = http_date()
+            text = self._line.format(http_date())
             self._made = (tick + 0.5, text)
         return text
-
-
-DATES = Dates()

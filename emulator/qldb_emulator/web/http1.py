@@ -301,8 +301,8 @@ _RequestLine = tuple[str, str, str, str, bool, str | None]
 def parse_head(head: bytes) -> Request:
     """A request without its body.  head: all before the empty line.  Raises NotHttpError."""
     first, *lines = head.decode("latin-1").split("\r\n")
-    # One pass in C over all lines: what is left of them is what separates them.
-    if head.translate(None, _TEXT) != b"\r\n" * len(lines):
+    # One pass in C over all lines: nothing may be left of them but the two bytes between each and the next.
+    if len(head.translate(None, _TEXT)) != 2 * len(lines):
         raise TlsClientError(_CONTROL) if head.startswith(_TLS_HANDSHAKE) else NotHttpError(_CONTROL)
     method, target, path, query, is_http10, authority = _KNOWN_LINES.get(first) or _parse_request_line(first)
     if len(lines) > FIELDS_MAX:
