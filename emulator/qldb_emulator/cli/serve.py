@@ -435,7 +435,7 @@ def run_server(
         except ListenError as error:
             raise Failure(str(error)) from error
         threading.Thread(target=emulator.resume_streams, name="qldb-emulator-resume", daemon=True).start()
-        seeds = Seeds(emulator, server.url, samples, seed_paths)
+        seeds = Seeds(emulator, server.url, samples, seed_paths, authority)
         start = Start(seeds, dispatcher.admin, lambda: announce(server.url, settings, aws_url, authority), server)
         start.begin()
         server.serve_forever()
