@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 from .access import Access
 from .dispatch import Dispatcher
-from .gateway import EmulatorProtocol, Gateway
+from .gateway import Gateway
 from .routes import Admin
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from ..auth.keys import Authenticator
+    from ..engine.emulator import Emulator
 
 
 def create_dispatcher(
-    emulator: EmulatorProtocol, authenticator: Authenticator | None = None, access: Access | None = None
+    emulator: Emulator, authenticator: Authenticator | None = None, access: Access | None = None
 ) -> Dispatcher:
     """What ``Server`` serves.  Holds no state of its own but the admin interface's; nothing is global.
 
@@ -37,9 +38,7 @@ def create_dispatcher(
     return Dispatcher(gateway, admin, access or Access(), make_flask)
 
 
-def create_app(
-    emulator: EmulatorProtocol, authenticator: Authenticator | None = None, access: Access | None = None
-) -> Flask:
+def create_app(emulator: Emulator, authenticator: Authenticator | None = None, access: Access | None = None) -> Flask:
     """The same as a WSGI application that any server can host.
 
     ``app.extensions["qldb_gateway"]`` is its :class:`Gateway`, ``app.extensions["qldb_admin"]`` its :class:`Admin`.

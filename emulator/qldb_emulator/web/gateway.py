@@ -8,13 +8,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from .. import __version__, errors
 from ..context import Principal, RequestContext
 from ..errors import ConnectionDropped, QldbError
-from ..ids import IdSource
-from ..settings import Settings
 from ..wire.errors import CONTENT_TYPES, encode_error
 from ..wire.model import SESSION_TARGET
 from ..wire.parse import COMMANDS, credential_scope, parse_call
@@ -28,40 +26,17 @@ from .turns import Turns
 if TYPE_CHECKING:
     from ..auth.keys import Authenticator
     from ..auth.signature import SignedRequest
+    from ..engine.emulator import Emulator
 
 PRODUCT = "qldb-emulator"
 SESSION, CONTROL = "qldb-session", "qldb"
 logger = logging.getLogger(__name__)
 
 
-class EmulatorProtocol(Protocol):
-    """What the web asks of an emulator; values as :class:`RequestContext` describes."""
-
-    @property
-    def settings(self) -> Settings: ...
-
-    @property
-    def ids(self) -> IdSource: ...
-
-    def call(self, operation_name: str, parameters: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        """Run a control plane operation.  Raises QldbError."""
-        ...
-
-    def send_command(
-        self, command: str, session_token: str | None, members: dict[str, Any], context: RequestContext
-    ) -> dict[str, Any]:
-        """Run a session command; its result members without TimingInformation.  Raises QldbError.
-
-        Two more may be among them.  "debug", name to ASCII text, becomes headers.  "afterwards" is to be called when
-        the answer is on its way: work that nobody waits for, and that is done later if it is not done then.
-        """
-        ...
-
-
 class Gateway:
     """Answers the requests of one emulator."""
 
-    def __init__(self, emulator: EmulatorProtocol, authenticator: Authenticator | None = None) -> None:
+    def __init__(self, emulator: Emulator, authenticator: Authenticator | None = None) -> None:
         self._emulator = emulator
         self._authenticator = authenticator
         self.limits = emulator.settings.limits
@@ -83,10 +58,10 @@ class Gateway:
             context = RequestContext(region, access_key, request_id, principal, request.is_client_gone)
             result = self._emulator.send_command(name, token, members, context)
             elapsed_ms = int((time.perf_counter() - started) * 1000)
-            encoded = serialize_command_result(name, result, elapsed_ms)
-            answer = _answer(200, SESSION, request_id, encoded, after_response=result.get("afterwards"))
-            if "debug" in result:
-                answer.headers.extend(_debug_headers(result["debug"]))
+            encoded = serialize_command_result(name, result.members, elapsed_ms)
+            answer = _answer(200, SESSION, request_id, encoded, after_response=result.after_response)
+            if result.debug is not None:
+                answer.headers.extend(_debug_headers(result.debug))
         except QldbError as error:
             answer = self._refuse(error, SESSION, request_id)
         except ConnectionDropped:

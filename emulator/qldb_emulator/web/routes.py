@@ -9,13 +9,13 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ADMIN_REQUEST, QldbError
 from ..records import dataclass
 from ..wire.serialize import encode_json
 from .answer import Answer
-from .gateway import CONTROL, EmulatorProtocol, Gateway
+from .gateway import CONTROL, Gateway
 
 if TYPE_CHECKING:
     from ..engine.emulator import Emulator
@@ -56,7 +56,7 @@ class AdminCall:
     @property
     def emulator(self) -> Emulator:
         """The emulator in charge."""
-        return cast("Emulator", self.admin.emulator)
+        return self.admin.emulator
 
     @property
     def region(self) -> str:
@@ -110,7 +110,7 @@ class Admin:
     reseed: called by a reset that asks for it; None when there is nothing to seed with.
     """
 
-    def __init__(self, emulator: EmulatorProtocol, gateway: Gateway) -> None:
+    def __init__(self, emulator: Emulator, gateway: Gateway) -> None:
         self.emulator = emulator
         self.gateway = gateway
         self.is_ready = True

@@ -9,7 +9,7 @@ import time
 import pytest
 from wire_support import TRANSACTION_ID, FakeEmulator
 
-from qldb_emulator.context import client_is_there
+from qldb_emulator.context import CommandResult, client_is_there
 from qldb_emulator.web import peer
 from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
@@ -40,7 +40,7 @@ class _Waiting(FakeEmulator):
         self.context = context
         self.entered.set()
         assert self.release.wait(10)
-        return {"TransactionId": TRANSACTION_ID}
+        return CommandResult({"TransactionId": TRANSACTION_ID})
 
 
 @pytest.fixture
