@@ -63,6 +63,9 @@ class Limits:
         "ours: 40 parameters of 128 KiB in base64, with room",
         "RequestEntityTooLargeException",
     )
+    connections: int = limit(
+        1_000, "connections at a time", "ours: each takes a thread", "TooManyConnectionsException, status 503"
+    )
     ledgers_per_region: int = limit(
         0, "active ledgers; 0 = no limit (QLDB: 5)", "ours: wire.md 1.3", "LimitExceededException"
     )
