@@ -9,6 +9,8 @@ and every server that folds the same slots has the same tables and the same dige
     LogError (a StorageError)     the journal cannot be used: unreachable, damaged, closed
       SlotTaken                   another server appended first; nothing of this call is in the log
       UnknownOutcome              the answer was lost: the rows are in the log, or not, or will be in a moment
+      Unreachable                 the log does not answer; nothing was sent to it
+      Deposed                     the other servers took this one for dead; its sessions are over
       LogWentBack                 the log lacks blocks that it had: it was restored, or failed over, with a loss
       LedgerGone                  another server deleted the ledger
       LedgerTaken                 another server created a ledger of this name first
@@ -36,6 +38,14 @@ class SlotTaken(LogError):
 
 class UnknownOutcome(LogError):
     """The connection was lost during a write: whether it took place is not known, and it may still take place."""
+
+
+class Unreachable(LogError):
+    """The log does not answer.  Nothing of this call was sent to it."""
+
+
+class Deposed(LogError):
+    """The other servers took this one for dead: what it began must not be finished."""
 
 
 class LogWentBack(LogError):
@@ -113,6 +123,13 @@ class Log(Protocol):
         Both are made while they are read, so a log that does not need them costs nothing.  When this returns, the rows
         are durable.  Raises SlotTaken when the first slot is not the next one, or the block before it has another hash
         than the first row names; UnknownOutcome.
+        """
+        ...
+
+    def confirm(self) -> None:
+        """Return when every block that the log shows is as durable as an append that was answered.
+
+        After an UnknownOutcome a block may be visible and not yet be on a standby.  Raises LogError.
         """
         ...
 

@@ -32,7 +32,18 @@ from ...journal.encode import encode_block
 from ...journal.merkle import RightEdge
 from ...journal.model import Block, BlockAddress
 from ...journal.parse import block_from_ion
-from ...log.seam import BlockRow, Log, LogError, LogWentBack, Rewrite, SlotTaken, UnknownOutcome
+from ...log.seam import (
+    BlockRow,
+    Deposed,
+    LedgerGone,
+    Log,
+    LogError,
+    LogWentBack,
+    Rewrite,
+    SlotTaken,
+    UnknownOutcome,
+    Unreachable,
+)
 from ...partiql.planning.catalogue import Catalogue
 from ...storage.errors import StorageError
 from ...storage.ledger_file import LedgerFile
@@ -48,9 +59,11 @@ DEFERRED_MAX = 64
 """Blocks that may be deferred: a burst of readers is written in few SQLite transactions, and a disk that fails is
 noticed soon."""
 
-UNKNOWN_OUTCOME_SECONDS = 30.0
-"""How long a commit whose answer was lost is asked for again, before its client is told that the outcome is unknown."""
+UNKNOWN_OUTCOME_SECONDS = 60.0
+"""How long a commit whose answer was lost is asked for again, before its client is told that the outcome is unknown.
+Longer than a failover takes: Patroni's default is that a primary counts as lost after 30 seconds."""
 UNKNOWN_OUTCOME_PAUSE_SECONDS = 0.1
+OUTCOME_STAYS_UNKNOWN = "It is not known whether the transaction was committed. Look before you try again. {reason}"
 
 
 # Each commit makes one of these; a named tuple takes half the time of a frozen class.
@@ -206,14 +219,17 @@ class Committer:
                 return
             except SlotTaken:
                 self.catch_up()
-            except UnknownOutcome as error:
+            except (UnknownOutcome, Unreachable) as error:
+                if deadline is None and isinstance(error, Unreachable):
+                    raise  # nothing was sent, so the outcome is known: there is no block
                 # No client may be answered before the slot is seen to be taken, by this block or another.  A block that
                 # arrives late is harmless: appending again either finds it, or takes the slot away from it.
                 if deadline is None:
                     deadline = self._clock.monotonic() + UNKNOWN_OUTCOME_SECONDS
                 elif self._clock.monotonic() > deadline:
-                    raise
-                self._catch_up_after_failure(error)
+                    raise UnknownOutcome(OUTCOME_STAYS_UNKNOWN.format(reason=error)) from error
+                if not self._caught_up_after_failure(error):
+                    continue
             if self._is_settled(proposal, before):
                 return
 
@@ -321,18 +337,21 @@ class Committer:
 
     def pause_after(self, error: LogError) -> None:
         """Wait a moment when it was an answer that was lost; a slot that was taken can be tried again at once."""
-        if isinstance(error, UnknownOutcome):
+        if not isinstance(error, SlotTaken):
             self._clock.sleep(UNKNOWN_OUTCOME_PAUSE_SECONDS)
 
-    def _catch_up_after_failure(self, error: UnknownOutcome) -> None:
-        """Catch up, if the log answers.  Leaves it to the caller to give up.  Raises LogWentBack."""
+    def _caught_up_after_failure(self, error: LogError) -> bool:
+        """Catch up, if the log answers; whether it did.  Raises LogWentBack, LedgerGone, Deposed."""
         self.pause_after(error)
         try:
             self.catch_up()
-        except LogWentBack:
+            # What the log shows now may be answered, so it has to be as safe as what it acknowledged.
+            self._log.confirm()
+        except (LogWentBack, LedgerGone, Deposed):
             raise
         except LogError:
-            return  # the next append says so, too
+            return False
+        return True
 
     def _fold(self, rows: Sequence[BlockRow]) -> None:
         """Apply blocks that the log has, and publish them.  Holds the lock."""

@@ -21,6 +21,17 @@ from .ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
+IS_CACHE = "is_cache"
+"""The row of a file's facts that says: the journal is in a shared log, and this file may be thrown away."""
+CACHE_ALONE = (
+    "The file {path} is a cache of a journal in a shared log. Start the server with --journal, "
+    "or bring the journal into a file with: qldb-emulator journal move --to-file"
+)
+OWN_JOURNAL = (
+    "The file {path} has a journal of its own, which is not in the shared log. "
+    "Move it there with: qldb-emulator journal move, or choose another data directory"
+)
+
 
 def storage_problem(name: str, error: StorageError) -> QldbError:
     """The answer to a request whose ledger's file or log cannot be used."""
@@ -78,16 +89,31 @@ class Register:
             return self._register(self._file(region, name, facts), region, name)
 
     def _file(self, region: str, name: str, facts: Mapping[str, Any]) -> LedgerFile:
-        """The open file of a ledger that the logs know.  facts: as a shared log has them; the file is then a cache."""
+        """The open file of a ledger that the logs know.  facts: as a shared log has them; the file is then a cache.
+
+        Raises StorageError, also for a file that is not what its name promises: a journal of its own is never taken for
+        a cache, nor a cache for a journal.
+        """
         if not self._logs.is_shared:
-            return self._directory.open(region, name)
+            file = self._directory.open(region, name)
+            if file.meta(IS_CACHE):
+                file.close()
+                raise StorageError(CACHE_ALONE.format(path=self._directory.path(region, name)))
+            return file
         if self._directory.exists(region, name):
             file = self._directory.open(region, name)
-            if file.meta("strand_id") == facts["strand_id"]:
+            is_cache, strand_id = bool(file.meta(IS_CACHE)), file.meta("strand_id")
+            if is_cache and strand_id == facts["strand_id"]:
                 return file
-            file.close()  # of an older ledger of this name
-            self._directory.delete(region, name)
-        return self._directory.create(region, name, facts)
+            file.close()
+            self._drop_cache(region, name, is_cache)
+        return self._directory.create(region, name, {**facts, IS_CACHE: True})
+
+    def _drop_cache(self, region: str, name: str, is_cache: bool) -> None:
+        """Remove the cache of an older ledger of this name.  Raises StorageError for a file that is no cache."""
+        if not is_cache:
+            raise StorageError(OWN_JOURNAL.format(path=self._directory.path(region, name)))
+        self._directory.delete(region, name)
 
     def _register(
         self, file: LedgerFile, region: str, name: str, clock: Clock | None = None, ids: IdSource | None = None
@@ -109,7 +135,7 @@ class Register:
             if ledger is not None:
                 self.on_delete(ledger)
                 ledger.close()
-            if self._directory.exists(region, name):
+            if ledger is not None and self._directory.exists(region, name):
                 self._directory.delete(region, name)
 
     def open_where(self, wanted: Callable[[LedgerFacts], bool]) -> None:
@@ -141,10 +167,14 @@ class Register:
         Raises LedgerTaken when another server creates one of this name at the same time; StorageError.
         """
         name, rows = facts.name, rows_from_facts(facts)
-        self._logs.create(region, name, rows)
-        if self._logs.is_shared and self._directory.exists(region, name):  # of an older ledger of this name
-            self._directory.delete(region, name)
-        file = self._directory.create(region, name, rows)
+        if not self._logs.is_shared:
+            return self._register(self._directory.create(region, name, rows), region, name)
+        file = self._file(region, name, rows)  # first, because a file that is in the way refuses the name
+        try:
+            self._logs.create(region, name, rows)
+        except BaseException:
+            file.close()
+            raise
         return self._register(file, region, name)
 
     def delete(self, ledger: Ledger) -> None:

@@ -45,7 +45,7 @@ from ...errors import (
     QldbError,
 )
 from ...ids import IdSource
-from ...log.seam import LedgerGone
+from ...log.seam import Deposed, LedgerGone
 from ...partiql.language.errors import PartiqlError
 from ...settings import Settings
 from ...storage.errors import StorageError
@@ -184,7 +184,7 @@ class Sessions:
 
     def _storage_problem(self, token: str, session: Session, error: StorageError) -> QldbError:
         """A file that cannot be read or written: of a ledger that was closed meanwhile, or a real failure."""
-        if session.ledger.is_closed or isinstance(error, LedgerGone):
+        if session.ledger.is_closed or isinstance(error, LedgerGone | Deposed):
             self._forget(token, session)
             return NO_SUCH_SESSION()
         return storage_problem(session.ledger.name, error)

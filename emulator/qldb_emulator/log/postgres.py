@@ -1,0 +1,224 @@
+"""Journals in PostgreSQL, or an engine that speaks as it does: one database, any number of servers.
+
+The argument is in docs/design/011-journal-seam.md, the tables are in ``postgres_schema``, and what an error of
+PostgreSQL means is told in ``postgres_connections``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import psycopg
+from psycopg import errors
+
+from ..storage.ledger_file import LedgerFile
+from . import postgres_schema as sql
+from .postgres_connections import Connections
+from .seam import (
+    READ_BLOCKS,
+    BlockRow,
+    Deposed,
+    Facts,
+    LedgerGone,
+    LedgerTaken,
+    LogError,
+    LogTip,
+    Rewrite,
+    SlotTaken,
+)
+
+
+class PostgresLog:
+    """The journal of one ledger.  See seam.Log.
+
+    The engine calls every method but ``read`` and ``hash_at`` with the ledger's commit lock, so ``_epoch`` needs none.
+    """
+
+    is_shared: Literal[True] = True
+
+    def __init__(self, connections: Connections, ledger_id: str, servers: ServerName) -> None:
+        self._connections = connections
+        self._ledger_id = ledger_id
+        self._servers = servers
+        self._epoch = -1
+        self.lost_slots = 0
+
+    def tip(self) -> LogTip:
+        asked = {"ledger_id": self._ledger_id, "server_id": self._servers.server_id}
+        row = self._connections.read(lambda c: c.execute(sql.TIP, asked, binary=True).fetchone())
+        if row is None:
+            raise LedgerGone("The ledger was deleted")
+        seq, block_hash, facts_version, epoch, is_member = row
+        if not is_member:
+            # Another server settled a transaction of this one as not committed.  Nothing may be appended any more by
+            # whatever began before (see Servers.settle).
+            raise Deposed("Other servers took this server for dead")
+        self._epoch = epoch
+        return LogTip(seq, block_hash, facts_version)
+
+    def hash_at(self, sequence_no: int) -> bytes | None:
+        asked = (self._ledger_id, sequence_no)
+        row = self._connections.read(lambda c: c.execute(sql.HASH_AT, asked, binary=True).fetchone())
+        return None if row is None else row[0]
+
+    def read(self, first: int, at_most: int = READ_BLOCKS) -> list[BlockRow]:
+        asked = (self._ledger_id, first, at_most)
+        rows = self._connections.read(lambda c: c.execute(sql.READ, asked, binary=True).fetchall())
+        return [BlockRow._make(row) for row in rows]
+
+    def append_at(self, rows: Iterable[BlockRow], rewrites: Iterable[Rewrite] = ()) -> None:
+        blocks, rewritten = list(rows), list(rewrites)
+        first, last = blocks[0], blocks[-1]
+        values = {
+            "ledger_id": self._ledger_id,
+            "epoch": self._epoch,
+            "first_seq": first.sequence_no,
+            "first_hash": first.previous_hash,
+            "last_seq": last.sequence_no,
+            "last_hash": last.block_hash,
+            "seqs": [block.sequence_no for block in blocks],
+            "hashes": [block.block_hash for block in blocks],
+            "previous_hashes": [block.previous_hash or None for block in blocks],
+            "transaction_ids": [block.transaction_id for block in blocks],
+            "times": [block.timestamp_ms for block in blocks],
+            "ions": [block.ion for block in blocks],
+        }
+
+        def append(connection: psycopg.Connection[Any]) -> int:
+            if not rewritten:
+                return connection.execute(sql.APPEND, values).rowcount
+            with connection.transaction():
+                count = connection.execute(sql.APPEND, values).rowcount
+                if count:
+                    for rewrite in rewritten:
+                        connection.execute(sql.REWRITE, (rewrite.ion, self._ledger_id, rewrite.sequence_no))
+                return count
+
+        if self._connections.write(append) == 0:
+            self.lost_slots += 1
+            raise SlotTaken(f"Slot {first.sequence_no} is taken, or not the next one")
+
+    def confirm(self) -> None:
+        # A commit waits until the standby has everything before it.
+        self._connections.write(lambda c: c.execute(sql.CONFIRM, (self._ledger_id,)))
+
+    def facts(self) -> tuple[int, Facts]:
+        rows = self._connections.read(lambda c: c.execute(sql.FACTS, (self._ledger_id,)).fetchall())
+        if not rows:
+            raise LedgerGone("The ledger was deleted")
+        return rows[0][0], {key: json.loads(value) for _, key, value in rows if key is not None}
+
+    def put_facts(self, version: int, changes: Facts) -> int:
+        rows = [(self._ledger_id, key, json.dumps(value)) for key, value in changes.items()]
+
+        def put(connection: psycopg.Connection[Any]) -> int | None:
+            with connection.transaction():
+                found = connection.execute(sql.NEXT_FACTS, (self._ledger_id, version, self._epoch)).fetchone()
+                if found is None:
+                    return None
+                connection.cursor().executemany(sql.PUT_FACT, rows)
+                new_version: int = found[0]
+                return new_version
+
+        new_version = self._connections.write(put)
+        if new_version is None:
+            raise SlotTaken("Another server changed the facts of the ledger first")
+        return new_version
+
+    def close(self) -> None:
+        """Connections belong to all journals."""
+
+
+class ServerName:
+    """Which server this is among those that share the journals.  server_id: None when it is not one of them."""
+
+    server_id: str | None = None
+
+
+class PostgresLogs:
+    """All journals of a database.  See seam.Logs.
+
+    url: as libpq reads it.  The tables are made when they are not there.
+    Raises LogError when the database cannot be used.
+    """
+
+    is_shared: Literal[True] = True
+
+    def __init__(self, url: str) -> None:
+        self.connections = Connections(url)
+        self.me = ServerName()
+        try:
+            self._prepare()
+        except BaseException:
+            self.connections.close()
+            raise
+
+    def _prepare(self) -> None:
+        """Make the tables, or look whether they are ours.  Raises LogError."""
+        read = self.connections.read
+        if not read(lambda c: c.execute(sql.EXISTS).fetchone()) == (True,):
+            try:
+                self.connections.write(_create_tables)
+            except LogError as error:
+                # Two servers that begin at the same time: one of them makes the tables.
+                if not read(lambda c: c.execute(sql.EXISTS).fetchone()) == (True,):
+                    raise LogError(f"The tables of the journal cannot be made: {error}") from error
+        (version,) = read(lambda c: c.execute(sql.READ_VERSION).fetchone()) or (0,)
+        if version != sql.VERSION:
+            raise LogError(
+                f"The journal in PostgreSQL at {self.connections.place} has version {version}, "
+                f"and this server knows version {sql.VERSION}"
+            )
+
+    def regions(self) -> list[str]:
+        return [region for (region,) in self.connections.read(lambda c: c.execute(sql.REGIONS).fetchall())]
+
+    def names(self, region: str) -> list[str]:
+        return [name for (name,) in self.connections.read(lambda c: c.execute(sql.NAMES, (region,)).fetchall())]
+
+    def facts_of(self, region: str, name: str) -> Facts | None:
+        rows = self.connections.read(lambda c: c.execute(sql.FACTS_OF, (region, name)).fetchall())
+        return {key: json.loads(value) for key, value in rows if key is not None} if rows else None
+
+    def create(self, region: str, name: str, facts: Mapping[str, Any]) -> None:
+        ledger_id = facts["strand_id"]
+        rows = [(ledger_id, key, json.dumps(value)) for key, value in facts.items()]
+
+        def make(connection: psycopg.Connection[Any]) -> bool:
+            try:
+                with connection.transaction():
+                    connection.execute(sql.CREATE_LEDGER, (ledger_id, region, name))
+                    connection.cursor().executemany(sql.PUT_FACT, rows)
+            except errors.UniqueViolation:
+                return False
+            return True
+
+        if not self.connections.write(make):
+            raise LedgerTaken(f"There is a ledger {name} already")
+
+    def open(self, region: str, name: str, file: LedgerFile) -> PostgresLog:
+        row = self.connections.read(lambda c: c.execute(sql.LEDGER_ID, (region, name)).fetchone())
+        if row is None:
+            raise LedgerGone("The ledger was deleted")
+        return PostgresLog(self.connections, row[0], self.me)
+
+    def delete(self, region: str, name: str) -> None:
+        def remove(connection: psycopg.Connection[Any]) -> None:
+            with connection.transaction():
+                found = connection.execute(sql.LEDGER_ID, (region, name)).fetchone()
+                # The ledger's row first: an append that waits for it then finds no ledger.
+                if found and connection.execute(sql.DELETE_LEDGER, (region, name, found[0])).rowcount:
+                    connection.execute(sql.DELETE_BLOCKS, found)
+                    connection.execute(sql.DELETE_FACTS, found)
+
+        self.connections.write(remove)
+
+    def close(self) -> None:
+        self.connections.close()
+
+
+def _create_tables(connection: psycopg.Connection[Any]) -> None:
+    with connection.transaction():
+        connection.execute(sql.CREATE)
