@@ -55,8 +55,14 @@ class FaultyLog(PostgresLog):
 
     def tip(self) -> Any:
         with self.store.lock:
+            self.store.answer()
             self.store.arrive()
         return super().tip()
+
+    def fence(self) -> None:
+        with self.store.lock:
+            self.store.fence()
+        super().fence()
 
     def append_at(self, rows: Iterable[BlockRow], rewrites: Iterable[Rewrite] = ()) -> None:
         blocks, rewritten = list(rows), list(rewrites)

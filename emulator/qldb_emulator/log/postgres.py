@@ -19,7 +19,6 @@ from .postgres_connections import Connections
 from .seam import (
     READ_BLOCKS,
     BlockRow,
-    Deposed,
     Facts,
     LedgerGone,
     LedgerTaken,
@@ -51,12 +50,8 @@ class PostgresLog:
         if row is None:
             raise LedgerGone("The ledger was deleted")
         seq, block_hash, facts_version, epoch, is_member = row
-        if not is_member:
-            # Another server settled a transaction of this one as not committed.  Nothing may be appended any more by
-            # whatever began before (see Servers.settle).
-            raise Deposed("Other servers took this server for dead")
         self._epoch = epoch
-        return LogTip(seq, block_hash, facts_version)
+        return LogTip(seq, block_hash, facts_version, not is_member)
 
     def hash_at(self, sequence_no: int) -> bytes | None:
         asked = (self._ledger_id, sequence_no)
@@ -98,11 +93,12 @@ class PostgresLog:
 
         if self._connections.write(append) == 0:
             self.lost_slots += 1
-            raise SlotTaken(f"Slot {first.sequence_no} is taken, or not the next one")
+            raise SlotTaken(f"Slot {first.sequence_no} is taken, or another server fenced the ledger")
 
-    def confirm(self) -> None:
-        # A commit waits until the standby has everything before it.
-        self._connections.write(lambda c: c.execute(sql.CONFIRM, (self._ledger_id,)))
+    def fence(self) -> None:
+        # Waits for an append that holds the ledger's row; one that comes later finds another epoch than its own.  The
+        # COMMIT of this one waits until the synchronous standby has everything before it.
+        self._connections.write(lambda c: c.execute(sql.NEXT_EPOCH, (self._ledger_id,)))
 
     def facts(self) -> tuple[int, Facts]:
         rows = self._connections.read(lambda c: c.execute(sql.FACTS, (self._ledger_id,)).fetchall())

@@ -1,7 +1,8 @@
 """The tables of a journal log in PostgreSQL.  Nothing here is specific to a server.
 
 ``ledger`` has one small row for each ledger: its last block, a version of its facts, its owner.  Every append updates
-it first, so its row lock is the queue of those who append, and the first in it is served first.
+it first, so its row lock is the queue of those who append, and the first in it is served first.  ``epoch`` is the
+fence: an append that was sent with an older one finds no row.
 
 ``block`` is the journal.  The database itself refuses a gap or a fork, whatever a program does: ``previous_seq`` is one
 less than ``seq``, a block has one successor only, and the block before it must be there with the hash it names.
@@ -91,7 +92,7 @@ SELECT seq, hash, coalesce(previous_hash, ''), transaction_id, time_ms, ion FROM
 WHERE ledger_id = %s AND seq >= %s ORDER BY seq LIMIT %s
 """
 
-CONFIRM = f"UPDATE {SCHEMA}.ledger SET epoch = epoch WHERE ledger_id = %s"
+NEXT_EPOCH = f"UPDATE {SCHEMA}.ledger SET epoch = epoch + 1 WHERE ledger_id = %s"
 
 FACTS = f"""
 SELECT ledger.facts_version, fact.key, fact.value
@@ -141,7 +142,6 @@ WHERE ledger_id = %(ledger_id)s
 """
 OWNER = f"SELECT owner FROM {SCHEMA}.ledger WHERE ledger_id = %s"
 DISOWN = f"UPDATE {SCHEMA}.ledger SET owner = NULL WHERE owner = %s"
-NEXT_EPOCH = f"UPDATE {SCHEMA}.ledger SET epoch = epoch + 1 WHERE ledger_id = %s"
 HAS_TRANSACTION = f"SELECT EXISTS (SELECT FROM {SCHEMA}.block WHERE ledger_id = %s AND transaction_id = %s)"
 OUTGOING = f"""
 SELECT region, name FROM {SCHEMA}.ledger

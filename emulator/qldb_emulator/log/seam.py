@@ -86,11 +86,13 @@ class LogTip(NamedTuple):
 
     sequence_no: of the last block; -1 before the first.  block_hash: its hash; empty before the first.
     facts_version: changes whenever a fact changes.
+    is_deposed: the other servers took this one for dead, and told its clients so.
     """
 
     sequence_no: int
     block_hash: bytes
     facts_version: int
+    is_deposed: bool = False
 
 
 Facts = Mapping[str, Any]
@@ -126,10 +128,12 @@ class Log(Protocol):
         """
         ...
 
-    def confirm(self) -> None:
-        """Return when every block that the log shows is as durable as an append that was answered.
+    def fence(self) -> None:
+        """Let no write that was sent before this call take place after it.
 
-        After an UnknownOutcome a block may be visible and not yet be on a standby.  Raises LogError.
+        After an UnknownOutcome this settles the matter: what the log shows from now on is all that will ever be there.
+        It is a write itself, so when it returns every block that the log shows is as durable as an append that was
+        answered.  Raises LogError.
         """
         ...
 

@@ -36,8 +36,8 @@ class SqliteLog:
     def append_at(self, rows: Iterable[BlockRow], rewrites: Iterable[Rewrite] = ()) -> None:
         """The fold has written the rows and the rewrites in the SQLite transaction that is about to be committed."""
 
-    def confirm(self) -> None:
-        """What is in the file is synced by ``LedgerFile.sync``."""
+    def fence(self) -> None:
+        """A file that answers has done all that it was asked for."""
 
     def facts(self) -> tuple[int, Facts]:
         return 0, self._file.all_meta()

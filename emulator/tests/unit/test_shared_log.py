@@ -228,14 +228,14 @@ def test_a_lost_answer_and_a_conflict_meanwhile_end_in_one_of_both(
     first.run("INSERT INTO T ?", {"k": 1})
     slow = first.begin()
     slow.execute("UPDATE T SET k = 2")
-    pause = type(ledger_of(pair[0]).committer)._caught_up_after_failure
+    pause = type(ledger_of(pair[0]).committer)._settles_after
 
     def meanwhile(self: Any, error: Any) -> bool:
-        monkeypatch.setattr(committer.Committer, "_caught_up_after_failure", pause)
+        monkeypatch.setattr(committer.Committer, "_settles_after", pause)
         second.run("UPDATE T SET k = 3")
         return pause(self, error)
 
-    monkeypatch.setattr(committer.Committer, "_caught_up_after_failure", meanwhile)
+    monkeypatch.setattr(committer.Committer, "_settles_after", meanwhile)
     store.next_faults = ["lost before"]
     with pytest.raises(QldbError) as refusal:
         slow.commit()
@@ -243,19 +243,68 @@ def test_a_lost_answer_and_a_conflict_meanwhile_end_in_one_of_both(
     assert first.run("SELECT VALUE k FROM T") == [3]
 
 
-def test_an_outcome_that_stays_unknown_is_told_as_a_failure(
+def test_an_outcome_that_stays_unknown_is_told_as_that(
     store: Store, pair: tuple[Emulator, Emulator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(committer, "UNKNOWN_OUTCOME_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(committer, "UNKNOWN_OUTCOME_SECONDS", -1.0)
     session = LocalSession(pair[0], "cars")
-    store.next_faults = ["lost before"] * 3
-    with pytest.raises(QldbError, match="not known whether the transaction was committed"):
+    with failing_log(store, monkeypatch), pytest.raises(QldbError, match="not known whether the transaction was comm"):
         session.run("INSERT INTO T ?", {"k": 1})
-    store.next_faults = []
     session.run("INSERT INTO T ?", {"k": 2})
-    assert session.run("SELECT VALUE k FROM T") == [2]
+    assert 2 in session.run("SELECT VALUE k FROM T")
     assert same_journal(*pair)
+
+
+@contextmanager
+def failing_log(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The answer to the next write is lost, and then the log does not answer any more."""
+    write = store.write
+
+    def failing(work: Any) -> None:
+        store.next_faults = ["lost after"]
+        try:
+            write(work)
+        finally:
+            store.is_down = True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", failing)
+        yield
+    store.is_down = False
+
+
+def test_nothing_is_answered_while_the_log_does_not_say_what_became_of_a_write(
+    store: Store, pair: tuple[Emulator, Emulator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "UNKNOWN_OUTCOME_PAUSE_SECONDS", 0.01)
+    session = LocalSession(pair[0], "cars")
+    answered = threading.Event()
+
+    transaction = session.begin()
+    transaction.execute("INSERT INTO T ?", {"k": 1})
+    with failing_log(store, monkeypatch):
+        thread = threading.Thread(target=lambda: (transaction.commit(), answered.set()))
+        thread.start()
+        assert not answered.wait(0.2)
+    assert answered.wait(20)
+    thread.join()
+    assert LocalSession(pair[1], "cars").run("SELECT VALUE k FROM T") == [1]
+
+
+def test_a_log_that_does_not_answer_is_told_and_nothing_was_committed(
+    store: Store, pair: tuple[Emulator, Emulator]
+) -> None:
+    session = LocalSession(pair[0], "cars")
+    transaction = session.begin()
+    transaction.execute("INSERT INTO T ?", {"k": 1})
+    store.is_down = True
+    with pytest.raises(QldbError, match="the log is down"):
+        transaction.commit()
+    with pytest.raises(QldbError, match="the log is down"):
+        session.begin()
+    store.is_down = False
+    assert session.run("SELECT VALUE k FROM T") == []
 
 
 def test_a_log_that_lost_blocks_is_refused_in_words(store: Store, pair: tuple[Emulator, Emulator]) -> None:
