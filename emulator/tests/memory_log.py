@@ -194,6 +194,7 @@ class MemoryLogs:
     """All journals for one server."""
 
     is_shared = True
+    servers = None  # sessions stay where they began
 
     def __init__(self, store: Store) -> None:
         self._store = store

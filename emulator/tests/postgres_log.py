@@ -86,6 +86,6 @@ class FaultyLogs(PostgresLogs):
 
     def open(self, region: str, name: str, file: LedgerFile) -> FaultyLog:
         plain = super().open(region, name, file)
-        log = FaultyLog(self.connections, plain._ledger_id, self.me)
+        log = FaultyLog(self.connections, plain._ledger_id, self.servers)
         log.store = self._store
         return log

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
     from ..auth.keys import Authenticator
     from ..aws.local import LocalAws
+    from ..engine.emulator import Emulator
+    from ..web.dispatch import Dispatcher
     from ..web.routes import Admin
     from ..web.server import Server
 
@@ -119,6 +122,18 @@ def check_hosts(_context: click.Context, _parameter: click.Parameter, values: Se
     is_flag=True,
     envvar="QLDB_EMULATOR_EPHEMERAL",
     help="Keep ledgers in a temporary directory, unsynced, removed at exit.",
+)
+@click.option(
+    "--journal",
+    metavar="URL",
+    envvar="QLDB_EMULATOR_JOURNAL",
+    help="Keep journals in a PostgreSQL database (postgresql://...) that several servers share.  See docs/cluster.md.",
+)
+@click.option(
+    "--advertise",
+    metavar="URL",
+    envvar="QLDB_EMULATOR_ADVERTISE",
+    help="Where the other servers of --journal reach this one.  [default: its own address]",
 )
 @click.option(
     "--region",
@@ -262,6 +277,8 @@ def serve(
     tls_key: Path | None,
     data_dir: Path | None,
     ephemeral: bool,
+    journal: str | None,
+    advertise: str | None,
     region: str,
     account: str,
     state_delay: float,
@@ -292,7 +309,8 @@ def serve(
         raise click.UsageError("--tls-key needs --tls-cert")
     if makes_certificate and tls_cert is not None:
         raise click.UsageError("--tls makes a certificate, so it takes no --tls-cert")
-    front = Front(host, port, allowed_hosts, makes_certificate, tls_cert, tls_key)
+    refuse_with_journal(journal, advertise, deterministic, stream_file)
+    front = Front(host, port, allowed_hosts, makes_certificate, tls_cert, tls_key, advertise)
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
@@ -312,6 +330,7 @@ def serve(
         s3_endpoint=s3_endpoint,
         kinesis_endpoint=kinesis_endpoint,
         stream_file=stream_file,
+        journal=journal,
         state_delay_ms=round(state_delay * 1000),
     )
     if not seeds and LOCALSTACK_INIT.is_dir():
@@ -327,6 +346,20 @@ def serve(
         run_server(settings, front, seeds, samples, aws.url, auth_file)
 
 
+def refuse_with_journal(
+    journal: str | None, advertise: str | None, deterministic: str | None, stream_file: Path | None
+) -> None:
+    """Raises UsageError for options that cannot be together with a journal that servers share."""
+    if journal is None:
+        if advertise is not None:
+            raise click.UsageError("--advertise needs --journal")
+        return
+    if deterministic is not None:
+        raise click.UsageError("--deterministic needs a journal of its own, so it cannot go with --journal")
+    if stream_file is not None:
+        raise click.UsageError("--stream-file cannot go with --journal: each server would write it")
+
+
 @dataclass(frozen=True, slots=True)
 class Front:
     """Where and how the server is reached: as the options of the same names say."""
@@ -337,6 +370,18 @@ class Front:
     makes_certificate: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    advertise: str | None = None
+
+    def url_for_peers(self, server: Server) -> str:
+        """Where the other servers of a shared journal reach this one."""
+        from ..web.access import is_loopback
+
+        if self.advertise is not None or is_loopback(server.host):
+            return self.advertise or server.url
+        if server.host not in ("0.0.0.0", "::"):
+            return server.url
+        scheme = server.url.partition("://")[0]
+        return f"{scheme}://{socket.gethostname()}:{server.port}"
 
     def tls(self, settings: Settings) -> tuple[Path | None, ssl.SSLContext | None]:
         """(what programs must be told to trust, TLS), each None without it.  Raises Failure."""
@@ -434,12 +479,29 @@ def run_server(
             server.start()
         except ListenError as error:
             raise Failure(str(error)) from error
+        join_others(emulator, dispatcher, front.url_for_peers(server), authority)
         threading.Thread(target=emulator.resume_streams, name="qldb-emulator-resume", daemon=True).start()
         seeds = Seeds(emulator, server.url, samples, seed_paths, authority)
         start = Start(seeds, dispatcher.admin, lambda: announce(server.url, settings, aws_url, authority), server)
         start.begin()
         server.serve_forever()
         start.end()
+
+
+def join_others(emulator: Emulator, dispatcher: Dispatcher, url: str, authority: Path | None) -> None:
+    """Be one of the servers that share journals, if they are shared.  Raises Failure."""
+    from ..storage.errors import StorageError
+
+    if emulator.steward is None:
+        return
+    if dispatcher.gateway.forwarder is not None and authority is not None:
+        import ssl
+
+        dispatcher.gateway.forwarder.trusts = ssl.create_default_context(cafile=authority)
+    try:
+        emulator.steward.start(url)
+    except StorageError as error:
+        raise Failure(str(error)) from error
 
 
 class Start:

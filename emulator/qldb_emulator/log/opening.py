@@ -19,5 +19,7 @@ def open_logs(url: str) -> PostgresLogs:
     try:
         from .postgres import PostgresLogs
     except ImportError as error:
-        raise LogError(f"A journal in PostgreSQL needs psycopg: pip install 'qldb-emulator[postgres]' ({error})") from error
+        raise LogError(
+            f"A journal in PostgreSQL needs psycopg: pip install 'qldb-emulator[postgres]' ({error})"
+        ) from error
     return PostgresLogs(url)

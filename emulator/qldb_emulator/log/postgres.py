@@ -16,6 +16,7 @@ from psycopg import errors
 from ..storage.ledger_file import LedgerFile
 from . import postgres_schema as sql
 from .postgres_connections import Connections
+from .postgres_servers import PostgresServers
 from .seam import (
     READ_BLOCKS,
     BlockRow,
@@ -37,7 +38,7 @@ class PostgresLog:
 
     is_shared: Literal[True] = True
 
-    def __init__(self, connections: Connections, ledger_id: str, servers: ServerName) -> None:
+    def __init__(self, connections: Connections, ledger_id: str, servers: PostgresServers) -> None:
         self._connections = connections
         self._ledger_id = ledger_id
         self._servers = servers
@@ -56,7 +57,7 @@ class PostgresLog:
     def hash_at(self, sequence_no: int) -> bytes | None:
         asked = (self._ledger_id, sequence_no)
         row = self._connections.read(lambda c: c.execute(sql.HASH_AT, asked, binary=True).fetchone())
-        return None if row is None else row[0]
+        return None if row is None else bytes(row[0])
 
     def read(self, first: int, at_most: int = READ_BLOCKS) -> list[BlockRow]:
         asked = (self._ledger_id, first, at_most)
@@ -83,9 +84,9 @@ class PostgresLog:
 
         def append(connection: psycopg.Connection[Any]) -> int:
             if not rewritten:
-                return connection.execute(sql.APPEND, values).rowcount
+                return int(connection.execute(sql.APPEND, values).rowcount)
             with connection.transaction():
-                count = connection.execute(sql.APPEND, values).rowcount
+                count = int(connection.execute(sql.APPEND, values).rowcount)
                 if count:
                     for rewrite in rewritten:
                         connection.execute(sql.REWRITE, (rewrite.ion, self._ledger_id, rewrite.sequence_no))
@@ -127,12 +128,6 @@ class PostgresLog:
         """Connections belong to all journals."""
 
 
-class ServerName:
-    """Which server this is among those that share the journals.  server_id: None when it is not one of them."""
-
-    server_id: str | None = None
-
-
 class PostgresLogs:
     """All journals of a database.  See seam.Logs.
 
@@ -144,7 +139,7 @@ class PostgresLogs:
 
     def __init__(self, url: str) -> None:
         self.connections = Connections(url)
-        self.me = ServerName()
+        self.servers = PostgresServers(self.connections)
         try:
             self._prepare()
         except BaseException:
@@ -154,12 +149,12 @@ class PostgresLogs:
     def _prepare(self) -> None:
         """Make the tables, or look whether they are ours.  Raises LogError."""
         read = self.connections.read
-        if not read(lambda c: c.execute(sql.EXISTS).fetchone()) == (True,):
+        if read(lambda c: c.execute(sql.EXISTS).fetchone()) != (True,):
             try:
                 self.connections.write(_create_tables)
             except LogError as error:
                 # Two servers that begin at the same time: one of them makes the tables.
-                if not read(lambda c: c.execute(sql.EXISTS).fetchone()) == (True,):
+                if read(lambda c: c.execute(sql.EXISTS).fetchone()) != (True,):
                     raise LogError(f"The tables of the journal cannot be made: {error}") from error
         (version,) = read(lambda c: c.execute(sql.READ_VERSION).fetchone()) or (0,)
         if version != sql.VERSION:
@@ -198,7 +193,7 @@ class PostgresLogs:
         row = self.connections.read(lambda c: c.execute(sql.LEDGER_ID, (region, name)).fetchone())
         if row is None:
             raise LedgerGone("The ledger was deleted")
-        return PostgresLog(self.connections, row[0], self.me)
+        return PostgresLog(self.connections, row[0], self.servers)
 
     def delete(self, region: str, name: str) -> None:
         def remove(connection: psycopg.Connection[Any]) -> None:

@@ -47,11 +47,15 @@ class Connection:
         self.warnings: list[str] = []
         try:
             self.psycopg: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True)
+            self._prepare()
         except psycopg.Error as error:
             raise Unreachable(f"PostgreSQL at {place(url)} does not answer: {_line(error)}") from error
+
+    def _prepare(self) -> None:
         self.psycopg.add_notice_handler(self._note)
         # A commit that is cut short by a time limit is a commit whose outcome is unknown, so there is none.
-        self.psycopg.execute("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            self.psycopg.execute(f"SET {name} = 0".encode())
         if self.psycopg.execute("SHOW synchronous_commit").fetchone() not in [(value,) for value in _SAFE_COMMIT]:
             self.psycopg.execute("SET synchronous_commit = on")
 
@@ -113,7 +117,8 @@ class Connections:
             except psycopg.Error as error:
                 if error.sqlstate is None or connection.psycopg.closed or connection.warnings:
                     self._drop_idle()
-                    raise UnknownOutcome(f"The connection to PostgreSQL was lost during a write: {_line(error)}") from error
+                    text = f"The connection to PostgreSQL was lost during a write: {_line(error)}"
+                    raise UnknownOutcome(text) from error
                 raise LogError(f"PostgreSQL at {self.place} refuses a write: {_line(error)}") from error
             if connection.warnings:
                 raise UnknownOutcome(f"PostgreSQL says of a write: {connection.warnings[0]}")

@@ -133,7 +133,7 @@ VALUES (%s, %s, clock_timestamp() + %s * interval '1 second')
 """
 LEAVE = f"DELETE FROM {SCHEMA}.server WHERE server_id = %s"
 PEERS = f"SELECT server_id, url, until > clock_timestamp() FROM {SCHEMA}.server"
-OWNERS = f"SELECT region, name, ledger_id, owner, seq FROM {SCHEMA}.ledger"
+LEDGERS = f"SELECT region, name, ledger_id, owner, seq FROM {SCHEMA}.ledger"
 CLAIM = f"""
 UPDATE {SCHEMA}.ledger SET owner = %(server_id)s
 WHERE ledger_id = %(ledger_id)s
@@ -143,11 +143,11 @@ WHERE ledger_id = %(ledger_id)s
 OWNER = f"SELECT owner FROM {SCHEMA}.ledger WHERE ledger_id = %s"
 DISOWN = f"UPDATE {SCHEMA}.ledger SET owner = NULL WHERE owner = %s"
 HAS_TRANSACTION = f"SELECT EXISTS (SELECT FROM {SCHEMA}.block WHERE ledger_id = %s AND transaction_id = %s)"
-OUTGOING = f"""
+WAITING = f"""
 SELECT region, name FROM {SCHEMA}.ledger
 WHERE (owner IS NULL OR owner NOT IN (SELECT server_id FROM {SCHEMA}.server WHERE until > clock_timestamp()))
   AND EXISTS (
     SELECT FROM {SCHEMA}.fact
-    WHERE fact.ledger_id = ledger.ledger_id AND (key LIKE 'stream/%%' OR key LIKE 'export/%%') AND value <> 'null'
+    WHERE fact.ledger_id = ledger.ledger_id AND (key LIKE 'stream/%' OR key LIKE 'export/%') AND value <> 'null'
   )
 """

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..storage.errors import StorageError
 from ..storage.ledger_file import LedgerFile
+from .servers import Servers
 
 READ_BLOCKS = 64
 """How many blocks one ``read`` returns unless asked otherwise: some 32 KiB to 8 MiB."""
@@ -159,6 +160,11 @@ class Logs(Protocol):
     @property
     def is_shared(self) -> bool:
         """Whether other servers use them."""
+        ...
+
+    @property
+    def servers(self) -> Servers | None:
+        """The servers that use them; None when there is no other."""
         ...
 
     def regions(self) -> list[str]:

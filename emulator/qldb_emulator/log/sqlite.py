@@ -13,6 +13,7 @@ from typing import Literal
 from ..storage.directory import DataDirectory
 from ..storage.ledger_file import LedgerFile
 from .seam import READ_BLOCKS, BlockRow, Facts, Log, LogTip, Rewrite
+from .servers import Servers
 
 
 class SqliteLog:
@@ -54,6 +55,7 @@ class SqliteLogs:
     """All journals of a data directory: listing them is reading the directory.  See seam.Logs."""
 
     is_shared: Literal[False] = False
+    servers: Servers | None = None
 
     def __init__(self, directory: DataDirectory) -> None:
         self._directory = directory

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..auth.keys import Authenticator
     from ..auth.signature import SignedRequest
     from ..engine.emulator import Emulator
+    from .forwarding import Forwarder
 
 PRODUCT = "qldb-emulator"
 SESSION, CONTROL = "qldb-session", "qldb"
@@ -45,6 +46,11 @@ class Gateway:
         self._reader = CommandReader(emulator.settings.limits)
         self.metrics = Metrics()
         self.turns: Turns | None = None
+        self.forwarder: Forwarder | None = None
+        if emulator.steward is not None:
+            from .forwarding import Forwarder  # only a server among others needs it
+
+            self.forwarder = Forwarder(emulator.steward, emulator.settings.account)
 
     def send_command(self, request: Request) -> Answer:
         """Answer a session request.  Raises ConnectionDropped, when a fault rule says so, and nothing else."""
@@ -56,6 +62,12 @@ class Gateway:
             name, token, members = self._reader.parse_send_command(request.body)
             region, access_key = credential_scope(request.headers.get("authorization"), self._region)
             context = RequestContext(region, access_key, request_id, principal, request.is_client_gone)
+            if self.forwarder is not None:
+                found = self.forwarder.elsewhere(request, name, token, members, context)
+                if found is not None:
+                    answer = found if isinstance(found, Answer) else _answer(200, SESSION, request_id, found)
+                    self._finish(name, request_id, started, answer)
+                    return answer
             result = self._emulator.send_command(name, token, members, context)
             elapsed_ms = int((time.perf_counter() - started) * 1000)
             encoded = serialize_command_result(name, result.members, elapsed_ms)

@@ -250,6 +250,18 @@ class Register:
         ]
         return f" in region {region}; it is in {', '.join(sorted(regions))}" if regions else ""
 
+    def rows_of(self, region: str, name: str) -> Mapping[str, Any] | None:
+        """The facts of a ledger as the logs have them, whether it is open or not.  Raises LogError."""
+        return self._logs.facts_of(region, name)
+
+    def close_open(self) -> None:
+        """Close every ledger that is open, and with that end its sessions.  They are opened again when asked for."""
+        with self.lock:
+            for place, ledger in list(self._open.items()):
+                del self._open[place]
+                self.on_delete(ledger)
+                ledger.close()
+
     def open_ledgers(self) -> list[Ledger]:
         """The ledgers that are open now."""
         return list(self._open.values())

@@ -35,6 +35,7 @@ class Streams:
         self._deliveries: dict[str, Delivery] = {}
         self._lock = threading.Lock()
         self._is_closed = False
+        self.runs_here: Callable[[Ledger], bool] = lambda ledger: True
         # A source of its own: a thread takes ids at any moment, and must not disturb the emulator's seeded one.
         self._keys = RandomIds(SystemClock())
 
@@ -53,7 +54,12 @@ class Streams:
         return qldb_arn(ledger.region, self._account, f"stream/{ledger.name}/{stream_id}")
 
     def start(self, ledger: Ledger, stream: Stream) -> None:
-        """Deliver a stream from now on.  A delivery from the same ledger as it was before a restore makes way."""
+        """Deliver a stream from now on.  A delivery from the same ledger as it was before a restore makes way.
+
+        Does nothing where another server delivers it.
+        """
+        if not self.runs_here(ledger):
+            return
         with self._lock:
             if self._is_closed:
                 return
@@ -71,6 +77,14 @@ class Streams:
             return
         for stream in streams_of(ledger):
             if stream.status in RUNNING:
+                self.start(ledger, stream)
+
+    def go_on(self, ledger: Ledger) -> None:
+        """Deliver the running streams of a ledger that are not delivered yet."""
+        with self._lock:
+            delivered = set(self._deliveries)
+        for stream in streams_of(ledger):
+            if stream.status in RUNNING and stream.id not in delivered:
                 self.start(ledger, stream)
 
     def mark_cancelled(self, ledger: Ledger, stream: Stream) -> None:

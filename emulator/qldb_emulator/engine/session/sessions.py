@@ -130,6 +130,7 @@ class Sessions:
         self._statement_log = statement_log
         self._sessions: dict[str, Session] = {}
         self._started = 0
+        self.name_token: Callable[[str, Ledger], str] = lambda token, ledger: token
         self._lock = threading.Lock()
         self._commands: dict[str, Callable[[Session, float, Members], CommandResult]] = {
             "StartTransaction": self._start_transaction,
@@ -252,7 +253,7 @@ class Sessions:
             raise SESSION_LEDGER_NOT_FOUND(name=ledger_name, elsewhere=elsewhere)
         if ledger.state != "ACTIVE":
             raise SESSION_LEDGER_NOT_ACTIVE(name=ledger_name, state=ledger.state)
-        token = self._ids.new_token()
+        token = self.name_token(self._ids.new_token(), ledger)
         with self._lock:
             self._sessions[token] = Session(context.request_id, ledger)
             self._started += 1
