@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from ...clock import Clock
-from ...errors import LEDGER_FILE_UNUSABLE, LEDGER_LOG_UNUSABLE, NOT_SUPPORTED, QldbError
+from ...errors import LEDGER_FILE_UNUSABLE, LEDGER_LOG_UNREACHABLE, LEDGER_LOG_UNUSABLE, NOT_SUPPORTED, QldbError
 from ...ids import IdSource
-from ...log.seam import LedgerGone, LogError, Logs
+from ...log.seam import Deposed, LedgerGone, LogError, Logs, Unreachable
 from ...settings import Settings
 from ...storage.directory import DataDirectory
 from ...storage.errors import StorageError
@@ -35,6 +35,8 @@ OWN_JOURNAL = (
 
 def storage_problem(name: str, error: StorageError) -> QldbError:
     """The answer to a request whose ledger's file or log cannot be used."""
+    if isinstance(error, Unreachable | Deposed):
+        return LEDGER_LOG_UNREACHABLE(name=name, reason=error)
     problem = LEDGER_LOG_UNUSABLE if isinstance(error, LogError) else LEDGER_FILE_UNUSABLE
     return problem(name=name, reason=error)
 
