@@ -254,8 +254,9 @@ def outcome_of(error: Refused, is_committing: bool) -> str:
         return "not known"
     if error.message == "No open transaction" and is_committing:
         return "not known"  # the answer to the first of two equal requests was lost
-    known = ("InvalidSessionException", "ServiceUnavailable", "ServiceUnavailableException")
-    if error.shape in known or error.message == "No open transaction":
+    if not is_committing and error.shape == "BadRequestException":
+        return "not committed"  # a request that was sent again met its own effect: "Transaction already open"
+    if error.shape in ("InvalidSessionException", "ServiceUnavailable", "ServiceUnavailableException"):
         return "not committed"
     raise error
 
@@ -270,10 +271,8 @@ def ask(url: str, body: bytes) -> dict[str, Any]:
     """POST; again until there is an answer."""
     deadline = time.monotonic() + RESEND_SECONDS
     while True:
-        with (
-            suppress(OSError, ValueError),
-            urllib.request.urlopen(urllib.request.Request(url, body), timeout=60) as reply,
-        ):
+        request = urllib.request.Request(url, body)
+        with suppress(OSError, ValueError), urllib.request.urlopen(request, timeout=60) as reply:
             answer: dict[str, Any] = json.loads(reply.read())
             return answer
         assert time.monotonic() < deadline, f"{url} does not answer"
@@ -282,7 +281,5 @@ def ask(url: str, body: bytes) -> dict[str, Any]:
 
 def digests(urls: Sequence[str]) -> set[str]:
     """The digest of the ledger as each server tells it."""
-    return {
-        json.dumps([a["Digest"], a["DigestTipAddress"]])
-        for a in (ask(f"{u}/ledgers/{LEDGER}/digest", b"") for u in urls)
-    }
+    answers = [ask(f"{url}/ledgers/{LEDGER}/digest", b"") for url in urls]
+    return {json.dumps([answer["Digest"], answer["DigestTipAddress"]]) for answer in answers}

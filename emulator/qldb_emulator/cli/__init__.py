@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "explain": ("explain", "explain", "Show how a statement is read, and what it conflicts with."),
     "export": ("export", "export", "Write a ledger's journal to a directory, as ExportJournalToS3 does."),
     "import": ("import_", "import_", "Verify an exported journal and make it a ledger."),
+    "journal": ("journal", "journal", "Journals in a database that servers share: status, rebuild, move."),
     "models": ("models", "models", "Give the newest boto3, pyqldb and AWS CLI v1 their QLDB clients back."),
     "serve": ("serve", "serve", "Start the server and run until stopped."),
     "stream": ("stream", "stream", "Print a ledger's journal records as JSON, and each new one."),

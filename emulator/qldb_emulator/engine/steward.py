@@ -65,6 +65,7 @@ class Steward:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._problem: str | None = None
+        self._stuck: str | None = None
         self.lags: dict[tuple[str, str], int] = {}
 
     # --- life --------------------------------------------------------------------------------------------
@@ -113,6 +114,10 @@ class Steward:
             logger.warning("the other servers took this one for dead; it begins anew, and its sessions are over")
             self._on_deposed()
             self._join()
+        stuck = self._servers.stuck()
+        if stuck != self._stuck:
+            self._stuck = stuck
+            logger.warning("%s", stuck or "PostgreSQL does not keep commits waiting any more")
         self._look()
         self._follow()
         self._serve_outgoing()

@@ -43,7 +43,6 @@ class PostgresLog:
         self._ledger_id = ledger_id
         self._servers = servers
         self._epoch = -1
-        self.lost_slots = 0
 
     def tip(self) -> LogTip:
         asked = {"ledger_id": self._ledger_id, "server_id": self._servers.server_id}
@@ -93,7 +92,6 @@ class PostgresLog:
                 return count
 
         if self._connections.write(append) == 0:
-            self.lost_slots += 1
             raise SlotTaken(f"Slot {first.sequence_no} is taken, or another server fenced the ledger")
 
     def fence(self) -> None:
@@ -196,18 +194,59 @@ class PostgresLogs:
         return PostgresLog(self.connections, row[0], self.servers)
 
     def delete(self, region: str, name: str) -> None:
-        def remove(connection: psycopg.Connection[Any]) -> None:
-            with connection.transaction():
-                found = connection.execute(sql.LEDGER_ID, (region, name)).fetchone()
-                # The ledger's row first: an append that waits for it then finds no ledger.
-                if found and connection.execute(sql.DELETE_LEDGER, (region, name, found[0])).rowcount:
-                    connection.execute(sql.DELETE_BLOCKS, found)
-                    connection.execute(sql.DELETE_FACTS, found)
+        found = self.connections.read(lambda c: c.execute(sql.LEDGER_ID, (region, name)).fetchone())
+        if found is not None:
+            self.connections.write(lambda c: _delete(c, sql.DELETE_LEDGER, (found[0],)))
 
-        self.connections.write(remove)
+    # --- whole journals, for ``qldb-emulator journal`` ---------------------------------------------------
+
+    def put_whole(self, region: str, name: str, facts: Mapping[str, Any], blocks: Iterable[BlockRow]) -> int:
+        """Take over a journal: all of it or nothing.  Returns how many blocks.  Raises LedgerTaken."""
+        ledger_id = facts["strand_id"]
+
+        def put(connection: psycopg.Connection[Any]) -> int:
+            seq, block_hash = -1, b""
+            with connection.transaction():
+                connection.execute(sql.CREATE_LEDGER, (ledger_id, region, name))
+                connection.cursor().executemany(
+                    sql.PUT_FACT, [(ledger_id, key, json.dumps(value)) for key, value in facts.items()]
+                )
+                with connection.cursor().copy(sql.COPY_BLOCKS) as copy:
+                    copy.set_types(sql.COPY_TYPES)
+                    for row in blocks:
+                        seq, block_hash = row.sequence_no, row.block_hash
+                        previous = row.previous_hash or None
+                        values = (ledger_id, seq, block_hash, seq - 1, previous, row.transaction_id)
+                        copy.write_row((*values, row.timestamp_ms, row.ion))
+                connection.execute(sql.SET_TIP, (seq, block_hash, ledger_id))
+            return seq + 1
+
+        try:
+            return self.connections.write(put)
+        except LogError as error:
+            if isinstance(error.__cause__, errors.UniqueViolation):
+                raise LedgerTaken(f"There is a ledger {name} already, or one of the same strand") from error
+            raise
+
+    def remove_at(self, ledger_id: str, tip: LogTip) -> None:
+        """Remove a journal that ends with this block and has these facts.  Raises SlotTaken when it has changed."""
+        asked = (ledger_id, tip.sequence_no, tip.facts_version)
+        if not self.connections.write(lambda c: _delete(c, sql.DELETE_LEDGER_AT, asked)):
+            raise SlotTaken("The ledger was changed meanwhile; a server still uses it")
 
     def close(self) -> None:
         self.connections.close()
+
+
+def _delete(connection: psycopg.Connection[Any], statement: str, asked: tuple[Any, ...]) -> bool:
+    """Delete a ledger's row, and what belongs to it; whether there was one.  asked: begins with the ledger's id."""
+    with connection.transaction():
+        # The ledger's row first: an append that waits for it then finds no ledger.
+        if not connection.execute(statement, asked).rowcount:
+            return False
+        connection.execute(sql.DELETE_BLOCKS, asked[:1])
+        connection.execute(sql.DELETE_FACTS, asked[:1])
+        return True
 
 
 def _create_tables(connection: psycopg.Connection[Any]) -> None:

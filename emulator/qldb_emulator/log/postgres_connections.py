@@ -18,6 +18,7 @@ any other error                               LogError           the write was u
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -86,6 +87,7 @@ class Connections:
         self.place = place(url)
         self._url = conninfo.make_conninfo(**wanted)
         self._idle: list[Connection] = []
+        self._writing: dict[int, float] = {}  # thread -> when its write began
         self._lock = threading.Lock()
         self._is_closed = False
 
@@ -108,7 +110,7 @@ class Connections:
 
     def write(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
         """Do one transaction that writes.  Raises SlotTaken, UnknownOutcome, LogError."""
-        with self._taken() as connection:
+        with self._taken() as connection, self._counted():
             connection.warnings.clear()
             try:
                 done = work(connection.psycopg)
@@ -139,6 +141,20 @@ class Connections:
                     self._idle.append(connection)
             if not is_kept:
                 connection.close()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        thread = threading.get_ident()
+        self._writing[thread] = time.monotonic()
+        try:
+            yield
+        finally:
+            del self._writing[thread]
+
+    def longest_write(self) -> float:
+        """For how many seconds the write has been under way that waits longest."""
+        began = list(self._writing.values())
+        return time.monotonic() - min(began) if began else 0.0
 
     def _drop_idle(self) -> None:
         with self._lock:

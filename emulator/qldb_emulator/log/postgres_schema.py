@@ -117,9 +117,17 @@ REGIONS = f"SELECT DISTINCT region FROM {SCHEMA}.ledger ORDER BY region"
 NAMES = f'SELECT name FROM {SCHEMA}.ledger WHERE region = %s ORDER BY name COLLATE "C"'
 LEDGER_ID = f"SELECT ledger_id FROM {SCHEMA}.ledger WHERE region = %s AND name = %s"
 CREATE_LEDGER = f"INSERT INTO {SCHEMA}.ledger (ledger_id, region, name) VALUES (%s, %s, %s)"
-DELETE_LEDGER = f"DELETE FROM {SCHEMA}.ledger WHERE region = %s AND name = %s AND ledger_id = %s"
+DELETE_LEDGER = f"DELETE FROM {SCHEMA}.ledger WHERE ledger_id = %s"
+DELETE_LEDGER_AT = f"DELETE FROM {SCHEMA}.ledger WHERE ledger_id = %s AND seq = %s AND facts_version = %s"
 DELETE_BLOCKS = f"DELETE FROM {SCHEMA}.block WHERE ledger_id = %s"
 DELETE_FACTS = f"DELETE FROM {SCHEMA}.fact WHERE ledger_id = %s"
+
+COPY_BLOCKS = (
+    f"COPY {SCHEMA}.block (ledger_id, seq, hash, previous_seq, previous_hash, transaction_id, time_ms, ion) "
+    "FROM STDIN (FORMAT binary)"
+)
+COPY_TYPES = ("text", "int8", "bytea", "int8", "bytea", "text", "int8", "bytea")
+SET_TIP = f"UPDATE {SCHEMA}.ledger SET seq = %s, hash = %s WHERE ledger_id = %s"
 
 # --- Servers and owners --------------------------------------------------------------------------------------
 # Who is alive is told by the database's clock alone, so servers' clocks need not agree.
@@ -151,3 +159,5 @@ WHERE (owner IS NULL OR owner NOT IN (SELECT server_id FROM {SCHEMA}.server WHER
     WHERE fact.ledger_id = ledger.ledger_id AND (key LIKE 'stream/%' OR key LIKE 'export/%') AND value <> 'null'
   )
 """
+
+WAITS_FOR_STANDBY = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep')"

@@ -8,7 +8,7 @@ import psycopg
 
 from . import postgres_schema as sql
 from .postgres_connections import Connections
-from .servers import LIFE_SECONDS, OwnedLedger, Peer
+from .servers import LIFE_SECONDS, STUCK_SECONDS, OwnedLedger, Peer
 
 
 class PostgresServers:
@@ -51,6 +51,15 @@ class PostgresServers:
 
     def waiting_ledgers(self) -> list[tuple[str, str]]:
         return self._connections.read(lambda c: c.execute(sql.WAITING).fetchall())
+
+    def stuck(self) -> str | None:
+        seconds = self._connections.longest_write()
+        if seconds < STUCK_SECONDS:
+            return None
+        rows = self._connections.read(lambda c: c.execute(sql.WAITS_FOR_STANDBY).fetchall())
+        if rows[0][0]:
+            return "PostgreSQL waits for its synchronous standby, which does not answer; commits wait with it"
+        return f"a write has been waiting for PostgreSQL for {seconds:.0f} s"
 
     def settle(self, server_id: str, ledger_id: str, transaction_id: str) -> bool:
         def finish(connection: psycopg.Connection[Any]) -> bool:

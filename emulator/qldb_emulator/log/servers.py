@@ -12,6 +12,8 @@ BEAT_SECONDS = 1.0
 """How often a server says that it is alive, and looks who else is."""
 LIFE_SECONDS = 8.0
 """How long a server counts as alive after it said so, by the clock of the log.  Its ledgers then get another owner."""
+STUCK_SECONDS = 5.0
+"""How long a write may wait for the log before that is said.  It goes on waiting: see docs/cluster.md."""
 
 
 class Peer(NamedTuple):
@@ -69,6 +71,10 @@ class Servers(Protocol):
 
     def waiting_ledgers(self) -> list[tuple[str, str]]:
         """(region, name) of ledgers that may have streams or exports to go on with, and no owner that is alive."""
+        ...
+
+    def stuck(self) -> str | None:
+        """What a write has been waiting for, for longer than STUCK_SECONDS, in words; None when there is no such."""
         ...
 
     def settle(self, server_id: str, ledger_id: str, transaction_id: str) -> bool:

@@ -167,6 +167,8 @@ class Committer:
         self._on_table_tags = on_table_tags
         self._deferred: list[PendingBlock] = []
         self._waiting: deque[Waiting] = deque()  # for a shared log
+        self.lost_slots = 0
+        self.unknown_outcomes = 0
         self._last_change = (
             0  # number of the last SQLite commit that changed data; no answer leaves before it is synced
         )
@@ -273,8 +275,10 @@ class Committer:
             try:
                 self._write(pending, is_change=True)
             except SlotTaken:
+                self.lost_slots += 1
                 self.catch_up()
             except UnknownOutcome as error:
+                self.unknown_outcomes += 1
                 if deadline is None:
                     deadline = self._clock.monotonic() + UNKNOWN_OUTCOME_SECONDS
                 # No client may be answered before it is known whether its block is in the log.
