@@ -254,8 +254,9 @@ def outcome_of(error: Refused, is_committing: bool) -> str:
         return "not known"
     if error.message == "No open transaction" and is_committing:
         return "not known"  # the answer to the first of two equal requests was lost
-    if not is_committing and error.shape == "BadRequestException":
-        return "not committed"  # a request that was sent again met its own effect: "Transaction already open"
+    # A request that was sent again met its own effect: a transaction that is open, a statement that ran twice.
+    if error.shape == "BadRequestException" and (not is_committing or error.message == "Digests don't match"):
+        return "not committed"
     if error.shape in ("InvalidSessionException", "ServiceUnavailable", "ServiceUnavailableException"):
         return "not committed"
     raise error

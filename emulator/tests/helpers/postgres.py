@@ -24,7 +24,7 @@ _SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    "max_connections": "30",
+    "max_connections": "100",
     "shared_buffers": "64MB",
     "listen_addresses": "127.0.0.1",
 }
