@@ -1,9 +1,9 @@
-"""``serve`` that is two servers over one PostgreSQL, behind HAProxy: for suites that start ``qldb-emulator`` themselves.
+"""``serve`` that is two servers over one PostgreSQL behind HAProxy, for suites that start ``qldb-emulator``.
 
 ``QLDB_EMULATOR_COMMAND="python cluster_serve.py"`` makes them start this.  It takes serve's options, says ``Ready on``
 with the balancer's address, and stops on SIGTERM.  QLDB_CLUSTER_DATABASE is the PostgreSQL (see ``with_cluster.py``).
-What only a server alone can do (TLS, a seed for all ids, a stream file, AWS's doubles in its own process) is started as one server, and every other
-command is run as it is.
+What only a server alone can do (TLS, a seed for all ids, a stream file, AWS's doubles in its own process) is started as
+one server, and every other command is run as it is.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "emulator" / "tests"), str(ROOT / "emulator")]
 
-import psycopg
-from helpers.cluster import cluster
+import psycopg  # noqa: E402
+from helpers.cluster import cluster  # noqa: E402
 
 ALONE = {"--tls", "--tls-cert", "--deterministic", "--stream-file", "--with-aws", "--help"}
 SERVERS = 2

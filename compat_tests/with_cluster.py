@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "emulator" / "tests"), str(ROOT / "emulator")]
 
-from helpers.postgres import postgres, programs
+from helpers.postgres import postgres, programs  # noqa: E402
 
 
 def main() -> int:

@@ -50,7 +50,10 @@ class PostgresLog:
         if row is None:
             raise LedgerGone("The ledger was deleted")
         seq, block_hash, facts_version, epoch, is_member = row
-        self._epoch = epoch
+        if is_member:
+            # A server that was taken for dead keeps the epoch of before, so it can append nothing more.  Its clients
+            # were told already what became of their transactions.
+            self._epoch = epoch
         return LogTip(seq, block_hash, facts_version, not is_member)
 
     def hash_at(self, sequence_no: int) -> bytes | None:

@@ -52,6 +52,11 @@ class Gateway:
 
             self.forwarder = Forwarder(emulator.steward, emulator.settings.account)
 
+    def close(self) -> None:
+        """Let go of connections to other servers."""
+        if self.forwarder is not None:
+            self.forwarder.close()
+
     def send_command(self, request: Request) -> Answer:
         """Answer a session request.  Raises ConnectionDropped, when a fault rule says so, and nothing else."""
         started = self._begin()

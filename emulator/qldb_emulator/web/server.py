@@ -104,6 +104,7 @@ class Server:
             if thread.is_alive():
                 connection.abandon()
                 thread.join(STOP_SECONDS)
+        self._dispatcher.gateway.close()
 
     def serve_forever(self) -> None:
         """Serve until ``request_stop()``, then stop.  Starts if need be.

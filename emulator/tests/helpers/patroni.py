@@ -9,7 +9,6 @@ import signal
 import subprocess
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -124,17 +123,17 @@ class Patroni:
     def members(self) -> dict[str, dict[str, Any]]:
         """What Patroni says of its nodes, by name; empty while none answers."""
         for node in self.nodes:
-            with suppress(OSError, ValueError, urllib.error.URLError):
-                with urllib.request.urlopen(f"http://127.0.0.1:{node.rest}/cluster", timeout=3) as answer:
-                    return {member["name"]: member for member in json.load(answer)["members"]}
+            url = f"http://127.0.0.1:{node.rest}/cluster"
+            with suppress(OSError, ValueError), urllib.request.urlopen(url, timeout=3) as answer:
+                return {member["name"]: member for member in json.load(answer)["members"]}
         return {}
 
     def primary(self) -> Node | None:
         """The node that takes writes now."""
         for node in self.nodes:
-            with suppress(OSError, urllib.error.URLError):
-                with urllib.request.urlopen(f"http://127.0.0.1:{node.rest}/primary", timeout=3):
-                    return node
+            url = f"http://127.0.0.1:{node.rest}/primary"
+            with suppress(OSError), urllib.request.urlopen(url, timeout=3):
+                return node
         return None
 
     def wait_until_whole(self) -> None:
@@ -172,16 +171,14 @@ def patroni() -> Iterator[Patroni]:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         etcd = subprocess.Popen(
-            ["etcd", "--data-dir", str(folder / "etcd"), "--log-level", "error"]
-            + ["--listen-client-urls", f"http://127.0.0.1:{client}"]
-            + ["--advertise-client-urls", f"http://127.0.0.1:{client}"]
-            + [
-                "--listen-peer-urls",
-                f"http://127.0.0.1:{peer}",
-                "--initial-advertise-peer-urls",
-                f"http://127.0.0.1:{peer}",
-            ]
-            + ["--initial-cluster", f"default=http://127.0.0.1:{peer}"],
+            [
+                *("etcd", "--data-dir", str(folder / "etcd"), "--log-level", "error"),
+                *("--listen-client-urls", f"http://127.0.0.1:{client}"),
+                *("--advertise-client-urls", f"http://127.0.0.1:{client}"),
+                *("--listen-peer-urls", f"http://127.0.0.1:{peer}"),
+                *("--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}"),
+                *("--initial-cluster", f"default=http://127.0.0.1:{peer}"),
+            ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
