@@ -18,6 +18,7 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -138,6 +139,13 @@ class Client:
                 time.sleep(PAUSE_SECONDS)
 
 
+@dataclass(slots=True)
+class Told(Observed):
+    """A transaction, and the error that its client got."""
+
+    told: str = ""
+
+
 class Load:
     """Threads that raise lists and read registers until they are stopped.  url: of the balancer."""
 
@@ -149,7 +157,7 @@ class Load:
         self._lock = threading.Lock()
         self.counts: Counter[str] = Counter()
         self.problems: list[BaseException] = []
-        self.history: list[tuple[Observed, str]] = []
+        self.history: list[tuple[Told, str]] = []
         self.longest = 0.0
         self._last_commit = time.monotonic()
         self._threads = [threading.Thread(target=self._work, args=(number,)) for number in range(threads)]
@@ -196,7 +204,7 @@ class Load:
                 self.counts["requests sent again"] += channel.resent
 
     def _transaction(self, client: Client, choice: random.Random) -> None:
-        seen = Observed(time.perf_counter())
+        seen = Told(time.perf_counter())
         is_committing = False
         try:
             client.begin()
@@ -213,6 +221,7 @@ class Load:
             outcome = "committed"
         except Refused as error:
             outcome = outcome_of(error, is_committing)
+            seen.told = str(error)
             if error.shape != "OccConflictException":
                 client.forget()
                 time.sleep(PAUSE_SECONDS)
@@ -238,7 +247,7 @@ class Load:
             if outcome == "committed" and missing:
                 wrong.append(f"committed, and lost: {missing}")
             if outcome in ("conflict", "not committed") and len(missing) < len(versions):
-                wrong.append(f"{outcome}, and there: {set(versions) - set(missing)}")
+                wrong.append(f"{outcome}, and there: {set(versions) - set(missing)}: {seen.told}")
             if outcome == "not known" and 0 < len(missing) < len(versions):
                 wrong.append(f"half of a transaction is there: {versions}")
             is_there = bool(versions) and not missing

@@ -36,6 +36,7 @@ TRANSACTION_ID = "I1pH6SCujBW0JYpPoLQT02"
 
 
 class FakeEmulator:
+    steward = None
     """Records what it is asked and answers what it was told to; an answer that is an exception is raised."""
 
     def __init__(self, limits: Limits | None = None) -> None:

@@ -13,17 +13,18 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..errors import QldbError
+from ..errors import LEDGER_LOG_UNUSABLE, QldbError
 from ..ids import IdSource
 from ..log.seam import LogError
 from ..log.servers import BEAT_SECONDS, OwnedLedger, Peer, Servers
 from ..storage.errors import StorageError
+from .ledger.committer import OUTCOME_STAYS_UNKNOWN, UNKNOWN_OUTCOME_PAUSE_SECONDS, UNKNOWN_OUTCOME_SECONDS
 from .ledger.facts import facts_from_rows
-from .ledger.register import storage_problem
 from .outgoing.exports import Exports, has_running_exports
 from .outgoing.stream_facts import has_running_streams
 from .outgoing.streams import Streams
@@ -196,6 +197,12 @@ class Steward:
         """A session token that names its ledger and its server."""
         return f"{token}-{ledger.strand_id}-{self.server_id}"
 
+    def named_by(self, token: str) -> Home | None:
+        """What a token of this server says, for a session that is not here any more."""
+        ledger_id = token.partition("-")[2].partition("-")[0]
+        # Without a server: this one is alive, and the commit of a session that is over is not under way.
+        return Home("", ledger_id, None) if ledger_id else None
+
     def home_of(self, token: str) -> Home | None:
         """Where a session is; None when it is here, or when the token names no server."""
         _, _, rest = token.partition("-")
@@ -215,11 +222,20 @@ class Steward:
         return next((known.name for known in self._known.values() if known.ledger_id == ledger_id), None)
 
     def was_committed(self, home: Home, transaction_id: str) -> bool:
-        """Whether a transaction of a server that is gone was committed.  Final.  Raises LEDGER_LOG_UNUSABLE."""
-        try:
-            return self._servers.settle(home.server_id, home.ledger_id, transaction_id)
-        except LogError as error:
-            raise storage_problem(self.ledger_name(home.ledger_id) or home.ledger_id, error) from error
+        """Whether a transaction of a server that is gone was committed.  Final.
+
+        Waits for a log that does not answer, for until it does this is not known.  Raises LEDGER_LOG_UNUSABLE, which
+        says so, when that takes too long.
+        """
+        deadline = time.monotonic() + UNKNOWN_OUTCOME_SECONDS
+        while True:
+            try:
+                return self._servers.settle(home.server_id, home.ledger_id, transaction_id)
+            except LogError as error:
+                if time.monotonic() > deadline:
+                    name, reason = self.ledger_name(home.ledger_id), OUTCOME_STAYS_UNKNOWN.format(reason=error)
+                    raise LEDGER_LOG_UNUSABLE(name=name, reason=reason) from error
+            time.sleep(UNKNOWN_OUTCOME_PAUSE_SECONDS)
 
     def owned(self) -> list[tuple[str, str]]:
         """(region, name) of the ledgers that this server owns."""

@@ -121,6 +121,17 @@ class Forwarder:
         }
         return serialize_command_result(name, result, 0)
 
+    def after_its_session(
+        self, name: str, token: str | None, members: dict[str, Any], context: RequestContext
+    ) -> bytes | None:
+        """The answer to a command whose session was here and is over; None when that is ``No such session``.
+
+        A commit may come twice: its connection was lost, and meanwhile the others took this server for dead, which
+        ends its sessions.  Raises QldbError.
+        """
+        home = self._steward.named_by(token) if token is not None and name == "CommitTransaction" else None
+        return None if home is None else self._of_a_server_that_is_gone(home, name, members, context)
+
     # --- HTTP --------------------------------------------------------------------------------------------
 
     def send(self, url: str, request: Request) -> Answer:
