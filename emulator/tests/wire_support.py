@@ -36,13 +36,13 @@ TRANSACTION_ID = "I1pH6SCujBW0JYpPoLQT02"
 
 
 class FakeEmulator:
-    steward = None
     """Records what it is asked and answers what it was told to; an answer that is an exception is raised."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.settings = Settings(limits=limits or Limits())
         self.clock = ManualClock()
         self.ids = RandomIds(self.clock, seed="tests")
+        self.steward = None
         self.asked: list[tuple[str, dict[str, Any], RequestContext]] = []
         self.tokens: list[str | None] = []
         self.answers: dict[str, Any] = {}
