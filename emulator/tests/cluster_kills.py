@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -17,7 +18,7 @@ if __name__ == "__main__":  # as a program it finds the package and its neighbou
 
 from cluster_load import Load, digests, make_ledger
 from helpers.cluster import Cluster, cluster
-from helpers.postgres import Postgres, postgres
+from helpers.postgres import Postgres, postgres, programs
 
 DYING = (str(Path(__file__).parent / "helpers" / "dying_server.py"),)
 KINDS = ("server", "postmaster", "after the log's commit", "before the log's commit")
@@ -93,6 +94,9 @@ def main() -> int:
     parser.add_argument("--servers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if programs() is None or not (shutil.which("haproxy") or Path("/usr/sbin/haproxy").exists()):
+        print("skipped: needs PostgreSQL and HAProxy (apt-get install postgresql haproxy)")
+        return 0
     counts: Counter[str] = Counter()
     left, seed = options.rounds, options.seed
     while left > 0:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from ..web.routes import Admin
     from ..web.server import Server
 
+logger = logging.getLogger(__name__)
+
 
 def limits_of(preset: str, changes: Sequence[str]) -> Limits:
     """The limits that the options ask for.  Raises BadParameter."""
@@ -488,12 +490,26 @@ def run_server(
         start.end()
 
 
+def warn_of_database(emulator: Emulator) -> None:
+    """Say at the start what a PostgreSQL does not keep.  Raises Failure when it takes no blocks at all."""
+    from ..log.postgres import PostgresLogs
+    from ..log.postgres_checks import examine
+
+    assert isinstance(emulator.logs, PostgresLogs)
+    for found in examine(emulator.logs.connections):
+        if found.check == "primary":
+            raise Failure(f"--journal: {found.text}. {found.remedy}")
+        if found.state != "ok":
+            logger.warning("journal: %s%s", found.text, f" (remedy: {found.remedy})" if found.remedy else "")
+
+
 def join_others(emulator: Emulator, dispatcher: Dispatcher, url: str, authority: Path | None) -> None:
     """Be one of the servers that share journals, if they are shared.  Raises Failure."""
     from ..storage.errors import StorageError
 
     if emulator.steward is None:
         return
+    warn_of_database(emulator)
     if dispatcher.gateway.forwarder is not None and authority is not None:
         import ssl
 
