@@ -271,6 +271,78 @@ def test_metrics_tell_lag_owner_and_lost_slots(pair: list[Member]) -> None:
     assert "qldb_servers 2\n" in texts["owner"]
 
 
+class Kept:
+    """A target that keeps what is delivered, with the server that did so."""
+
+    def __init__(self, delivered: list[tuple[int, bytes]], number: int) -> None:
+        self._delivered = delivered
+        self._number = number
+
+    def check(self) -> None:
+        pass
+
+    def put(self, records: Any, is_aggregated: bool) -> None:
+        self._delivered += [(self._number, data) for _, data in records]
+
+
+def wait_for(condition: Any, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_stream_is_delivered_by_the_owner_and_by_the_next_one(pair: list[Member]) -> None:
+    owner, other = owner_and_other(pair)
+    delivered: list[tuple[int, bytes]] = []
+    for number, member in enumerate((owner, other)):
+        member.emulator.streams._open_target = lambda arn, number=number: Kept(delivered, number)
+    other.client().stream_journal_to_kinesis(  # asked of a server that does not own the ledger
+        LedgerName="cars",
+        RoleArn="arn:aws:iam::123456789012:role/r",
+        InclusiveStartTime=0,
+        StreamName="all",
+        KinesisConfiguration={"StreamArn": f"arn:aws:kinesis:{REGION}:123456789012:stream/s"},
+    )
+    LocalSession(owner.emulator, "cars").run("INSERT INTO T ?", {"word": "first-word"})
+    wait_for(lambda: any(b"first-word" in data for _, data in delivered))
+    assert {number for number, _ in delivered} == {0}
+    owner.server.stop()
+    owner.steward.close()
+    owner.emulator.streams.close()
+    LocalSession(other.emulator, "cars").run("INSERT INTO T ?", {"word": "second-word"})
+    wait_for(lambda: any(b"second-word" in data for _, data in delivered))
+    assert [number for number, data in delivered if b"second-word" in data][-1] == 1
+
+
+def test_an_export_asked_of_any_server_is_written_once(pair: list[Member], monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, other = owner_and_other(pair)
+    written: list[tuple[int, str]] = []
+    for number, member in enumerate((owner, other)):
+        monkeypatch.setattr(
+            member.emulator.exports, "_put", lambda *_, number=number: lambda key, *_: written.append((number, key))
+        )
+    asked = other.client().export_journal_to_s3(
+        Name="cars",
+        InclusiveStartTime=0,
+        ExclusiveEndTime=int(time.time()),
+        S3ExportConfiguration={
+            "Bucket": "bucket",
+            "Prefix": "p",
+            "EncryptionConfiguration": {"ObjectEncryptionType": "NO_ENCRYPTION"},
+        },
+        RoleArn="arn:aws:iam::123456789012:role/r",
+    )
+
+    def status(member: Member) -> str:
+        found = member.client().describe_journal_s3_export(Name="cars", ExportId=asked["ExportId"])
+        return str(found["ExportDescription"]["Status"])
+
+    wait_for(lambda: status(owner) == status(other) == "COMPLETED")
+    completed = [number for number, key in written if key.endswith(".completed.manifest")]
+    assert completed == [0]
+
+
 # --- The database -------------------------------------------------------------------------------------------
 
 
