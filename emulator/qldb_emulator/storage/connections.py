@@ -33,6 +33,8 @@ def connect(path: Path, mode: Literal["rw", "rwc"] = "rw") -> sqlite3.Connection
         timeout=_BUSY_SECONDS,
     )
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    connection.execute("PRAGMA secure_delete = ON")  # a redaction leaves nothing in free pages
+    connection.execute("PRAGMA temp_store = MEMORY")  # nor in files that SQLite makes elsewhere
     return connection
 
 

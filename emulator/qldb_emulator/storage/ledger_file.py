@@ -15,7 +15,7 @@ from .connections import SYNCHRONOUS, Durability, ReaderPool, connect, use_wal
 from .errors import StorageError, unusable
 from .log_sync import LogSync
 from .reads import Reads
-from .schema import check_schema, create_schema, put_meta
+from .schema import ERASED, check_schema, create_schema, put_meta
 from .writer import Writer
 
 UNFINISHED = ".unfinished"
@@ -81,6 +81,9 @@ class LedgerFile(Reads):
             check_schema(connection)
             use_wal(connection)
             connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
+            if has_erased(connection):  # by a process that was killed
+                vacuum(connection)
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except (sqlite3.Error, StorageError) as problem:
             if connection is not None:
                 connection.close()
@@ -208,12 +211,34 @@ class LedgerFile(Reads):
 
     # --- the file ----------------------------------------------------------------------------------------------
     def checkpoint(self) -> None:
-        """Move everything from the write-ahead log into the file itself, and empty the log."""
+        """Move everything from the write-ahead log into the file itself, and empty the log.
+
+        Raises StorageError, also when another process reads the file and the log cannot be emptied.
+        """
         with self._alone() as connection:
             try:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             except sqlite3.Error as problem:
                 raise unusable(self.path, problem) from problem
+        if is_busy:
+            raise StorageError(f"The write-ahead log of {self.path} cannot be emptied: another process reads it")
+
+    def finish_erasure(self, bytes_max: int | None = None) -> None:
+        """Leave nothing of erased rows in the file's unused space and in its write-ahead log.
+
+        SQLite moves rows between pages, and copies of them stay in the gaps, also with secure_delete; so the file is
+        written anew (VACUUM).  bytes_max: leave that to ``close`` when the file is larger.
+        Does nothing when nothing was erased since.  Raises StorageError.
+        """
+        with self._alone() as connection:
+            try:
+                if not has_erased(connection):
+                    return
+                if bytes_max is None or _size(connection) <= bytes_max:
+                    vacuum(connection)
+            except sqlite3.Error as problem:
+                raise unusable(self.path, problem) from problem
+        self.checkpoint()
 
     def fork(self, destination: Path, facts: Mapping[str, Any] | None = None) -> None:
         """Copy the ledger as it is now into a new file, with these facts changed.
@@ -231,6 +256,8 @@ class LedgerFile(Reads):
                     copy.execute("PRAGMA synchronous = OFF")  # the whole file is synced before it appears
                     source.backup(copy)
                     put_meta(copy, facts or {})
+                    if has_erased(copy):
+                        vacuum(copy)
                 finally:
                     copy.close()
             finally:
@@ -256,6 +283,8 @@ class LedgerFile(Reads):
         """Close all connections; commits that are not yet on the disk get there.  A second time does nothing."""
         if self._connection is None:
             return
+        with contextlib.suppress(StorageError):  # a full disk: the next open tries again
+            self.finish_erasure()
         with self._alone() as connection:
             self._connection = None
         self._readers.close()
@@ -308,6 +337,27 @@ def _appearing(path: Path, durability: Durability) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             remove_database(unfinished)
+
+
+def has_erased(connection: sqlite3.Connection) -> bool:
+    """Whether rows were erased since the file was last written anew."""
+    return connection.execute("SELECT 1 FROM meta WHERE key = ?", (ERASED,)).fetchone() is not None
+
+
+def vacuum(connection: sqlite3.Connection) -> None:
+    """Write a file anew, so that its unused space is empty.  A crash leaves it as it was, and still to be done."""
+    connection.execute("PRAGMA temp_store = FILE")  # holds live rows only, and may be as large as the ledger
+    try:
+        connection.execute("VACUUM")
+    finally:
+        connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("DELETE FROM meta WHERE key = ?", (ERASED,))
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    return int(pages) * int(page_bytes)
 
 
 def remove_database(path: Path) -> None:

@@ -43,6 +43,9 @@ STATEMENT_HASHES_IN_HEADER = 40
 # Blocks in memory that are still to be written: a burst of readers is written in few SQLite transactions, and a disk
 # that fails is noticed soon.
 PUT_OFF_AT_MOST = 64
+# A redaction writes the file anew: some 10 ms for each megabyte, while other commits wait.  A larger file is written
+# anew when the ledger is closed.
+ERASED_AT_ONCE_BYTES = 32 * 1024 * 1024
 STREAM_PREFIX = "stream/"
 EXPORT_PREFIX = "export/"
 STREAM_TAGS_PREFIX = "stream_tags/"
@@ -134,6 +137,9 @@ class Ledger:
             edge = None if self.digest_problem is not None else stored_edge(file, tip.sequence_no)
             self._written = Written(tip.sequence_no, tip.block_hash, tip.timestamp_ms, edge)
             self._state = (tip.sequence_no, stored_catalogue(file, tip.sequence_no))
+            if file.has_entries_of_dropped_indexes():  # no transaction is open yet that may need them
+                with file.write() as writer:
+                    writer.purge_dropped_indexes()
 
     @property
     def file(self) -> LedgerFile:
@@ -317,11 +323,23 @@ class Ledger:
             self.writes.record(applied.marks, step.block.address.sequence_no)
         if is_change:
             self._last_change = self._file.commits
+        if any(step.applied.has_erased for step in steps):
+            self._forget_documents()
         self._put_off.clear()
         self._written = steps[-1].written
         self._state = (self._written.sequence_no, steps[-1].applied.catalogue)
         if self._waiting:
             self.wake()
+
+    def _forget_documents(self) -> None:
+        """A redaction erased data: drop every copy in memory, and what the write-ahead log still holds of it."""
+        self.cache.clear()
+        self.tables.clear()
+        self.statements = StatementCache()
+        try:
+            self._file.finish_erasure(ERASED_AT_ONCE_BYTES)
+        except StorageError as problem:  # the redaction is committed; closing the ledger tries again
+            logger.warning("a redaction of ledger %s is not finished: %s", self.name, problem)
 
     # --- followers ---------------------------------------------------------------------------------------
 

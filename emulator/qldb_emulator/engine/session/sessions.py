@@ -297,13 +297,14 @@ class Sessions:
             raise partiql_problem(error) from error
         return {"Page": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)}
 
-    @staticmethod
-    def _commit_transaction(session: Session, members: Members) -> Members:
+    def _commit_transaction(self, session: Session, members: Members) -> Members:
         transaction = session.open_transaction(members["TransactionId"])
         try:
             session.ledger.commit(transaction, members["CommitDigest"])
         finally:
             session.end_transaction()  # also after a conflict or a wrong digest: there is nothing left to go on with
+        if transaction.redactions:  # any parameter and any text may hold what was redacted
+            self._emulator.statement_log.forget(session.ledger.region, session.ledger.name)
         result: Members = {
             "TransactionId": transaction.id,
             "CommitDigest": members["CommitDigest"],

@@ -1,0 +1,242 @@
+"""After a redaction no byte of the value is in any file of the ledger, nor in what the server remembers.
+
+Values are random tokens given as parameters: the text of a statement is part of the journal and cannot be redacted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from local_driver import CONTEXT, REGION, LocalSession, new_ledger
+
+from qldb_emulator.clock import ManualClock
+from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.ledger import ledger as ledger_module
+from qldb_emulator.engine.workbench.snapshots import fork_ledger, take_snapshot
+from qldb_emulator.ids import RandomIds
+from qldb_emulator.ion.codec import dumps
+from qldb_emulator.settings import Settings
+
+FIELDS = ("k", "l")
+DOCUMENTS = 3
+
+
+def begin(root: Path) -> Emulator:
+    clock = ManualClock(tick_ms=1)
+    return Emulator(Settings(data_dir=root, statement_log=1_000), clock, RandomIds(clock))
+
+
+def token(number: int, size: int) -> str:
+    """A value that occurs nowhere else; a large one moves the document to pages of its own."""
+    return f"<secret-{number:06}>" * size
+
+
+def bytes_of(root: Path) -> Iterator[tuple[Path, bytes]]:
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            yield path, path.read_bytes()
+
+
+class Model:
+    """A ledger under change, and which tokens must be gone."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.emulator = begin(root)
+        self.session = new_ledger(self.emulator)
+        self.count = 0
+        self.ids: list[str] = []
+        self.past: list[tuple[str, int, str]] = []  # (document id, version, token)
+        self.current: dict[str, tuple[int, str]] = {}
+        self.gone: list[str] = []
+        self.session.run("CREATE TABLE T")
+
+    def restart(self) -> None:
+        self.emulator.close()
+        self.emulator = begin(self.root)
+        self.session = LocalSession(self.emulator, "cars")
+
+    def document(self, size: int) -> tuple[str, dict[str, Any]]:
+        self.count += 1
+        value = token(self.count, size)
+        return value, {"k": value, "l": value[: len(token(0, 1))], "n": self.count}
+
+    def insert(self, size: int) -> None:
+        value, document = self.document(size)
+        (row,) = self.session.run("INSERT INTO T ?", document)
+        self.ids.append(row["documentId"])
+        self.current[row["documentId"]] = (0, value)
+
+    def update(self, which: int, size: int) -> None:
+        if not self.ids:
+            return
+        id_ = self.ids[which % len(self.ids)]
+        value, document = self.document(size)
+        self.session.run("UPDATE T AS t BY id SET t.k = ?, t.l = ? WHERE id = ?", document["k"], document["l"], id_)
+        version, before = self.current[id_]
+        self.past.append((id_, version, before))
+        self.current[id_] = (version + 1, value)
+
+    def delete(self, which: int) -> None:
+        if not self.ids:
+            return
+        id_ = self.ids.pop(which % len(self.ids))
+        self.session.run("DELETE FROM T AS t BY id WHERE id = ?", id_)
+        self.past.append((id_, *self.current.pop(id_)))
+
+    def redact(self, which: int) -> None:
+        if not self.past:
+            return
+        id_, version, value = self.past.pop(which % len(self.past))
+        (table,) = self.session.run("SELECT VALUE tableId FROM information_schema.user_tables")
+        (row,) = self.session.run(
+            "SELECT h.blockAddress FROM history(T) AS h WHERE h.metadata.id = ? AND h.metadata.version = ?",
+            id_,
+            version,
+        )
+        self.session.run("EXEC REDACT_REVISION ?, ?, ?", row["blockAddress"], table, id_)
+        self.gone.append(value[: len(token(0, 1))])
+
+    def indexes(self) -> dict[str, str]:
+        rows = self.session.run("SELECT VALUE indexes FROM information_schema.user_tables")
+        return {each["expr"]: each["indexId"] for each in rows[0]}
+
+    def toggle_index(self, which: int) -> None:
+        field = FIELDS[which % len(FIELDS)]
+        found = self.indexes().get(f"[{field}]")
+        if found is None:
+            self.session.run(f"CREATE INDEX ON T ({field})")
+        else:
+            self.session.run(f'DROP INDEX "{found}" ON T WITH (purge = true)')
+
+    def toggle_table(self) -> None:
+        (table,) = self.session.run("SELECT VALUE tableId FROM information_schema.user_tables")
+        self.session.run("DROP TABLE T")
+        self.session.run(f'UNDROP TABLE "{table}"')
+
+    def read(self) -> None:
+        """Fill the caches: a scan three times keeps a table decoded."""
+        for _ in range(3):
+            self.session.run("SELECT * FROM T WHERE n > 0")
+        self.session.run("SELECT * FROM history(T)")
+
+
+CHANGES = st.one_of(
+    st.tuples(st.just("insert"), st.sampled_from([1, 1, 3, 400])),
+    st.tuples(st.just("update"), st.integers(0, 9), st.sampled_from([1, 1, 3, 400])),
+    st.tuples(st.just("update"), st.integers(0, 9), st.just(1)),
+    st.tuples(st.just("delete"), st.integers(0, 9)),
+    st.tuples(st.just("toggle_index"), st.integers(0, 1)),
+    st.tuples(st.just("toggle_index"), st.integers(0, 1)),
+    st.tuples(st.just("redact"), st.integers(0, 99)),
+    st.tuples(st.just("redact"), st.integers(0, 99)),
+    st.tuples(st.just("toggle_table")),
+    st.tuples(st.just("read")),
+    st.tuples(st.just("restart")),
+)
+
+
+def found_in(root: Path, gone: list[str]) -> list[tuple[str, str]]:
+    return [(path.name, value) for path, data in bytes_of(root) for value in gone if value.encode() in data]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(CHANGES, min_size=5, max_size=40))
+def test_no_byte_of_a_redacted_value_is_in_any_file(tmp_path_factory: pytest.TempPathFactory, changes: Any) -> None:
+    root = tmp_path_factory.mktemp("data")
+    model = Model(root)
+    model.session.run("CREATE INDEX ON T (k)")
+    for _ in range(DOCUMENTS):
+        model.insert(1)
+    for name, *arguments in changes:
+        getattr(model, name)(*arguments)
+    model.update(0, 1)
+    model.redact(-1)
+    # Already while the server runs; a snapshot and a fork that are taken now have nothing either.
+    assert found_in(root, model.gone) == []
+    take_snapshot(model.emulator, REGION, "cars", "later")
+    fork_ledger(model.emulator, REGION, "cars", "copy")
+    log = json.dumps([row.members() for row in model.emulator.statement_log.rows()])
+    assert [value for value in model.gone if value in log] == []
+    ledger = model.emulator.ledgers.find(REGION, "cars")
+    assert ledger is not None
+    kept = repr([row for rows in ledger.tables._tables.values() for row in rows.rows]) + repr(
+        [ledger.cache._young, ledger.cache._old]
+    )
+    assert [value for value in model.gone if value in kept] == []
+    model.emulator.close()
+    assert found_in(root, model.gone) == []
+    assert found_in(root, [value[: len(token(0, 1))] for _, value in model.current.values()]) != [] or not model.current
+
+
+def test_an_open_transaction_that_uses_a_dropped_index_still_finds_its_documents(tmp_path: Path) -> None:
+    """Entries of a dropped index are purged when the ledger is opened again, not under a reader."""
+    model = Model(tmp_path)
+    model.session.run("CREATE INDEX ON T (k)")
+    model.insert(1)
+    reader = LocalSession(model.emulator, "cars").begin()
+    model.toggle_index(0)
+    assert len(reader.execute("SELECT * FROM T WHERE k = ?", token(1, 1))) == 1
+    model.restart()
+    ledger = model.emulator.ledgers.find(REGION, "cars")
+    assert ledger is not None
+    assert ledger.file.counts().index_entries == 0
+    model.emulator.close()
+
+
+def test_a_killed_server_leaves_nothing_in_the_log_either(tmp_path: Path) -> None:
+    """The log is emptied with the redaction itself, not only when the server stops."""
+    model = Model(tmp_path)
+    model.insert(400)
+    model.update(0, 1)
+    model.redact(0)
+    assert found_in(tmp_path, model.gone) == []
+    model.emulator.close()
+
+
+def test_the_parameter_that_the_journal_never_had_is_forgotten(tmp_path: Path) -> None:
+    model = Model(tmp_path)
+    model.insert(1)
+    transaction = model.session.begin()
+    transaction.execute("SELECT * FROM T WHERE k = ?", token(1, 1))
+    transaction.abort()
+    model.update(0, 1)
+    assert token(1, 1) in json.dumps([row.members() for row in model.emulator.statement_log.rows()])
+    model.redact(0)
+    assert token(1, 1) not in json.dumps([row.members() for row in model.emulator.statement_log.rows()])
+    assert dumps(token(1, 1)) not in b"".join(data for _, data in bytes_of(tmp_path))
+    assert model.emulator.call("DescribeLedger", {"Name": "cars"}, CONTEXT)["State"] == "ACTIVE"
+    model.emulator.close()
+
+
+@pytest.mark.parametrize("at_once_bytes", [ledger_module.ERASED_AT_ONCE_BYTES, 0])
+def test_copies_in_the_gaps_of_pages_are_gone_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once_bytes: int
+) -> None:
+    """SQLite moves rows between pages and leaves copies of them in unused space, whatever secure_delete says.
+
+    A large file is written anew when the ledger is closed; a snapshot taken before that has nothing either.
+    """
+    monkeypatch.setattr(ledger_module, "ERASED_AT_ONCE_BYTES", at_once_bytes)
+    random = Random(2)
+    sizes = [1, 1, 2, 3, 5, 8, 20, 60, 100]
+    model = Model(tmp_path)
+    model.session.run("CREATE INDEX ON T (k)")
+    for _ in range(100):
+        model.insert(random.choice(sizes))
+    for _ in range(400):
+        model.update(random.randrange(1000), random.choice(sizes))
+        if random.random() < 0.3:
+            model.redact(random.randrange(1000))
+    assert at_once_bytes == 0 or found_in(tmp_path, model.gone) == []
+    take_snapshot(model.emulator, REGION, "cars", "later")
+    assert found_in(tmp_path / REGION / ".snapshots", model.gone) == []
+    model.emulator.close()
+    assert found_in(tmp_path, model.gone) == []
