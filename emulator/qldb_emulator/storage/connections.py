@@ -22,10 +22,13 @@ _WAL_BYTES_KEPT = 64 * 1024 * 1024
 _IDLE_READERS = 8
 
 
-def connect(path: Path, mode: Literal["rw", "rwc"] = "rw") -> sqlite3.Connection:
-    """Open a database file; ``rw`` never creates one.  The caller starts and ends transactions itself."""
+def connect(path: Path, mode: Literal["rw", "rwc"] = "rw", options: str = "") -> sqlite3.Connection:
+    """Open a database file; ``rw`` never creates one.  The caller starts and ends transactions itself.
+
+    options: further parameters of SQLite's URI, each after an ``&``.
+    """
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
+        f"{path.absolute().as_uri()}?mode={mode}{options}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,  # handed from thread to thread, never used by two at once
