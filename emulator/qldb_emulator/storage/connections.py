@@ -35,9 +35,13 @@ def connect(path: Path, mode: Literal["rw", "rwc"] = "rw", options: str = "") ->
         cached_statements=_STATEMENTS,
         timeout=_BUSY_SECONDS,
     )
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    connection.execute("PRAGMA secure_delete = ON")  # a redaction leaves nothing in free pages
-    connection.execute("PRAGMA temp_store = MEMORY")  # nor in files that SQLite makes elsewhere
+    try:
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute("PRAGMA secure_delete = ON")  # a redaction leaves nothing in free pages
+        connection.execute("PRAGMA temp_store = MEMORY")  # nor in files that SQLite makes elsewhere
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from .connections import SYNCHRONOUS, Durability, ReaderPool, connect, use_wal
 from .errors import StorageError, unusable
+from .lock import DirectoryLock
 from .log_sync import LogSync
 from .reads import Reads
 from .schema import ERASED, check_schema, create_schema, put_meta
@@ -36,6 +37,8 @@ class LedgerFile(Reads):
         self._write_lock = threading.Lock()
         self._writing_thread: int | None = None
         self._log = LogSync(path, durability)
+        self._place = _place(path)
+        self.lock: DirectoryLock | None = None
 
     @classmethod
     def create(cls, path: Path, durability: Durability = "full", facts: Mapping[str, Any] | None = None) -> LedgerFile:
@@ -91,6 +94,19 @@ class LedgerFile(Reads):
                 raise type(problem)(f"The ledger file {path} cannot be used: {problem}") from problem
             raise unusable(path, problem) from problem
         return cls(path, durability, connection)
+
+    def check_in_place(self) -> None:
+        """Make sure that this is still the file which its path leads to, and that the directory is still locked.
+
+        SQLite goes on with a file that was removed; what it then writes is lost.  Raises StorageError.
+        """
+        if _place(self.path) != self._place:
+            raise StorageError(
+                f"The ledger file {self.path} was removed or replaced while it was in use. Stop the server, put the"
+                " file back and start again"
+            )
+        if self.lock is not None:
+            self.lock.check()
 
     # --- reading -----------------------------------------------------------------------------------------------
     def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
@@ -149,6 +165,7 @@ class LedgerFile(Reads):
         """For WriteTransaction: the writing connection, in a transaction of this thread's own."""
         connection = self._take()
         try:
+            self.check_in_place()
             connection.execute("BEGIN IMMEDIATE")
         except BaseException as problem:
             try:
@@ -337,6 +354,15 @@ def _appearing(path: Path, durability: Durability) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             remove_database(unfinished)
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    """What names the file that a path leads to, for as long as it is open; None without one."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def has_erased(connection: sqlite3.Connection) -> bool:

@@ -43,6 +43,17 @@ class DirectoryLock:
             raise StorageError(f"The data directory {self.root} cannot be locked: {problem}") from problem
         self._descriptor = descriptor
 
+    def check(self) -> None:
+        """Make sure that others still see the lock.  Raises StorageError when its file was removed or replaced.
+
+        Does nothing when it is not held.
+        """
+        if self._descriptor is not None and not is_in_place(self.root / LOCK_FILE, self._descriptor):
+            raise StorageError(
+                f"The lock file {self.root / LOCK_FILE} was removed or replaced while it was held, so another process"
+                " may be working in the data directory. Stop this server and start it again"
+            )
+
     def release(self) -> None:
         """Give the directory back; does nothing when it is not held."""
         if self._descriptor is None:
@@ -58,6 +69,14 @@ class DirectoryLock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def is_in_place(path: Path, descriptor: int) -> bool:
+    """Whether a path still leads to an open file."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except OSError:
+        return False
 
 
 def _owner(descriptor: int) -> int | None:

@@ -193,18 +193,21 @@ def _open(path: Path, folder: Path) -> sqlite3.Connection:
 
 def _reading(path: Path, options: str = "") -> sqlite3.Connection | None:
     """A connection in a read transaction; None when SQLite has to write beside the file and cannot."""
-    connection = connect(path, "rw", options)
+    connection = None
     try:
+        connection = connect(path, "rw", options)
         connection.execute("PRAGMA query_only = ON")
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.OperationalError as problem:
-        connection.close()
+        if connection is not None:
+            connection.close()
         if problem.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
             return None
         raise
     except BaseException:
-        connection.close()
+        if connection is not None:
+            connection.close()
         raise
     return connection
 

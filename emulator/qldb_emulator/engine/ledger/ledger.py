@@ -24,7 +24,6 @@ from ...settings import Settings
 from ...storage.directory import DataDirectory
 from ...storage.errors import StorageError
 from ...storage.ledger_file import LedgerFile
-from ...storage.reads import Reads
 from ..session.statements import StatementCache
 from .conflicts import WriteLog
 from .documents import DocumentCache
@@ -149,7 +148,7 @@ class Ledger:
         return self._file
 
     @property
-    def documents(self) -> Reads:
+    def documents(self) -> LedgerFile:
         """The ledger's file for whoever reads documents alone: blocks of readers may be missing, nothing else is."""
         return self._file
 
@@ -452,6 +451,10 @@ class Ledgers:
     def _find(self, region: str, name: str) -> Ledger | None:
         ledger = self._open.get((region, name))
         if ledger is not None:
+            try:
+                ledger.documents.check_in_place()
+            except StorageError as error:
+                raise LEDGER_FILE_UNUSABLE(name=name, reason=error) from error
             return ledger
         with self.lock:
             if (region, name) in self._open:
@@ -491,9 +494,19 @@ class Ledgers:
                         logger.warning("ledger %s in region %s stays closed: %s", name, region, error)
 
     def create(self, region: str, name: str, facts: Facts) -> Ledger:
-        """A new ledger with its genesis block.  The caller holds ``lock`` and knows that the name is free."""
-        file = self._directory.create(region, name, {"name": name, **facts})
-        return self._register(file, region, name)
+        """A new ledger with its genesis block, or no file.  The caller holds ``lock`` and knows that the name is free.
+
+        Raises LEDGER_FILE_UNUSABLE.
+        """
+        try:
+            file = self._directory.create(region, name, {"name": name, **facts})
+            try:
+                return self._register(file, region, name)
+            except BaseException:
+                self._directory.delete(region, name)
+                raise
+        except StorageError as error:
+            raise LEDGER_FILE_UNUSABLE(name=name, reason=error) from error
 
     def delete(self, ledger: Ledger) -> None:
         """Close a ledger and remove its file.  Does nothing for one that is deleted already."""

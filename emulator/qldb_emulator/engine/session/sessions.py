@@ -241,6 +241,7 @@ class Sessions:
                 raise TRANSACTION_ALREADY_OPEN()
             session.open_transaction()  # raises the expiry
         ledger = session.ledger
+        ledger.documents.check_in_place()
         if ledger.writes.open_count() >= ledger.limits.sessions_per_ledger:
             raise SESSION_LIMIT(limit=ledger.limits.sessions_per_ledger)
         session.transaction = Transaction(ledger, ledger.ids.new_id())
