@@ -7,7 +7,7 @@ from collections import deque
 from pathlib import Path
 from typing import Literal
 
-from .errors import StorageError, unusable
+from .errors import SQLITE_ERRORS, StorageError, unusable
 
 Durability = Literal["full", "off"]
 """full: an acknowledged commit survives a power cut.  off: for files that are thrown away at exit."""
@@ -103,6 +103,6 @@ class ReaderPool:
         try:
             connection = connect(self._path)
             connection.execute("PRAGMA query_only = ON")
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self._path, problem) from problem
         return connection

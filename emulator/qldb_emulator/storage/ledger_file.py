@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from .connections import SYNCHRONOUS, Durability, ReaderPool, connect, use_wal
-from .errors import StorageError, unusable
-from .lock import DirectoryLock
+from .errors import SQLITE_ERRORS, StorageError, unusable
+from .lock import DirectoryLock, place_of
 from .log_sync import LogSync
 from .reads import Reads
 from .schema import ERASED, check_schema, create_schema, put_meta
@@ -37,7 +37,8 @@ class LedgerFile(Reads):
         self._write_lock = threading.Lock()
         self._writing_thread: int | None = None
         self._log = LogSync(path, durability)
-        self._place = _place(path)
+        self._name = str(path)
+        self._place = place_of(self._name)
         self.lock: DirectoryLock | None = None
 
     @classmethod
@@ -87,7 +88,7 @@ class LedgerFile(Reads):
             if has_erased(connection):  # by a process that was killed
                 vacuum(connection)
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except (sqlite3.Error, StorageError) as problem:
+        except (*SQLITE_ERRORS, StorageError) as problem:
             if connection is not None:
                 connection.close()
             if isinstance(problem, StorageError):
@@ -100,7 +101,7 @@ class LedgerFile(Reads):
 
         SQLite goes on with a file that was removed; what it then writes is lost.  Raises StorageError.
         """
-        if _place(self.path) != self._place:
+        if place_of(self._name) != self._place:
             raise StorageError(
                 f"The ledger file {self.path} was removed or replaced while it was in use. Stop the server, put the"
                 " file back and start again"
@@ -113,7 +114,7 @@ class LedgerFile(Reads):
         connection = self._readers.take()
         try:
             return connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
         finally:
             self._readers.give(connection)
@@ -126,7 +127,7 @@ class LedgerFile(Reads):
         try:
             if self._connection is not None:
                 return self._connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
         finally:
             self._write_lock.release()
@@ -198,7 +199,7 @@ class LedgerFile(Reads):
         """Take everything back.  Raises StorageError when it was SQLite that failed."""
         if connection.in_transaction:  # a full disk has rolled back by itself
             connection.execute("ROLLBACK")
-        if isinstance(problem, sqlite3.Error):
+        if isinstance(problem, SQLITE_ERRORS):
             raise unusable(self.path, problem) from problem
 
     def _take(self) -> sqlite3.Connection:
@@ -235,7 +236,7 @@ class LedgerFile(Reads):
         with self._alone() as connection:
             try:
                 (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            except sqlite3.Error as problem:
+            except SQLITE_ERRORS as problem:
                 raise unusable(self.path, problem) from problem
         if is_busy:
             raise StorageError(f"The write-ahead log of {self.path} cannot be emptied: another process reads it")
@@ -253,7 +254,7 @@ class LedgerFile(Reads):
                     return
                 if bytes_max is None or _size(connection) <= bytes_max:
                     vacuum(connection)
-            except sqlite3.Error as problem:
+            except SQLITE_ERRORS as problem:
                 raise unusable(self.path, problem) from problem
         self.checkpoint()
 
@@ -291,7 +292,7 @@ class LedgerFile(Reads):
                 reader.backup(connection)
                 self._log.commits += 1
             self.sync()
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
         finally:
             source._readers.give(reader)
@@ -349,20 +350,11 @@ def _appearing(path: Path, durability: Durability) -> Iterator[Path]:
         os.replace(unfinished, path)
         if durability == "full":
             _sync(path.parent)
-    except (sqlite3.Error, OSError) as problem:
+    except (*SQLITE_ERRORS, OSError) as problem:
         raise unusable(path, problem) from problem
     finally:
         with contextlib.suppress(OSError):
             remove_database(unfinished)
-
-
-def _place(path: Path) -> tuple[int, int] | None:
-    """What names the file that a path leads to, for as long as it is open; None without one."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def has_erased(connection: sqlite3.Connection) -> bool:

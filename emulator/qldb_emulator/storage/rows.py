@@ -32,9 +32,9 @@ class RevisionRow(NamedTuple):
 Batches = Iterator[list[RevisionRow]]
 
 
-DocumentRow = tuple[str, bytes, bytes, int, int, str]
-"""(document_id, hash, data, doc_no, checksum, document_id) of a current revision, see RevisionRow; a bare tuple, as
-SQLite makes it."""
+DocumentRow = tuple[str, bytes, bytes, int, int]
+"""(document_id, hash, data, doc_no, checksum) of a current revision, see RevisionRow; a bare tuple, as SQLite makes
+it."""
 
 
 class DocumentInfo(NamedTuple):

@@ -25,7 +25,7 @@ from typing import Any
 
 from .checksums import DAMAGES, block_crc, data_crc, revision_crc
 from .connections import connect
-from .errors import StorageError, unusable
+from .errors import SQLITE_ERRORS, StorageError, unusable
 from .ledger_file import LedgerFile
 from .reads import SQL_LEAF, SQL_NODE
 from .rows import NodeId
@@ -68,13 +68,13 @@ class StoredRows:
     def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         try:
             return self._connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
 
     def _stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
         try:
             yield from self._connection.execute(sql, parameters)
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
 
     def problems(self) -> list[str]:
@@ -185,7 +185,7 @@ def _open(path: Path, folder: Path) -> sqlite3.Connection:
         migrated = _reading(copy)
         assert migrated is not None  # the folder is ours
         return migrated
-    except (sqlite3.Error, OSError) as problem:
+    except (*SQLITE_ERRORS, OSError) as problem:
         raise unusable(path, problem) from problem
     except StorageError as problem:
         raise type(problem)(f"The ledger file {path} cannot be used: {problem}") from problem

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .checksums import block_crc, data_crc, revision_crc
-from .errors import StorageError, unusable
+from .errors import SQLITE_ERRORS, StorageError, unusable
 from .reads import DROPPED_INDEXES, Reads
 from .rows import NodeId, RevisionRow
 from .schema import DERIVED, ERASED, LIVE, SEQ_BITS, put_meta
@@ -55,13 +55,13 @@ class Writer(Reads):
     def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         try:
             return self.connection().execute(sql, parameters).fetchall()
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
         try:
             return self.connection().execute(sql, parameters)
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
 
     def _put(self, sql: str, row: Sequence[Any]) -> None:
@@ -70,7 +70,7 @@ class Writer(Reads):
     def _run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         try:
             self.connection().executemany(sql, rows)
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
 
     def connection(self) -> sqlite3.Connection:
@@ -84,7 +84,7 @@ class Writer(Reads):
         """Store control-plane facts; values are anything JSON can say."""
         try:
             put_meta(self.connection(), facts)
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
 
     def delete_meta(self, key: str) -> None:

@@ -493,9 +493,8 @@ class LedgerCheck:
         known = {index.number for index in self._refold.indexes}
         for index_no, count in self._stored.entry_counts().items():
             wanted = self._entries.get(index_no, 0)
-            if index_no in self._used or index_no not in known:
-                if count != wanted:
-                    self._note("tables", f"{wanted} rows", f"{count} rows", f"index_entry, index number {index_no}")
+            if count != wanted and (index_no in self._used or index_no not in known):
+                self._note("tables", f"{wanted} rows", f"{count} rows", f"index_entry, index number {index_no}")
         nodes = self._tree.nodes_above_leaves
         found = self._stored.count("merkle_node")
         if found != nodes:

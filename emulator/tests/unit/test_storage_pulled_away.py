@@ -96,9 +96,13 @@ def test_a_commit_on_a_full_disk_is_refused_and_the_next_one_goes_on(tmp_path: P
         session.run("CREATE TABLE T")
         ballast = disk / "ballast"
         ballast.write_bytes(b"\0" * (3_400_000 - sum(p.stat().st_size for p in disk.rglob("*") if p.is_file())))
-        with pytest.raises(QldbError) as caught:
+
+        def fill() -> None:
             for _ in range(100):
                 session.run("INSERT INTO T ?", {"a": "x" * 100_000})
+
+        with pytest.raises(QldbError) as caught:
+            fill()
         assert caught.value.shape == "LedgerFileUnusableException"
         ballast.unlink()
         session.run("INSERT INTO T {'b': 1}")

@@ -1,4 +1,4 @@
-"""``verify`` of a ledger reads, and nothing else: on a read-only file system, beside a running server, of older files."""
+"""``verify`` of a ledger reads, and nothing else: on a read-only file system, beside a server, of older files."""
 
 from __future__ import annotations
 

@@ -45,6 +45,7 @@ PUT_OFF_AT_MOST = 64
 # A redaction writes the file anew: some 10 ms for each megabyte, while other commits wait.  A larger file is written
 # anew when the ledger is closed.
 ERASED_AT_ONCE_BYTES = 32 * 1024 * 1024
+NEEDED_FACTS = ("creation_ms", "permissions_mode", "deletion_protection", "tags")
 STREAM_PREFIX = "stream/"
 EXPORT_PREFIX = "export/"
 STREAM_TAGS_PREFIX = "stream_tags/"
@@ -133,6 +134,11 @@ class Ledger:
             self._append(Accepted(TransactionResult(ids.new_id()), clock.now_ms()))
             file.sync()
         else:
+            missing = [key for key in NEEDED_FACTS if key not in self.facts]
+            if missing:
+                raise StorageError(
+                    f"The ledger file {file.path} is damaged: the facts {', '.join(missing)} are missing"
+                )
             edge = None if self.digest_problem is not None else stored_edge(file, tip.sequence_no)
             self._written = Written(tip.sequence_no, tip.block_hash, tip.timestamp_ms, edge)
             self._state = (tip.sequence_no, stored_catalogue(file, tip.sequence_no))
@@ -471,6 +477,11 @@ class Ledgers:
     ) -> Ledger:
         try:
             ledger = Ledger(file, region, self._settings, clock or self._clock, ids or self._ids)
+        except (KeyError, TypeError, ValueError) as error:
+            file.close()
+            raise StorageError(
+                f"The ledger file {file.path} is damaged: {error!r}. Run qldb-emulator verify"
+            ) from error
         except BaseException:
             file.close()
             raise
