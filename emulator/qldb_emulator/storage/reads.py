@@ -381,7 +381,7 @@ class Reads(ABC):
         return checked
 
     def _damage_of_revision(self, row: Any) -> StorageError:
-        if row[6] is None:
+        if row[0] is None:
             return self._damaged(f"a revision of document number {row[12]} is missing")
         return self._damaged(f"the revision of document {row[1]!r} in block {row[4]} does not match its checksum")
 
