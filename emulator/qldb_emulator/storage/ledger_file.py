@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +41,7 @@ class LedgerFile(Reads):
         self._log = LogSync(path, durability)
         self._name = str(path)
         self._place = place_of(self._name)
+        self._in_place_at = -math.inf
         self.lock: DirectoryLock | None = None
 
     @classmethod
@@ -96,11 +99,17 @@ class LedgerFile(Reads):
             raise unusable(path, problem) from problem
         return cls(path, durability, connection)
 
-    def check_in_place(self) -> None:
+    def check_in_place(self, interval_seconds: float = 0) -> None:
         """Make sure that this is still the file which its path leads to, and that the directory is still locked.
 
-        SQLite goes on with a file that was removed; what it then writes is lost.  Raises StorageError.
+        SQLite goes on with a file that was removed; what it then writes is lost.  interval_seconds: not again so soon.
+        Raises StorageError.
         """
+        if interval_seconds:
+            now = time.monotonic()
+            if now < self._in_place_at + interval_seconds:
+                return
+            self._in_place_at = now
         if place_of(self._name) != self._place:
             raise StorageError(
                 f"The ledger file {self.path} was removed or replaced while it was in use. Stop the server, put the"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.session.sessions import IN_PLACE_SECONDS
 from qldb_emulator.errors import QldbError
 from qldb_emulator.settings import Settings
 from qldb_emulator.storage import DataDirectory
@@ -56,6 +58,7 @@ def test_a_file_that_was_pulled_away_is_noticed(
         begun = session.begin()
         begun.execute("INSERT INTO T {'a': 1}")
         pull(tmp_path / name)
+        time.sleep(IN_PLACE_SECONDS)
         questions: dict[str, Callable[[], object]] = {
             "commit": begun.commit,
             "statement in an open session": lambda: session.run("SELECT * FROM T"),
