@@ -28,7 +28,9 @@ def test_answers_are_right_or_a_named_error_or_verify_finds_the_damage(flips: Fl
     bad = []
     for seed in SEEDS:
         results, is_found = flips.flip(seed)
-        bad += [(seed, *each) for each in results if each[1] == "bare exception" or (each[1] == "wrong" and not is_found)]
+        bad += [
+            (seed, *each) for each in results if each[1] == "bare exception" or (each[1] == "wrong" and not is_found)
+        ]
     assert bad == []
 
 
@@ -46,7 +48,12 @@ def test_a_flip_in_a_document_is_a_named_error_wherever_it_is_read(flips: Flips,
 
 
 @pytest.mark.parametrize(
-    "seed", [pytest.param(86, id="JSON of a fact"), pytest.param(157, id="a message of SQLite that quotes damaged text"), pytest.param(1208, id="NULL for a hash")]
+    "seed",
+    [
+        pytest.param(86, id="JSON of a fact"),
+        pytest.param(157, id="a message of SQLite that quotes damaged text"),
+        pytest.param(1208, id="NULL for a hash"),
+    ],
 )
 def test_what_once_led_to_an_exception_without_a_name(flips: Flips, seed: int) -> None:
     results, _ = flips.flip(seed)
