@@ -460,7 +460,8 @@ class Ledgers:
             try:
                 ledger.documents.check_in_place()
             except StorageError as error:
-                raise LEDGER_FILE_UNUSABLE(name=name, reason=error) from error
+                if not ledger.is_closed:  # else it was deleted, or the emulator ended, while this was asked
+                    raise LEDGER_FILE_UNUSABLE(name=name, reason=error) from error
             return ledger
         with self.lock:
             if (region, name) in self._open:
