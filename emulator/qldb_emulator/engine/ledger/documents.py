@@ -40,7 +40,7 @@ class DocumentCache:
         """Forget every document: the data of one was erased."""
         self._young, self._old, self._young_bytes = {}, {}, 0
 
-    def glance(self, revision_hash: bytes, data: bytes) -> IonValue:
+    def decode_uncached(self, revision_hash: bytes, data: bytes) -> IonValue:
         """The same for a scan: its documents do not push out those that were looked up."""
         value = self._young.get(revision_hash)
         if value is None:
