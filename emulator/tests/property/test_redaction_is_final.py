@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 from changing_ledger import CHANGES, DOCUMENTS, Model, bytes_of, token
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_driver import CONTEXT, REGION, LocalSession
 
+from qldb_emulator.cli import main
 from qldb_emulator.engine.ledger import ledger as ledger_module
 from qldb_emulator.engine.workbench.snapshots import fork_ledger, take_snapshot
 from qldb_emulator.ion.codec import dumps
@@ -117,4 +119,24 @@ def test_copies_in_the_gaps_of_pages_are_gone_too(
     take_snapshot(model.emulator, REGION, "cars", "later")
     assert found_in(tmp_path / REGION / ".snapshots", model.gone) == []
     model.emulator.close()
+    assert found_in(tmp_path, model.gone) == []
+
+
+def test_an_export_made_after_a_redaction_and_its_import_have_nothing_of_it(tmp_path: Path) -> None:
+    model = Model(tmp_path / "data")
+    model.session.run("CREATE INDEX ON T (k)")
+    for size in (1, 400):
+        model.insert(size)
+    for which in (0, 1):
+        model.update(which, 1)
+        model.redact(0)
+    model.emulator.close()
+    export, imported = tmp_path / "export", tmp_path / "imported"
+    for command in (
+        ["export", "cars", export, "--data-dir", tmp_path / "data"],
+        ["import", export, "--as", "cars", "--data-dir", imported],
+    ):
+        result = CliRunner().invoke(main, [str(argument) for argument in command])
+        assert result.exit_code == 0, result.output
+    assert len(model.gone) == 2
     assert found_in(tmp_path, model.gone) == []
