@@ -17,7 +17,7 @@ SYNCHRONOUS = {"full": 1, "cache": 1, "off": 0}
 """SQLite's level for a file.  NORMAL keeps log and file in order; that a commit is on the disk is LogSync's part."""
 
 _CACHE_KIB = 65_536
-_BUSY_SECONDS = 10  # only another process looking into the file (an SQLite shell) can make us wait at all
+BUSY_SECONDS = 10  # only another process looking into the file (an SQLite shell) can make us wait at all
 _STATEMENTS = 256
 _WAL_BYTES_KEPT = 64 * 1024 * 1024
 _IDLE_READERS = 8
@@ -34,7 +34,7 @@ def connect(path: Path, mode: Literal["rw", "rwc"] = "rw", options: str = "") ->
         isolation_level=None,
         check_same_thread=False,  # handed from thread to thread, never used by two at once
         cached_statements=_STATEMENTS,
-        timeout=_BUSY_SECONDS,
+        timeout=BUSY_SECONDS,
     )
     try:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .connections import SYNCHRONOUS, Durability, ReaderPool, connect, use_wal
+from .connections import BUSY_SECONDS, SYNCHRONOUS, Durability, ReaderPool, connect, use_wal
 from .errors import SQLITE_ERRORS, StorageError, unusable
 from .lock import DirectoryLock, place_of
 from .log_sync import LogSync
@@ -22,6 +22,8 @@ from .schema import ERASED, check_schema, create_schema, put_meta
 from .writer import Writer
 
 UNFINISHED = ".unfinished"
+CHECKPOINT_WAIT_MS = 500
+"""How long emptying the write-ahead log waits for readers in other processes, in milliseconds."""
 
 
 class LedgerFile(Reads):
@@ -244,7 +246,10 @@ class LedgerFile(Reads):
         """
         with self._alone() as connection:
             try:
+                # Commits wait meanwhile, so another process that reads for long is not waited for.
+                connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
                 (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
             except SQLITE_ERRORS as problem:
                 raise unusable(self.path, problem) from problem
         if is_busy:

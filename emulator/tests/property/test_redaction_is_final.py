@@ -6,6 +6,7 @@ Values are random tokens given as parameters: the text of a statement is part of
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,6 +22,7 @@ from qldb_emulator.cli import main
 from qldb_emulator.engine.ledger import ledger as ledger_module
 from qldb_emulator.engine.workbench.snapshots import fork_ledger, take_snapshot
 from qldb_emulator.ion.codec import dumps
+from qldb_emulator.storage.stored_rows import StoredRows
 
 
 def found_in(root: Path, gone: list[str]) -> list[tuple[str, str]]:
@@ -139,4 +141,18 @@ def test_an_export_made_after_a_redaction_and_its_import_have_nothing_of_it(tmp_
         result = CliRunner().invoke(main, [str(argument) for argument in command])
         assert result.exit_code == 0, result.output
     assert len(model.gone) == 2
+    assert found_in(tmp_path, model.gone) == []
+
+
+def test_a_redaction_beside_a_verification_is_finished_when_the_ledger_is_closed(tmp_path: Path) -> None:
+    """The other process reads the file as it was, so the log cannot be emptied; commits do not wait for it."""
+    model = Model(tmp_path)
+    model.insert(1)
+    model.update(0, 1)
+    with StoredRows.open(tmp_path / REGION / "cars.qldb") as stored:
+        started = time.monotonic()
+        model.redact(0)
+        assert time.monotonic() - started < 5
+        assert stored.count("revision") == 2
+    model.emulator.close()
     assert found_in(tmp_path, model.gone) == []
