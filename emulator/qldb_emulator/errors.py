@@ -171,9 +171,6 @@ HISTORY_RANGE = Problem(
     "inferred",
     "working.history",
 )
-TABLE_NOT_FOUND = Problem(
-    "BadRequestException", "{text}", "inferred", "the No such variable form: partiql.md 9 Q14", {"Code": "432"}
-)
 TABLE_NAME_NOT_VALID = Problem(
     "BadRequestException",
     "The table name {name!r} is not valid: it must have 1 to 128 letters, digits or underscores, the first no digit",

@@ -16,6 +16,9 @@ from ...records import dataclass
 from ...storage.reads import Reads
 from ...storage.writer import Writer
 
+KEPT_MS = 7 * 24 * 60 * 60 * 1000
+"""How long a stream or export that ended is still listed, in milliseconds (documented)."""
+
 Tags = Mapping[str, str]
 Tagged = Literal["ledger", "catalog", "table", "stream"]
 """What can have tags."""
@@ -48,6 +51,10 @@ class Stream:
     impaired_ms: int | None = None
     ended_ms: int | None = None
 
+    def is_kept(self, now_ms: int) -> bool:
+        """Whether the stream is still listed."""
+        return self.ended_ms is None or now_ms < self.ended_ms + KEPT_MS
+
 
 @dataclass(frozen=True, slots=True)
 class ExportJob:
@@ -58,6 +65,10 @@ class ExportJob:
     kms_key_arn: str | None
     status: str = "IN_PROGRESS"
     finished_ms: int | None = None
+
+    def is_kept(self, now_ms: int) -> bool:
+        """Whether the export is still listed."""
+        return self.finished_ms is None or now_ms < self.finished_ms + KEPT_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("qldb_emulator.exports")
 
-KEPT_MS = 7 * 24 * 3600 * 1000
 STOP_SECONDS = 10
 
 Put = Callable[[str, bytes, str], None]
@@ -132,7 +131,7 @@ class Exports:
     def of(self, ledger: Ledger) -> list[ExportJob]:
         """A ledger's jobs that are still listed."""
         now = self._clock.now_ms()
-        return [job for job in jobs_of(ledger) if not _is_old(job, now)]
+        return [job for job in jobs_of(ledger) if job.is_kept(now)]
 
     def resume(self, ledger: Ledger) -> None:
         """Go on with the jobs of a ledger, just opened, that a stop interrupted."""
@@ -205,8 +204,4 @@ def has_running_exports(facts: LedgerFacts) -> bool:
 
 
 def _without_old(facts: LedgerFacts, now_ms: int) -> LedgerFacts:
-    return replace(facts, exports={id_: job for id_, job in facts.exports.items() if not _is_old(job, now_ms)})
-
-
-def _is_old(job: ExportJob, now_ms: int) -> bool:
-    return job.finished_ms is not None and job.finished_ms + KEPT_MS <= now_ms
+    return replace(facts, exports={id_: job for id_, job in facts.exports.items() if job.is_kept(now_ms)})

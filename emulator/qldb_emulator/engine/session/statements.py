@@ -33,6 +33,7 @@ from ...partiql.syntax.parser import parse
 from ...records import dataclass
 from ..ledger.conflicts import CATALOGUE, name_mark
 from ..ledger.ddl import DDL_NODES, ddl_effect, table_tags
+from ..ledger.tags import tags_problem
 from .cursors import Cursor, Page
 from .reader import StatementReader
 from .redactions import redact_revision
@@ -41,10 +42,6 @@ from .sent_statement import SentStatement
 if TYPE_CHECKING:
     from .permissions import Permit
     from .transactions import Transaction
-
-TAG_KEY_CHARACTERS = 128
-TAG_VALUE_CHARACTERS = 256
-RESERVED_TAG_PREFIX = "aws:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,23 +195,13 @@ def define(transaction: Transaction, statement: ast.Statement, permit: Permit | 
             raise TABLE_TAGS_ALLOW_ALL()
         if permit is not None:
             permit.check_tags()
-        _check_tags(table_tags(statement), ledger.limits.tags_per_resource)
+        tags = table_tags(statement)
+        limit = ledger.limits.tags_per_resource
+        problem = "it must be a struct of strings" if tags is None else tags_problem(tags, limit)
+        if problem is not None:
+            raise TABLE_TAGS_NOT_VALID(reason=problem)
     effect = ddl_effect(transaction.catalogue, statement, transaction.id, len(transaction.statements), ledger.limits)
     transaction.define(effect)
     # Whether a name is free and how many tables there are was read, too.
     transaction.reads.update((CATALOGUE, name_mark(effect.table.name)))
     return {"tableId": effect.table.table_id}
-
-
-def _check_tags(tags: dict[str, str] | None, limit: int) -> None:
-    """Raises TABLE_TAGS_NOT_VALID for what TagResource would refuse (its model; documented: tagging)."""
-    if tags is None:
-        raise TABLE_TAGS_NOT_VALID(reason="it must be a struct of strings")
-    if len(tags) > limit:
-        raise TABLE_TAGS_NOT_VALID(reason=f"it has more than {limit} tags")
-    for key, value in tags.items():
-        if not 1 <= len(key) <= TAG_KEY_CHARACTERS or len(value) > TAG_VALUE_CHARACTERS:
-            reason = f"a key has 1 to {TAG_KEY_CHARACTERS} characters, a value at most {TAG_VALUE_CHARACTERS}"
-            raise TABLE_TAGS_NOT_VALID(reason=reason)
-        if key.lower().startswith(RESERVED_TAG_PREFIX):
-            raise TABLE_TAGS_NOT_VALID(reason=f"keys that begin with {RESERVED_TAG_PREFIX} are reserved")
