@@ -93,7 +93,8 @@ def update_ledger(emulator: Emulator, members: Members, region: str) -> Members:
     key = _key_arn(emulator, members.get("KmsKey"), region)
     if key is not None:
         facts["kms_key_arn"] = key
-        facts["key_ready_ms"] = emulator.clock.now_ms() + emulator.settings.state_delay_ms
+        facts["key_changed_ms"] = emulator.clock.now_ms()
+        facts["key_ready_ms"] = facts["key_changed_ms"] + emulator.settings.state_delay_ms
     if facts:
         ledger.set_facts(**facts)
     answer = _description(emulator, ledger)
@@ -119,7 +120,8 @@ def delete_ledger(emulator: Emulator, members: Members, region: str) -> Members:
         emulator.streams.end_ledger(ledger)
         delay_ms = emulator.settings.state_delay_ms
         if delay_ms:
-            ledger.set_facts(gone_ms=emulator.clock.now_ms() + delay_ms)
+            now = emulator.clock.now_ms()
+            ledger.set_facts(deleted_ms=now, gone_ms=now + delay_ms)
         else:
             emulator.ledgers.delete(ledger)
     return {}
@@ -147,7 +149,8 @@ def _description(emulator: Emulator, ledger: Ledger) -> Members:
 
 def _encryption(emulator: Emulator, ledger: Ledger) -> Members | None:
     key = ledger.facts.get("kms_key_arn")
-    is_updating = emulator.clock.now_ms() < ledger.facts.get("key_ready_ms", 0)
+    facts = ledger.facts  # a clock that was put back to before the change says nothing about it: then it is over
+    is_updating = facts.get("key_changed_ms", 0) <= emulator.clock.now_ms() < facts.get("key_ready_ms", 0)
     if key is None or (key == AWS_OWNED_KEY and not is_updating):
         return None
     return {"KmsKeyArn": key, "EncryptionStatus": "UPDATING" if is_updating else "ENABLED"}

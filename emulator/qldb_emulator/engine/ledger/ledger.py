@@ -128,7 +128,9 @@ class Ledger:
         if tip is None:
             self._written = Written(-1, b"", 0, RightEdge())
             self._state = (-1, Catalogue())
-            self._append(Accepted(TransactionResult(ids.new_id()), clock.now_ms()))
+            # Not after CreationDateTime: a stream or export from then on must not miss or show it (journal.md 1.5).
+            created_ms = self.facts.get("creation_ms", clock.now_ms())
+            self._append(Accepted(TransactionResult(ids.new_id()), created_ms))
             file.sync()
         else:
             edge = None if self.digest_problem is not None else stored_edge(file, tip.sequence_no)
@@ -156,10 +158,28 @@ class Ledger:
         gone_ms = facts.get("gone_ms")
         if gone_ms is None and facts.get("active_ms", 0) <= self._known_ms:
             return "ACTIVE"  # without a look at the clock, for every StartSession
-        self._known_ms = self.clock.now_ms()
+        self._known_ms = max(self._known_ms, self.clock.now_ms())
         if gone_ms is not None:
-            return "DELETED" if gone_ms <= self._known_ms else "DELETING"
-        return "ACTIVE" if facts.get("active_ms", 0) <= self._known_ms else "CREATING"
+            return "DELETING" if self._waits(facts.get("deleted_ms", 0), gone_ms) else "DELETED"
+        if self._waits(facts.get("creation_ms", 0), facts.get("active_ms", 0)):
+            return "CREATING"
+        self._known_ms = max(self._known_ms, facts.get("active_ms", 0))
+        return "ACTIVE"
+
+    def _waits(self, since_ms: int, until_ms: int) -> bool:
+        """Whether a delay is not over.
+
+        It is over when the clock shows a time before its beginning: then the clock was put back while the server was
+        down, and what was ACTIVE must stay so.  It is over, too, when there is a block of a later time.
+        """
+        return since_ms <= self._known_ms < until_ms and self._written.time_ms < until_ms
+
+    def now_ms(self) -> int:
+        """The ledger's present: the clock's, but never before the last block.
+
+        After a restart the machine's clock may be behind the journal.
+        """
+        return max(self.clock.now_ms(), self._written.time_ms)
 
     @property
     def permissions_mode(self) -> str:
@@ -248,7 +268,7 @@ class Ledger:
                 raise OCC_CONFLICT()
             if not transaction.statements:
                 return  # every statement failed: what they saw is checked, but there is nothing for a block
-            accepted = Accepted(result, self.clock.now_ms())
+            accepted = Accepted(result, self.now_ms())
             if transaction.is_writing:
                 self._append(accepted)
             else:

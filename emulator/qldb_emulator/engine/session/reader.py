@@ -179,7 +179,7 @@ class StatementReader:
         """The range in milliseconds.  Raises the BadRequests of a range that is none (working.history)."""
         if start is None and end is None:
             return None, None
-        now_ms = self._ledger.clock.now_ms()
+        now_ms = self._ledger.now_ms()
         start_ms = start.epoch_ms() if start is not None else None
         end_ms = end.epoch_ms() if end is not None else now_ms
         if end_ms > now_ms:
