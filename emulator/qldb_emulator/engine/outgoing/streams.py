@@ -7,8 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...aws.kinesis import KinesisStream
-from ...clock import SystemClock
-from ...ids import RandomIds
 from ..control.arns import parse_arn, partition_of
 from .delivery import Delivery, DeliveryTarget
 from .stream_facts import RUNNING, Stream, change_stream, streams_of
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from ..emulator import Emulator
     from ..ledger.ledger import Ledger
 
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 1.0
 
 OpenTarget = Callable[[str], DeliveryTarget]
 """Makes the target of a Kinesis data stream from its ARN."""
@@ -32,8 +30,6 @@ class Streams:
         self._deliveries: dict[str, Delivery] = {}
         self._lock = threading.Lock()
         self._is_closed = False
-        # Not the emulator's own source: a thread that takes ids when it likes must not disturb a deterministic one.
-        self._keys = RandomIds(SystemClock())
 
     def target(self, kinesis_arn: str) -> DeliveryTarget:
         """Where a stream is delivered to.  Its methods raise AwsError."""
@@ -59,7 +55,7 @@ class Streams:
             if before is not None:
                 before.request_stop()
             arn, target = self.arn(ledger, stream.id), self.target(stream.kinesis_arn)
-            delivery = Delivery(ledger, stream.id, arn, target, self._keys.new_id, self._ended)
+            delivery = Delivery(ledger, stream.id, arn, target, self._ended)
             self._deliveries[stream.id] = delivery
         delivery.start()
 
