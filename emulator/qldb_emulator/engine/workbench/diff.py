@@ -64,7 +64,7 @@ def diff_ledger(emulator: Emulator, region: str, ledger: str, before: str, after
 
 
 def _state(emulator: Emulator, stack: ExitStack, region: str, ledger: str, text: str) -> State:
-    if text == NOW or text.isdigit():
+    if text == NOW or text.isdecimal():
         live = any_ledger(emulator, ledger, region)
         tip = live.tip().sequence_no
         sequence_no = tip if text == NOW else int(text)
