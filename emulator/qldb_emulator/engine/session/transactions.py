@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...budget import UNBOUNDED, Budget
 from ...errors import (
     DOCUMENT_NOT_STRUCT,
     DOCUMENT_TOO_DEEP,
@@ -48,19 +49,22 @@ class Transaction:
         self.redactions: list[Redaction] = []
         self.cursors: dict[str, Cursor] = {}
         self.statement_bytes = 0
+        self.budget: Budget = UNBOUNDED  # until a session, which knows when a statement has to end, gives it one
         self.permit: Permit | None = None  # of whoever asks; None: everything is allowed
         self.program: Program | None = None  # of the last statement, once it is prepared
+        self.running_since = 0.0  # time.monotonic() when its last statement, or page of one, was begun
+        self.is_over = False  # its place was given away: no clock can bring it back
         self._utc_now: Timestamp | None = None
 
     def utc_now(self) -> Timestamp:
         """The transaction's present: fixed at the first look (inferred: partiql.md 4.3)."""
         if self._utc_now is None:
-            self._utc_now = Timestamp.from_epoch_ms(self.ledger.clock.now_ms())
+            self._utc_now = Timestamp.from_epoch_ms(self.ledger.now_ms())
         return self._utc_now
 
     def has_expired(self) -> bool:
         """Whether the transaction's time is over, counted from StartTransaction, idle time included."""
-        return self.ledger.clock.monotonic() - self.started > self.ledger.limits.transaction_seconds
+        return self.is_over or self.ledger.clock.monotonic() - self.started > self.ledger.limits.transaction_seconds
 
     @property
     def is_writing(self) -> bool:
@@ -98,11 +102,16 @@ class Transaction:
     # --- writes ------------------------------------------------------------------------------------------
 
     def apply(self, changes: list[Change], asked: Asked) -> list[str]:
-        """Take over the changes of one DML statement, all or none.  Returns the document ids, in order.
+        """Take over the changes of one DML statement, all or none.  Returns the document id of each row, in order.
 
         Raises the BadRequests of the limits on documents and transactions, with nothing changed.
         """
         overlay = self.overlay
+        if (
+            len({change.document_id for change in changes if change.document_id})
+            > self.ledger.limits.transaction_documents
+        ):
+            raise TRANSACTION_DOCUMENTS(limit=self.ledger.limits.transaction_documents)  # before any is written out
         pending = [self._pending(change, overlay, asked) for change in changes]
         self._check_transaction_limits(pending, overlay)
         writable = overlay.writable()
@@ -110,10 +119,13 @@ class Transaction:
             writable.put(document)
             self.reads.add(document_mark(document.document_id))
         self.overlay = writable
-        return [document.document_id for document in pending]
+        return [
+            document.document_id for document, change in zip(pending, changes, strict=True) for _ in range(change.rows)
+        ]
 
     def _pending(self, change: Change, overlay: Overlay, asked: Asked) -> PendingDocument:
         value, size_bytes, parameter = None, 0, None
+        self.budget.spend(1)
         if change.kind != "delete":
             value, size_bytes = self._checked_document(change.value)
             place = asked.place_of(change.value)
