@@ -71,6 +71,9 @@ if TYPE_CHECKING:
 Members = dict[str, Any]
 # Commands that say that the client wants no more of a transaction: a statement that still runs in it stops.
 _ENDING = ("AbortTransaction", "EndSession")
+# A transaction's start looks this seldom whether the ledger's file is still in its place (5 µs); every commit that
+# writes does.
+IN_PLACE_SECONDS = 0.1
 logger = logging.getLogger(__name__)
 
 
@@ -316,6 +319,7 @@ class Sessions:
             session.open_transaction(now)  # raises TRANSACTION_EXPIRED, once
             raise TRANSACTION_ALREADY_OPEN()
         ledger = session.ledger
+        ledger.documents.check_in_place(IN_PLACE_SECONDS)
         limit = ledger.limits.sessions_per_ledger
         if ledger.writes.open_count() >= limit:
             self._end_expired_transactions(ledger)
@@ -408,8 +412,7 @@ class Sessions:
             enter(before_budget)
         return CommandResult({"Page": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)})
 
-    @staticmethod
-    def _commit_transaction(session: Session, now: float, members: Members) -> CommandResult:
+    def _commit_transaction(self, session: Session, now: float, members: Members) -> CommandResult:
         transaction = session.open_transaction(now, members["TransactionId"])
         committer = session.ledger.committer
         try:
@@ -419,6 +422,8 @@ class Sessions:
                 committer.commit(proposal)
         finally:
             session.end_transaction()  # also after a conflict or a wrong digest: there is nothing left to go on with
+        if transaction.redactions:  # any parameter and any text may hold what was redacted
+            self._statement_log.forget(session.ledger.region, session.ledger.name)
         result = {
             "TransactionId": transaction.id,
             "CommitDigest": members["CommitDigest"],
