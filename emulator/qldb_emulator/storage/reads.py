@@ -230,9 +230,12 @@ class Reads(ABC):
         return [TableRow._make((*row, tuple(indexes.get(row[0], ())))) for row in tables]
 
     # --- documents ---------------------------------------------------------------------------------------------
-    def scan(self, table_no: int, at_seq: int, batch: int = BATCH_ROWS) -> Batches:
-        """The revisions that are current at a block, in the order in which the documents were inserted."""
-        for rows in self._pages(SQL_SCAN, {"table_no": table_no, "at_seq": at_seq, "after": 0}, batch):
+    def scan(self, table_no: int, at_seq: int, batch: int = BATCH_ROWS, after: int = 0) -> Batches:
+        """The revisions that are current at a block, in the order in which the documents were inserted.
+
+        after: only documents with a greater ``doc_no``.
+        """
+        for rows in self._pages(SQL_SCAN, {"table_no": table_no, "at_seq": at_seq, "after": after}, batch):
             yield list(map(_revision, rows))
 
     def scan_documents(self, table_no: int, at_seq: int, batch: int = BATCH_ROWS) -> Iterator[list[DocumentRow]]:

@@ -81,7 +81,7 @@ class Gateway:
 
     def __init__(self, emulator: EmulatorProtocol, authenticator: Authenticator | None = None) -> None:
         self._emulator = emulator
-        self._authenticator = authenticator
+        self.authenticator = authenticator
         self.request_bytes = emulator.settings.limits.request_bytes
         self._region = emulator.settings.region
         self._new_id = emulator.ids.new_request_id
@@ -146,9 +146,9 @@ class Gateway:
 
     def _authenticate(self, environ: Environ, body: bytes) -> Principal | None:
         """Who signed the request; None when nobody needs to.  Raises QldbError for a signature that is none."""
-        if self._authenticator is None:
+        if self.authenticator is None:
             return None
-        return self._authenticator.authenticate(signed_request(environ, body))
+        return self.authenticator.authenticate(signed_request(environ, body))
 
     def product(self) -> Answer:
         """What answers here, for people and health checks."""

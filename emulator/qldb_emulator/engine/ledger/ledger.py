@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -25,8 +26,9 @@ from ...storage.directory import DataDirectory
 from ...storage.errors import StorageError
 from ...storage.ledger_file import LedgerFile
 from ...storage.reads import Reads
+from ..session.plan_header import mark_text
 from ..session.statements import StatementCache
-from .conflicts import WriteLog
+from .conflicts import Mark, WriteLog
 from .documents import DocumentCache
 from .fold import Applied, ApplyError, apply_block, derive
 from .tables import TableCache
@@ -40,6 +42,7 @@ logger = logging.getLogger(__name__)
 Facts = dict[str, Any]
 # A header must not outgrow what clients accept; the log line has all of them.
 STATEMENT_HASHES_IN_HEADER = 40
+CONFLICT_CHARACTERS = 300
 # Blocks in memory that are still to be written: a burst of readers is written in few SQLite transactions, and a disk
 # that fails is noticed soon.
 PUT_OFF_AT_MOST = 64
@@ -244,8 +247,9 @@ class Ledger:
         with self.commit_lock:
             if self.is_closed:
                 raise NO_SUCH_SESSION()
-            if self.writes.conflict(transaction.reads, transaction.snapshot) is not None:
-                raise OCC_CONFLICT()
+            mark = self.writes.conflict(transaction.reads, transaction.snapshot)
+            if mark is not None:
+                raise conflict_problem(transaction, mark, self.writes.last_write(mark))
             if not transaction.statements:
                 return  # every statement failed: what they saw is checked, but there is nothing for a block
             accepted = Accepted(result, self.clock.now_ms())
@@ -391,6 +395,15 @@ def digest_problem(transaction: Transaction, received: bytes) -> QldbError:
         received.hex(),
         "; ".join(f"{asked.digest.hex()} {asked.text[:120]!r}" for asked in transaction.asked) or "none",
     )
+    return error
+
+
+def conflict_problem(transaction: Transaction, mark: Mark, sequence_no: int) -> QldbError:
+    """The OCC conflict, with what was read and which block has written it since."""
+    error = OCC_CONFLICT()
+    # Names are the user's, and this becomes a header: escaped as JSON does it.
+    text = json.dumps(mark_text(mark, transaction))[1:-1]
+    error.debug = {"conflict": text[:CONFLICT_CHARACTERS], "conflict-block": str(sequence_no)}
     return error
 
 

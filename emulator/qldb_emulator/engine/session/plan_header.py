@@ -24,7 +24,7 @@ def explained(transaction: Transaction, marks: set[Mark], read_ios: int) -> str:
     """
     program = transaction.program
     plan = [] if program is None else program.plan.explain().split("\n")
-    reads = sorted(_text(mark, transaction) for mark in marks)
+    reads = sorted(mark_text(mark, transaction) for mark in marks)
     while True:
         text = json.dumps({"plan": plan, "reads": reads, "readIOs": read_ios})
         if len(text) <= MAX_CHARACTERS:
@@ -41,7 +41,7 @@ def _halved(lines: list[str]) -> list[str]:
     return [line if len(line) < 50 else line[: len(line) // 2] + _CUT for line in lines]
 
 
-def _text(mark: Mark, transaction: Transaction) -> str:
+def mark_text(mark: Mark, transaction: Transaction) -> str:
     """A mark as the plan's text names things."""
     kind = mark[0]
     tables = transaction.catalogue.tables

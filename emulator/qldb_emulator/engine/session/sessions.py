@@ -297,11 +297,14 @@ class Sessions:
             raise partiql_problem(error) from error
         return {"Page": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)}
 
-    @staticmethod
-    def _commit_transaction(session: Session, members: Members) -> Members:
+    def _commit_transaction(self, session: Session, members: Members) -> Members:
         transaction = session.open_transaction(members["TransactionId"])
         try:
             session.ledger.commit(transaction, members["CommitDigest"])
+            self._emulator.statement_log.end(transaction.id, None)
+        except QldbError as error:
+            self._emulator.statement_log.end(transaction.id, error)
+            raise
         finally:
             session.end_transaction()  # also after a conflict or a wrong digest: there is nothing left to go on with
         result: Members = {
