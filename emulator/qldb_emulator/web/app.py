@@ -12,6 +12,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from .admin import add_admin, flask_response
+from .console.pages import add_console
 from .dispatch import Dispatcher
 from .interface.routes import add_interface
 
@@ -41,6 +42,7 @@ def build_app(dispatcher: Dispatcher) -> Flask:
         # Methods that nobody has heard of, and paths like /_qldb//: the API's own answer, not a page of HTML.
         return flask_response(dispatcher.gateway.call(request.environ))
 
+    add_console(app, dispatcher.admin)
     add_interface(app, dispatcher.admin)
     add_admin(app, dispatcher.admin)
     app.register_error_handler(HTTPException, no_such_route)

@@ -4,7 +4,8 @@
 request                                            answered by
 =================================================  ==============================================================
 ``POST /`` with the session API's target           ``Gateway.send_command``
-``GET /``                                          ``Gateway.product``
+``GET /`` of a browser                             Flask: the console
+``GET /`` of any other client                      ``Gateway.product``
 ``GET`` of health, readiness, metrics              ``Admin.answer`` with a row of ``health.HEALTH_ROUTES``
 anything else below ``/_qldb``                     Flask, which is imported for it
 everything else                                    ``Gateway.call``: the control plane
@@ -62,12 +63,16 @@ class Dispatcher:
         path = "/" + environ.get("PATH_INFO", "").lstrip("/")
         if environ["REQUEST_METHOD"].upper() in ("GET", "HEAD"):
             if path == "/":
-                return self.gateway.product()
+                return None if self._has_page(environ) else self.gateway.product()
             if path in _HEALTH:
                 return self._health(path, environ)
         if path == PREFIX or path.startswith(f"{PREFIX}/"):
             return None
         return self.gateway.call(environ)
+
+    def _has_page(self, environ: Environ) -> bool:
+        """Whether a browser asks, which gets the console: programs do not name text/html."""
+        return "text/html" in environ.get("HTTP_ACCEPT", "") and self.admin.emulator.settings.console != "off"
 
     def _health(self, path: str, environ: Environ) -> Answer:
         answer = self.admin.answer(_HEALTH[path], lambda: AdminCall(self.admin, {}, {}, self.admin.read_body(environ)))

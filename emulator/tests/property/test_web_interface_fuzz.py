@@ -20,6 +20,7 @@ from qldb_emulator.web.app import create_app
 from qldb_emulator.web.interface.operations import operations
 from qldb_emulator.web.interface.specification import openapi
 from qldb_emulator.web.interface.transactions import OpenTransactions
+from qldb_emulator.web.interface.uploads import Uploads
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance]
 EXAMPLES = 6
@@ -35,7 +36,7 @@ def app() -> Iterator[Any]:
         yield create_app(emulator)
 
 
-SCHEMA = schemathesis.openapi.from_dict(openapi(operations(OpenTransactions())))
+SCHEMA = schemathesis.openapi.from_dict(openapi(operations(OpenTransactions(), Uploads())))
 LEFT_OUT = ("tail", "getLedgersLedgerStream", "postReset")
 """Streams without an end, and what would delete the ledger that the others ask about."""
 

@@ -17,7 +17,7 @@ from ...partiql.planning.catalogue import TableInfo
 from ...storage.rows import RevisionRow
 from .call import MAX_SEQUENCE_NO, Call, Members
 from .journal import block_value, sequence_number, time_of
-from .values import Form, base64_text, encode_row
+from .values import Form, base64_text, encode_row, parse_texts
 
 if TYPE_CHECKING:
     from ...engine.ledger.ledger import Ledger
@@ -259,6 +259,12 @@ def proof(call: Call) -> Members:
         "ion": base64.b64encode(dumps(value)).decode("ascii"),
         "proof": [{"hash": base64_text(each), "in": step} for each, step in zip(hashes, steps, strict=True)],
     }
+
+
+def convert(call: Call) -> Members:
+    """``POST /ion``.  Raises ADMIN_REQUEST."""
+    [value] = parse_texts([call.text("text")])
+    return {"ion": base64_text(dumps(value))}
 
 
 def _ion(value: IonValue) -> Members:

@@ -156,7 +156,7 @@ def search(call: Call) -> Members:
     """``GET /ledgers/{ledger}/search``: blocks that hold everything asked for, newest first."""
     ledger = call.ledger("GetBlock")
     limit = call.number("limit", DEFAULT_BLOCKS, MAX_BLOCKS)
-    return find_blocks(ledger, Wanted(call), *_range(call, ledger), limit)
+    return find_blocks(ledger, Wanted(call), *range_of(call, ledger), limit)
 
 
 def find_blocks(ledger: Ledger, wanted: Wanted, first: int, before: int, limit: int) -> Members:
@@ -178,7 +178,7 @@ def find_blocks(ledger: Ledger, wanted: Wanted, first: int, before: int, limit: 
     return {"blocks": found, "searched": looked_at, "next": before if before > first else None}
 
 
-def _range(call: Call, ledger: Ledger) -> tuple[int, int]:
+def range_of(call: Call, ledger: Ledger) -> tuple[int, int]:
     """The blocks to search: by ``from`` and ``to`` (times), and below ``before``."""
     before = min(call.number("before", MAX_SEQUENCE_NO), ledger.tip().sequence_no + 1)
     start, end = time_of(call, "from"), time_of(call, "to")

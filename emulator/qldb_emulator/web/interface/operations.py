@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...records import dataclass
-from . import control, documents, journal, statements
+from . import control, documents, journal, statements, uploads
 from .call import Call, Lines, Members, Raw
 from .schemas import (
     BLOCK,
@@ -16,18 +16,31 @@ from .schemas import (
     DOCUMENTS,
     EVENTS,
     EXPLANATION,
+    IMPORT,
+    ION,
+    ION_TEXT,
+    LINES,
+    OCTETS,
     OPEN_TRANSACTION,
     PAGE,
+    PIECE,
     PROOF,
     QUERY,
+    RECEIPT,
+    REMOVED,
     RESULT,
     SEARCH,
     STATEMENT,
     STATEMENTS,
+    UPLOAD,
+    VERDICT,
     VERSIONS,
+    WITH_DIGEST,
     Schema,
 )
 from .transactions import OpenTransactions
+from .uploads import Uploads
+from .values import NDJSON
 
 Handler = Callable[[Call], Members | Raw | Lines]
 
@@ -56,11 +69,14 @@ _TRANSACTION = f"{_LEDGER}/transactions/<transaction>"
 _ION = ("text/ion", "application/ion")
 
 
-def operations(transactions: OpenTransactions) -> tuple[Operation, ...]:
-    """The table.  transactions: those that stay open between requests of one server."""
+def operations(transactions: OpenTransactions, files: Uploads) -> tuple[Operation, ...]:
+    """The table.  transactions, files: those that one server keeps between requests."""
 
     def within(handler: Callable[[Call, OpenTransactions], Members]) -> Handler:
         return lambda call: handler(call, transactions)
+
+    def with_files(handler: Callable[[Call, Uploads], Members | Lines]) -> Handler:
+        return lambda call: handler(call, files)
 
     return (
         Operation(
@@ -208,6 +224,73 @@ def operations(transactions: OpenTransactions) -> tuple[Operation, ...]:
         Operation(
             "POST", f"{_LEDGER}/digest", "getDigest", documents.digest, "The ledger's digest.", DIGEST, forms=_ION
         ),
+        *_file_operations(with_files),
+        Operation(
+            "POST",
+            "/ion",
+            "convertIon",
+            documents.convert,
+            "Ion text (a member text) as Ion binary in base64, for what has no reader of Ion text.",
+            ION,
+            body=ION_TEXT,
+        ),
+    )
+
+
+def _file_operations(
+    with_files: Callable[[Callable[[Call, Uploads], Members | Lines]], Handler],
+) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "POST",
+            "/uploads",
+            "startUpload",
+            with_files(uploads.start_upload),
+            "Begin to upload a file, for verify or import; it comes in pieces.",
+            UPLOAD,
+        ),
+        Operation(
+            "PUT",
+            "/uploads/<upload>",
+            "addPiece",
+            with_files(uploads.add_piece),
+            "The next piece of a file, as the body.",
+            PIECE,
+            query=("offset",),
+            body=OCTETS,
+        ),
+        Operation(
+            "DELETE", "/uploads/<upload>", "removeUpload", with_files(uploads.remove_upload), "Forget a file.", REMOVED
+        ),
+        Operation(
+            "POST",
+            "/uploads/<upload>/verify",
+            "verifyUpload",
+            with_files(uploads.verify_upload),
+            "Verify an exported journal: lines of progress, then one with the report, or with an error.",
+            LINES,
+            body=WITH_DIGEST,
+            forms=(NDJSON,),
+        ),
+        Operation(
+            "POST",
+            "/uploads/<upload>/import",
+            "importUpload",
+            with_files(uploads.import_upload),
+            "Verify an exported journal and make it a ledger: lines as of verify.",
+            LINES,
+            body=IMPORT,
+            forms=(NDJSON,),
+        ),
+        Operation(
+            "POST",
+            "/verify",
+            "verifyAnswer",
+            uploads.verify_answer,
+            "Verify a saved answer of GetRevision or GetBlock with its proof, against a digest.",
+            VERDICT,
+            body=RECEIPT,
+        ),
     )
 
 
@@ -220,4 +303,4 @@ RUN_OPERATION = Operation(
     {},
 )
 
-assert all(name in QUERY for row in operations(OpenTransactions()) for name in row.query)
+assert all(name in QUERY for row in operations(OpenTransactions(), Uploads()) for name in row.query)

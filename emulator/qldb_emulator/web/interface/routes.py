@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from .operations import RUN_OPERATION, Operation, operations
 from .sign_in import SignIns
 from .specification import openapi
 from .transactions import OpenTransactions
+from .uploads import Uploads
 from .values import CONTENT_TYPES, JSON, wanted_form, write
 
 if TYPE_CHECKING:
@@ -32,7 +34,9 @@ logger = logging.getLogger(__name__)
 
 def add_interface(app: Flask, admin: Admin) -> None:
     """Add every operation of the interface to an app."""
-    rows = operations(OpenTransactions())
+    files = Uploads()
+    weakref.finalize(app, files.close)
+    rows = operations(OpenTransactions(), files)
     clock = SystemClock()  # of the browser's day, not of a deterministic ledger
     app.extensions["qldb_sign_ins"] = SignIns(clock, RandomIds(clock))
     for row in (*rows, RUN_OPERATION):

@@ -131,6 +131,20 @@ DIGEST = struct("*", digest=BASE64, digestTipAddress=_ADDRESS, ledger=TEXT)
 _STEP = struct("*", hash=BASE64, **{"in": {"enum": ["revisions", "entries", "previous block", "tree"]}})
 PROOF = struct("*", blockAddress=_ADDRESS, tip=COUNT, ion=BASE64, proof=array(_STEP))
 
+UPLOAD = struct("*", uploadId=TEXT, pieceBytes=COUNT)
+PIECE = struct("*", bytes=COUNT)
+REMOVED = struct("*", removed=FLAG)
+OCTETS: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
+_A_DIGEST: Schema = {"type": ["string", "object"], "description": "Base64, hexadecimal, or GetDigest's answer."}
+WITH_DIGEST = struct("", digest=_A_DIGEST)
+IMPORT = struct("name", name=TEXT, writable=FLAG, digest=_A_DIGEST)
+LINES: Schema = {"type": "string", "description": "JSON lines: {progress}, then {report} or {error}."}
+_IONTEXT = struct("IonText", IonText=TEXT)
+RECEIPT = struct("digest", Revision=_IONTEXT, Block=_IONTEXT, Proof=_IONTEXT, digest=_A_DIGEST)
+VERDICT = struct("*", verdict={"enum": ["holds", "broken"]}, findings=TEXTS)
+ION_TEXT = struct("text", text=TEXT)
+ION = struct("*", ion=BASE64)
+
 ERROR = struct(
     "__type",
     __type={"type": "string", "description": "The class, such as OccConflictException."},
@@ -157,6 +171,7 @@ QUERY: dict[str, tuple[str, Schema]] = {
     "text": ("A text, in whatever case.", TEXT),
     "from": ("Not before this moment.", _TIME),
     "to": ("Not after this moment.", _TIME),
+    "offset": ("Where the piece begins: how many bytes came before.", COUNT),
     "tip": ("The sequence number of the digest's tip; the last block by default.", SEQUENCE_NO),
 }
 """Name -> (what it is, its schema).  ``tailAfter`` is sent as ``after``."""

@@ -14,7 +14,7 @@ from .admin_schemas import ADMIN_SCHEMAS
 from .control import operations as control_operations
 from .operations import Operation
 from .schemas import ERROR, QUERY, TEXT, Schema
-from .values import JSON
+from .values import JSON, NDJSON
 
 Members = dict[str, Any]
 
@@ -96,7 +96,7 @@ def _interface(row: Operation) -> Members:
     answers: Members = {}
     for form in (JSON, *row.forms):
         answers[form] = {"schema": row.answer if form == JSON else {}}
-    if row.forms == ("text/event-stream",):
+    if row.forms in (("text/event-stream",), (NDJSON,)):
         answers = {row.forms[0]: {"schema": row.answer}}
     members: Members = {
         "operationId": row.name,
@@ -107,6 +107,8 @@ def _interface(row: Operation) -> Members:
     }
     if row.body is not None:
         content = {JSON: {"schema": row.body}, "text/ion": {"schema": {}}, "application/ion": {"schema": {}}}
+        if row.method == "PUT":
+            content = {"application/octet-stream": {"schema": row.body}}
         members["requestBody"] = {"required": True, "content": content}
     return members
 
