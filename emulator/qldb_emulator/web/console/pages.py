@@ -19,7 +19,8 @@ from flask import Blueprint, Flask, Response, current_app, redirect, render_temp
 from werkzeug.wrappers import Response as BaseResponse
 
 from ... import __version__
-from ...engine.control.common import any_ledger
+from ...engine.arns import qldb_arn
+from ...engine.control.lookup import any_ledger
 from ...errors import ADMIN_NOT_FOUND, QldbError
 from ...ion.codec import dumps_text, loads
 from ...ion.values import Timestamp
@@ -440,16 +441,16 @@ def _ledger_row(call: Call, name: str) -> Values:
         "problem": "",
         "state": ledger.state,
         "mode": ledger.permissions_mode,
-        "is_protected": bool(ledger.facts.get("deletion_protection")),
+        "is_protected": ledger.facts.deletion_protection,
         "is_read_only": ledger.is_read_only,
-        "created": str(Timestamp.from_epoch_ms(ledger.facts.get("creation_ms", 0))),
+        "created": str(Timestamp.from_epoch_ms(ledger.facts.creation_ms)),
         "blocks": sequence_no + 1,
         "tables": [table.name for table in catalogue.tables if table.status == "ACTIVE"],
-        "tags": dict(ledger.facts.get("tags") or {}),
+        "tags": dict(ledger.facts.tags),
         "hash": base64_text(tip.block_hash) if (tip := ledger.documents.tip()) else "",
         "may_change": not call.is_read_only and call.may("UpdateLedger", resource),
         "may_delete": not call.is_read_only and call.may("DeleteLedger", resource),
-        "arn": f"arn:aws:qldb:{call.region}:{call.emulator.settings.account}:ledger/{name}",
+        "arn": qldb_arn(call.region, call.emulator.settings.account, resource),
     }
 
 

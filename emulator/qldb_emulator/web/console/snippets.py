@@ -44,31 +44,26 @@ curl -s '{url}/_qldb/ledgers/{ledger}/statements' \\
     ),
     (
         "Python",
-        "pip install pyqldb",
+        "pip install pyqldb boto3 qldb-emulator (which has the models that boto3 lost)",
         """
-from boto3 import Session
-from pyqldb.driver.qldb_driver import QldbDriver
+from qldb_emulator.client import driver
 
-driver = QldbDriver(
-    "{ledger}",
-    region_name="{region}",
-    endpoint_url="{url}",
-    boto3_session=Session(aws_access_key_id="local", aws_secret_access_key="local"),
-)
-print(list(driver.list_tables()))
+with driver("{ledger}", endpoint_url="{url}", region_name="{region}") as ledger:
+    print(list(ledger.list_tables()))
 """,
     ),
     (
         "Node.js",
-        "npm install amazon-qldb-driver-nodejs",
+        "npm install amazon-qldb-driver-nodejs@3.1.0 @aws-sdk/client-qldb-session@3.918.0",
         """
+import http from "node:http";
 import {{ QldbDriver }} from "amazon-qldb-driver-nodejs";
 
 const driver = new QldbDriver("{ledger}", {{
   region: "{region}",
   endpoint: "{url}",
   credentials: {{ accessKeyId: "local", secretAccessKey: "local" }},
-}});
+}}, {{ httpAgent: new http.Agent({{ keepAlive: true }}) }});
 console.log(await driver.getTableNames());
 """,
     ),
@@ -89,10 +84,10 @@ driver.getTableNames().forEach(System.out::println);
     ),
     (
         "Go",
-        "go get github.com/awslabs/amazon-qldb-driver-go/v3",
+        "go get github.com/awslabs/amazon-qldb-driver-go/v3@v3.0.1; more versions: docs/clients.md",
         """
-config, _ := config.LoadDefaultConfig(ctx, config.WithRegion("{region}"))
-session := qldbsession.NewFromConfig(config, func(o *qldbsession.Options) {{
+cfg, _ := config.LoadDefaultConfig(ctx, config.WithRegion("{region}"))
+session := qldbsession.NewFromConfig(cfg, func(o *qldbsession.Options) {{
     o.BaseEndpoint = aws.String("{url}")
 }})
 driver, _ := qldbdriver.New("{ledger}", session, func(*qldbdriver.DriverOptions) {{}})
@@ -106,7 +101,8 @@ defer driver.Shutdown(ctx)
 var driver = QldbDriver.Builder()
     .WithLedger("{ledger}")
     .WithAWSCredentials(new BasicAWSCredentials("local", "local"))
-    .WithQLDBSessionConfig(new AmazonQLDBSessionConfig {{ ServiceURL = "{url}" }})
+    .WithQLDBSessionConfig(new AmazonQLDBSessionConfig {{
+        ServiceURL = "{url}", AuthenticationRegion = "{region}" }})
     .Build();
 Console.WriteLine(string.Join(", ", driver.ListTableNames()));
 """,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ...context import Principal, RequestContext
-from ...engine.control.common import active_ledger
-from ...engine.session.permissions import arn_of
+from ...engine.arns import qldb_arn
+from ...engine.control.lookup import active_ledger
 from ...errors import ADMIN_REQUEST
 from ...records import dataclass
 from ..routes import Admin, AdminCall
@@ -16,7 +16,6 @@ from .values import NDJSON, Form, read_members, wanted_form
 if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
 
-    from ...engine.emulator import Emulator
     from ...engine.ledger.ledger import Ledger
 
 Members = dict[str, Any]
@@ -57,7 +56,7 @@ class Call:
         principal: Principal | None,
     ) -> None:
         self.admin = admin
-        self.emulator = cast("Emulator", admin.emulator)
+        self.emulator = admin.emulator
         self.path = path
         self.query = query
         self.headers = headers
@@ -127,7 +126,7 @@ class Call:
         """Raises ACCESS_DENIED unless the action is allowed on a resource such as ``ledger/cars``."""
         if self.principal is not None:
             account = self.emulator.settings.account
-            self.principal.check(action, arn_of(self.region, account, resource), account)
+            self.principal.check(action, qldb_arn(self.region, account, resource), account)
 
     def check_table(self, ledger: Ledger, action: str, table_id: str) -> None:
         """Raises ACCESS_DENIED unless a table may be read, by the rules for statements (see ``permissions.Permit``)."""

@@ -49,8 +49,8 @@ class HttpTransaction:
         self.region = call.region
         self.principal: Principal | None = call.principal
         self.expires = call.emulator.clock.monotonic() + call.emulator.settings.limits.transaction_seconds
-        answer = call.emulator.send_command("StartSession", None, {"LedgerName": self.ledger}, call.context())
-        self._token: str = answer["SessionToken"]
+        started = call.emulator.send_command("StartSession", None, {"LedgerName": self.ledger}, call.context())
+        self._token: str = started.members["SessionToken"]
         try:
             self.id: str = self._send(call, "StartTransaction")["TransactionId"]
         except QldbError:
@@ -60,7 +60,11 @@ class HttpTransaction:
         self._lock = threading.Lock()
 
     def _send(self, call: Call, command: str, **members: Any) -> Members:
-        return call.emulator.send_command(command, self._token, members, call.context())
+        """One command; its members.  What no answer needs is done here and now."""
+        result = call.emulator.send_command(command, self._token, members, call.context())
+        if result.after_response is not None:
+            result.after_response()
+        return result.members
 
     def execute(self, call: Call, statement: str, parameters: Sequence[IonValue]) -> Page:
         """Run a statement.  Raises QldbError; the transaction stays open."""
@@ -73,11 +77,11 @@ class HttpTransaction:
             answer = self._send(
                 call, "ExecuteStatement", TransactionId=self.id, Statement=statement, Parameters=holders
             )
-        return _page(answer, "FirstPage", answer.get("afterwards"))
+        return _page(answer, "FirstPage")
 
     def fetch(self, call: Call, token: str) -> Page:
         """The next page of a statement's rows.  Raises QldbError."""
-        return _page(self._send(call, "FetchPage", TransactionId=self.id, NextPageToken=token), "Page", None)
+        return _page(self._send(call, "FetchPage", TransactionId=self.id, NextPageToken=token), "Page")
 
     def commit(self, call: Call) -> None:
         """Commit; in read-only mode, where nothing can have been written, leave without a block.  Raises QldbError."""
@@ -85,10 +89,7 @@ class HttpTransaction:
             if call.is_read_only:
                 self._send(call, "AbortTransaction")
                 return
-            answer = self._send(call, "CommitTransaction", TransactionId=self.id, CommitDigest=self._digest.value)
-            afterwards = answer.get("afterwards")
-            if afterwards is not None:
-                afterwards()
+            self._send(call, "CommitTransaction", TransactionId=self.id, CommitDigest=self._digest.value)
         finally:
             self.end(call)
 
@@ -98,9 +99,7 @@ class HttpTransaction:
             self._send(call, "EndSession")
 
 
-def _page(answer: Members, name: str, afterwards: Any) -> Page:
-    if afterwards is not None:
-        afterwards()
+def _page(answer: Members, name: str) -> Page:
     page = answer[name]
     return Page(page["Values"], page.get("NextPageToken"), answer["ConsumedIOs"]["ReadIOs"])
 

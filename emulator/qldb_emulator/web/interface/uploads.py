@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -75,7 +74,7 @@ class Uploads:
         """A new, empty file."""
         with self._lock:
             if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="qldb-emulator-uploads-")
+                self._folder = tempfile.TemporaryDirectory(prefix="qldb-emulator-uploads-", ignore_cleanup_errors=True)
             while len(self._uploads) >= UPLOADS:
                 self._remove(next(iter(self._uploads)))
             self._uploads[upload_id] = Upload(Path(self._folder.name) / upload_id)
@@ -119,7 +118,7 @@ class Uploads:
         """Remove everything."""
         with self._lock:
             if self._folder is not None:
-                shutil.rmtree(self._folder.name, ignore_errors=True)
+                self._folder.cleanup()
 
 
 # --- operations -------------------------------------------------------------------------------------------------
