@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from ..errors import ADMIN_NOT_FOUND, ADMIN_OFF, ADMIN_REQUEST
+from ..errors import ADMIN_NOT_FOUND, ADMIN_OFF, ADMIN_REQUEST, READ_ONLY
 from .admin_faults import FAULT_ROUTES
 from .admin_ledgers import LEDGER_ROUTES
 from .admin_streams import STREAM_ROUTES
@@ -69,8 +69,12 @@ def _answer(admin: Admin, route: Route, path: dict[str, str]) -> Response:
 
 
 def _check_allowed(admin: Admin) -> None:
-    if not admin.emulator.settings.has_admin:
+    settings = admin.emulator.settings
+    if not settings.has_admin:
         raise ADMIN_OFF()
+    is_from_page = "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
+    if settings.console == "read-only" and request.method != "GET" and is_from_page:
+        raise READ_ONLY()
     origin = request.headers.get("Origin")
     if origin is not None and origin.split("://", 1)[-1] != request.host:
         raise ADMIN_REQUEST(text=f"a page of {origin[:200]} may not use the admin interface")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 4_000  # many clients refuse headers of more than 8 KiB
 _CUT = " ..."
 CONFLICT_CHARACTERS = 300
+# What a reader learns most from comes first: of several marks that a block wrote, one is told.
+_TELLING = ("table", "key", "document", "name", "catalogue")
 
 
 def explained(transaction: Transaction, program: Program | None, marks: set[ReadMark], read_ios: int) -> str:
@@ -61,7 +63,8 @@ def conflict_explained(transaction: Transaction, writes: WriteLog) -> dict[str, 
 
     Empty when nothing is remembered, as for a conflict that a fault rule asked for.
     """
-    mark = writes.conflict(transaction.reads, transaction.snapshot)
+    reads = sorted(transaction.reads, key=lambda mark: (_TELLING.index(mark[0]), repr(mark)))
+    mark = writes.conflict(reads, transaction.snapshot)
     if mark is None:
         return {}
     # Names are the user's, and this becomes a header: escaped as JSON does it.

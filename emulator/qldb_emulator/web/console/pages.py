@@ -55,8 +55,11 @@ VERSIONS_SHOWN = 20
 DOCUMENTS_SHOWN = 25
 """Rows of one fragment of a page (ours: a page stays small however large the ledger is)."""
 
-PREVIEW_CHARACTERS = 240
-"""Of a document in a list (ours)."""
+BLOCKS_LOOKED_AT = 2_000
+"""Blocks in which the newest versions of a table are looked for (ours)."""
+
+_WINDOW_BLOCKS = 50
+_WINDOW_REVISIONS = 50 * 1_000  # more than the blocks of one window can hold, but for imported journals
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -460,8 +463,13 @@ def _blocks_until(call: Call, ledger: Ledger, at: int) -> list[Values]:
 
 def _recent(ledger: Ledger, table: TableInfo, at: int) -> list[Values]:
     """The newest revisions of a table by a block: looked for in the last blocks, so a large history costs nothing."""
-    first = max(-1, at - 2_000)
-    rows = ledger.file.revisions_between(table.number, first, at, 2_000)[-DOCUMENTS_SHOWN:]
+    rows: list[RevisionRow] = []
+    stop = at
+    while stop >= 0 and stop > at - BLOCKS_LOOKED_AT and len(rows) < DOCUMENTS_SHOWN:
+        first = max(-1, stop - _WINDOW_BLOCKS)
+        rows = ledger.file.revisions_between(table.number, first, stop, _WINDOW_REVISIONS) + rows
+        stop = first
+    rows = rows[-DOCUMENTS_SHOWN:]
     return [
         {
             "documentId": row.document_id,

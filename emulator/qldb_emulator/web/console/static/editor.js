@@ -20,6 +20,7 @@ const keys = { history: `qldb-history-${name}`, saved: `qldb-saved-${name}`, tex
 // --- colours ------------------------------------------------------------------------------------------------------
 
 let wrong = null;
+let shownBy = "plan";
 
 function paint() {
   const parts = tokens(text.value).map((token) => {
@@ -31,7 +32,10 @@ function paint() {
   under.scrollTop = text.scrollTop;
 }
 
-function show(error, start = 0) {
+/** Show what is wrong, or that nothing is.  by: what a live plan says must not take away what a run has said. */
+function show(error, start = 0, by = "run") {
+  if (by === "plan" && problem.textContent && shownBy === "run") return;
+  shownBy = by;
   problem.textContent = error ? error.message : "";
   wrong = null;
   if (error?.answer?.line) {
@@ -62,7 +66,7 @@ const explain = pausing(350, async () => {
   const parts = statements(text.value);
   if (!parts.length) {
     planBox.hidden = true;
-    show(null);
+    show(null, 0, "plan");
     return;
   }
   const asked = text.value;
@@ -72,13 +76,13 @@ const explain = pausing(350, async () => {
       found.push(await call("POST", `${ledger}/explain`, { statement: part.text }));
     } catch (error) {
       // A statement may use what an earlier one makes: then only a mistake of syntax is sure to be one.
-      if (asked === text.value && (parts.length === 1 || /^(Parser|Lexer)/.test(error.message))) show(error, part.start);
+      if (asked === text.value && (parts.length === 1 || /^(Parser|Lexer)/.test(error.message))) show(error, part.start, "plan");
       if (asked === text.value && !found.length) planBox.hidden = true;
       return;
     }
     if (asked !== text.value) return;
   }
-  show(null);
+  show(null, 0, "plan");
   planBox.hidden = false;
   find("[data-plan-text]").textContent = found.map((each) => each.plan).join("\n\n");
   const unique = (name) => [...new Set(found.flatMap((each) => each[name]))];
@@ -121,7 +125,6 @@ function complete(isAsked) {
   const found = word.length > 1 || isAsked ? names.filter((each) => each.text.toLowerCase().startsWith(lower) && each.text !== word).slice(0, 12) : [];
   const isOpen = found.length > 0;
   list.hidden = !isOpen;
-  text.setAttribute("aria-expanded", String(isOpen));
   if (!isOpen) return text.removeAttribute("aria-activedescendant");
   chosen = 0;
   list.replaceChildren(

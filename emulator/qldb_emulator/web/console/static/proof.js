@@ -216,7 +216,11 @@ const progress = find("[data-upload]");
 for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (event) => (event.preventDefault(), drop.classList.add("over")));
 for (const name of ["dragleave", "drop"]) drop.addEventListener(name, (event) => (event.preventDefault(), drop.classList.remove("over")));
 drop.addEventListener("drop", (event) => event.dataTransfer.files[0] && take(event.dataTransfer.files[0]));
-find("[data-file]").addEventListener("change", (event) => event.target.files[0] && take(event.target.files[0]));
+find("[data-file]").addEventListener("change", (event) => {
+  const [file] = event.target.files;
+  if (!file) return;
+  take(file).finally(() => (event.target.value = "")); // so that the same file can be chosen again
+});
 
 const told = (percent) => (progress.value = percent);
 
