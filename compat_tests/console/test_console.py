@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
+import subprocess
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -204,12 +208,8 @@ def test_the_journal_is_searched_and_followed(server: Server, page: Page, car: s
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A zip of a journal that the command line exported."""
-    import shlex
-    import shutil
-    import subprocess
-
     folder = tmp_path_factory.mktemp("archive")
     command = shlex.split(COMMAND)
     data = folder / "data"
@@ -217,14 +217,12 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert other.stop() == 0
     export = [*command, "export", SAMPLE, str(folder / "export"), "--data-dir", str(data)]
     subprocess.run(export, check=True, capture_output=True)
-    yield Path(shutil.make_archive(str(folder / "journal"), "zip", folder / "export"))
+    return Path(shutil.make_archive(str(folder / "journal"), "zip", folder / "export"))
 
 
 def test_an_archive_is_dropped_in_and_verified_and_a_forged_one_is_broken(
     server: Server, page: Page, archive: Path, tmp_path: Path
 ) -> None:
-    import zipfile
-
     page.goto(at(server, SAMPLE, "proof"))
     page.set_input_files("[data-file]", archive)
     expect(page.locator(".verdict.whole")).to_contain_text("every check held")

@@ -36,7 +36,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   const octets = fromBase64(asked.ion);
   const value = readIon(octets);
   const same = toBase64(sha256Here(octets)) === toBase64(await sha256(octets));
-  console.log(JSON.stringify({ hash: toBase64(await ionHash(value)), text: ionText(value), json: jsonText(value), same }));
+  const hash = toBase64(await ionHash(value));
+  console.log(JSON.stringify({ hash, text: ionText(value), json: jsonText(value), same }));
 }
 """
 
