@@ -11,6 +11,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -23,7 +24,7 @@ from ...engine.arns import qldb_arn
 from ...engine.control.lookup import any_ledger
 from ...errors import ADMIN_NOT_FOUND, QldbError
 from ...ion.codec import dumps_text, loads
-from ...ion.values import Timestamp
+from ...ion.values import Timestamp, struct_items
 from ...journal.parse import block_from_ion
 from ...storage.rows import RevisionRow
 from ..interface import documents, journal
@@ -54,6 +55,10 @@ BLOCKS_SHOWN = 30
 VERSIONS_SHOWN = 20
 DOCUMENTS_SHOWN = 25
 """Rows of one fragment of a page (ours: a page stays small however large the ledger is)."""
+
+FIELDS_SHOWN = 10
+FIELD_CHARACTERS = 80
+"""Of a document in a list (ours); its own page has all of it."""
 
 BLOCKS_LOOKED_AT = 2_000
 """Blocks in which the newest versions of a table are looked for (ours)."""
@@ -182,6 +187,7 @@ class Console:
             asset=asset,
             seal=seal,
             shortened=shortened,
+            fields_of=fields_of,
             api=f"{PREFIX}/ledgers/{quote(ledger, safe='')}" if ledger else PREFIX,
             base=BASE,
             **values,
@@ -426,6 +432,19 @@ def _assets() -> Mapping[str, str]:
 def asset(name: str) -> str:
     """The address of a file of the console."""
     return f"{BASE}/static/{name}?v={_assets()[name]}"
+
+
+def fields_of(ion_text: str | None) -> list[tuple[str, str]]:
+    """The first fields of a document as (name, Ion text), each short enough for a list; nothing of a deletion."""
+    value = loads(ion_text) if ion_text else None
+    if not isinstance(value, dict):
+        return [] if value is None else [("", shortened(dumps_text(value), FIELD_CHARACTERS))]
+    shown = [
+        (str(name), shortened(dumps_text(each), FIELD_CHARACTERS))
+        for name, each in islice(struct_items(value), FIELDS_SHOWN)
+    ]
+    rest = len(value) - len(shown)
+    return [*shown, ("…", f"{rest} more")] if rest > 0 else shown
 
 
 def _seconds(call: Call) -> float:

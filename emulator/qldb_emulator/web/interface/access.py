@@ -31,6 +31,6 @@ def principal_of(admin: Admin) -> User | None:
 
 
 def signed_in() -> User | None:
-    """Who signed in with the browser that asks; None for nobody."""
+    """Who signed in with the browser that asks; None if it is not signed in."""
     sign_ins: SignIns = current_app.extensions["qldb_sign_ins"]
     return sign_ins.find(request.cookies.get(COOKIE, ""))

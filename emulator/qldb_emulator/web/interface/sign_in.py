@@ -1,4 +1,4 @@
-"""Signing in to the console with an access key: in memory, so a restart signs everybody out."""
+"""Signing in to the console with an access key: kept in memory, so a restart signs every browser out."""
 
 from __future__ import annotations
 

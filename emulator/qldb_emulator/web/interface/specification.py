@@ -25,7 +25,7 @@ Version 4, service qldb); `curl --aws-sigv4` does.  What is tagged admin needs a
 
 _STATUSES = {
     400: "The request or its statement is wrong: the class, the text and, for a statement, line and column.",
-    401: "Nobody has signed in or signed the request.",
+    401: "The request is not signed, and the browser is not signed in.",
     403: "Not allowed: by the policy, by read-only mode, or because the admin interface is off.",
     404: "There is no such thing.",
     408: "The request took longer than it was given.",

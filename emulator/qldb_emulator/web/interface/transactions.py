@@ -133,7 +133,7 @@ class OpenTransactions:
         return transaction
 
     def find(self, call: Call) -> HttpTransaction:
-        """The open transaction of the path.  Raises ADMIN_NOT_FOUND, also for one of somebody else."""
+        """The open transaction of the path.  Raises ADMIN_NOT_FOUND, also for a transaction of another user."""
         transaction = self._open.get(call.path["transaction"])
         if (
             transaction is None

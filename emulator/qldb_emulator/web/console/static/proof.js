@@ -263,7 +263,7 @@ async function known(value) {
     const tip = value.DigestTipAddress ? /sequenceNo:\s*(\d+)/.exec(value.DigestTipAddress.IonText)?.[1] : "";
     return setDigest(value.Digest, tip);
   }
-  if (value.verdict && value.journal) return [reportBox({ verdict: value.verdict, text: `This report says: ${value.verdict}.`, notProved: value.not_proved, notes: value.notes }, "A report is somebody's word. Drop the journal itself to check it.")];
+  if (value.verdict && value.journal) return [reportBox({ verdict: value.verdict, text: `This report says: ${value.verdict}.`, notProved: value.not_proved, notes: value.notes }, "A report is a claim. Drop the journal itself to check it.")];
   return null;
 }
 
