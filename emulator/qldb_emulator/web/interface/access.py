@@ -9,6 +9,7 @@ from flask import current_app, request
 from ...errors import SIGN_IN
 from ..gateway import signed_request
 from ..routes import Admin
+from ..wsgi import REQUEST_KEY
 
 if TYPE_CHECKING:
     from ...auth.keys import User
@@ -27,7 +28,7 @@ def principal_of(admin: Admin) -> User | None:
         return user
     if "Authorization" not in request.headers:
         raise SIGN_IN()
-    return authenticator.authenticate(signed_request(request.environ, request.get_data()))
+    return authenticator.authenticate(signed_request(request.environ[REQUEST_KEY]))
 
 
 def signed_in() -> User | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...context import Principal, RequestContext
+from ...context import Principal, RequestContext, client_is_there
 from ...engine.arns import qldb_arn
 from ...engine.control.lookup import active_ledger
 from ...errors import ADMIN_REQUEST
@@ -54,6 +54,7 @@ class Call:
         headers: Headers,
         read_body: Callable[[], bytes],
         principal: Principal | None,
+        is_client_gone: Callable[[], bool] = client_is_there,
     ) -> None:
         self.admin = admin
         self.emulator = admin.emulator
@@ -61,6 +62,7 @@ class Call:
         self.query = query
         self.headers = headers
         self.principal = principal
+        self._is_client_gone = is_client_gone
         self._read_body = read_body
         self._members: Members | None = None
 
@@ -112,7 +114,9 @@ class Call:
 
     def context(self) -> RequestContext:
         """The request as the engine knows it."""
-        return RequestContext(self.region, None, self.emulator.ids.new_request_id(), self.principal)
+        return RequestContext(
+            self.region, None, self.emulator.ids.new_request_id(), self.principal, self._is_client_gone
+        )
 
     # --- permissions -------------------------------------------------------------------------------------------
 

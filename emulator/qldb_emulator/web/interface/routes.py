@@ -11,11 +11,12 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from ...clock import SystemClock
-from ...errors import ADMIN_REQUEST, REQUEST_TOO_LARGE, SERVICE_FAILURE, QldbError
+from ...errors import ADMIN_REQUEST, REQUEST_TOO_LARGE, SERVICE_FAILURE, ConnectionDropped, QldbError
 from ...ids import RandomIds
 from ...ion.codec import IonError
 from ...wire.serialize import encode_json
 from ..routes import PREFIX, Admin
+from ..wsgi import REQUEST_KEY
 from .access import principal_of
 from .call import Call, Lines, Raw
 from .errors import error_members, status_of
@@ -58,7 +59,8 @@ def add_interface(app: Flask, admin: Admin) -> None:
 
 def call_of(admin: Admin, path: Mapping[str, str]) -> Call:
     """The current request.  Raises QldbError when it says who asks, and is wrong."""
-    return Call(admin, path, request.args, request.headers, _read_body, principal_of(admin))
+    gone = request.environ[REQUEST_KEY].is_client_gone
+    return Call(admin, path, request.args, request.headers, _read_body, principal_of(admin), gone)
 
 
 def _read_body() -> bytes:
@@ -84,6 +86,8 @@ def answer(admin: Admin, row: Operation, path: Mapping[str, str]) -> Response:
         return refusal(error)
     except IonError as error:
         return refusal(ADMIN_REQUEST(text=str(error)))
+    except ConnectionDropped:
+        raise  # a fault rule says so: the dispatcher knows what to do
     except Exception:
         logger.exception("the interface's %s failed", row.name)
         return refusal(SERVICE_FAILURE())
