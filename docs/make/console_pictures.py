@@ -3,6 +3,7 @@
 ::
 
     python docs/make/console_pictures.py URL FOLDER [--ledger NAME] [--pages editor,proof] [--looks light,dark,phone]
+    python docs/make/console_pictures.py URL docs/pictures --docs        # those of docs/console.md, small
 
 URL is of a server that was started with ``--ephemeral --sample vehicle-registration``.
 """
@@ -25,6 +26,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 860}},
     "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}, "device_scale_factor": 1},
 }
+OF_DOCS = {("editor", "light"), ("time", "dark"), ("broken", "light"), ("editor", "phone")}
 STATEMENT = "SELECT v.VIN, v.Make, v.Model, r.City FROM Vehicle AS v, VehicleRegistration AS r\nWHERE v.VIN = r.VIN"
 
 
@@ -127,6 +129,7 @@ def main() -> None:
     parser.add_argument("--ledger", default="vehicle-registration")
     parser.add_argument("--pages", default="")
     parser.add_argument("--looks", default=",".join(LOOKS))
+    parser.add_argument("--docs", action="store_true", help="only what docs/console.md shows, as JPEG")
     parser.add_argument("--whole", action="store_true", help="the page as far as it goes, not the window")
     options = parser.parse_args()
     server = Server(options.url.rstrip("/"), options.ledger)
@@ -142,10 +145,15 @@ def main() -> None:
             for name, show in pictures(page, server, document, block).items():
                 if options.pages and name not in options.pages.split(","):
                     continue
+                if options.docs and (name, look) not in OF_DOCS:
+                    continue
                 show()
                 page.wait_for_timeout(250)
-                page.screenshot(path=options.folder / f"{name}-{look}.png", full_page=options.whole)
-                print(f"{name}-{look}.png")
+                if options.docs:
+                    page.screenshot(path=options.folder / f"{name}-{look}.jpg", type="jpeg", quality=55)
+                else:
+                    page.screenshot(path=options.folder / f"{name}-{look}.png", full_page=options.whole)
+                print(name, look)
             page.close()
         browser.close()
 
