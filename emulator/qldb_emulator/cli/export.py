@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from . import options
 from .failure import Failure
+from .words import counted
 
 if TYPE_CHECKING:
     from ..storage.ledger_file import LedgerFile
 
+Put = Callable[[str, bytes, str], None]
 FOREVER_MS = 1 << 60
 
 
@@ -42,7 +50,7 @@ def export(
     data_dir: Path | None,
     region: str,
 ) -> None:
-    """Write the journal of LEDGER to DIRECTORY, which is made, or must be empty.
+    """Write the journal of LEDGER to DIRECTORY, which must be empty or not exist.
 
     Files, names and manifests are those of ExportJournalToS3.  A running server need not be stopped.
     """
@@ -53,7 +61,7 @@ def export(
         raise click.UsageError("--start must be before --end")
     with options.ledger_for_reading(data_dir, region, ledger) as file:
         count = export_ledger(file, ledger, directory, output_format.upper(), prefix, span)
-    click.echo(f"Exported {count:,} blocks of ledger {ledger} to {directory}")
+    click.echo(f"Exported {counted(count, 'block')} of ledger {ledger} to {directory}")
 
 
 def export_ledger(
@@ -82,20 +90,67 @@ def export_ledger(
         output_format=format_name,
     )
 
+    with _directory_for(directory) as put:
+        put_started_manifest(request, put)
+        return write_export(file, request, put)
+
+
+@contextmanager
+def _directory_for(directory: Path) -> Iterator[Put]:
+    """What writes one file of an export.  If the block fails, or is interrupted, everything it wrote is removed.
+
+    Raises Failure when the directory is not empty or cannot be written.
+    """
+    made: list[Path] = []  # files and directories, in the order in which they were made
+
+    def make_directory(path: Path) -> None:
+        missing = [parent for parent in (path, *path.parents) if not parent.exists()]
+        for parent in reversed(missing):
+            parent.mkdir()
+            made.append(parent)
+
     def put(key: str, contents: bytes, content_type: str) -> None:
         path = directory / key
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         with path.open("xb") as target:
+            made.append(path)
             target.write(contents)
 
     try:
         if directory.exists() and any(directory.iterdir()):
             raise Failure(f"{directory} is not empty: choose a new directory")
-        directory.mkdir(parents=True, exist_ok=True)
-        put_started_manifest(request, put)
-        return write_export(file, request, put)
+        make_directory(directory)
+        with _terminated_like_interrupted():
+            yield put
     except OSError as error:
+        _remove(made)
         raise Failure(f"{error.filename or directory} cannot be written: {error.strerror}") from error
+    except BaseException:
+        _remove(made)
+        raise
+
+
+def _remove(made: list[Path]) -> None:
+    for path in reversed(made):
+        with contextlib.suppress(OSError):  # what cannot be removed stays; the command's own error is the one to show
+            path.rmdir() if path.is_dir() else path.unlink()
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, so that it can clean up.  Without effect outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _milliseconds(text: str | None, default: int, option: str) -> int:
@@ -109,5 +164,5 @@ def _milliseconds(text: str | None, default: int, option: str) -> int:
     except IonError:
         time = None
     if not isinstance(time, Timestamp):
-        raise click.UsageError(f"{option}: {text!r} is no time; one is 2020-01-31 or 2020-01-31T12:00:00Z")
+        raise click.UsageError(f"{option}: {text!r} is not a time such as 2020-01-31 or 2020-01-31T12:00:00Z")
     return time.epoch_ms()

@@ -126,7 +126,7 @@ def ledger_for_reading(given: Path | None, region: str, name: str) -> Iterator[L
         if not path.is_file():
             elsewhere = sorted(other.parent.name for other in root.glob(f"*/{name}{SUFFIX}"))
             hint = f"; there is one in region {', '.join(elsewhere)} (--region)" if elsewhere else ""
-            raise Unreadable(f"There is no ledger {name} in region {region} in {root}{hint}")
+            raise Unreadable(f"Ledger {name} is not found in region {region} in {root}{hint}")
         file = LedgerFile.open(path)
     except (StorageError, OSError, ValueError) as error:
         raise Unreadable(str(error)) from error
@@ -139,9 +139,9 @@ def ledger_for_reading(given: Path | None, region: str, name: str) -> Iterator[L
 
 
 @contextmanager
-def progress(total: int, label: str) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error when that is a terminal; to be told of what was done since the last time."""
-    if not sys.stderr.isatty():
+def progress(total: int, label: str, is_quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error if that is a terminal.  Call what is yielded with what was done since the last call."""
+    if is_quiet or not sys.stderr.isatty():
         yield lambda _done: None
         return
     with click.progressbar(length=max(total, 1), label=label, file=sys.stderr) as bar:

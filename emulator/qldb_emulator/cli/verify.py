@@ -50,6 +50,8 @@ def verify(
 
     A name that is no path is a ledger's, in the data directory; a running server need not be stopped.
     """
+    if os.sep in target and "://" not in target and not os.path.exists(target):
+        raise Unreadable(f"{target}: no such file or directory")
     if target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX)):
         report = verify_source(target, digest, tip, strand, export_id, region, s3_endpoint)
     else:
