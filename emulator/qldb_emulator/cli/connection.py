@@ -86,9 +86,14 @@ def _with_advice(text: str) -> str:
     return f"{text}. Start one with: qldb-emulator serve" if text.startswith("No emulator answers") else text
 
 
+def open_transport(url: str, region: str | None) -> HttpTransport:
+    """A connection to the server, which the caller closes.  For every thread."""
+    return HttpTransport(url, *credentials_from_environment(region))
+
+
 def transport(url: str, region: str | None) -> HttpTransport:
-    """A connection to the server, closed when the command ends."""
-    made = HttpTransport(url, *credentials_from_environment(region))
+    """A connection to the server, closed when the command ends.  For the thread of the command."""
+    made = open_transport(url, region)
     click.get_current_context().call_on_close(made.close)
     return made
 

@@ -109,8 +109,10 @@ def delete(name: str, force: bool, yes: bool, url: str, region: str | None) -> N
     Asks first.  Without a terminal to ask at, --yes is needed.
     """
     server = transport(url, region)
-    server.call("DescribeLedger", {"Name": name})  # a name that is not found is not worth a question
-    confirmed(f"Delete the ledger {name} at {url} with everything in it?", yes)
+    # A ledger that is not found, or that the server will refuse to delete, is not worth a question.
+    is_protected = server.call("DescribeLedger", {"Name": name})["DeletionProtection"]
+    if force or not is_protected:
+        confirmed(f"Delete the ledger {name} at {url} with everything in it?", yes)
     if force:
         server.call("UpdateLedger", {"Name": name, "DeletionProtection": False})
     server.call("DeleteLedger", {"Name": name})

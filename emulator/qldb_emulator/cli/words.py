@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from ..ion.values import Timestamp
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
@@ -11,7 +11,5 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def iso_time(seconds: float) -> str:
-    """Seconds since 1970 as ISO 8601 in UTC, with milliseconds if there are any."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    form = "milliseconds" if moment.microsecond else "seconds"
-    return moment.isoformat(timespec=form).replace("+00:00", "Z")
+    """Seconds since 1970 as ISO 8601 in UTC, with milliseconds."""
+    return str(Timestamp.from_epoch_ms(round(seconds * 1000)))

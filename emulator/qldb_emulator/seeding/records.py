@@ -17,7 +17,6 @@ import csv
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -244,9 +243,7 @@ def _from_python(value: Any, place: str) -> IonValue:
         return [_from_python(item, place) for item in value]
     if value is None or isinstance(value, bool | int | float | str | bytes | Decimal):
         return value
-    if isinstance(value, datetime):
-        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return loads(moment.isoformat())
-    if isinstance(value, date):
-        return loads(value.isoformat())
+    if hasattr(value, "isoformat") and hasattr(value, "year"):  # a date, or a date and a time
+        text = value.isoformat()
+        return loads(f"{text}Z" if "T" in text and value.tzinfo is None else text)
     raise RecordsError(f"{place}: Ion has no type for {type(value).__name__}")

@@ -81,7 +81,7 @@ def test_ledgers_are_created_listed_described_and_deleted(run: Run) -> None:
     assert "PermissionsMode: ALLOW_ALL" in run("ledgers", "describe", "cars").stdout
     refused = run("ledgers", "delete", "cars")
     assert (refused.exit_code, "DeletionProtection enabled" in refused.stderr) == (1, True)
-    assert run("ledgers", "delete", "cars", "--force").stdout == "deleted cars\n"
+    assert run("ledgers", "delete", "cars", "--force", "--yes").stdout == "deleted cars\n"
     assert run("ledgers", "list").stdout == "no ledgers\n"
 
 
@@ -95,12 +95,15 @@ def test_many_ledgers_are_listed_over_all_pages(run: Run) -> None:
     ("form", "expected"),
     [
         ("ion", '{VIN:"1",n:1.50}\n{VIN:"2"}\n'),
-        ("json", '{"VIN":"1","n":1.50}\n{"VIN":"2"}\n'),
+        ("json", '[{"VIN":"1","n":1.50},\n{"VIN":"2"}]\n'),
+        ("jsonl", '{"VIN":"1","n":1.50}\n{"VIN":"2"}\n'),
+        ("markdown", "| VIN | n |\n| --- | --- |\n| 1 | 1.50 |\n| 2 |  |\n"),
+        ("line", "-[ row 1 ]-\nVIN = 1\nn   = 1.50\n-[ row 2 ]-\nVIN = 2\n"),
         ("csv", "VIN,n\n1,1.50\n2,\n"),
         ("table", "VIN | n\n----+-----\n1   | 1.50\n2   |\n"),
     ],
 )
-def test_rows_are_shown_in_four_forms(cars: Run, form: str, expected: str) -> None:
+def test_rows_are_shown_in_every_format(cars: Run, form: str, expected: str) -> None:
     assert cars("shell", "cars", "-f", form, "-c", "SELECT * FROM Car").stdout == expected
 
 
@@ -204,8 +207,8 @@ def test_without_a_server_every_command_says_so_and_exits_with_3(run: Run, argum
         (("shell", "cars", "-p", "1"), 2, "--parameter needs exactly one --command"),
         (("shell", "cars", "-f", "xml"), 2, "'xml' is not one of"),
         (("ledgers", "create", "a--b"), 1, "a--b"),
-        (("ledgers", "list", "--url", "foo:bar"), 3, "is no address of a server"),
-        (("ledgers", "list", "--url", "ftp://x"), 3, "is no address of a server"),
+        (("ledgers", "list", "--url", "foo:bar"), 3, "is not the address of a server"),
+        (("ledgers", "list", "--url", "ftp://x"), 3, "is not the address of a server"),
         (("snapshot", "restore", "cars", "none"), 1, "has no snapshot none"),
         (("snapshot", "diff", "cars", "99999"), 1, "has no block 99999"),
         (("fork", "none", "copy"), 1, "is not found"),

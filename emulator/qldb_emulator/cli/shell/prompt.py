@@ -28,9 +28,10 @@ from prompt_toolkit.styles import merge_styles, style_from_pygments_cls
 from pygments.styles import get_style_by_name
 from pygments.util import ClassNotFound
 
+from ...driver import LedgerSession
 from ...driver.http import UnreachableError
 from ...errors import QldbError
-from ..connection import failures, session
+from ..connection import failures, open_transport
 from ..failure import Failure, complain
 from .carets import with_caret
 from .completion import Fields, fields_of, suggestions
@@ -186,11 +187,13 @@ class LedgerNames:
 
 @contextlib.contextmanager
 def _connection(url: str, region: str | None, ledger: str) -> Any:
-    own = session(url, region, ledger)
+    connection = open_transport(url, region)
     try:
+        own = LedgerSession(connection, ledger)
         yield own
-    finally:
         own.end()
+    finally:
+        connection.close()
 
 
 class ShellCompleter(Completer):
@@ -233,9 +236,7 @@ def _convert(path: Path) -> None:
 def interact(shell: Shell, prompt: Prompt) -> None:
     """Read, run, show, until the user leaves."""
     if not shell.settings.is_quiet:
-        click.echo(
-            f"Ledger {shell.session.ledger} at {shell.url}. A statement ends with ; and \\? shows help.", err=True
-        )
+        click.echo(f"Ledger {shell.session.ledger} at {shell.url}\nStatements end with ;  \\? shows help", err=True)
     while not shell.is_over:
         try:
             text = prompt.read()

@@ -121,7 +121,7 @@ class Shell:
         if self.settings.destructive == "refuse" or self.ask is None:
             raise Failure(f"{found}; not run (--destructive allow runs it)")
         if not self.ask(f"{found}. Run it?"):
-            raise Failure("Not run")
+            raise Failure("Not run: the answer was no")
 
     @contextmanager
     def _cursor(self, text: str, parameters: list[IonValue]) -> Iterator[Cursor]:
