@@ -17,7 +17,7 @@ from prompt_toolkit.application import get_app
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, ThreadedCompleter
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
-from prompt_toolkit.filters import Condition, completion_is_selected, has_focus, is_searching
+from prompt_toolkit.filters import Condition, completion_is_selected, emacs_mode, has_focus, is_searching
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -113,9 +113,21 @@ class Prompt:
         def _accept(event: KeyPressEvent) -> None:
             event.current_buffer.validate_and_handle()
 
-        @keys.add("escape", "enter", filter=is_editing)
+        @keys.add("escape", "enter", filter=is_editing & emacs_mode)
         def _new_line(event: KeyPressEvent) -> None:
             event.current_buffer.insert_text("\n")
+
+        @keys.add("tab", filter=is_editing)
+        def _complete(event: KeyPressEvent) -> None:
+            """Take the only completion, or go to the next one, or show them."""
+            buffer = event.current_buffer
+            state = buffer.complete_state
+            if state is None:
+                buffer.start_completion(insert_common_part=True)
+            elif len(state.completions) == 1:
+                buffer.apply_completion(state.completions[0])
+            else:
+                buffer.complete_next()
 
         @keys.add("f4")
         def _change_mode(event: KeyPressEvent) -> None:
