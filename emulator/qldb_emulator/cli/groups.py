@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import inspect
 import os
 import sys
@@ -42,18 +41,22 @@ class MainGroup(Group):
             return super().main(args, standalone_mode=False, **extra)
         try:
             code = super().main(args, standalone_mode=False, **extra)
-            sys.stdout.flush()
         except click.ClickException as error:
             error.show()
             code = error.exit_code
         except click.Abort as error:
             code = _aborted(error)
-        except OSError as error:
-            if error.errno != errno.EPIPE:
-                raise
-            _discard_output()
-            code = EXIT_BROKEN_PIPE
         sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command.  A reader that leaves early, such as ``head``, ends it without a message."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            _discard_output()
+            ctx.exit(EXIT_BROKEN_PIPE)
 
 
 def _aborted(error: click.Abort) -> int:

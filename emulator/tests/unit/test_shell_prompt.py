@@ -192,7 +192,7 @@ def test_a_history_of_earlier_versions_is_kept(at_prompt: Open, home: Path) -> N
 
 
 def test_tables_and_fields_are_completed(at_prompt: Open) -> None:
-    terminal = at_prompt()
+    terminal = at_prompt(columns=100)
     terminal.type("SELECT * FROM Per")
     terminal.wait("Person  table")
     terminal.type("\t AS p WHERE p.")
@@ -202,8 +202,8 @@ def test_tables_and_fields_are_completed(at_prompt: Open) -> None:
     terminal.wait(lambda text: "GovId  field" in text and "Address" not in text)
     terminal.type("\t = 'AAA' AND p.Address.")
     terminal.wait("City ")
-    terminal.type("\t;\r")
-    assert "p.GovId = 'AAA' AND p.Address.City;" in terminal.wait("(0 rows)")
+    terminal.type("\t = 'Seattle';\r")
+    assert "p.GovId = 'AAA' AND p.Address.City = 'Seattle';" in terminal.wait("(1 row)")
 
 
 def test_the_keys_are_those_of_vi_where_that_is_wanted(at_prompt: Open) -> None:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple, Protocol
 
 from ...ion.values import IonValue, is_null, strip_annotations, struct_items
+from ...partiql.language.errors import PartiqlError
 from ...partiql.language.functions import FUNCTIONS
 from ...partiql.syntax.lexer import lexemes
+from ...partiql.syntax.parser import parse
 from ...partiql.syntax.reserved import RESERVED_WORDS
 from .commands import COMMANDS
 from .formats import FORMATS
@@ -155,7 +158,7 @@ class _Statement:
             yield from (Suggestion(_cased(text, word), "statement") for text in _BEGINNINGS)
             yield from (Suggestion(n, c.about) for c in COMMANDS for n in c.names if not n.startswith("\\"))
         elif last == ".":
-            yield from (Suggestion(_quoted(name), "field") for name in self._path_fields(ledger))
+            yield from (Suggestion(_quoted(name, is_step=True), "field") for name in self._path_fields(ledger))
         elif self._wants_table(before):
             yield from self._sources(word, ledger)
         elif last == "IS" or before[-2:] == ["IS", "NOT"]:
@@ -189,7 +192,7 @@ class _Statement:
         if self.before[-1].upper() in ("ON", "(") and "INDEX" in map(str.upper, self.before):
             return
         functions = [*FUNCTIONS, "count", "sum", "avg", "min", "max", "cast"]
-        yield from (Suggestion(_cased(f"{name.upper()}(", word or "a"), "function") for name in sorted(functions))
+        yield from (Suggestion(_cased(f"{name.upper()}(", word), "function") for name in sorted(functions))
         yield from (Suggestion(_cased(text, word), "keyword") for text in sorted(RESERVED_WORDS))
 
     def _path_fields(self, ledger: Ledger) -> Iterable[str]:
@@ -301,10 +304,16 @@ def _is_name(token: str) -> bool:
     return bool(_PLAIN_NAME.match(token)) or (token.startswith('"') and len(token) > 1)
 
 
-def _quoted(name: str) -> str:
-    """A name as PartiQL wants it: in quotes if it is reserved or has other characters than a name's."""
-    if _PLAIN_NAME.match(name) and name.upper() not in RESERVED_WORDS:
-        return name
+@cache
+def _quoted(name: str, is_step: bool = False) -> str:
+    """A name as PartiQL wants it: in quotes where the parser refuses it without.  is_step: it stands behind a dot."""
+    if _PLAIN_NAME.match(name):
+        try:
+            parse(f"SELECT t.{name} FROM t" if is_step else f"SELECT * FROM {name}")
+        except PartiqlError:
+            pass
+        else:
+            return name
     return '"' + name.replace('"', '""') + '"'
 
 
