@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 from .records import dataclass
 
 
 class Principal(Protocol):
-    """Somebody whose permissions are limited."""
+    """A user whose permissions are limited."""
 
     def check(self, action: str, resource: str, account: str) -> None:
         """Raises ACCESS_DENIED unless an action (``SendCommand``) is allowed on a resource, given by its ARN."""
@@ -21,7 +22,7 @@ class RequestContext:
 
     region: from the credential scope of the signature, or the default region.  Safe as a directory name.
     access_key: the access key id of the signature; None when the request is not signed.  Checked only with --auth.
-    principal: whose permissions hold; None for everybody's: all.
+    principal: whose permissions apply; None when everything is allowed.
     request_id: 22 characters, the ``x-amzn-RequestId`` of the answer.
 
     The engine's two entry points take this with the parameters, and exchange Python values under wire names::
@@ -29,7 +30,7 @@ class RequestContext:
         call("ListLedgers", {"MaxResults": 1}, context)
             -> {"Ledgers": [{"Name": "cars", "State": "ACTIVE", "CreationDateTime": 1568839243951}]}
         send_command("StartTransaction", token, {}, context)
-            -> {"TransactionId": "I1pH6SCujBW0JYpPoLQT02"}
+            -> CommandResult({"TransactionId": "I1pH6SCujBW0JYpPoLQT02"})
 
     ============  =================================================
     wire          Python, both ways
@@ -52,3 +53,16 @@ class RequestContext:
     access_key: str | None
     request_id: str
     principal: Principal | None = None
+
+
+class CommandResult(NamedTuple):
+    """What a session command returns.
+
+    members: of the result, all but TimingInformation.  debug: name to ASCII text, for headers of ours.
+    after_response: work that no answer needs.  The front calls it when the answer has been sent; it never raises.  What
+    it does is also done by the first that needs it, so nothing is lost when it is not called.
+    """
+
+    members: dict[str, Any]
+    debug: dict[str, str] | None = None
+    after_response: Callable[[], None] | None = None

@@ -471,6 +471,10 @@ LEDGER_FILE_UNUSABLE = Problem(
     "LedgerFileUnusableException", "The file of ledger {name} cannot be used: {reason}", "ours"
 )
 
+LEDGER_LOG_UNUSABLE = Problem(
+    "LedgerFileUnusableException", "The journal of ledger {name} cannot be used: {reason}", "ours"
+)
+
 # --- Signatures and permissions ------------------------------------------------------------------------------
 ACCESS_DENIED = Problem(
     "AccessDeniedException",

@@ -61,7 +61,7 @@ class InProcess:
 
     def send(self, command: str, token: str | None, members: dict[str, Any]) -> dict[str, Any]:
         try:
-            return self._emulator.send_command(command, token, members, CONTEXT)
+            return self._emulator.send_command(command, token, members, CONTEXT).members
         except QldbError as error:
             if error.shape == CONFLICT:
                 raise Conflict from error

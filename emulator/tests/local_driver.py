@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from qldb_emulator.clock import ManualClock
-from qldb_emulator.context import RequestContext
+from qldb_emulator.context import CommandResult, RequestContext
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import dumps, loads
@@ -51,7 +51,11 @@ class LocalTransaction:
             page = self._session.send("FetchPage", TransactionId=self.id, NextPageToken=page["NextPageToken"])["Page"]
 
     def commit(self) -> dict[str, Any]:
-        return self._session.send("CommitTransaction", TransactionId=self.id, CommitDigest=self.digest.value)
+        return self.commit_raw().members
+
+    def commit_raw(self) -> CommandResult:
+        """The result of the commit with what is left to do after the response."""
+        return self._session.ask("CommitTransaction", TransactionId=self.id, CommitDigest=self.digest.value)
 
     def abort(self) -> None:
         self._session.send("AbortTransaction")
@@ -67,6 +71,10 @@ class LocalSession:
         self.token = self.send("StartSession", LedgerName=ledger)["SessionToken"]
 
     def send(self, command: str, **members: Any) -> dict[str, Any]:
+        return self.ask(command, **members).members
+
+    def ask(self, command: str, **members: Any) -> CommandResult:
+        """As ``send``, with what else the result holds."""
         return self._emulator.send_command(command, self.token, members, self._context)
 
     def begin(self) -> LocalTransaction:

@@ -16,10 +16,10 @@ from .dispatch import Dispatcher
 
 if TYPE_CHECKING:
     from ..auth.keys import Authenticator
-    from .gateway import EmulatorProtocol
+    from ..engine.emulator import Emulator
 
 
-def create_app(emulator: EmulatorProtocol, authenticator: Authenticator | None = None) -> Flask:
+def create_app(emulator: Emulator, authenticator: Authenticator | None = None) -> Flask:
     """A WSGI application that answers both APIs for one emulator.  Holds no state of its own; nothing is global.
 
     authenticator: with one, requests of both APIs need a signature that it accepts.

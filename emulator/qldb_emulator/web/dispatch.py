@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from .gateway import Answer, EmulatorProtocol, Environ, Gateway, is_session_request
+from .gateway import Answer, Environ, Gateway, is_session_request
 from .health import HEALTH_ROUTES
 from .routes import PREFIX, Admin, AdminCall, Pieces
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from ..auth.keys import Authenticator
+    from ..engine.emulator import Emulator
 
 _HEALTH = {route.rule: route for route in HEALTH_ROUTES}
 
@@ -38,7 +39,7 @@ class Dispatcher:
     authenticator: with one, requests of both APIs need a signature that it accepts.
     """
 
-    def __init__(self, emulator: EmulatorProtocol, authenticator: Authenticator | None = None) -> None:
+    def __init__(self, emulator: Emulator, authenticator: Authenticator | None = None) -> None:
         self.gateway = Gateway(emulator, authenticator)
         self.admin = Admin(emulator, self.gateway)
         self._flask: tuple[Flask, WSGIApplication] | None = None
@@ -48,7 +49,7 @@ class Dispatcher:
         if is_session_request(environ):
             answer = self.gateway.send_command(environ)  # raises ConnectionDropped, when a fault rule says so
             start_response(answer.status_line, answer.headers)
-            return [answer.body] if answer.afterwards is None else _Closing(answer.body, answer.afterwards)
+            return [answer.body] if answer.after_response is None else _Closing(answer.body, answer.after_response)
         other = self._answer(environ)
         if other is None:
             _, wsgi_app = self._made_flask()

@@ -8,15 +8,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .. import __version__, errors
 from ..context import Principal, RequestContext
 from ..errors import ConnectionDropped, QldbError
-from ..ids import IdSource
 from ..records import dataclass
-from ..settings import Settings
 from ..wire.errors import CONTENT_TYPES, REASONS, encode_error
 from ..wire.model import SESSION_TARGET
 from ..wire.parse import COMMANDS, credential_scope, parse_call
@@ -28,6 +26,7 @@ from .turns import Turns
 if TYPE_CHECKING:
     from ..auth.keys import Authenticator
     from ..auth.signature import SignedRequest
+    from ..engine.emulator import Emulator
 
 PRODUCT = "qldb-emulator"
 logger = logging.getLogger(__name__)
@@ -35,41 +34,17 @@ logger = logging.getLogger(__name__)
 Environ = Mapping[str, Any]
 
 
-class EmulatorProtocol(Protocol):
-    """What the web asks of an emulator; values as :class:`RequestContext` describes."""
-
-    @property
-    def settings(self) -> Settings: ...
-
-    @property
-    def ids(self) -> IdSource: ...
-
-    def call(self, operation_name: str, parameters: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        """Run a control plane operation.  Raises QldbError."""
-        ...
-
-    def send_command(
-        self, command: str, session_token: str | None, members: dict[str, Any], context: RequestContext
-    ) -> dict[str, Any]:
-        """Run a session command; its result members without TimingInformation.  Raises QldbError.
-
-        Two more may be among them.  "debug", name to ASCII text, becomes headers.  "afterwards" is to be called when
-        the answer is on its way: work that nobody waits for, and that is done later if it is not done then.
-        """
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A whole response, but for Date: every server adds one, and some do not look whether one is there.
 
-    afterwards: what is left to do when it has been sent; never raises.
+    after_response: called when it has been sent, see CommandResult; never raises.
     """
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
-    afterwards: Callable[[], None] | None = None
+    after_response: Callable[[], None] | None = None
 
     @property
     def status_line(self) -> str:
@@ -79,7 +54,7 @@ class Answer:
 class Gateway:
     """Answers the requests of one emulator."""
 
-    def __init__(self, emulator: EmulatorProtocol, authenticator: Authenticator | None = None) -> None:
+    def __init__(self, emulator: Emulator, authenticator: Authenticator | None = None) -> None:
         self._emulator = emulator
         self._authenticator = authenticator
         self.request_bytes = emulator.settings.limits.request_bytes
@@ -102,10 +77,10 @@ class Gateway:
             context = RequestContext(region, access_key, request_id, principal)
             result = self._emulator.send_command(name, token, members, context)
             elapsed_ms = int((time.perf_counter() - started) * 1000)
-            encoded = serialize_command_result(name, result, elapsed_ms)
-            answer = _answer(200, "qldb-session", request_id, encoded, afterwards=result.get("afterwards"))
-            if "debug" in result:
-                answer.headers.extend(_debug_headers(result["debug"]))
+            encoded = serialize_command_result(name, result.members, elapsed_ms)
+            answer = _answer(200, "qldb-session", request_id, encoded, after_response=result.after_response)
+            if result.debug is not None:
+                answer.headers.extend(_debug_headers(result.debug))
         except QldbError as error:
             answer = self._refuse(error, "qldb-session", request_id)
         except ConnectionDropped:
@@ -248,7 +223,7 @@ def _answer(
     request_id: str,
     body: bytes,
     error_type: str | None = None,
-    afterwards: Callable[[], None] | None = None,
+    after_response: Callable[[], None] | None = None,
 ) -> Answer:
     headers = [
         ("x-amzn-RequestId", request_id),
@@ -257,7 +232,7 @@ def _answer(
     ]
     if error_type is not None:
         headers.append(("x-amzn-ErrorType", error_type))
-    return Answer(status, headers, body, afterwards)
+    return Answer(status, headers, body, after_response)
 
 
 def _debug_headers(debug: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -9,12 +9,12 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ADMIN_REQUEST, QldbError
 from ..records import dataclass
 from ..wire.serialize import encode_json
-from .gateway import Answer, EmulatorProtocol, Environ, Gateway
+from .gateway import Answer, Environ, Gateway
 
 if TYPE_CHECKING:
     from ..engine.emulator import Emulator
@@ -55,7 +55,7 @@ class AdminCall:
     @property
     def emulator(self) -> Emulator:
         """The emulator in charge."""
-        return cast("Emulator", self.admin.emulator)
+        return self.admin.emulator
 
     @property
     def region(self) -> str:
@@ -109,7 +109,7 @@ class Admin:
     reseed: called by a reset that asks for it; None when there is nothing to seed with.
     """
 
-    def __init__(self, emulator: EmulatorProtocol, gateway: Gateway) -> None:
+    def __init__(self, emulator: Emulator, gateway: Gateway) -> None:
         self.emulator = emulator
         self.gateway = gateway
         self.is_ready = True

@@ -259,8 +259,8 @@ class _Connection:
             try:
                 self._socket.sendall(self._head(answer.status_line, answer.headers, keeps_alive, None) + answer.body)
             finally:
-                if answer.afterwards is not None:
-                    answer.afterwards()
+                if answer.after_response is not None:
+                    answer.after_response()
         else:
             self._answer(environ, keeps_alive)
         self._is_busy = bool(self._buffer)

@@ -19,6 +19,7 @@ import pytest
 from wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator
 
 from qldb_emulator import errors
+from qldb_emulator.context import CommandResult
 from qldb_emulator.limits import Limits
 from qldb_emulator.web.dates import http_date
 from qldb_emulator.web.dispatch import Dispatcher
@@ -233,7 +234,7 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(emulator):
     def slow(*_):
         entered.set()
         release.wait(5)
-        return {"TransactionId": TRANSACTION_ID}
+        return CommandResult({"TransactionId": TRANSACTION_ID})
 
     emulator.send_command = slow
     server = Server(Dispatcher(emulator))

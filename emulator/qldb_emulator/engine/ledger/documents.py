@@ -36,7 +36,7 @@ class DocumentCache:
                 self._old, self._young, self._young_bytes = self._young, {}, 0
         return value
 
-    def glance(self, revision_hash: bytes, data: bytes) -> IonValue:
+    def decode_uncached(self, revision_hash: bytes, data: bytes) -> IonValue:
         """The same for a scan: its documents do not push out those that were looked up."""
         value = self._young.get(revision_hash)
         if value is None:

@@ -167,7 +167,7 @@ class TableCache:
 
     def _decoded(self, row: DocumentRow) -> Row:
         document_id, revision_hash, data, _ = row
-        return Row(document_id, self._documents.glance(revision_hash, data))
+        return Row(document_id, self._documents.decode_uncached(revision_hash, data))
 
     def _read(self, table_no: int, at_seq: int) -> Iterator[Row]:
         """Read from the file, and keep what was read if the scan comes to its end and there is room."""
