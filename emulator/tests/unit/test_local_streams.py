@@ -168,7 +168,7 @@ def test_the_command_says_what_is_wrong(server):
     result = _run("cars", "--url", "http://127.0.0.1:1")
     assert (result.exit_code, result.stderr.startswith("Error: No stream from http://127.0.0.1:1: ")) == (3, True)
     result = _run("cars", "--url", "nonsense")
-    assert (result.exit_code, result.stderr.startswith("Error: No stream from nonsense: ")) == (1, True)
+    assert (result.exit_code, result.stderr.startswith("Error: No stream from nonsense: ")) == (3, True)
 
 
 # --- The file -----------------------------------------------------------------------------------------------------
