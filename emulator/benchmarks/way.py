@@ -12,7 +12,6 @@ own: the switches that begin or end in a file of the engine; the others are the 
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
 from base64 import b64encode
@@ -30,6 +29,7 @@ from qldb_emulator.ion.hash import hash_value
 from qldb_emulator.journal.hashing import CommitDigest, statement_digest
 from qldb_emulator.settings import Settings
 from qldb_emulator.web.gateway import Gateway
+from qldb_emulator.web.http1 import Request
 
 PACKAGE = Path(qldb_emulator.__file__).parent
 CONTEXT = RequestContext("us-east-1", None, "4SnOdtcgpur5MmhXFEV3iE")
@@ -99,14 +99,9 @@ class Client:
         if self._gateway is None:
             return lambda: self._emulator.send_command(command, self.token, members, CONTEXT)
         body = json.dumps({"SessionToken": self.token, command: members}, default=_base64).encode()
-        environ = {
-            "REQUEST_METHOD": "POST",
-            "PATH_INFO": "/",
-            "CONTENT_LENGTH": str(len(body)),
-            "wsgi.input": io.BytesIO(body),
-        }
+        request = Request("POST", "/", "/", "", False, {}, None, body)
         gateway = self._gateway
-        return lambda: gateway.send_command(environ)
+        return lambda: gateway.send_command(request)
 
     def select(self) -> Way:
         """A transaction with the SELECT; the way of its ExecuteStatement."""

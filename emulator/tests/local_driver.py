@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
+
+from memory_log import Store
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.context import CommandResult, RequestContext
@@ -21,9 +25,27 @@ T = TypeVar("T")
 
 
 def new_emulator(limits: Limits = STRICT, tick_ms: int = 1, seed: str = "test", **settings: Any) -> Emulator:
-    """An ephemeral emulator whose clock moves a millisecond at every look."""
+    """An ephemeral emulator whose clock moves a millisecond at every look.
+
+    Its journals are in their own files, unless ``over_shared_log`` says otherwise.
+    """
     clock = ManualClock(tick_ms=tick_ms)
-    return Emulator(Settings(is_ephemeral=True, limits=limits, **settings), clock, RandomIds(clock, seed))
+    logs = Store().logs() if _SHARED.get() else None
+    options = Settings(is_ephemeral=True, limits=limits, **settings)
+    return Emulator(options, clock, RandomIds(clock, seed), logs=logs)
+
+
+_SHARED: ContextVar[bool] = ContextVar("over a shared log", default=False)
+
+
+@contextmanager
+def over_shared_log(is_shared: bool = True) -> Iterator[None]:
+    """Emulators made inside the block have their journals in a log that others might share (memory_log)."""
+    token = _SHARED.set(is_shared)
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
 
 
 class LocalTransaction:

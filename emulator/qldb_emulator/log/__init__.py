@@ -1,7 +1,7 @@
 """The seam between a ledger and the log that its journal is kept in.
 
-In: blocks that are ready, one server's next to another's; changed facts of the control plane.
-Out: the same blocks, in one order that every server agrees on.
-The log decides which block comes next.  What a block means is decided in ``engine.ledger``.
-Open ``seam`` first: the four verbs and their errors.  ``sqlite`` keeps the journal in the ledger's own file.
+In: blocks that are ready to be appended, and changed facts of the control plane.
+Out: the same blocks in one order, which every server that uses the log agrees on.
+The log decides which block comes next; what a block means is decided in ``engine.ledger``.
+Open ``seam`` first.
 """

@@ -11,7 +11,7 @@ running streams                    at most five for a ledger                    
 a stream that ended                described and listed for seven days                documented
 cancel                             ACTIVE streams only                                documented
 the data stream                    asked for before the answer (DescribeStream)       documented
-role                               must look like one; nobody assumes it              ours
+role                               must look like one; it is never assumed            ours
 =================================  =================================================  ==========
 """
 

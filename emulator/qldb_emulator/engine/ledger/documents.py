@@ -14,7 +14,8 @@ class DocumentCache:
     """Decoded documents by revision hash, bounded by the bytes of their binary form.
 
     Two generations: when the young one has half the budget it becomes the old one, and the old one is dropped.  A
-    value is never stale, because the key is a hash of what it was made from.  Values are shared: nobody may change one.
+    value is never stale, because the key is a hash of what it was made from.  Values are shared: they must not be
+    changed.
     """
 
     def __init__(self, budget_bytes: int) -> None:

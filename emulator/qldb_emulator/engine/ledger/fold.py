@@ -307,7 +307,7 @@ def _apply_redactions(writer: Writer, applied: Applied, block: Block) -> None:
         data = writer.block_bytes(sequence_no)
         if data is None:
             continue  # the journal begins after the block: there is nothing left to redact
-        # The data vanishes from every snapshot at once, so whoever read it before must not commit after.
+        # The data vanishes from every snapshot at once, so a transaction that read it before must not commit after.
         applied.marks.update((document_mark(document_id), table_mark(redaction["tableId"])))
         try:
             target = redact(block_from_ion(loads(data)), document_id, redaction["version"])

@@ -1,6 +1,6 @@
 """Following a journal: its blocks from some sequence number on, and then each new one soon after its commit.
 
-A commit that nobody waits for does not even take the lock of the condition variable.
+A commit takes the lock of the condition variable only if a follower waits.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ class BlockNews:
     def wait_for(self, is_there: Callable[[], bool], timeout: float) -> None:
         """Wait until a condition holds, at most this many seconds."""
         with self._condition:
-            # Counted before the first look: either the commit sees that somebody waits, or the one who waits sees the
-            # commit.
+            # Counted before the first look: either the commit sees the listener, or the listener sees the commit.
             self.listeners += 1
             try:
                 self._condition.wait_for(is_there, timeout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -190,10 +191,10 @@ class Ledger:
         if not self.log.is_shared:
             self.committer.news.wait_for(is_over, timeout)
         else:
-            deadline = self.clock.monotonic() + timeout
+            deadline = time.monotonic() + timeout  # real time, as for the one that waits without a shared log
             self.catch_up()
             # Commits of this server wake the follower at once; those of others are found by asking.
-            while not is_over() and (left := deadline - self.clock.monotonic()) > 0:
+            while not is_over() and (left := deadline - time.monotonic()) > 0:
                 self.committer.news.wait_for(is_over, min(left, FOLLOW_SECONDS))
                 self.catch_up()
         return self.last_sequence_no >= sequence_no and not stop.is_set() and not self.is_closed

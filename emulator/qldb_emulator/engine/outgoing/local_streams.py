@@ -1,4 +1,4 @@
-"""A ledger's journal records for those who have no Kinesis: as JSON, to whoever asks or to a file.
+"""A ledger's journal records without Kinesis: as JSON, over HTTP or into a file.
 
 The records are those of a journal stream, but for the control records, down-converted from Ion to JSON; in place of a
 stream's id their ARN says ``local``.  All of this is ours.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOCAL = "local"
-# How long a follower may go without a look at whether somebody still listens.
+# How often a follower without news looks whether its client is still there.
 IDLE_SECONDS = 1.0
 _PAUSE_SECONDS = 5.0
 _IDLE_FILE_SECONDS = 60.0

@@ -55,7 +55,7 @@ class Overlay:
     shared: bool = False
 
     def of_table(self, table_id: str) -> dict[str, PendingDocument]:
-        """The pending documents of a table; empty when there are none."""
+        """The pending documents of a table; empty if it has no pending document."""
         return self.tables.get(table_id, _NOTHING)
 
     def find(self, table_id: str, document_id: str) -> PendingDocument | None:

@@ -1,8 +1,7 @@
-"""Who may do what: the action and the resource of every operation, command and statement (documented: Service
+"""Permissions: the action and the resource of every operation, command and statement (documented: Service
 Authorization Reference; wire.md 6).
 
-With nobody to check (``RequestContext.principal`` is None, without ``--auth``) everything is allowed, in both
-permissions modes.
+Without a principal (``RequestContext.principal`` is None, without ``--auth``) everything is allowed in both modes.
 """
 
 from __future__ import annotations

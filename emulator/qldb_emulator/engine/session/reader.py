@@ -1,6 +1,7 @@
 """What a statement sees: the snapshot at StartTransaction, with the transaction's own writes laid over it.
 
-Every access leaves a mark in the transaction's read set when it is called, so that a cursor nobody pulls still counts.
+Every access leaves a mark in the transaction's read set when it is called.  So a cursor counts even if no row is pulled
+from it.
 """
 
 from __future__ import annotations
@@ -175,7 +176,7 @@ class StatementReader:
                 yield from batch
 
     def _history_range(self, start: Timestamp | None, end: Timestamp | None) -> tuple[int | None, int | None]:
-        """The range in milliseconds.  Raises the BadRequests of a range that is none (working.history)."""
+        """The range in milliseconds.  Raises BadRequest if the range is not valid (working.history)."""
         if start is None and end is None:
             return None, None
         # A block of another server, or from before this machine's clock was set back, may be of a later time.

@@ -1,4 +1,4 @@
-"""A statement as it was sent, and the hashes of it: computed when they are wanted, which is after the answer."""
+"""A statement as it was sent, and its hashes, which are computed after the answer, or when they are first needed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SentStatement:
         _ = self.digest
 
     def place_of(self, value: IonValue) -> Place | None:
-        """Where a value stands among the parameters, itself and not only what it says; None when it is none of them.
+        """Where a value stands among the parameters, compared by identity; None if it is not one of them.
 
         An element of a list counts: ``INSERT INTO t ?`` takes many documents so.
         """

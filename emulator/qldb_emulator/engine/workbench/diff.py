@@ -101,7 +101,7 @@ def compare(before: State, after: State, max_documents: int) -> Members:
 
 
 def common_block(before: State, after: State) -> int:
-    """The last block that both journals have; -1 when there is none."""
+    """The last block that both journals have; -1 if they have no block in common."""
     low, high = -1, min(before.sequence_no, after.sequence_no)
     while low < high:
         middle = (low + high + 1) // 2
