@@ -14,7 +14,7 @@ from qldb_emulator.cli.words import counted, iso_time
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.outgoing import exports
 from qldb_emulator.settings import Settings
-from qldb_emulator.web.dispatch import Dispatcher
+from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
 
 Run = Callable[..., Result]
@@ -22,7 +22,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with new_emulator(has_admin=True) as emulator, Server(Dispatcher(emulator)) as server:
+    with new_emulator(has_admin=True) as emulator, Server(create_dispatcher(emulator)) as server:
         yield server.url
 
 

@@ -19,7 +19,7 @@ from qldb_emulator.ion.codec import dumps
 from qldb_emulator.limits import STRICT
 from qldb_emulator.seeding.loading import TRANSACTION_BYTES, batches
 from qldb_emulator.seeding.records import Record, read_records
-from qldb_emulator.web.dispatch import Dispatcher
+from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
 
 Run = Callable[..., Result]
@@ -27,7 +27,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with new_emulator(has_admin=True) as emulator, Server(Dispatcher(emulator)) as server:
+    with new_emulator(has_admin=True) as emulator, Server(create_dispatcher(emulator)) as server:
         yield server.url
 
 

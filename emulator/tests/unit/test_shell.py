@@ -33,7 +33,7 @@ from qldb_emulator.cli.shell.pretty import pretty
 from qldb_emulator.cli.shell.statements import is_whole, parts
 from qldb_emulator.cli.shell.table import cut, text_width
 from qldb_emulator.ion.codec import loads
-from qldb_emulator.web.dispatch import Dispatcher
+from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
 
 Run = Callable[..., Result]
@@ -42,7 +42,7 @@ ENDLESS = "FROM " + ", ".join(f"Car AS c{number}" for number in range(30))
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with new_emulator(has_admin=True) as emulator, Server(Dispatcher(emulator)) as server:
+    with new_emulator(has_admin=True) as emulator, Server(create_dispatcher(emulator)) as server:
         yield server.url
 
 

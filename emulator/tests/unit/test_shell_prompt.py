@@ -12,7 +12,7 @@ from terminals import Terminal
 
 from qldb_emulator.driver import LedgerSession
 from qldb_emulator.driver.http import HttpTransport
-from qldb_emulator.web.dispatch import Dispatcher
+from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
 
 PROMPT = "people> "
@@ -22,7 +22,7 @@ Open = Callable[..., Terminal]
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with new_emulator() as emulator, Server(Dispatcher(emulator)) as server:
+    with new_emulator() as emulator, Server(create_dispatcher(emulator)) as server:
         yield server.url
 
 
