@@ -242,16 +242,26 @@ def test_a_server_that_is_no_emulator_is_told_apart(run: Run) -> None:
     assert (answer.exit_code, "is it an emulator?" in answer.stderr) == (3, True)
 
 
-def test_doctor_says_what_is_wrong_and_the_mend(run: Run, url: str, tmp_path) -> None:
+def test_doctor_says_what_is_wrong_and_how_to_fix_it(run: Run, url: str, tmp_path) -> None:
     nothing = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"), "")
     answer = run("doctor", "--json", HOME=str(tmp_path), PATH="/nonexistent", **nothing)
     found = {row["check"]: row for row in json.loads(answer.stdout)}
     assert answer.exit_code == 1
     assert (found["server"]["state"], found["clock"]["state"]) == ("ok", "ok")
-    assert (found["credentials"]["state"], "AWS_ACCESS_KEY_ID" in found["credentials"]["mend"]) == ("bad", True)
+    assert (found["credentials"]["state"], "AWS_ACCESS_KEY_ID" in found["credentials"]["fix"]) == ("bad", True)
     assert (found["region"]["state"], found["endpoint"]["state"]) == ("bad", "note")
     whole = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": url}
     assert run("doctor", HOME=str(tmp_path), **whole).exit_code == 0
+
+
+def test_doctor_looks_at_the_active_environment(run: Run, tmp_path) -> None:
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"""#!/bin/sh\necho '["{python}", "3.12.1", {{"botocore": "1.44.5"}}]'\n""")
+    python.chmod(0o755)
+    text = run("doctor", VIRTUAL_ENV=str(tmp_path / "venv"), AWS_DATA_PATH="", HOME=str(tmp_path)).stdout
+    assert f"Python 3.12.1 at {python}" in text
+    assert "botocore 1.44.5 has no QLDB" in text
 
 
 def test_requests_are_signed_with_the_keys_that_official_clients_would_use(tmp_path) -> None:
