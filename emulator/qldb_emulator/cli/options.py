@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ..settings import DEFAULT_REGION
 from .failure import Failure
@@ -27,6 +28,11 @@ data_dir = click.option(
 )
 region = click.option(
     "--region", default=DEFAULT_REGION, show_default=True, envvar="QLDB_EMULATOR_REGION", help="Region of the ledger."
+)
+server_url = click.option(
+    "--url",
+    metavar="URL",
+    help="Read the ledger from the server at this address instead of the data directory.",
 )
 s3_endpoint = click.option(
     "--s3-endpoint",
@@ -72,6 +78,12 @@ class Unreadable(Failure):
     """What was named cannot be read."""
 
     exit_code = EXIT_UNREADABLE
+
+
+def region_of_server(context: click.Context, region: str) -> str | None:
+    """The region for a request to a server: None, which is the server's own, unless one was given."""
+    is_given = context.get_parameter_source("region") not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+    return region if is_given else None
 
 
 def directory_of(given: Path | None) -> Path:

@@ -140,6 +140,33 @@ def test_no_such_file_is_said_of_a_path(run: Run) -> None:
     assert (answer.exit_code, answer.stderr) == (3, "Error: ./nope/export: no such file or directory\n")
 
 
+# --- a remote ledger -----------------------------------------------------------------------------------------
+
+
+def test_a_ledger_is_exported_and_verified_over_the_api(run: Run, url: str, tmp_path: Path) -> None:
+    run("shell", "cars", "-c", "CREATE TABLE Car; INSERT INTO Car {'VIN': '1'}; UPDATE Car SET VIN = '2'")
+    exported = run("export", "cars", str(tmp_path / "out"), "--url", url)
+    assert exported.stdout.startswith("Exported 4 blocks of ledger cars"), exported.output
+    assert run("verify", str(tmp_path / "out")).exit_code == 0
+    verified = run("verify", "cars", "--url", url)
+    assert (verified.exit_code, "at block 3: equal" in verified.stdout) == (0, True), verified.output
+    other = run("verify", "cars", "--url", url, "--digest", "A" * 43 + "=", "--tip", "3")
+    assert (other.exit_code, "broken" in other.stdout) == (1, True)
+    assert run("verify", "nope", "--url", url).stderr == "Error: The Ledger with name nope is not found\n"
+    assert run("export", "cars", str(tmp_path / "no"), "--url", "http://127.0.0.1:9").exit_code == 3
+    assert not (tmp_path / "no").exists()
+
+
+def test_exports_that_are_read_as_one_are_named(run: Run, url: str, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        run("export", "cars", str(tmp_path / "out" / name), "--url", url)
+    answer = run("verify", str(tmp_path / "out"))
+    lines = answer.stderr.splitlines()
+    assert lines[0] == "2 exports are read as one journal; --export ID chooses one:"
+    chosen = run("verify", str(tmp_path / "out"), "--export", lines[1].split()[0])
+    assert (chosen.exit_code, chosen.stderr) == (0, "")
+
+
 # --- words ---------------------------------------------------------------------------------------------------
 
 
