@@ -322,6 +322,13 @@ def test_a_table_that_cannot_fit_is_shown_as_lines() -> None:
     assert written("table", [[row]], Layout(80, True, None)).startswith("-[ row 1 ]-\nfield0  = 0\n")
 
 
+def test_columns_grow_with_later_pages_while_the_terminal_has_room() -> None:
+    pages = [[{"n": 1, "a": "x"}], [{"n": 100, "a": "y"}], [{"n": 5, "a": "z" * 100}]]
+    lines = written("table", pages, Layout(20)).splitlines()
+    assert lines[:4] == ["n | a", "--+--", "1 | x", "100 | y"]
+    assert lines[4] == "  5 | …"
+
+
 def test_wide_characters_count_twice() -> None:
     table = written(
         "table", [[{"name": "東京", "n": 1}, {"name": "🗼", "n": 2}, {"name": "abc", "n": Decimal("1.5")}]], Layout(80)
