@@ -18,6 +18,7 @@ ENVIRONMENT_PREFIX = "QLDB_EMULATOR"
 
 # subcommand -> (module of this package, name of its click command, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "completion": ("completion_script", "completion", "Print what a shell sources to complete commands and options."),
     "env": ("env", "env", "Print what a shell exports to point AWS tools here."),
     "doctor": ("doctor", "doctor", "Check SDKs, endpoint, clock and credentials, and say how to fix them."),
     "fork": ("snapshot", "fork", "Make a new ledger that begins as another is now."),
