@@ -445,3 +445,12 @@ def test_the_help_tells_every_command() -> None:
     text = help_text()
     assert [command.names[0] for command in COMMANDS if command.names[0] not in text] == []
     assert all(find_command(name) for command in COMMANDS for name in command.names)
+
+
+def test_what_only_a_prompt_needs_is_loaded_at_a_prompt_only() -> None:
+    program = (
+        "import sys; import qldb_emulator.cli.shell.command; print({'prompt_toolkit', 'pygments'} & {*sys.modules})"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "emulator")}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
