@@ -197,6 +197,8 @@ def test_the_journal_is_searched_and_followed(server: Server, page: Page, car: s
     page.fill("input[name=document]", car)
     page.click("button:text('Search')")
     assert page.locator(".link").count() >= 3
+    page.goto(at(server, SAMPLE, "journal") + "?text=found+nowhere")
+    expect(page.locator(".empty")).to_contain_text("No block among the")
     page.goto(at(server, SAMPLE, "journal"))
     page.check("[data-tail]")
     expect(page.locator("[data-tail-state]")).to_have_text("following")
