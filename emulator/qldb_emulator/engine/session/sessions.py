@@ -197,8 +197,9 @@ class Sessions:
             return self._start_session(members["LedgerName"], context)
         if token is None:
             raise SESSION_TOKEN_MISSING()
-        session = self._find(token, context)
-        if session is None:
+        session = self._sessions.get(token)
+        # Without --auth, or with the very key that started the session, there is nothing to compare.
+        if session is None or (session.principal is not principal and not session.belongs_to(principal)):
             raise NO_SUCH_SESSION()
         ledger = session.ledger
         if principal is not None:
