@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 
 from .. import __version__
 from . import options
+from .connection import answering, transport
 from .options import Unreadable
 
 if TYPE_CHECKING:
-    from ..storage.ledger_file import LedgerFile
-    from ..verify import Finding, JournalReport
-    from ..verify.sources import Part, Reading
+    from ..verify import Journal, JournalReport
 
 EXIT_CODES = {"whole": 0, "broken": 1, "incomplete": 4}
 LEDGER_SUFFIX = ".qldb"
@@ -30,9 +30,11 @@ LEDGER_SUFFIX = ".qldb"
 @click.argument("target", metavar="LEDGER|DIRECTORY|ZIP|FILE|S3-URL")
 @options.journal_source
 @options.report_forms
+@options.server_url
 @options.data_dir
 @options.region
 @click.pass_context
+@answering
 def verify(
     context: click.Context,
     target: str,
@@ -43,14 +45,20 @@ def verify(
     s3_endpoint: str | None,
     as_json: bool,
     html_file: Path | None,
+    url: str | None,
     data_dir: Path | None,
     region: str,
 ) -> None:
     """Verify a ledger, or an exported journal: a directory, a zip, a file, or s3://bucket/prefix.
 
     A name that is no path is a ledger's, in the data directory; a running server need not be stopped.
+    With --url it is a ledger of that server: its blocks are fetched, and compared with --digest or the digest of now.
     """
-    if target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX)):
+    if url is not None:
+        report = verify_remote(target, url, options.region_of_server(context, region), digest, tip)
+    elif os.sep in target and "://" not in target and not os.path.exists(target):
+        raise Unreadable(f"{target}: no such file or directory")
+    elif target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX)):
         report = verify_source(target, digest, tip, strand, export_id, region, s3_endpoint)
     else:
         if strand is not None or export_id is not None:
@@ -60,6 +68,25 @@ def verify(
         write_html(report, html_file)
     click.echo(report_json(report) if as_json else report_text(report))
     context.exit(EXIT_CODES[report.verdict])
+
+
+def verify_remote(ledger: str, url: str, region: str | None, digest: str | None, tip: str | None) -> JournalReport:
+    """The report on a journal that a server hands out.  Raises QldbError, UnreachableError, Failure."""
+    from ..verify import SavedDigest, choose_journal, open_container, verify_container
+    from .export import FOREVER_MS, export_ledger
+    from .remote import fetch_journal
+
+    with closing(fetch_journal(transport(url, region), ledger)) as fetched, TemporaryDirectory() as folder:
+        directory = Path(folder, "journal")
+        export_ledger(fetched, ledger, directory, "ION_BINARY", "", (0, FOREVER_MS))
+        container = open_container(str(directory), "", None)
+        container.description = fetched.description
+        with closing(container):
+            journal = choose_journal(container, None, None)
+            saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
+            with options.progress(journal.size, "Verifying") as done:
+                of_now = SavedDigest(fetched.digest, fetched.tip_address)
+                return verify_container(container, journal, saved or of_now, done)
 
 
 def verify_source(
@@ -78,6 +105,7 @@ def verify_source(
         container = open_container(target, region, s3_endpoint)
         try:
             journal = choose_journal(container, strand, export_id)
+            name_exports(journal)
             saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
             with options.progress(journal.size, "Verifying") as done:
                 return verify_container(container, journal, saved, done)
@@ -85,6 +113,15 @@ def verify_source(
             container.close()
     except SourceError as error:
         raise Unreadable(str(error)) from error
+
+
+def name_exports(journal: Journal) -> None:
+    """Say on standard error which exports are read as one journal: a directory may hold more than was meant."""
+    if len(journal.manifests) < 2:
+        return
+    lines = [f"  {manifest.export_id}  {manifest.name}" for manifest in journal.manifests]
+    text = f"{len(lines)} exports are read as one journal; --export ID chooses one:"
+    click.echo("\n".join([text, *lines]), err=True)
 
 
 def verify_ledger(
@@ -95,48 +132,29 @@ def verify_ledger(
     name = target
     if target.endswith(LEDGER_SUFFIX):
         name, region, data_dir = path.stem, path.absolute().parent.name, path.absolute().parent.parent
-    with options.ledger_for_reading(data_dir, region, name) as file:
-        return audit_ledger(file, f"ledger {name} in {file.path}", digest, tip)
+    path = options.ledger_path(data_dir, region, name)
+    return audit_ledger_file(path, f"ledger {name} in {path}", digest, tip)
 
 
-def audit_ledger(file: LedgerFile, source: str, digest: str | None, tip: str | None) -> JournalReport:
-    """The report on an open ledger file, as of its last block now."""
-    from ..verify import Audit, Journal
-    from ..verify.audit import TreeCheck, check_tables
+def audit_ledger_file(path: Path, source: str, digest: str | None = None, tip: str | None = None) -> JournalReport:
+    """The report on a ledger file, as of its last block now; the file is not changed.  Raises Unreadable."""
+    from ..storage.errors import StorageError
+    from ..storage.stored_rows import StoredRows
+    from ..verify.ledger import audit_ledger
     from ..verify.sources import Part
 
-    strand_id = file.meta("strand_id", "")
-    last = file.tip()
-    stop = -1 if last is None else last.sequence_no
-    first = next((number for number, _ in file.blocks(0, stop, 1)), 0)
-    part = Part(str(file.path), file.path.stat().st_size, strand_id, first, None)
-    about = file.meta("import") or {}
-    saved = options.saved_digest(digest, tip, lambda: strand_id)
-    audit = Audit(source, Journal(strand_id, (part,), ()), saved, types_lost="JSON" in about.get("forms", ()))
-    tree = TreeCheck(audit, file.merkle_nodes)
-    with options.progress(stop + 1 - first, "Verifying") as done:
-        for block, _ in audit.blocks(ledger_values(file, part, stop)):
-            rows = file.block_revisions(block.address.sequence_no)
-            tree.add(block)
-            check_tables(audit, block, {row.document_id: (row.hash, row.data, row.data_hash) for row in rows})
-            done(1)
-    tree.finish()
-    return audit.report()
-
-
-def ledger_values(file: LedgerFile, part: Part, stop: int) -> Iterator[Reading]:
-    """The blocks of a ledger file as an audit takes them."""
-    from ..ion.codec import IonError, loads
-    from ..journal.model import BlockAddress
-    from ..verify import Finding
-
-    for sequence_no, ion in file.blocks(0, stop):
-        value: Any | Finding
-        try:
-            value = loads(ion)
-        except IonError as error:
-            value = Finding("file", BlockAddress(part.strand_id, sequence_no), "a block", str(error), part.name)
-        yield part, value, None
+    try:
+        with StoredRows.open(path) as stored:
+            facts, _ = stored.facts()
+            strand_id = facts.get("strand_id")
+            strand_id = strand_id if isinstance(strand_id, str) else ""
+            first, last = stored.ends() or (0, -1)
+            part = Part(str(path), path.stat().st_size, strand_id, first, None)
+            saved = options.saved_digest(digest, tip, lambda: strand_id)
+            with options.progress(last + 1 - first, "Verifying") as done:
+                return audit_ledger(stored, source, part, facts, saved, done)
+    except (StorageError, OSError) as error:
+        raise Unreadable(str(error)) from error
 
 
 def report_text(report: JournalReport) -> str:

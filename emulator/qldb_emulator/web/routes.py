@@ -62,7 +62,12 @@ class AdminCall:
     def region(self) -> str:
         """``?region=``, or the server's own.  Raises ADMIN_REQUEST for what cannot be one."""
         region = self.query.get("region") or self.admin.emulator.settings.region
-        if not region.replace("-", "").isalnum() or not region.isascii() or len(region) > _REGION_CHARACTERS:
+        if (
+            region.startswith("-")
+            or not region.replace("-", "").isalnum()
+            or not region.isascii()
+            or len(region) > _REGION_CHARACTERS
+        ):
             raise ADMIN_REQUEST(text=f"{region!r} is no region")
         return region
 
@@ -106,7 +111,7 @@ class Route:
 class Admin:
     """The admin interface of one emulator.
 
-    is_ready: what ``/_qldb/ready`` says; whoever seeds the server sets it when that is done.
+    is_ready: what ``/_qldb/ready`` says; the code that seeds the server sets it at its end.
     reseed: called by a reset that asks for it; None when there is nothing to seed with.
     """
 

@@ -145,6 +145,8 @@ class Committer:
 
     file: every access to it that must see deferred blocks goes through ``Ledger.file``.
     on_table_tags: is told of the tags that a block gave to new tables, by table id.
+    on_erased: is told when a block's redaction erased data of which there are copies elsewhere.
+    tip: the last block in the file.  state: number of the last block, deferred ones included, and the catalogue then.
     """
 
     def __init__(
@@ -155,6 +157,7 @@ class Committer:
         clock: Clock,
         has_tree: bool,
         on_table_tags: Callable[[dict[str, Tags]], None],
+        on_erased: Callable[[], None],
     ) -> None:
         self.lock = threading.RLock()
         self.writes = WriteLog()
@@ -165,6 +168,7 @@ class Committer:
         self._strand_id = strand_id
         self._clock = clock
         self._on_table_tags = on_table_tags
+        self._on_erased = on_erased
         self._deferred: list[PendingBlock] = []
         self._waiting: deque[Waiting] = deque()  # for a shared log
         self.lost_slots = 0
@@ -172,10 +176,10 @@ class Committer:
         self._last_change = (
             0  # number of the last SQLite commit that changed data; no answer leaves before it is synced
         )
-        self._tip = stored_tip(file, has_tree)
+        self.tip = stored_tip(file, has_tree)
         # The last block's number and the catalogue after it, deferred blocks included.  One tuple, replaced as a
         # whole, so that a snapshot takes both together without a lock.
-        self.state: tuple[int, Catalogue] = (self._tip.sequence_no, self._tip.catalogue)
+        self.state: tuple[int, Catalogue] = (self.tip.sequence_no, self.tip.catalogue)
 
     # --- the commit --------------------------------------------------------------------------------------
 
@@ -269,7 +273,7 @@ class Committer:
         The log may say that the slot is taken, or its answer may be lost.  Then the blocks that it does have are
         folded; unless they settle the matter, what is left is validated against them, and built anew upon them.
         """
-        before = self._tip.sequence_no
+        before = self.tip.sequence_no
         deadline: float | None = None
         while pending := self._validated(batch, before):
             try:
@@ -289,7 +293,7 @@ class Committer:
     def _validated(self, batch: Sequence[Waiting], before: int) -> list[PendingBlock]:
         """What is left of a batch to be appended, after the blocks since ``before`` were folded."""
         pending = []
-        is_moved = self._tip.sequence_no > before
+        is_moved = self.tip.sequence_no > before
         for each in batch:
             if each.is_done:
                 continue
@@ -338,7 +342,7 @@ class Committer:
         appended: list[AppendedBlock] = []
         refused: list[Waiting] = []
         is_logged = False
-        tip = self._tip
+        tip = self.tip
         try:
             # Takes the file's write lock, and begins the SQLite transaction.
             with self._file.write(sync=False) as writer:
@@ -390,13 +394,15 @@ class Committer:
                 self._on_table_tags(each.applied.table_tags)
             # Before the state is replaced: no transaction may begin at a block whose writes are not recorded yet.
             self.writes.record(each.applied.marks, each.tip.sequence_no)
+        if any(each.applied.has_erased for each in appended):
+            self._on_erased()
         if self.writes.is_long:
             self.writes.prune(self.state[0])
         if is_change:
             self._last_change = self._file.commits
         self._deferred.clear()
-        self._tip = appended[-1].tip
-        self.state = (self._tip.sequence_no, self._tip.catalogue)
+        self.tip = appended[-1].tip
+        self.state = (self.tip.sequence_no, self.tip.catalogue)
         if self.news.listeners:
             self.news.wake()
 
@@ -415,12 +421,12 @@ class Committer:
 
     # --- the first block, and blocks of other servers ----------------------------------------------------
 
-    def begin_journal(self, transaction_id: str) -> None:
-        """Append block 0, unless there is one.  Raises StorageError."""
+    def begin_journal(self, transaction_id: str, created_ms: int) -> None:
+        """Append block 0 at the ledger's creation time, unless there is one.  Raises StorageError."""
         with self.lock:
-            first = PendingBlock(TransactionResult(transaction_id), self._clock.now_ms())
+            first = PendingBlock(TransactionResult(transaction_id), created_ms)
             deadline = self._clock.monotonic() + UNKNOWN_OUTCOME_SECONDS
-            while self._tip.sequence_no < 0:
+            while self.tip.sequence_no < 0:
                 try:
                     self._write((first,), is_change=True)
                 except (SlotTaken, UnknownOutcome) as error:
@@ -439,16 +445,16 @@ class Committer:
             return 0
         with self.lock:
             end = self._log.tip()
-            while self._tip.sequence_no < end.sequence_no:
-                rows = self._log.read(self._tip.sequence_no + 1)
+            while self.tip.sequence_no < end.sequence_no:
+                rows = self._log.read(self.tip.sequence_no + 1)
                 if not rows:
                     raise self._went_back()
                 self._fold(rows)
-            if self._tip.sequence_no == end.sequence_no:
+            if self.tip.sequence_no == end.sequence_no:
                 log_hash: bytes | None = end.block_hash
             else:  # a block of this server's that the log took after it was asked for its end
-                log_hash = self._log.hash_at(self._tip.sequence_no)
-            if log_hash != self._tip.block_hash:
+                log_hash = self._log.hash_at(self.tip.sequence_no)
+            if log_hash != self.tip.block_hash:
                 raise self._went_back()
             if end.is_deposed:  # after the fold: what the log shows still settles what was sent to it
                 raise Deposed("The other servers took this server for dead, and its sessions are over")
@@ -462,7 +468,7 @@ class Committer:
     def _fold(self, rows: Sequence[BlockRow]) -> None:
         """Apply blocks that the log has, and publish them.  Holds the lock."""
         appended: list[AppendedBlock] = []
-        tip = self._tip
+        tip = self.tip
         with self._file.write(sync=False) as writer:
             for row in rows:
                 # The log enforces the chain; this is the check that the file still belongs to it.
@@ -474,17 +480,12 @@ class Committer:
 
     def _went_back(self) -> LogWentBack:
         return LogWentBack(
-            f"The log does not hold block {self._tip.sequence_no} of strand {self._strand_id} as this server has it. "
+            f"The log does not hold block {self.tip.sequence_no} of strand {self._strand_id} as this server has it. "
             "It was restored from a backup, or failed over to a copy that lacked its last blocks. "
             "Compare the digests of all servers, then remove the ledger files of those that are ahead of the log."
         )
 
     # --- life --------------------------------------------------------------------------------------------
-
-    @property
-    def time_ms(self) -> int:
-        """The time of the last block in the file, milliseconds since 1970."""
-        return self._tip.time_ms
 
     def rebuild(self) -> None:
         """Throw away everything derived from the blocks in the file, and derive it again."""
@@ -494,8 +495,8 @@ class Committer:
             catalogue = Catalogue()
             for _, ion in writer.blocks():
                 catalogue = derive(writer, catalogue, block_from_ion(loads(ion))).catalogue
-            tip = self._tip
-            self._tip = Tip(tip.sequence_no, tip.block_hash, tip.time_ms, catalogue, tip.edge)
+            tip = self.tip
+            self.tip = Tip(tip.sequence_no, tip.block_hash, tip.time_ms, catalogue, tip.edge)
             self.state = (self.state[0], catalogue)
 
     def close(self) -> None:
@@ -515,10 +516,11 @@ def apply_upon(writer: Writer, tip: Tip, block: Block, ion: bytes) -> AppendedBl
 
 
 def stored_tip(file: LedgerFile, has_tree: bool) -> Tip:
-    """The tip of a file.  Raises StorageError when its Merkle tree should be whole and is not."""
+    """The tip of a file.  Raises StorageError when it is damaged, or its Merkle tree should be whole and is not."""
     stored = file.tip()
     if stored is None:
         return Tip(-1, b"", 0, Catalogue(), RightEdge())
+    file.block_bytes(stored.sequence_no)  # compares the checksum: the next block is built upon this one's hash
     edge = stored_edge(file, stored.sequence_no) if has_tree else None
     catalogue = stored_catalogue(file, stored.sequence_no)
     return Tip(stored.sequence_no, stored.block_hash, stored.timestamp_ms, catalogue, edge)

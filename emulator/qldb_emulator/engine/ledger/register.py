@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from ...clock import Clock
 from ...errors import LEDGER_FILE_UNUSABLE, LEDGER_LOG_UNREACHABLE, LEDGER_LOG_UNUSABLE, NOT_SUPPORTED, QldbError
 from ...ids import IdSource
-from ...log.seam import Deposed, LedgerGone, LogError, Logs, Unreachable
+from ...log.seam import Deposed, LedgerGone, LedgerTaken, LogError, Logs, Unreachable
 from ...settings import Settings
 from ...storage.directory import DataDirectory
 from ...storage.errors import StorageError
@@ -81,6 +82,11 @@ class Register:
     def _find(self, region: str, name: str) -> Ledger | None:
         ledger = self._open.get((region, name))
         if ledger is not None:  # without the lock: most requests end here
+            try:
+                ledger.documents.check_in_place()
+            except StorageError:
+                if not ledger.is_closed:  # else it was deleted, or the emulator ended, while this was asked
+                    raise
             return ledger
         with self.lock:
             if (region, name) in self._open:  # another request was faster
@@ -123,6 +129,11 @@ class Register:
         try:
             log = self._logs.open(region, name, file)
             ledger = Ledger(file, log, region, self._settings, clock or self._clock, ids or self._ids)
+        except (KeyError, TypeError, ValueError) as error:  # facts that no writer of ours stored
+            file.close()
+            raise StorageError(
+                f"The ledger file {file.path} is damaged: {error!r}. Run qldb-emulator verify"
+            ) from error
         except BaseException:
             file.close()
             raise
@@ -161,23 +172,42 @@ class Register:
                 raise LedgerGone(f"The ledger {name} was deleted")
             return facts_from_rows(rows)
         with self._directory.open(region, name) as file:
-            return read_facts(file)
+            try:
+                return read_facts(file)
+            except (KeyError, TypeError, ValueError) as error:
+                raise StorageError(f"The ledger file {file.path} is damaged: {error!r}") from error
 
     def create(self, region: str, facts: LedgerFacts) -> Ledger:
         """A new ledger with its first block.  The caller holds ``lock`` and knows that the name is free.
 
-        Raises LedgerTaken when another server creates one of this name at the same time; StorageError.
+        Raises LedgerTaken when another server creates one of this name at the same time; LEDGER_FILE_UNUSABLE, and
+        then there is no file.
         """
         name, rows = facts.name, rows_from_facts(facts)
-        if not self._logs.is_shared:
-            return self._register(self._directory.create(region, name, rows), region, name)
-        file = self._file(region, name, rows)  # first, because a file that is in the way refuses the name
+        try:
+            # The file first: one that is in the way refuses the name.
+            if self._logs.is_shared:
+                file = self._file(region, name, rows)
+            else:
+                file = self._directory.create(region, name, rows)
+        except StorageError as error:
+            raise storage_problem(name, error) from error
         try:
             self._logs.create(region, name, rows)
-        except BaseException:
+        except BaseException as error:
             file.close()
+            if isinstance(error, StorageError) and not isinstance(error, LedgerTaken):
+                raise storage_problem(name, error) from error
             raise
-        return self._register(file, region, name)
+        try:
+            return self._register(file, region, name)
+        except BaseException as error:  # a disk without room for the first block, or a log that does not answer
+            self._directory.delete(region, name)
+            with suppress(LogError):
+                self._logs.delete(region, name)
+            if isinstance(error, StorageError):
+                raise storage_problem(name, error) from error
+            raise
 
     def delete(self, ledger: Ledger) -> None:
         """Delete a ledger for good: its journal and its file.  Does nothing for one that is deleted already."""

@@ -20,9 +20,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ...aws.clients import AwsError, client, errors
 from ...clock import Clock
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("qldb_emulator.exports")
 
-KEPT_MS = 7 * 24 * 3600 * 1000
-STOP_SECONDS = 10
+STOP_SECONDS = 1.0  # for all together: a server stops within two
+LONGEST_WAIT_MS = 1_000
 
 Put = Callable[[str, bytes, str], None]
 """Writes an object: its key, its contents, its content type."""
@@ -58,7 +59,19 @@ class Stopped(Exception):
     """The emulator is closing."""
 
 
-def write_export(file: Reads, export: Export, put: Put, stop: threading.Event | None = None) -> int:
+class BlockSource(Protocol):
+    """What an export reads of a journal.  A ledger's file has it, and so has a journal that was fetched by the CLI."""
+
+    def blocks(self, first: int = 0, last: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """(sequence number, Ion bytes) of the blocks first..last, both included; last None: to the tip."""
+        ...
+
+    def block_seqs_between(self, start_ms: int, end_ms: int) -> tuple[int, int] | None:
+        """First and last block with start_ms <= timestamp < end_ms; None if there is none."""
+        ...
+
+
+def write_export(file: BlockSource, export: Export, put: Put, stop: threading.Event | None = None) -> int:
     """Write data objects and the completed manifest of an export; the started one must be there.  How many blocks.
 
     Raises Stopped between two objects when *stop* is set, and what *put* raises.
@@ -133,7 +146,7 @@ class Exports:
     def of(self, ledger: Ledger) -> list[ExportJob]:
         """A ledger's jobs that are still listed."""
         now = self._clock.now_ms()
-        return [job for job in jobs_of(ledger) if not _is_old(job, now)]
+        return [job for job in jobs_of(ledger) if job.is_kept(now)]
 
     def resume(self, ledger: Ledger) -> None:
         """Go on with the jobs of a ledger, just opened, that a stop interrupted."""
@@ -152,8 +165,9 @@ class Exports:
     def close(self) -> None:
         """Let jobs in progress end after the object they are writing; they are resumed another time."""
         self._stop.set()
+        deadline = time.monotonic() + STOP_SECONDS
         for thread in list(self._running.values()):
-            thread.join(STOP_SECONDS)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def wait(self) -> None:
         """Wait until no job is running."""
@@ -172,6 +186,7 @@ class Exports:
         export = job.export
         status = "CANCELLED"
         try:
+            self._wait_until(ledger, export.end_ms)
             count = write_export(ledger.file, export, self._put(ledger, job), self._stop)
             status = "COMPLETED"
             logger.info("export %s of ledger %s completed: %d blocks", export.export_id, ledger.name, count)
@@ -190,6 +205,15 @@ class Exports:
             logger.warning("export %s of ledger %s: its end cannot be kept: %s", export.export_id, ledger.name, error)
         with self._lock:
             self._running.pop(export.export_id, None)
+
+    def _wait_until(self, ledger: Ledger, end_ms: int) -> None:
+        """Let the end of an export pass, which may be less than a second ahead: blocks before it still come.
+
+        Raises Stopped.
+        """
+        ahead_ms = end_ms - ledger.now_ms()
+        if ahead_ms > 0 and self._stop.wait(min(ahead_ms, LONGEST_WAIT_MS) / 1000):
+            raise Stopped
 
     def _put(self, ledger: Ledger, job: ExportJob) -> Put:
         bucket, encryption = job.export.bucket, dict(ENCRYPTION[job.export.encryption])
@@ -215,8 +239,4 @@ def has_running_exports(facts: LedgerFacts) -> bool:
 
 
 def _without_old(facts: LedgerFacts, now_ms: int) -> LedgerFacts:
-    return replace(facts, exports={id_: job for id_, job in facts.exports.items() if not _is_old(job, now_ms)})
-
-
-def _is_old(job: ExportJob, now_ms: int) -> bool:
-    return job.finished_ms is not None and job.finished_ms + KEPT_MS <= now_ms
+    return replace(facts, exports={id_: job for id_, job in facts.exports.items() if job.is_kept(now_ms)})

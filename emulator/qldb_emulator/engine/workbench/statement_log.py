@@ -73,6 +73,7 @@ class StatementLog:
     size: int
     _rows: deque[StatementRow] = field(init=False)
     _count: int = 0
+    _ends: dict[str, QldbError | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._rows = deque(maxlen=self.size)
@@ -87,6 +88,23 @@ class StatementLog:
             text, left_out, holders = text[:MAX_SIZE], len(holders), ()
         self._rows.append(StatementRow(self._count, text=text, holders=holders, left_out=left_out, **values))
 
+    def end(self, transaction_id: str, error: QldbError | None) -> None:
+        """A transaction was committed, or its commit was refused with an error."""
+        if not self.size:
+            return
+        self._ends[transaction_id] = error
+        if len(self._ends) > self.size:  # a transaction without a row is of no interest
+            self._ends.pop(next(iter(self._ends)), None)
+
+    def outcome(self, transaction_id: str) -> Members | None:
+        """How the commit of a transaction went; None while there was none that is remembered."""
+        if transaction_id not in self._ends:
+            return None
+        error = self._ends[transaction_id]
+        if error is None:
+            return {"committed": True}
+        return {"committed": False, "type": error.shape, "message": error.message, "debug": dict(error.debug)}
+
     def rows(self, after: int = 0, ledger: str | None = None) -> list[StatementRow]:
         """The rows with a greater number, oldest first."""
         return [row for row in list(self._rows) if row.number > after and ledger in (None, row.ledger)]
@@ -95,9 +113,15 @@ class StatementLog:
         """The number of the newest row; 0 before the first."""
         return self._count
 
+    def forget(self, region: str, ledger: str) -> None:
+        """Forget the rows of one ledger; numbers go on."""
+        kept = [row for row in list(self._rows) if (row.region, row.ledger) != (region, ledger)]
+        self._rows = deque(kept, maxlen=self.size)
+
     def clear(self) -> None:
         """Forget every row; numbers go on."""
         self._rows.clear()
+        self._ends.clear()
 
 
 def _scanned(node: object) -> Iterator[str]:
