@@ -16,6 +16,7 @@ from . import (
     libraries,
     processes,
     scans,
+    shared_journals,
     statements,
     storage,
 )
@@ -32,6 +33,7 @@ FAMILIES: tuple[Family, ...] = (
     contention.FAMILY,
     journals.FAMILY,
     storage.FAMILY,
+    shared_journals.FAMILY,
     libraries.FAMILY,
     fixtures.FAMILY,
     processes.FAMILY,
