@@ -24,6 +24,13 @@ class _AsCaller:
         """One operation of the control plane.  Raises QldbError."""
         return self._call.emulator.call(operation, members, self._call.context())
 
+    def close(self) -> None:
+        """There is no connection to drop."""
+
+    def twin(self) -> _AsCaller:
+        """Another one, for another thread."""
+        return _AsCaller(self._call)
+
 
 def fill(call: Call) -> Members:
     """``POST /ledgers/{ledger}/seed``: a ``sample`` by name, or ``tables``, the text of a file.
