@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # Parts of a room that may import more than the rest of it: the JSON interface and the console show what is stored.
 MAY_ALSO_IMPORT: dict[str, set[str]] = {
-    "web/interface": {"ion", "journal", "partiql", "verify", "storage.rows", "storage.errors"},
+    "web/interface": {"driver", "seeding", "ion", "journal", "partiql", "verify", "storage.rows", "storage.errors"},
     "web/console": {"ion", "journal", "partiql", "storage.rows", "seeding"},
 }
 
