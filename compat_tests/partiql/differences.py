@@ -61,7 +61,9 @@ class Row:
 
     def explains(self, request: Request, ours: Answer, theirs: Answer) -> bool:
         return bool(
-            self.ours.search(ours.whole) and self.library.search(theirs.whole) and self.statement.search(request.statement)
+            self.ours.search(ours.whole)
+            and self.library.search(theirs.whole)
+            and self.statement.search(request.statement)
         )
 
 

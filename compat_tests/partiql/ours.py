@@ -10,15 +10,15 @@ from library import Answer, Request
 
 sys.path.append(str(Path(__file__).parents[2] / "emulator" / "tests"))
 
-from partiql_support import MemoryLedger  # noqa: E402
+from partiql_support import MemoryLedger
 
-from qldb_emulator.ion.codec import dumps_text, loads  # noqa: E402
-from qldb_emulator.ion.values import Annotated, IonValue, Sexp, Symbol, struct_items  # noqa: E402
-from qldb_emulator.partiql.execution.compiler import compile_plan, evaluate  # noqa: E402
-from qldb_emulator.partiql.language.errors import PartiqlError  # noqa: E402
-from qldb_emulator.partiql.language.values import MISSING, Bag  # noqa: E402
-from qldb_emulator.partiql.planning.planner import plan  # noqa: E402
-from qldb_emulator.partiql.syntax.parser import parse  # noqa: E402
+from qldb_emulator.ion.codec import dumps_text, loads
+from qldb_emulator.ion.values import Annotated, IonValue, Sexp, Symbol, struct_items
+from qldb_emulator.partiql.execution.compiler import compile_plan, evaluate
+from qldb_emulator.partiql.language.errors import PartiqlError
+from qldb_emulator.partiql.language.values import MISSING, Bag
+from qldb_emulator.partiql.planning.planner import plan
+from qldb_emulator.partiql.syntax.parser import parse
 
 
 class Ours:

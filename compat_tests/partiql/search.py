@@ -55,7 +55,9 @@ class Search:
         self.library.send(batch)
         while batch:
             answers = self.library.receive(len(batch))
-            following = [] if time.monotonic() > end else list(islice(drawn, min(BATCH, most - self.tried - len(batch))))
+            following = (
+                [] if time.monotonic() > end else list(islice(drawn, min(BATCH, most - self.tried - len(batch))))
+            )
             if following:
                 self.library.send(following)
             for request, theirs in zip(batch, answers, strict=True):
@@ -123,7 +125,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=None, help="for how long (60 unless --statements is given)")
     parser.add_argument("--seed", type=int, default=None, help="a number; a random one unless given")
     parser.add_argument("--write", type=Path, default=None, help="a file for the score")
-    parser.add_argument("--shown", type=int, default=SHOWN_MOST, help="how many kinds of differences to shrink and show")
+    parser.add_argument(
+        "--shown", type=int, default=SHOWN_MOST, help="how many kinds of differences to shrink and show"
+    )
     options = parser.parse_args()
     seed = random.randrange(2**32) if options.seed is None else options.seed
     default = 60.0 if options.statements == 10**9 else 10.0**9

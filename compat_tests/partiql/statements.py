@@ -20,47 +20,342 @@ U:[{a:1,x:"x",l:[1,[2,3]],T:[{a:4}]},{a:3,x:null,U:{a:1}}],
 E:[]
 }""".replace("\n", "")
 
-INTS = ("0", "1", "2", "3", "7", "-1", "-2", "10", "255", "9223372036854775807", "-9223372036854775808", "`12345678901234567890`")
-DECIMALS = ("0.0", "1.0", "2.5", "-2.5", "1.00", ".5", "1e2", "-0.0", "100.", "1e-7", "`-0.0`", "`0d2`", "`1d300`", "1.10e5",
-            "123456789012345678901234567890123456789.5")
+INTS = (
+    "0",
+    "1",
+    "2",
+    "3",
+    "7",
+    "-1",
+    "-2",
+    "10",
+    "255",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "`12345678901234567890`",
+)
+DECIMALS = (
+    "0.0",
+    "1.0",
+    "2.5",
+    "-2.5",
+    "1.00",
+    ".5",
+    "1e2",
+    "-0.0",
+    "100.",
+    "1e-7",
+    "`-0.0`",
+    "`0d2`",
+    "`1d300`",
+    "1.10e5",
+    "123456789012345678901234567890123456789.5",
+)
 FLOATS = ("`0e0`", "`1e0`", "`-0e0`", "`2.5e0`", "`1e300`", "`nan`", "`+inf`", "`-inf`", "`1e-5`")
-TEXTS = ("'a'", "'b'", "'x'", "''", "'abc'", "'Abc'", "'1'", "'-5'", "'1.5'", "'true'", "' a '", "'a%'", "'😀é'",
-         "'2020-02-29T07:00:45.12Z'", "'2020T'", "`abc`", "`'a b'`", "`'1'`", "`ann::s`", "'null'", "'1e2'", "'0x1F'")
+TEXTS = (
+    "'a'",
+    "'b'",
+    "'x'",
+    "''",
+    "'abc'",
+    "'Abc'",
+    "'1'",
+    "'-5'",
+    "'1.5'",
+    "'true'",
+    "' a '",
+    "'a%'",
+    "'😀é'",
+    "'2020-02-29T07:00:45.12Z'",
+    "'2020T'",
+    "`abc`",
+    "`'a b'`",
+    "`'1'`",
+    "`ann::s`",
+    "'null'",
+    "'1e2'",
+    "'0x1F'",
+)
 BOOLS = ("true", "false", "`ann::true`")
 UNKNOWNS = ("null", "missing", "`null.int`", "`ann::null`")
-TIMES = ("`2020T`", "`2020-02T`", "`2020-02-29T`", "`2020-02-29T07:00Z`", "`2020-02-29T07:00:45.12Z`",
-         "`2020-02-29T07:00:45-00:00`", "`2020-02-29T23:59:59.999+05:30`", "`b::2020-02-29T07:00:45.12Z`", "`9999-12-31T`",
-         "`2000-01-01T00:00:00Z`", "`1999-12-31T`")
-LOBS = ("`{{YQ==}}`", "`{{Yg==}}`", "`{{\"a\"}}`", "`{{}}`")
-CONTAINERS = ("[]", "[1]", "[1, 2]", "['a', null]", "[missing, 1]", "<<>>", "<<1>>", "<<1, 2>>", "<<2, 1>>", "<<1, 'a'>>",
-              "`(a 1)`", "`()`", "sexp(1, 2)", "{}", "{'a': 1}", "{'a': 1, 'b': 'x'}", "{'a': missing}", "{'a': 1, 'a': 2}",
-              "`{a:1,b:x::2}`", "`[1,2]`", "`x::[1]`", "[[1], [2, 3]]", "{'a': {'b': 1}}", "[{'a': 1}, {'a': 2}]",
-              "<<{'a': 1}, {'a': 'x'}>>", "(1, 2)", "(SELECT a FROM <<{'a': 1}>>)", "(SELECT VALUE v FROM [1, 2] AS v)")
+TIMES = (
+    "`2020T`",
+    "`2020-02T`",
+    "`2020-02-29T`",
+    "`2020-02-29T07:00Z`",
+    "`2020-02-29T07:00:45.12Z`",
+    "`2020-02-29T07:00:45-00:00`",
+    "`2020-02-29T23:59:59.999+05:30`",
+    "`b::2020-02-29T07:00:45.12Z`",
+    "`9999-12-31T`",
+    "`2000-01-01T00:00:00Z`",
+    "`1999-12-31T`",
+)
+LOBS = ("`{{YQ==}}`", "`{{Yg==}}`", '`{{"a"}}`', "`{{}}`")
+CONTAINERS = (
+    "[]",
+    "[1]",
+    "[1, 2]",
+    "['a', null]",
+    "[missing, 1]",
+    "<<>>",
+    "<<1>>",
+    "<<1, 2>>",
+    "<<2, 1>>",
+    "<<1, 'a'>>",
+    "`(a 1)`",
+    "`()`",
+    "sexp(1, 2)",
+    "{}",
+    "{'a': 1}",
+    "{'a': 1, 'b': 'x'}",
+    "{'a': missing}",
+    "{'a': 1, 'a': 2}",
+    "`{a:1,b:x::2}`",
+    "`[1,2]`",
+    "`x::[1]`",
+    "[[1], [2, 3]]",
+    "{'a': {'b': 1}}",
+    "[{'a': 1}, {'a': 2}]",
+    "<<{'a': 1}, {'a': 'x'}>>",
+    "(1, 2)",
+    "(SELECT a FROM <<{'a': 1}>>)",
+    "(SELECT VALUE v FROM [1, 2] AS v)",
+)
 CLASSES = (INTS, DECIMALS, FLOATS, TEXTS, BOOLS, UNKNOWNS, TIMES, LOBS, CONTAINERS)
 ARITHMETIC = ("+", "-", "*", "/", "%")
 COMPARISONS = ("=", "<>", "!=", "<", "<=", ">", ">=")
 OPERATORS = (*ARITHMETIC, *COMPARISONS, "||", "AND", "OR", "IN", "NOT IN")
-TYPES = ("bool", "boolean", "int", "integer", "smallint", "float", "real", "double precision", "decimal", "numeric", "dec",
-         "timestamp", "symbol", "string", "char", "varchar", "character varying", "clob", "blob", "list", "sexp", "struct",
-         "tuple", "bag", "missing", "null", "decimal(5, 2)", "varchar(2)", "float(3)")
+TYPES = (
+    "bool",
+    "boolean",
+    "int",
+    "integer",
+    "smallint",
+    "float",
+    "real",
+    "double precision",
+    "decimal",
+    "numeric",
+    "dec",
+    "timestamp",
+    "symbol",
+    "string",
+    "char",
+    "varchar",
+    "character varying",
+    "clob",
+    "blob",
+    "list",
+    "sexp",
+    "struct",
+    "tuple",
+    "bag",
+    "missing",
+    "null",
+    "decimal(5, 2)",
+    "varchar(2)",
+    "float(3)",
+)
 PARTS = ("year", "month", "day", "hour", "minute", "second", "timezone_hour", "timezone_minute", "YEAR", "week")
-PATTERNS = ("yyyy", "yyyy-MM-dd", "yyyy-MM-dd''T''HH:mm:ss.SSSX", "MMMM d, y", "h:mm a", "H:m:s", "yy", "M/d/yyyy h:mm a",
-            "yyyy-MM-dd HH:mm:ss xxx", "n", "SSSSSS", "MMM", "MMMMM", "X", "XXXXX", "yyyy''year''", "y''", "Q", "hh a", "yyyy-MM-dd HH")
-DATES = ("2020", "2020-02-29", "2020-02-30", "2020-13", "February 29, 2020", "07:05 AM", "7:5:3", "20", "2/9/2020 7:05 PM",
-         "2020-02-29T07:00:45.120Z", "2020-02-29 07:00:45 +05:30", "", "junk", "1969", "2020-02-29T24:00:00Z", "2020-02-29 24")
+PATTERNS = (
+    "yyyy",
+    "yyyy-MM-dd",
+    "yyyy-MM-dd''T''HH:mm:ss.SSSX",
+    "MMMM d, y",
+    "h:mm a",
+    "H:m:s",
+    "yy",
+    "M/d/yyyy h:mm a",
+    "yyyy-MM-dd HH:mm:ss xxx",
+    "n",
+    "SSSSSS",
+    "MMM",
+    "MMMMM",
+    "X",
+    "XXXXX",
+    "yyyy''year''",
+    "y''",
+    "Q",
+    "hh a",
+    "yyyy-MM-dd HH",
+)
+DATES = (
+    "2020",
+    "2020-02-29",
+    "2020-02-30",
+    "2020-13",
+    "February 29, 2020",
+    "07:05 AM",
+    "7:5:3",
+    "20",
+    "2/9/2020 7:05 PM",
+    "2020-02-29T07:00:45.120Z",
+    "2020-02-29 07:00:45 +05:30",
+    "",
+    "junk",
+    "1969",
+    "2020-02-29T24:00:00Z",
+    "2020-02-29 24",
+)
 NAMES = ("a", "b", "x", "l", "s", "T", "U", "t", "u", "n", "A", '"a"', '"T"', "@a", "@T", "@U", "@t", "E", "d", "z")
-STEPS = (".a", ".b", ".x", ".l", ".s", ".T", ".U", '."a"', '."A"', "[0]", "[1]", "[-1]", "['a']", "[a]", ".A", ".n", "[null]", "[1.0]")
+STEPS = (
+    ".a",
+    ".b",
+    ".x",
+    ".l",
+    ".s",
+    ".T",
+    ".U",
+    '."a"',
+    '."A"',
+    "[0]",
+    "[1]",
+    "[-1]",
+    "['a']",
+    "[a]",
+    ".A",
+    ".n",
+    "[null]",
+    "[1.0]",
+)
 WILD = ("[*]", ".*")
-CALLS = ("size", "char_length", "character_length", "upper", "lower", "coalesce", "nullif", "exists", "substring", "trim",
-         "to_string", "to_timestamp", "utcnow", "nosuch", "list", "bag", "sexp", "count", "sum", "avg", "min", "max")
+CALLS = (
+    "size",
+    "char_length",
+    "character_length",
+    "upper",
+    "lower",
+    "coalesce",
+    "nullif",
+    "exists",
+    "substring",
+    "trim",
+    "to_string",
+    "to_timestamp",
+    "utcnow",
+    "nosuch",
+    "list",
+    "bag",
+    "sexp",
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+)
 AGGREGATES = ("count", "sum", "avg", "min", "max", "COUNT", "Sum")
-WORDS = ("select", "from", "where", "and", "or", "not", "in", "is", "as", "at", "by", "value", "values", "join", "inner", "cross",
-         "on", "like", "escape", "between", "case", "when", "then", "else", "end", "cast", "insert", "into", "update", "set",
-         "remove", "delete", "create", "drop", "table", "index", "exec", "unpivot", "null", "missing", "true", "count", "sum",
-         "trim", "extract", "substring", "date_add", "for", "both", "year", "all", "distinct", "a", "t", "T", "U", "x", "'x'", "1",
-         "2.5", "`x`", "?", "(", ")", "[", "]", "{", "}", "<<", ">>", ",", ".", "*", ":", ";", "+", "-", "/", "%", "=", "<>", "<",
-         ">", "<=", "||", "@", '"q"', "undrop", "varchar", "int", "char", "timestamp", "tuple", "!", "^", "'", "--", "1e", "0.", "size",
-         "limit", "order", "group", "having", "union", "left", "right", "pivot", "let")
+WORDS = (
+    "select",
+    "from",
+    "where",
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "as",
+    "at",
+    "by",
+    "value",
+    "values",
+    "join",
+    "inner",
+    "cross",
+    "on",
+    "like",
+    "escape",
+    "between",
+    "case",
+    "when",
+    "then",
+    "else",
+    "end",
+    "cast",
+    "insert",
+    "into",
+    "update",
+    "set",
+    "remove",
+    "delete",
+    "create",
+    "drop",
+    "table",
+    "index",
+    "exec",
+    "unpivot",
+    "null",
+    "missing",
+    "true",
+    "count",
+    "sum",
+    "trim",
+    "extract",
+    "substring",
+    "date_add",
+    "for",
+    "both",
+    "year",
+    "all",
+    "distinct",
+    "a",
+    "t",
+    "T",
+    "U",
+    "x",
+    "'x'",
+    "1",
+    "2.5",
+    "`x`",
+    "?",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "<<",
+    ">>",
+    ",",
+    ".",
+    "*",
+    ":",
+    ";",
+    "+",
+    "-",
+    "/",
+    "%",
+    "=",
+    "<>",
+    "<",
+    ">",
+    "<=",
+    "||",
+    "@",
+    '"q"',
+    "undrop",
+    "varchar",
+    "int",
+    "char",
+    "timestamp",
+    "tuple",
+    "!",
+    "^",
+    "'",
+    "--",
+    "1e",
+    "0.",
+    "size",
+    "limit",
+    "order",
+    "group",
+    "having",
+    "union",
+    "left",
+    "right",
+    "pivot",
+    "let",
+)
 
 
 class Statements:
@@ -119,7 +414,23 @@ class Statements:
 
     def parameters(self) -> Request:
         """The same with parameters, of values that a text can give to both sides."""
-        value = self._pick("1", "2.50", "1e0", '"x"', "sym", "null", "null.int", "true", "[1,2]", "{a:1}", "2020T", "a::1", "(1)", "{{YQ==}}", "12345678901234567890")
+        value = self._pick(
+            "1",
+            "2.50",
+            "1e0",
+            '"x"',
+            "sym",
+            "null",
+            "null.int",
+            "true",
+            "[1,2]",
+            "{a:1}",
+            "2020T",
+            "a::1",
+            "(1)",
+            "{{YQ==}}",
+            "12345678901234567890",
+        )
         other = self._pick("1", '"x"', "[1]", "2d0")
         return Request(
             self._pick(
@@ -140,7 +451,9 @@ class Statements:
     def casts(self) -> Request:
         value, name = self._value(), self._pick(*TYPES)
         return Request(
-            self._pick(f"CAST({value} AS {name})", f"CAST({value} AS {name})", f"{value} IS {self._pick('', 'NOT ')}{name}")
+            self._pick(
+                f"CAST({value} AS {name})", f"CAST({value} AS {name})", f"{value} IS {self._pick('', 'NOT ')}{name}"
+            )
         )
 
     def functions(self) -> Request:
@@ -171,11 +484,17 @@ class Statements:
         )
 
     def likes(self) -> Request:
-        pattern = "".join(self._random.choices(["a", "b", "%", "_", "\\", "!", "😀", "A", "a%"], k=self._pick(0, 1, 2, 3, 4)))
+        pattern = "".join(
+            self._random.choices(["a", "b", "%", "_", "\\", "!", "😀", "A", "a%"], k=self._pick(0, 1, 2, 3, 4))
+        )
         text = "".join(self._random.choices(["a", "b", "%", "_", "😀", "A", "ab"], k=self._pick(0, 1, 2, 3)))
         value = self._pick(f"'{text}'", f"'{text}'", f"'{text}'", f"`'{text}'`", self._value())
         like = self._pick(f"'{pattern}'", f"'{pattern}'", f"'{pattern}'", self._value())
-        escape = self._pick("", "", f" ESCAPE {self._pick(chr(39) + chr(92) + chr(39), chr(39) + '!' + chr(39), self._value(), chr(39) + '😀' + chr(39))}")
+        escape = self._pick(
+            "",
+            "",
+            f" ESCAPE {self._pick(chr(39) + chr(92) + chr(39), chr(39) + '!' + chr(39), self._value(), chr(39) + '😀' + chr(39))}",
+        )
         return Request(
             self._pick(
                 f"{value} {self._pick('LIKE', 'NOT LIKE')} {like}{escape}",
@@ -190,7 +509,9 @@ class Statements:
     def aggregates(self) -> Request:
         name, other = self._pick(*AGGREGATES), self._pick(*AGGREGATES)
         items = ", ".join(self._value() for _ in range(self._pick(0, 1, 2, 3)))
-        numbers = ", ".join(self._pick(*INTS, *DECIMALS, *FLOATS, "null", "missing") for _ in range(self._pick(1, 2, 3)))
+        numbers = ", ".join(
+            self._pick(*INTS, *DECIMALS, *FLOATS, "null", "missing") for _ in range(self._pick(1, 2, 3))
+        )
         distinct = self._pick("", "", "DISTINCT ", "ALL ")
         return Request(
             self._pick(
@@ -220,7 +541,18 @@ class Statements:
         return f"{name}{steps}"
 
     def paths(self) -> Request:
-        root = self._pick("t", "t", "T", "{'a': {'b': 1}}", "[{'a': 1}, {'a': [2]}]", "(t.l)", "<<1, {'a': 2}>>", "t.l", "t.s", self._value())
+        root = self._pick(
+            "t",
+            "t",
+            "T",
+            "{'a': {'b': 1}}",
+            "[{'a': 1}, {'a': [2]}]",
+            "(t.l)",
+            "<<1, {'a': 2}>>",
+            "t.l",
+            "t.s",
+            self._value(),
+        )
         steps = "".join(self._pick(*STEPS, *WILD, *WILD) for _ in range(self._pick(1, 1, 2, 2, 3)))
         path = f"{root}{steps}"
         if self._chance(0.2):
@@ -240,23 +572,57 @@ class Statements:
         )
 
     def names(self) -> Request:
-        alias = self._pick("", " AS t", " t", " AS a", " AS T", " AS U", " AS x", " AS l", " AT i", " BY id", " AS t AT i", " AS t BY id", " AS v")
-        second = self._pick("", "", f", {self._path()}", f", {self._path()} AS {self._pick('u', 'x', 'a', 'U', 'n')}",
-                            f" JOIN {self._path()} AS {self._pick('u', 'x', 'U')} ON {self._path()} = {self._path()}",
-                            f" CROSS JOIN {self._path()} AS u", f", (SELECT {self._path()} FROM {self._path()} AS q) AS k")
+        alias = self._pick(
+            "",
+            " AS t",
+            " t",
+            " AS a",
+            " AS T",
+            " AS U",
+            " AS x",
+            " AS l",
+            " AT i",
+            " BY id",
+            " AS t AT i",
+            " AS t BY id",
+            " AS v",
+        )
+        second = self._pick(
+            "",
+            "",
+            f", {self._path()}",
+            f", {self._path()} AS {self._pick('u', 'x', 'a', 'U', 'n')}",
+            f" JOIN {self._path()} AS {self._pick('u', 'x', 'U')} ON {self._path()} = {self._path()}",
+            f" CROSS JOIN {self._path()} AS u",
+            f", (SELECT {self._path()} FROM {self._path()} AS q) AS k",
+        )
         source = f"{self._pick('T', 'U', 'E', self._path())}{alias}{second}"
         where = self._pick("", "", f" WHERE {self._path()} = {self._path()}", f" WHERE {self._path()} = 1")
-        select = self._pick("*", f"{self._path()}", f"{self._path()}, {self._path()}", f"VALUE {self._path()}", f"{self._path()}.*",
-                            f"{self._path()}.*, {self._path()} AS z", f"(SELECT {self._path()} FROM {self._path()} AS q) AS r",
-                            f"VALUE EXISTS(SELECT VALUE {self._path()} FROM {self._path()})", f"{self._path()}, t.*, {self._value()}",
-                            f"VALUE {{'k': {self._path()}}}", f"count(*), {self._path()}", f"sum({self._path()})")
+        select = self._pick(
+            "*",
+            f"{self._path()}",
+            f"{self._path()}, {self._path()}",
+            f"VALUE {self._path()}",
+            f"{self._path()}.*",
+            f"{self._path()}.*, {self._path()} AS z",
+            f"(SELECT {self._path()} FROM {self._path()} AS q) AS r",
+            f"VALUE EXISTS(SELECT VALUE {self._path()} FROM {self._path()})",
+            f"{self._path()}, t.*, {self._value()}",
+            f"VALUE {{'k': {self._path()}}}",
+            f"count(*), {self._path()}",
+            f"sum({self._path()})",
+        )
         return Request(f"SELECT {select} FROM {source}{where}")
 
     # --- Queries -------------------------------------------------------------------------------------------
 
     def _expression(self, names: tuple[str, ...], depth: int) -> str:
         if depth == 0:
-            return str(self._pick(self._value(), self._pick(*names) + self._pick(*STEPS, "", ""), self._pick(*names), self._integer()))
+            return str(
+                self._pick(
+                    self._value(), self._pick(*names) + self._pick(*STEPS, "", ""), self._pick(*names), self._integer()
+                )
+            )
         one, other = self._expression(names, depth - 1), self._expression(names, depth - 1)
         return str(
             self._pick(
@@ -299,9 +665,18 @@ class Statements:
         )
         source, names = sources
         one, other = self._expression(names, self._pick(0, 1, 2)), self._expression(names, self._pick(0, 1))
-        select = self._pick("*", f"VALUE {one}", f"{one}, {other} AS c", f"{self._pick(*names)}.*, {other}", f"{one}",
-                            f"{self._pick(*AGGREGATES)}({one}), {self._pick(*AGGREGATES)}({other}) AS g", f"{one}, {one}")
-        where = self._pick("", "", f" WHERE {one} {self._pick(*COMPARISONS)} {other}", f" WHERE {self._expression(names, 2)}")
+        select = self._pick(
+            "*",
+            f"VALUE {one}",
+            f"{one}, {other} AS c",
+            f"{self._pick(*names)}.*, {other}",
+            f"{one}",
+            f"{self._pick(*AGGREGATES)}({one}), {self._pick(*AGGREGATES)}({other}) AS g",
+            f"{one}, {one}",
+        )
+        where = self._pick(
+            "", "", f" WHERE {one} {self._pick(*COMPARISONS)} {other}", f" WHERE {self._expression(names, 2)}"
+        )
         return Request(f"SELECT {select} FROM {source}{where}{self._pick('', '', '', ';')}")
 
     def expressions(self) -> Request:
@@ -314,7 +689,10 @@ class Statements:
         return f"{self._pick('T', 'U', 't', 'a', 'l', chr(34) + 'T' + chr(34))}{steps}"
 
     def dml(self) -> Request:
-        value, other = self._pick(self._value(), "?", "{'a': 1}", "<<{'a': 1}, {}>>"), self._pick(self._value(), self._path())
+        value, other = (
+            self._pick(self._value(), "?", "{'a': 1}", "<<{'a': 1}, {}>>"),
+            self._pick(self._value(), self._path()),
+        )
         alias = self._pick("", "", " AS t", " t", " BY id", " AS t BY id")
         where = self._pick("", "", f" WHERE {self._path()} = {other}")
         operation = self._pick(
@@ -344,7 +722,23 @@ class Statements:
 
     def malformed(self) -> Request:
         """A statement with words left out, doubled, exchanged or put in."""
-        whole = getattr(self, self._pick("operators", "casts", "functions", "likes", "aggregates", "paths", "names", "queries", "dml", "dml", "names", "functions"))()
+        whole = getattr(
+            self,
+            self._pick(
+                "operators",
+                "casts",
+                "functions",
+                "likes",
+                "aggregates",
+                "paths",
+                "names",
+                "queries",
+                "dml",
+                "dml",
+                "names",
+                "functions",
+            ),
+        )()
         words = [whole.statement[start:end] for lexeme, start, end in lexemes(whole.statement) if lexeme]
         for _ in range(self._pick(1, 1, 1, 2, 3)):
             at = self._random.randrange(len(words) + 1)

@@ -28,6 +28,7 @@ from .values import (
     Clob,
     Document,
     IonValue,
+    MadeStruct,
     MultiStruct,
     Sexp,
     Symbol,
@@ -62,6 +63,7 @@ _KINDS: dict[type, str] = {
     dict: "struct",
     MultiStruct: "struct",
     Document: "struct",
+    MadeStruct: "struct",
 }
 _KIND_OF_ION_TYPE = {
     "bool": "bool",

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
 from typing import Any, Literal
 
-from ...ion.values import Annotated, IonValue, Timestamp, strip_annotations, struct_items, struct_of
+from ...ion.values import Annotated, IonValue, MadeStruct, Timestamp, strip_annotations, struct_items, struct_of
 from ...records import dataclass
-from ..language import semantics
+from ..language import faults, semantics
 from ..language.errors import PartiqlError
 from ..language.values import MISSING, Bag
-from ..planning.analysis import holds_bag_or_missing, is_plain, slots_used
+from ..planning.analysis import has_position_step, holds_bag_or_missing, is_plain, slots_used
 from ..planning.data import Batches, Change, Data, Row, TableSource, Whole
 from ..planning.plan import (
     DATA_SLOT,
@@ -49,7 +49,6 @@ from ..planning.plan import (
     Unnest,
     UpdatePlan,
 )
-from ..planning.resolve import too_deep
 from ..syntax import ast
 from .dml import Changes, compile_delete, compile_insert, compile_update
 from .expressions import ExpressionCompiler, Frame, Run, accumulator_of, located, to_ion
@@ -96,9 +95,9 @@ class Program:
 def compile_plan(plan: Plan) -> Program:
     """The program of a plan.  Raises PartiqlError for functions that do not exist."""
     try:
-        return _Compiler().program(plan)
+        return _Compiler(plan).program(plan)
     except RecursionError:
-        raise too_deep(plan.statement.pos) from None
+        raise faults.TOO_DEEP.at(plan.statement.pos) from None
 
 
 def evaluate(plan: Plan, parameters: Sequence[IonValue], data: Data) -> IonValue:
@@ -106,7 +105,7 @@ def evaluate(plan: Plan, parameters: Sequence[IonValue], data: Data) -> IonValue
 
     For those who compare values of the language, not of Ion.  Raises PartiqlError.
     """
-    compiler = _Compiler()
+    compiler = _Compiler(plan)
     frame = _new_frame(plan, parameters, data)
     if isinstance(plan.root, SelectPlan):
         return Bag(compiler.query(plan.root, is_output=False)(frame))
@@ -119,8 +118,9 @@ def _new_frame(plan: Plan, parameters: Sequence[IonValue], data: Data) -> Frame:
 
 
 class _Compiler:
-    def __init__(self) -> None:
-        self._expressions = ExpressionCompiler(self._subquery)
+    def __init__(self, plan: Plan) -> None:
+        has_positions = isinstance(plan.root, SelectPlan | ExpressionPlan) and has_position_step(plan.root)
+        self._expressions = ExpressionCompiler(self._subquery, has_positions)
         self.expression = self._expressions.compile
 
     def program(self, plan: Plan) -> Program:
@@ -157,7 +157,7 @@ class _Compiler:
         if _is_count_of_table(plan):
             return _table_count(plan, project)
         if plan.aggregates:
-            total = self._aggregates(plan.aggregates)
+            total = self._aggregates(plan.aggregates, plan.pos)
 
             def one(frame: Frame, opened: Iterator[None]) -> Iterator[IonValue]:
                 total(frame, opened)
@@ -200,24 +200,12 @@ class _Compiler:
         return lambda frame: pull(frame, find(frame))
 
     def _subquery(self, node: Subquery) -> Run:
+        """A nested SELECT is the bag of its rows, wherever it stands."""
         query = self.query(node.query, is_output=False)
-        if not node.is_scalar:
-            return lambda frame: Bag(query(frame))
-        projection, pos = node.query.projection, node.pos
-        assert isinstance(projection, ProjectStruct)
-        column = projection.columns[0]
-        assert isinstance(column, Column)
-        name = column.name
+        return lambda frame: Bag(query(frame))
 
-        def value(frame: Frame) -> IonValue:
-            found = list(query(frame))
-            if len(found) > 1:
-                raise PartiqlError("Evaluator", pos, f"A nested SELECT used as a value gave {len(found)} rows")
-            return found[0].get(name, MISSING) if found else None
-
-        return value
-
-    def _aggregates(self, calls: tuple[AggregateCall, ...]) -> Callable[[Frame, Iterator[None]], None]:
+    def _aggregates(self, calls: tuple[AggregateCall, ...], pos: ast.Pos) -> Callable[[Frame, Iterator[None]], None]:
+        """pos: of the SELECT, where the library has the errors of its aggregates."""
         parts = [
             (
                 call.slot,
@@ -229,19 +217,19 @@ class _Compiler:
         ]
 
         def total(frame: Frame, opened: Iterator[None]) -> None:
-            running = [(new(), argument, pos) for _, new, argument, pos in parts]
+            running = [(new(), argument) for _, new, argument, _ in parts]
             for _ in opened:
-                for sum_, argument, pos in running:
+                for sum_, argument in running:
                     value = argument(frame)
                     try:
                         sum_.add(value)
                     except PartiqlError as error:
                         raise located(error, pos) from None
-            for (slot, _, _, pos), (sum_, _, _) in zip(parts, running, strict=True):
+            for (slot, _, _, own_pos), (sum_, _) in zip(parts, running, strict=True):
                 try:
                     frame[slot] = sum_.result()
                 except PartiqlError as error:
-                    raise located(error, pos) from None
+                    raise located(error, own_pos) from None
 
         return total
 
@@ -272,12 +260,18 @@ class _Compiler:
             return value
         columns = projection.columns
         if len(columns) == 1 and isinstance(columns[0], Spread) and isinstance(columns[0].value, Slot):
-            return _whole_row(columns[0].name, self._output(columns[0].value, is_output))
-        names = [column.name for column in columns]
-        if len(set(names)) == len(names) and all(isinstance(column, Column) for column in columns):
-            return _row([(column.name, self._output(column.value, is_output)) for column in columns])
+            return _whole_row(self._output(columns[0].value, is_output))
+        named = [column for column in columns if isinstance(column, Column)]
+        if len({column.name for column in named}) == len(columns):
+            row = _row([(column.name, self._output(column.value, is_output)) for column in named])
+            if is_output or self._expressions.struct_of is struct_of:
+                return row
+            return lambda frame: MadeStruct(row(frame))
         return _merged_row(
-            [(column.name, self._output(column.value, is_output), isinstance(column, Spread)) for column in columns]
+            [
+                (None if isinstance(column, Spread) else column.name, self._output(column.value, is_output))
+                for column in columns
+            ]
         )
 
     # --- Relations -----------------------------------------------------------------------------------------
@@ -326,7 +320,7 @@ class _Compiler:
             case IndexSeek():
                 return _table_rows(access, self._seek(access), condition)
             case DocumentFetch(source=source, probe=probe):
-                keys = self._keys(probe)
+                keys = self._keys(probe, has_unknowns=False)
 
                 def fetch(frame: Frame) -> Iterator[Row]:
                     values = keys(frame)
@@ -355,13 +349,15 @@ class _Compiler:
 
         return seek
 
-    def _keys(self, probe: Probe) -> Callable[[Frame], list[IonValue] | None]:
+    def _keys(self, probe: Probe, has_unknowns: bool = True) -> Callable[[Frame], list[IonValue] | None]:
         """The values to look up; unknown ones are left out, and what is no Ion: they equal nothing that is stored.
 
-        None when they cannot be told (the expression fails, or IN is not followed by a collection): then the source is
-        scanned, so that the condition itself gives the answer or the error, and only if there is a row to ask about.
+        None when an index cannot answer: the expression fails, IN is not followed by a collection, or an unknown is in
+        it.  Then the source is scanned, so that the condition itself gives the answer or the error, and only if there is
+        a row to ask about.  has_unknowns: what is looked up may be unknown in some row (ids of documents never are).
         """
         values = [self.expression(value) for value in probe.values]
+        is_in = probe.is_in and has_unknowns
         collection = None if probe.collection is None else self.expression(probe.collection)
         is_ion = all(map(is_plain, (*probe.values, *([] if probe.collection is None else [probe.collection]))))
 
@@ -374,6 +370,8 @@ class _Compiler:
                 found = found.value
             if not isinstance(found, list):
                 return None
+            if is_in and any(map(semantics.is_unknown, found)):
+                return None  # null is IN (null), and an index has no nulls
             known = [value for value in found if not semantics.is_unknown(value)]
             return known if is_ion else [value for value in known if not holds_bag_or_missing(value)]
 
@@ -382,7 +380,7 @@ class _Compiler:
     def _history(self, access: HistoryScan) -> Callable[[Frame], Iterator[Row]]:
         table = access.table
         start, end = self._time(access.start), self._time(access.end)
-        keys = None if access.probe is None else self._keys(access.probe)
+        keys = None if access.probe is None else self._keys(access.probe, has_unknowns=False)
 
         def rows(frame: Frame) -> Iterator[Row]:
             first, last = start(frame), end(frame)
@@ -403,7 +401,7 @@ class _Compiler:
                 value = value.value
             if isinstance(value, Timestamp):
                 return value
-            raise PartiqlError("Evaluator", pos, "The start and end of history() must be timestamps")
+            raise faults.HISTORY_TIME.at(pos)
 
         return time
 
@@ -555,32 +553,43 @@ def _row(columns: list[tuple[str, Run]]) -> Run:
     return project
 
 
-def _whole_row(name: str, run: Run) -> Run:
+def _whole_row(run: Run) -> Run:
     """``SELECT *`` of one source: the document itself, not a copy."""
 
     def project(frame: Frame) -> IonValue:
         value = run(frame)
-        if type(value) is Annotated:
-            value = value.value
-        if isinstance(value, dict):
-            return value
-        return {} if value is MISSING else {name: value}
+        bare = value.value if type(value) is Annotated else value
+        if isinstance(bare, dict) and bare:
+            return bare
+        return {} if value is MISSING else {"_1": value}
 
     return project
 
 
-def _merged_row(columns: list[tuple[str, Run, bool]]) -> Run:
-    """Columns of which some are spread: names may repeat."""
+def _merged_row(columns: list[tuple[str | None, Run]]) -> Run:
+    """Columns of which some are spread (their name is None): names may repeat.
+
+    What is no struct, or an empty one, becomes a column itself; its made name counts the columns before it.
+    """
 
     def project(frame: Frame) -> IonValue:
         pairs: list[tuple[str, IonValue]] = []
-        for name, run, is_spread in columns:
+        count = 0  # of the columns so far, also of those without a value
+        for name, run in columns:
             value = run(frame)
+            if name is not None:
+                count += 1
+                if value is not MISSING:
+                    pairs.append((name, value))
+                continue
             bare = value.value if type(value) is Annotated else value
-            if is_spread and isinstance(bare, dict):
-                pairs.extend(struct_items(bare))
+            if isinstance(bare, dict) and bare:
+                spread = list(struct_items(bare))
+                count += len(spread)
+                pairs.extend(spread)
             elif value is not MISSING:
-                pairs.append((name, value))
+                count += 1
+                pairs.append((f"_{count}", value))
         return struct_of(pairs)
 
     return project

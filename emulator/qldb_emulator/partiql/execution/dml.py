@@ -28,7 +28,7 @@ from dataclasses import field
 
 from ...ion.values import Annotated, IonValue, Sexp, struct_items, struct_of
 from ...records import dataclass
-from ..language.errors import PartiqlError
+from ..language import faults
 from ..language.faults import type_name
 from ..language.values import MISSING
 from ..planning.analysis import is_plain
@@ -40,11 +40,6 @@ from .expressions import Frame, Run, to_ion
 Compile = Callable[[ast.Expr], Run]
 Rows = Callable[[Frame], Iterator[None]]
 Changes = Callable[[Frame], list[Change]]
-
-
-def _error(text: str, pos: ast.Pos) -> PartiqlError:
-    """An error of ours: what QLDB wrote is unknown (partiql.md 9 Q6, Q14)."""
-    return PartiqlError("Evaluator", pos, text)
 
 
 # --- INSERT and DELETE ---------------------------------------------------------------------------------------
@@ -67,7 +62,7 @@ def compile_insert(plan: InsertPlan, compile_expression: Compile) -> Changes:
 def _document(value: IonValue, pos: ast.Pos) -> IonValue:
     """A value as a document.  Raises PartiqlError when it is no struct."""
     if not isinstance(value.value if type(value) is Annotated else value, dict):
-        raise _error(f"A document must be a STRUCT, not {type_name(value)}", pos)
+        raise faults.NOT_A_DOCUMENT.at(pos, type=type_name(value))
     return value
 
 
@@ -280,7 +275,7 @@ def _key(position: IonValue, pos: ast.Pos) -> Key:
         return position
     if isinstance(position, str):
         return ast.FieldStep(str(position), is_quoted=True, pos=pos)
-    raise _error(f"A position must be an INT or a STRING, not {type_name(position)}", pos)
+    raise faults.POSITION_TYPE.at(pos, type=type_name(position))
 
 
 def _child(cell: _Cell, key: Key) -> _Cell | None:
@@ -299,7 +294,7 @@ def _reach(draft: _Draft, keys: list[Key], pos: ast.Pos) -> _Cell:
         child = _child(cell, key)
         if child is None:
             name = f"'{key.name}'" if isinstance(key, ast.FieldStep) else f"[{key}]"
-            raise _error(f"The document has no {name} on the path to the target", pos)
+            raise faults.NO_SUCH_PLACE.at(pos, place=name)
         cell = child
     return cell
 
@@ -321,7 +316,7 @@ def _set(keys_of: Keys, value_of: Run, pos: ast.Pos) -> Apply:
             else:
                 cell.value = None if value is MISSING else value
         else:
-            raise _error("The target is not in a STRUCT or LIST that can hold it", pos)
+            raise faults.NO_CONTAINER.at(pos)
 
     return apply
 
@@ -339,17 +334,17 @@ def _insert(keys_of: Keys, value_of: Run, at: Run | None, pos: ast.Pos) -> Apply
             container.append(value)
         elif isinstance(container, _ListDraft) and isinstance(key, int):
             if not 0 <= key <= len(container.cells):
-                raise _error(f"The position {key} is not in the list, which has {len(container.cells)} elements", pos)
+                raise faults.NO_POSITION.at(pos, at=key, count=len(container.cells))
             if key == len(container.cells):
                 container.append(value)
             else:
                 container.cells[key].before.append(_Cell(value))
         elif isinstance(container, _StructDraft):
-            raise _error("To insert into a STRUCT, AT must give the field's name", pos)
+            raise faults.INSERT_WITHOUT_NAME.at(pos)
         elif isinstance(container, _ListDraft):
-            raise _error("To insert into a LIST, AT must give a position", pos)
+            raise faults.INSERT_WITHOUT_POSITION.at(pos)
         else:
-            raise _error("The target of INSERT INTO is neither a LIST nor a STRUCT", pos)
+            raise faults.INSERT_INTO_SCALAR.at(pos)
 
     return apply
 

@@ -48,6 +48,7 @@ _MAX_OFFSET_MINUTES: Final = 18 * 60  # Java's ZoneOffset
 _TWO_DIGIT_PIVOT: Final = 70
 _NANO_DIGITS: Final = 9
 _JAVA_MAX_WIDTH: Final = 19
+_JAVA_SHOWN: Final = 64  # characters of a text that a DateTimeParseException shows
 
 # --- Ion notation --------------------------------------------------------------------------------------------
 
@@ -283,7 +284,7 @@ def to_timestamp(text: str, pattern: str | None = None) -> Timestamp:
             raise faults.ION_TIMESTAMP()
         return timestamp
     symbols = _symbols_for_reading(pattern)
-    shown = faults.shown(text).replace('"', "'")
+    shown = f"'{text}'" if len(text) <= _JAVA_SHOWN else f"'{text[:_JAVA_SHOWN]}...'"
     try:
         reading = _read(text, symbols)
         return _timestamp_of(reading, symbols)

@@ -44,10 +44,9 @@ class Slot(ast.Expr):
 
 @dataclass(frozen=True, slots=True)
 class Subquery(ast.Expr):
-    """A nested SELECT.  is_scalar: its single row's single column is the value, not the bag of its rows."""
+    """A nested SELECT: the bag of its rows."""
 
     query: SelectPlan
-    is_scalar: bool = False
 
 
 # --- Access paths --------------------------------------------------------------------------------------------
@@ -57,12 +56,13 @@ class Subquery(ast.Expr):
 class Probe:
     """What is looked up: each of ``values``, or every element of ``collection``.
 
-    condition: the predicate it came from, as written.
+    condition: the predicate it came from, as written.  is_in: it is an IN, for which an unknown equals an unknown.
     """
 
     condition: ast.Expr
     values: tuple[ast.Expr, ...] = ()
     collection: ast.Expr | None = None
+    is_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +169,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Every field of a struct; a value that is no struct becomes a field ``name``."""
+    """Every field of a struct; any other value becomes one field, with a made name."""
 
-    name: str
     value: ast.Expr
 
 
@@ -203,11 +202,12 @@ class AggregateCall:
 
 @dataclass(frozen=True, slots=True)
 class SelectPlan:
-    """A query.  aggregates: when there are any, there is exactly one row."""
+    """A query.  aggregates: when there are any, there is exactly one row.  pos: of the word SELECT."""
 
     relation: Relation
     projection: Projection
     aggregates: tuple[AggregateCall, ...] = ()
+    pos: ast.Pos = ast.NOWHERE
 
 
 # --- Statements ----------------------------------------------------------------------------------------------

@@ -524,9 +524,22 @@ class _Parser:
     def aliased(self, value: Expr, start: int, is_unpivot: bool = False) -> ast.FromItem:
         """A source that has been read, with the aliases that follow it: ``[AS] a AT b BY c``."""
         alias = self.alias("as") if self.kinds[self.at] in _BEFORE_ALIAS else None
+        alias_pos = None if alias is None else self.places[self.at - 1]
         if self.kinds[self.at] not in _BEFORE_OTHER_ALIAS:
-            return nodes.from_item(value, alias, None, None, is_unpivot, pos=self.places[start])
-        return nodes.from_item(value, alias, self.alias("at"), self.alias("by"), is_unpivot, pos=self.places[start])
+            return nodes.from_item(value, alias, None, None, is_unpivot, alias_pos=alias_pos, pos=self.places[start])
+        at, at_pos = self.alias("at"), self.places[self.at - 1]
+        by, by_pos = self.alias("by"), self.places[self.at - 1]
+        return ast.FromItem(
+            value,
+            alias,
+            at,
+            by,
+            is_unpivot,
+            alias_pos=alias_pos,
+            at_pos=at_pos,
+            by_pos=by_pos,
+            pos=self.places[start],
+        )
 
     def alias(self, word: str) -> str | None:
         """The name after AS, AT or BY; the word AS may be left out."""
@@ -615,10 +628,11 @@ class _Parser:
 
     def chain(self, left: Expr, rank: int) -> Expr:
         at, kind = self.at, self.kinds[self.at]
-        operands = [left]
+        operands, operators = [left], []
         while self.accept(kind):
+            operators.append(self.places[self.at - 1])
             operands.append(self.right_side(rank, self.at - 1))
-        return nodes.chain(kind.upper(), tuple(operands), pos=self.places[at])
+        return nodes.chain(kind.upper(), tuple(operands), operators=tuple(operators), pos=self.places[at])
 
     def is_type(self, left: Expr, rank: int) -> Expr:
         at = self.at
@@ -764,9 +778,10 @@ class _Parser:
             number = operand.value
             if type(number) is int:
                 return nodes.literal(-number if sign == "-" else number, pos=self.places[at])
-            if type(number) is Decimal:  # the library's decimals have no negative zero
-                is_changed = sign == "-" and number != 0
-                return nodes.literal(number.copy_negate() if is_changed else number, pos=self.places[at])
+            if type(number) is Decimal:
+                if sign == "-":  # minus zero is a negative zero, also when it was one before
+                    number = number.copy_negate() if number else number.copy_abs().copy_negate()
+                return nodes.literal(number, pos=self.places[at])
         return ast.Unary(sign, operand, pos=self.places[at])
 
     def path(self, root: Expr) -> Expr:
@@ -936,7 +951,7 @@ class _Parser:
         self.expect("as", "AS")
         type_name = self.type_name()
         self.expect(")", "RIGHT_PAREN")
-        return ast.Cast(value, type_name, pos=self.places[at])
+        return ast.Cast(value, type_name, opening=self.places[at + 1], pos=self.places[at])
 
     def type_name(self) -> ast.TypeName:
         at = self.at
@@ -991,7 +1006,7 @@ class _Parser:
         """``TRIM([[LEADING|TRAILING|BOTH] [characters] FROM] value)``."""
         at = self.at
         self.opening()
-        side = "both"
+        side = ""
         is_sided = self.kinds[self.at] == IDENTIFIER and self.values[self.at].lower() in TRIM_SIDES
         if is_sided:
             side = self.values[self.at].lower()

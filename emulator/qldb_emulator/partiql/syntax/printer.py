@@ -109,8 +109,10 @@ def _date_call(node: ast.DateCall) -> _Text:
 
 
 def _trim(node: ast.Trim) -> _Text:
-    characters = "" if node.characters is None else " " + _text(node.characters)
-    return f"TRIM({node.side.upper()}{characters} FROM {_text(node.value)})", _TERM
+    parts = [node.side.upper()] if node.side else []
+    if node.characters is not None:
+        parts.append(_text(node.characters))
+    return f"TRIM({' '.join([*parts, 'FROM', _text(node.value)])})", _TERM
 
 
 def _aggregate(node: ast.Aggregate) -> _Text:
