@@ -102,13 +102,14 @@ def _row(row: dict[str, Any]) -> Row:
 def are_equal(ours: Answer, theirs: Answer) -> bool:
     """Whether two answers are the same to the byte.
 
-    An error to which the library gives no code has no text of its first half, only a place and the second half.
+    An error to which the library gives no code has no text of its first half, only the second half, and perhaps a
+    place.
     """
     if ours.value is not None and theirs.value is not None:
         return ours.value == theirs.value or normal(ours.value) == normal(theirs.value)
     if ours.value is not None or theirs.value is not None:
         return False
     if theirs.code is None:
-        is_at = (ours.line, ours.column) == (theirs.line, theirs.column)
+        is_at = theirs.line is None or (ours.line, ours.column) == (theirs.line, theirs.column)
         return ours.code == "Evaluator" and is_at and ours.thrown == theirs.thrown
     return ours.whole == theirs.whole

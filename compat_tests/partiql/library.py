@@ -47,7 +47,7 @@ class Answer:
 class Request:
     """A statement to answer.
 
-    parameters: Ion text of a list.  is_parsed_only: only read and resolve it (the library evaluates no DML).
+    parameters: Ion text of a list.  is_parsed_only: only read it (the library evaluates no DML).
     """
 
     statement: str

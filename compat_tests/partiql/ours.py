@@ -14,7 +14,7 @@ from partiql_support import MemoryLedger
 
 from qldb_emulator.ion.codec import dumps_text, loads
 from qldb_emulator.ion.values import Annotated, IonValue, Sexp, Symbol, struct_items
-from qldb_emulator.partiql.execution.compiler import compile_plan, evaluate
+from qldb_emulator.partiql.execution.compiler import evaluate
 from qldb_emulator.partiql.language.errors import PartiqlError
 from qldb_emulator.partiql.language.values import MISSING, Bag
 from qldb_emulator.partiql.planning.planner import plan
@@ -32,10 +32,10 @@ class Ours:
     def ask(self, request: Request) -> Answer:
         """The answer to a statement; an exception that is no PartiqlError is a fault of ours and passes through."""
         try:
-            planned = plan(parse(request.statement), self._ledger.catalogue)
+            statement = parse(request.statement)
             if request.is_parsed_only:
-                compile_plan(planned)
                 return Answer(value="null")
+            planned = plan(statement, self._ledger.catalogue)
             parameters = () if request.parameters == "[]" else loads(request.parameters)
             return Answer(value=text_of(evaluate(planned, parameters, self._ledger)))
         except PartiqlError as error:

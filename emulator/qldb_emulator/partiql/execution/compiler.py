@@ -150,10 +150,10 @@ class _Compiler:
 
     def query(self, plan: SelectPlan, is_output: bool) -> Callable[[Frame], Iterator[IonValue]]:
         """is_output: rows leave as Ion values; otherwise they stay values of the language."""
+        rows = self.relation(plan.relation)
         project = self._projection(plan.projection, is_output)
         if is_output and (whole := self._whole_rows(plan, project)) is not None:
             return whole
-        rows = self.relation(plan.relation)
         if _is_count_of_table(plan):
             return _table_count(plan, project)
         if plan.aggregates:
@@ -290,10 +290,10 @@ class _Compiler:
 
     def _join(self, join: Join, where: Run | None) -> Open:
         """Nested loops without nested generators, however many sources there are."""
-        openers = [
-            self._access(part.access, None if part.condition is None else self._expressions.condition(part.condition))
-            for part in join.inputs
-        ]
+        openers = []
+        for part in join.inputs:
+            on = None if part.condition is None else self._expressions.condition(part.condition)
+            openers.append(self._access(part.access, on))
         innermost, outer = openers[-1], openers[:-1]
         depth = len(outer)
 

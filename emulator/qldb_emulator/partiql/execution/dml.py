@@ -11,6 +11,7 @@ SET a = struct                      replaces the whole document; anything but a 
 SET a.b.c = v                       replaces or adds ``c``; a missing (or other) thing instead of ``a.b`` is an error
 SET a.b[n] = v                      replaces element n; an n past the end adds an element at the end
 INSERT INTO a.list VALUE v [AT n]   adds an element at the end, or before element n (from 0)
+INSERT INTO a.list << v, w >>       adds every element at the end
 INSERT INTO a VALUE v AT 'name'     adds a field to a struct (or replaces it)
 REMOVE a.b                          removes a field or an element; nothing happens when it is not there
 REMOVE a                            deletes the document
@@ -238,6 +239,8 @@ def _compile_edit(edit: Edit, plan: UpdatePlan, compile_expression: Compile) -> 
     value = _stored(edit.value, compile_expression)
     if edit.kind == "set":
         return _set(keys, value, pos)
+    if not edit.is_single:
+        return _insert_each(keys, value, pos)
     at = None if edit.at is None else compile_expression(edit.at)
     return _insert(keys, value, at, pos if edit.at is None else edit.at.pos)
 
@@ -345,6 +348,24 @@ def _insert(keys_of: Keys, value_of: Run, at: Run | None, pos: ast.Pos) -> Apply
             raise faults.INSERT_WITHOUT_POSITION.at(pos)
         else:
             raise faults.INSERT_INTO_SCALAR.at(pos)
+
+    return apply
+
+
+def _insert_each(keys_of: Keys, value_of: Run, pos: ast.Pos) -> Apply:
+    """``INSERT INTO target << ... >>``: every element at the end of a list."""
+
+    def apply(frame: Frame, draft: _Draft) -> None:
+        value = value_of(frame)
+        values = value.value if type(value) is Annotated else value
+        container = _reach(draft, keys_of(frame), pos).opened()
+        if not isinstance(container, _ListDraft):
+            raise faults.INSERT_INTO_SCALAR.at(pos)
+        if not isinstance(values, list):
+            raise faults.NOT_A_COLLECTION.at(pos, type=type_name(value))
+        draft.writes += 1
+        for each in values:
+            container.append(each)
 
     return apply
 

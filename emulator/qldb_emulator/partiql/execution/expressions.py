@@ -31,7 +31,7 @@ from ..language.errors import PartiqlError
 from ..language.functions import function_named
 from ..language.texts import ion_text
 from ..language.values import MISSING, Bag
-from ..planning.plan import DATA_SLOT, PARAMETERS_SLOT, Slot, Subquery
+from ..planning.plan import DATA_SLOT, PARAMETERS_SLOT, Failure, Slot, Subquery
 from ..syntax import ast
 from .aggregates import Accumulator, make_accumulator
 
@@ -95,6 +95,12 @@ class ExpressionCompiler:
     def _slot(self, node: Slot) -> Run:
         number = node.number
         return lambda frame: frame[number]
+
+    def _failure(self, node: Failure) -> Run:
+        def fail(frame: Frame) -> IonValue:
+            raise node.fault.at(node.pos, name=node.name)
+
+        return fail
 
     # --- Paths ---------------------------------------------------------------------------------------------
 
@@ -296,10 +302,11 @@ class ExpressionCompiler:
         return _apply_1(lambda value: cast(value, name), self.compile(node.value), node.opening or node.pos)
 
     def _case(self, node: ast.Case) -> Run:
+        # In this order, so that of several errors in constants the library's is the one.
+        operand = None if node.operand is None else self.compile(node.operand)
+        default = self.compile(ast.Literal(None) if node.default is None else node.default)
         whens = [(self.compile(when), self.compile(then)) for when, then in node.whens]
         pos = node.pos
-        default = self.compile(ast.Literal(None) if node.default is None else node.default)
-        operand = None if node.operand is None else self.compile(node.operand)
 
         def searched(frame: Frame) -> IonValue:
             for when, then in whens:
@@ -411,6 +418,7 @@ _HANDLERS: Final[Mapping[type[ast.Expr], Callable[[ExpressionCompiler, Any], Run
     ast.Parameter: ExpressionCompiler._parameter,
     Slot: ExpressionCompiler._slot,
     Subquery: ExpressionCompiler._subquery,
+    Failure: ExpressionCompiler._failure,
     ast.Path: ExpressionCompiler._path,
     ast.Unary: ExpressionCompiler._unary,
     ast.Binary: ExpressionCompiler._binary,

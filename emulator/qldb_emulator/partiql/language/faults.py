@@ -108,6 +108,7 @@ POSITION_TYPE = Fault("A position must be an INT or a STRING, not {type}", "", "
 NO_SUCH_PLACE = Fault("The document has no {place} on the path to the target", "", "ours", _OURS)
 NO_CONTAINER = Fault("The target is not in a STRUCT or LIST that can hold it", "", "ours", _OURS)
 NO_POSITION = Fault("The position {at} is not in the list, which has {count} elements", "", "ours", _OURS)
+NOT_A_COLLECTION = Fault("INSERT INTO without VALUE takes a LIST or a BAG, not {type}", "", "ours", _OURS)
 INSERT_WITHOUT_NAME = Fault("To insert into a STRUCT, AT must give the field's name", "", "ours", _OURS)
 INSERT_WITHOUT_POSITION = Fault("To insert into a LIST, AT must give a position", "", "ours", _OURS)
 INSERT_INTO_SCALAR = Fault("The target of INSERT INTO is neither a LIST nor a STRUCT", "", "ours", _OURS)

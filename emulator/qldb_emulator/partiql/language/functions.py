@@ -80,7 +80,7 @@ def _whole(value: IonValue) -> int:
     number = number_of(value)
     if isinstance(number, float) and not math.isfinite(number):
         return 0 if math.isnan(number) else _FAR if number > 0 else -_FAR
-    if abs(number) < _FAR:
+    if -_FAR < number < _FAR:
         return int(number)
     return _FAR if number > 0 else -_FAR
 
@@ -220,6 +220,15 @@ _PRECISION_OF_PART: Final = {
 _SECONDS_OF_PART: Final = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 
 
+# The bounds and the text of ion-java, on which the library is built.
+_FIRST_MILLI: Final = -62135769600000
+_END_MILLI: Final = 253402300800000
+_MILLIS_BOUNDS: Final = (
+    "millis: {millis} is outside of valid the range: from -62135769600000 (0001T), inclusive, to 253402300800000 "
+    "(10000T) , exclusive"
+)
+
+
 def _known_part(name: str, part: str) -> str:
     if part not in _PRECISION_OF_PART:
         raise faults.DATE_PART(name=name, part=part)
@@ -246,7 +255,11 @@ def _date_add(part: str, amount: int, timestamp: Timestamp) -> Timestamp:
     try:
         if part in _SECONDS_OF_PART:
             days, seconds = divmod(seconds + amount * _SECONDS_OF_PART[part], 86400)
-            year, month, day = civil_from_days(days_from_civil(year, month, day) + days)
+            moved = days_from_civil(year, month, day) + days
+            millis = (moved * 86400 + seconds - 60 * (t.offset or 0)) * 1000
+            if not _FIRST_MILLI <= millis < _END_MILLI:
+                raise ValueError(_MILLIS_BOUNDS.format(millis=millis))
+            year, month, day = civil_from_days(moved)
         else:
             year, month = divmod(year * 12 + month - 1 + amount * (12 if part == "year" else 1), 12)
             month += 1

@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ...records import dataclass
+from ..language.faults import Fault
 from ..syntax import ast
 from .catalogue import IndexInfo, TableInfo
 from .data import TableSource
@@ -47,6 +48,14 @@ class Subquery(ast.Expr):
     """A nested SELECT: the bag of its rows."""
 
     query: SelectPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Failure(ast.Expr):
+    """An expression that fails when it is evaluated, and only then."""
+
+    fault: Fault
+    name: str
 
 
 # --- Access paths --------------------------------------------------------------------------------------------
@@ -244,12 +253,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One write operation.  at: of ``INSERT INTO place VALUE value AT at``."""
+    """One write operation.  at: of ``INSERT INTO place VALUE value AT at``.  is_single: False without the word VALUE."""
 
     kind: Literal["set", "insert", "remove"]
     place: Place
     value: ast.Expr | None = None
     at: ast.Expr | None = None
+    is_single: bool = True
 
 
 @dataclass(frozen=True, slots=True)

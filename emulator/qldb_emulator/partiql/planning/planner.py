@@ -40,6 +40,7 @@ from .plan import (
     Edit,
     ExecPlan,
     ExpressionPlan,
+    Failure,
     Filter,
     HistoryScan,
     IndexSeek,
@@ -87,6 +88,8 @@ def plan(statement: ast.Statement, catalogue: Catalogue, constants: Mapping[str,
         root = planner.root(statement)
     except RecursionError:
         raise faults.TOO_DEEP.at(statement.pos) from None
+    if planner.overflows:
+        raise faults.INT_OVERFLOW.at(min(planner.overflows))
     return Plan(statement, root, planner.frame.size, statement.parameter_count, tuple(planner.actions))
 
 
@@ -127,6 +130,7 @@ class _Planner:
         self.frame = Frame()
         self.actions: list[Action] = []
         self._resolver = Resolver(self._select, self.frame, self._is_table, self._whole_table, constants)
+        self.overflows = self._resolver.overflows
         self._nesting = 0
 
     def root(self, statement: ast.Statement) -> Root:
@@ -166,9 +170,10 @@ class _Planner:
         scope = replace(body, is_grouped=is_grouped)
         projection: ProjectStruct | ProjectValue
         if select.is_star:
-            if is_grouped and body.first is not None:
-                raise faults.GROUPED_NAME.at(select.pos, name=body.first.name)
-            projection = ProjectStruct(sources.star)
+            star = (
+                tuple([_after_grouping(column, select.pos) for column in sources.star]) if is_grouped else sources.star
+            )
+            projection = ProjectStruct(star)
         elif select.value is not None:
             projection = ProjectValue(self._resolver.resolve(select.value, scope))
         else:
@@ -400,9 +405,9 @@ class _Planner:
             case ast.SetOperation(assignments=assignments):
                 for assignment in assignments:
                     yield Edit("set", places.of(assignment.target), self._resolver.resolve(assignment.value, scope))
-            case ast.InsertOperation(target=target, value=value, at=at):
+            case ast.InsertOperation(target=target, value=value, at=at, is_single=is_single):
                 key = None if at is None else self._resolver.resolve(at, scope)
-                yield Edit("insert", places.of(target), self._resolver.resolve(value, scope), key)
+                yield Edit("insert", places.of(target), self._resolver.resolve(value, scope), key, is_single)
             case ast.RemoveOperation(target=target):
                 yield Edit("remove", places.of(target))
 
@@ -471,6 +476,12 @@ class _Places:
             return Place(None, simple, written)
         origin = self._nested.get(root.number)
         return None if origin is None else Place(origin, simple, written)
+
+
+def _after_grouping(column: Column | Spread, pos: ast.Pos) -> Column | Spread:
+    """A column of ``SELECT *`` in a query of aggregates: there are no rows to take it from."""
+    name = column.value.name if isinstance(column.value, Slot) else ""
+    return replace(column, value=Failure(faults.GROUPED_NAME, name, pos=pos))
 
 
 def name_of(value: ast.Expr) -> str | None:

@@ -23,10 +23,9 @@ from ...ion.values import Annotated, IonValue
 from ...records import dataclass, replace
 from ..language import faults
 from ..language.arithmetic import INT_MAX, INT_MIN
-from ..language.errors import PartiqlError
 from ..language.values import MISSING
 from ..syntax import ast
-from .plan import FIRST_FREE_SLOT, AggregateCall, SelectPlan, Slot, Subquery
+from .plan import FIRST_FREE_SLOT, AggregateCall, Failure, SelectPlan, Slot, Subquery
 
 
 class Frame:
@@ -112,6 +111,7 @@ class Resolver:
         self._is_table = is_table
         self._whole_table = whole_table
         self._constants = constants or {}
+        self.overflows: list[ast.Pos] = []  # where int literals are too large; an error, but only if there is no other
 
     def resolve(self, node: ast.Expr, scope: Scope) -> ast.Expr:
         """The expression with every name bound.  Raises PartiqlError."""
@@ -128,19 +128,17 @@ class Resolver:
         larger, and in parameters."""
         value = node.value.value if type(node.value) is Annotated else node.value
         if type(value) is int and not INT_MIN <= value <= INT_MAX:
-            raise faults.INT_OVERFLOW.at(node.pos)
+            self.overflows.append(node.pos)
         return node
 
     # --- Names ---------------------------------------------------------------------------------------------
 
-    def lexical(self, node: ast.Variable, scope: Scope | None) -> Slot | None:
+    def lexical(self, node: ast.Variable, scope: Scope | None) -> Slot | Failure | None:
         """The variable of a name in this scope or one around it, None when there is none (rule 1)."""
         while scope is not None:
             slot = scope.find(node.name, node.is_quoted)
             if slot is not None:
-                if scope.is_grouped:
-                    raise _grouped(slot.name, node.pos, scope)
-                return replace(slot, pos=node.pos)
+                return _grouped(slot.name, node.pos, scope) if scope.is_grouped else replace(slot, pos=node.pos)
             scope = scope.parent
         return None
 
@@ -180,19 +178,18 @@ class Resolver:
             raise faults.GLOBAL_NOT_ALLOWED.at(node.pos, name=node.name)
         return self._whole_table(node)
 
-    def _only_source(self, node: ast.Variable, scope: Scope) -> Slot | None:
+    def _only_source(self, node: ast.Variable, scope: Scope) -> Slot | Failure | None:
         """The source that an unknown name is a field of (rule 2)."""
         if scope.is_nested or not scope.is_body or scope.source_count != 1 or scope.first is None:
             return None
-        if scope.is_grouped:
-            raise _grouped(scope.first.name, node.pos, scope)
-        return replace(scope.first, pos=node.pos)
+        return _grouped(scope.first.name, node.pos, scope) if scope.is_grouped else replace(scope.first, pos=node.pos)
 
     def _path(self, node: ast.Path, scope: Scope) -> ast.Expr:
         root = self.resolve(node.root, scope)
         steps = tuple([self._step(step, scope) for step in node.steps])
         if isinstance(root, Subquery) and isinstance(node.root, ast.Variable) and isinstance(steps[0], ast.FieldStep):
-            return ast.Literal(MISSING, pos=node.pos)  # ``T.l``: the bag of a table's documents has no fields
+            root, steps = ast.Literal(MISSING, pos=node.pos), steps[1:]  # ``T.l``: a bag of documents has no fields
+            return ast.Path(root, steps, pos=node.pos) if steps else root
         if isinstance(root, ast.Path) and isinstance(node.root, ast.Variable):  # the root was a bare field
             return ast.Path(root.root, (*root.steps, *steps), pos=node.pos)
         return ast.Path(root, steps, pos=node.pos)
@@ -288,9 +285,9 @@ class Resolver:
         return Slot(slot, node.name, pos=node.pos)
 
 
-def _grouped(name: str, pos: ast.Pos, scope: Scope) -> PartiqlError:
-    """The error for a variable of a row where only aggregates of all rows remain."""
-    return (faults.UNBOUND_NAME if name in scope.unpivoted else faults.GROUPED_NAME).at(pos, name=name)
+def _grouped(name: str, pos: ast.Pos, scope: Scope) -> Failure:
+    """A variable of a row where only aggregates of all rows remain."""
+    return Failure(faults.UNBOUND_NAME if name in scope.unpivoted else faults.GROUPED_NAME, name, pos=pos)
 
 
 _HANDLERS: Final[Mapping[type[ast.Expr], Callable[[Resolver, Any, Scope], ast.Expr]]] = {

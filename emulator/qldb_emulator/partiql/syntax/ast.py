@@ -352,11 +352,12 @@ class SetOperation(Node):
 
 @dataclass(frozen=True, slots=True)
 class InsertOperation(Node):
-    """``INSERT INTO target VALUE value [AT at]``."""
+    """``INSERT INTO target VALUE value [AT at]``; without VALUE (is_single False) each element of value is inserted."""
 
     target: Expr
     value: Expr
     at: Expr | None = None
+    is_single: bool = True
 
 
 @dataclass(frozen=True, slots=True)

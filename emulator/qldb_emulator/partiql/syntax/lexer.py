@@ -182,7 +182,7 @@ class Tokens:
         text = self.text
         first = text[offset]
         if first == "^":
-            return PartiqlError("Lexer", self.pos_at(offset), "invalid operator at, ^")
+            return PartiqlError("Lexer", self.pos_at(offset + 1), "invalid operator at, ^")
         if first in "'\"`/":  # not closed
             offset = len(text)
         elif first in "|!":  # half an operator
@@ -190,7 +190,10 @@ class Tokens:
         elif exponent := _BAD_EXPONENT.match(text, offset):
             offset = exponent.end()
         shown = "<EOF>" if offset >= len(text) else f"'{text[offset]}' [U+{ord(text[offset]):x}]"
-        return PartiqlError("Lexer", self.pos_at(offset), f"invalid character at, {shown}")
+        pos = self.pos_at(offset)
+        if text[offset : offset + 1] == "\n":
+            pos = Pos(pos.line + 1, 0)  # the library counts a line's end to the line after it
+        return PartiqlError("Lexer", pos, f"invalid character at, {shown}")
 
     def pos_at(self, offset: int) -> Pos:
         """Line and column, from 1, of an offset in the text."""

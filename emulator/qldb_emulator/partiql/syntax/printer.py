@@ -241,7 +241,8 @@ def _assignment(node: ast.Assignment) -> _Text:
 
 
 def _insert_operation(node: ast.InsertOperation) -> _Text:
-    return f"INSERT INTO {_text(node.target)} VALUE {_text(node.value)}{_clause('AT', node.at)}", _ANY
+    word = "VALUE " if node.is_single else ""
+    return f"INSERT INTO {_text(node.target)} {word}{_text(node.value)}{_clause('AT', node.at)}", _ANY
 
 
 def _update(node: ast.Update) -> _Text:

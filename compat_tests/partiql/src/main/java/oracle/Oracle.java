@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -28,14 +29,17 @@ import org.partiql.lang.domains.PartiqlAst;
 import org.partiql.lang.errors.ErrorCode;
 import org.partiql.lang.errors.Property;
 import org.partiql.lang.errors.PropertyValue;
-import org.partiql.lang.eval.BindingName;
+import org.partiql.lang.eval.Addressed;
 import org.partiql.lang.eval.Bindings;
 import org.partiql.lang.eval.CompileOptions;
 import org.partiql.lang.eval.EvaluationSession;
 import org.partiql.lang.eval.ExprValue;
 import org.partiql.lang.eval.ExprValueExtensionsKt;
 import org.partiql.lang.eval.ExprValueFactory;
+import org.partiql.lang.eval.ExprValueType;
 import org.partiql.lang.eval.Named;
+import org.partiql.lang.eval.OrdinalBindings;
+import org.partiql.lang.eval.Scalar;
 import org.partiql.lang.eval.visitors.FromSourceAliasVisitorTransform;
 import org.partiql.lang.eval.visitors.StaticTypeVisitorTransform;
 import org.partiql.lang.eval.visitors.StaticTypeVisitorTransformConstraints;
@@ -46,7 +50,7 @@ import org.partiql.lang.types.StaticType;
  * Answers statements, a line each, as partiql-lang-kotlin does: legacy typing, names resolved statically.
  *
  * <p>A request: {@code T<tab>{tables}} replaces the tables (an Ion struct of bags) and has no answer;
- * {@code E<tab>statement<tab>parameters} evaluates, {@code P<tab>statement} parses and resolves names. Statements are
+ * {@code E<tab>statement<tab>parameters} evaluates, {@code P<tab>statement} only parses. Statements are
  * strings in Ion's (and JSON's) notation, parameters an Ion list. An answer: {@code V<tab>value}, with
  * {@code $bag::[]} for a bag and {@code $missing::null} for MISSING, or {@code E<tab>[code, line, column, generated,
  * thrown]}; code is null for an error without one, and "CRASH" for an exception that is no error of the language.
@@ -95,25 +99,84 @@ public final class Oracle {
     private void readTables(String text) {
         tables.clear();
         for (IonValue table : (IonStruct) ion.singleValue(text)) {
-            tables.put(table.getFieldName(), bag(table));
+            tables.put(table.getFieldName(), bag(table.getFieldName(), table));
         }
     }
 
-    private ExprValue bag(IonValue rows) {
+    /** A table: its documents, with ids like {@code T-0} for BY. */
+    private ExprValue bag(String name, IonValue rows) {
         List<ExprValue> found = new ArrayList<>();
         for (IonValue row : (com.amazon.ion.IonSequence) rows) {
-            found.add(values.newFromIonValue(row.clone()));
+            ExprValue id = values.newString(name + "-" + found.size());
+            found.add(new Document(values.newFromIonValue(row.clone()), id));
         }
         return values.newBag(found);
+    }
+
+    /** A value that BY finds an address in. */
+    private static final class Document implements ExprValue, Addressed {
+        private final ExprValue value;
+        private final ExprValue id;
+
+        Document(ExprValue value, ExprValue id) {
+            this.value = value;
+            this.id = id;
+        }
+
+        @Override
+        public ExprValue getAddress() {
+            return id;
+        }
+
+        @Override
+        public ExprValueType getType() {
+            return value.getType();
+        }
+
+        @Override
+        public IonValue getIonValue() {
+            return value.getIonValue();
+        }
+
+        @Override
+        public Scalar getScalar() {
+            return value.getScalar();
+        }
+
+        @Override
+        public Bindings<ExprValue> getBindings() {
+            return value.getBindings();
+        }
+
+        @Override
+        public OrdinalBindings getOrdinalBindings() {
+            return value.getOrdinalBindings();
+        }
+
+        @Override
+        public Iterator<ExprValue> iterator() {
+            return value.iterator();
+        }
+
+        @Override
+        public <T> T asFacet(Class<T> type) {
+            return type == Addressed.class ? type.cast(this) : value.asFacet(type);
+        }
+
+        @Override
+        public String toString() {
+            return value.toString();
+        }
     }
 
     private String answer(String[] parts) {
         try {
             String statement = ((com.amazon.ion.IonString) ion.singleValue(parts[1])).stringValue();
-            ExprNode parsed = resolved(parser.parseExprNode(statement));
+            ExprNode parsed = parser.parseExprNode(statement);
             if (parts[0].equals("P")) {
                 return "V\tnull";
             }
+            parsed = resolved(parsed);
             List<ExprValue> parameters = new ArrayList<>();
             if (parts.length > 2) {
                 for (IonValue value : (com.amazon.ion.IonSequence) ion.singleValue(parts[2])) {
