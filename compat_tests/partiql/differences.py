@@ -7,6 +7,7 @@ example                a statement that shows it; ``parameters`` its parameters
 statement              a regular expression for the statement
 ours, library          regular expressions for the two answers, as ``Answer.whole`` writes them
 parsed                 true when the example is only parsed (DML)
+same_text              true: both are the same run-time error, without a code in the library, at different places
 """
 
 from __future__ import annotations
@@ -58,8 +59,11 @@ class Row:
     statement: re.Pattern[str]
     ours: re.Pattern[str]
     library: re.Pattern[str]
+    is_same_text: bool
 
     def explains(self, request: Request, ours: Answer, theirs: Answer) -> bool:
+        if self.is_same_text and (theirs.value is not None or theirs.code is not None or ours.thrown != theirs.thrown):
+            return False
         return bool(
             self.ours.search(ours.whole)
             and self.library.search(theirs.whole)
@@ -96,7 +100,12 @@ def _row(row: dict[str, Any]) -> Row:
         return re.compile(row.get(key, ""), re.DOTALL | (re.IGNORECASE if key == "statement" else 0))
 
     example = Request(row["example"], row.get("parameters", "[]"), row.get("parsed", False))
-    return Row(row["name"], example, pattern("statement"), pattern("ours"), pattern("library"))
+    return Row(
+        row["name"], example, pattern("statement"), pattern("ours"), pattern("library"), row.get("same_text", False)
+    )
+
+
+_NOWHERE = "at line <UNKNOWN>, column <UNKNOWN>"
 
 
 def are_equal(ours: Answer, theirs: Answer) -> bool:
@@ -112,4 +121,6 @@ def are_equal(ours: Answer, theirs: Answer) -> bool:
     if theirs.code is None:
         is_at = theirs.line is None or (ours.line, ours.column) == (theirs.line, theirs.column)
         return ours.code == "Evaluator" and is_at and ours.thrown == theirs.thrown
+    if theirs.line is None:
+        return ours.whole == theirs.whole.replace(_NOWHERE, f"at line {ours.line}, column {ours.column}")
     return ours.whole == theirs.whole

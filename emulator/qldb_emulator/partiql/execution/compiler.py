@@ -150,7 +150,7 @@ class _Compiler:
 
     def query(self, plan: SelectPlan, is_output: bool) -> Callable[[Frame], Iterator[IonValue]]:
         """is_output: rows leave as Ion values; otherwise they stay values of the language."""
-        rows = self.relation(plan.relation)
+        rows = self.relation(plan.relation, plan.pos if plan.aggregates else None)
         project = self._projection(plan.projection, is_output)
         if is_output and (whole := self._whole_rows(plan, project)) is not None:
             return whole
@@ -276,10 +276,11 @@ class _Compiler:
 
     # --- Relations -----------------------------------------------------------------------------------------
 
-    def relation(self, relation: Relation) -> Open:
+    def relation(self, relation: Relation, where_pos: ast.Pos | None = None) -> Open:
+        """where_pos: where an error of WHERE itself stands, if not at its expression."""
         if not isinstance(relation, Filter):
             return self._join(relation, None) if isinstance(relation, Join) else self._access(relation, None)
-        condition = self._expressions.condition(relation.condition)
+        condition = self._expressions.condition(relation.condition, where_pos)
         if isinstance(relation.input, Join):
             return self._join(relation.input, condition)
         if isinstance(relation.input, Scan) and relation.input.source.view == "user":

@@ -61,12 +61,15 @@ class ExpressionCompiler:
         """The closure of an expression.  Raises PartiqlError for a function that does not exist."""
         return _HANDLERS[type(node)](self, node)
 
-    def condition(self, node: ast.Expr) -> Run:
-        """The closure of a WHERE or ON: True, False or None.  It raises PartiqlError for what is no truth value."""
+    def condition(self, node: ast.Expr, pos: ast.Pos | None = None) -> Run:
+        """The closure of a WHERE or ON: True, False or None.
+
+        It raises PartiqlError for what is no truth value, at *pos* if that is given.
+        """
         run = self.compile(node)
         if _is_truth(node):
             return run
-        pos = node.pos
+        pos = pos or node.pos
 
         def check(frame: Frame) -> IonValue:
             value = run(frame)
@@ -403,11 +406,10 @@ class ExpressionCompiler:
                 name, value = name_of(frame), value_of(frame)
                 if value is MISSING:
                     continue
-                if type(name) is Annotated:
-                    name = name.value
-                if not isinstance(name, str):
+                text = name.value if type(name) is Annotated else name
+                if not isinstance(text, str):
                     raise faults.EXPECTED_TEXT.at(pos, value=ion_text(name))
-                pairs.append((str(name) if type(name) is Symbol else name, value))
+                pairs.append((str(text) if type(text) is Symbol else text, value))
             return make(pairs)
 
         return build

@@ -36,7 +36,7 @@ from .datetime_patterns import parse_ion_timestamp
 from .errors import PartiqlError
 from .faults import type_name
 from .kinds import is_unknown, type_of_name
-from .texts import java_float
+from .texts import ion_text, java_float
 from .values import MISSING, Bag
 
 
@@ -55,6 +55,9 @@ def cast(value: IonValue, name: str) -> IonValue:
     source = type_name(value)
     if source == target:
         return value
+    if type(value) is Annotated and target in ("STRING", "SYMBOL") and source in ("BOOL", "TIMESTAMP"):
+        text = ion_text(value)  # the library writes these two as Ion, with their annotations
+        return Symbol(text) if target == "SYMBOL" else text
     bare = value.value if type(value) is Annotated else value
     convert = _CONVERSIONS.get(target, {}).get(source)
     if convert is None:

@@ -100,7 +100,7 @@ PROCEDURE_ARGUMENTS = Fault(
     "Incorrect number of arguments to procedure call" + _TOKEN,
     "{name} takes exactly {count} arguments, received: {received}",
 )
-UNBOUND_NAME = Fault("Binding {name} does not exist", "No such binding: {name}")
+UNBOUND_NAME = Fault("Binding '{name}' does not exist", "No such binding: {name}")
 
 # --- DML ---------------------------------------------------------------------------------------------------
 NOT_A_DOCUMENT = Fault("A document must be a STRUCT, not {type}", "", "ours", _OURS)
@@ -235,7 +235,7 @@ PATTERN_NOT_FOR_PARSING = Fault(
 )
 CUSTOM_TIMESTAMP = Fault(
     "Failed to parse custom timestamp using the specified format pattern" + _TOKEN,
-    "Text {text} could not be parsed{where}",
+    "{what}",
 )
 OFFSET_SECONDS = Fault(
     "loss of precision when parsing timestamp" + _TOKEN,

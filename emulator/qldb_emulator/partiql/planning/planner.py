@@ -90,6 +90,8 @@ def plan(statement: ast.Statement, catalogue: Catalogue, constants: Mapping[str,
         raise faults.TOO_DEEP.at(statement.pos) from None
     if planner.overflows:
         raise faults.INT_OVERFLOW.at(min(planner.overflows))
+    if planner.late:
+        raise planner.late[0]
     return Plan(statement, root, planner.frame.size, statement.parameter_count, tuple(planner.actions))
 
 
@@ -130,7 +132,7 @@ class _Planner:
         self.frame = Frame()
         self.actions: list[Action] = []
         self._resolver = Resolver(self._select, self.frame, self._is_table, self._whole_table, constants)
-        self.overflows = self._resolver.overflows
+        self.overflows, self.late = self._resolver.overflows, self._resolver.late
         self._nesting = 0
 
     def root(self, statement: ast.Statement) -> Root:
@@ -192,7 +194,8 @@ class _Planner:
         ]
         calls = []
         for call in found:
-            assert call.argument is not None  # COUNT(*) has been refused there
+            if call.argument is None:
+                continue  # COUNT(*) is refused there
             calls.append(AggregateCall(self.frame.new(), call, self._resolver.resolve(call.argument, body)))
         return calls
 
@@ -240,7 +243,8 @@ class _Planner:
                 slot = Slot(self.frame.new() if number is None else number, name)
                 self._declare(name, slot, pos or item.pos, scope)
                 star.append(Column(name, slot))
-        self._declare(alias, value, item.alias_pos or item.pos, scope)
+        own_pos = item.value.pos if isinstance(item.value, ast.Variable) else item.pos
+        self._declare(alias, value, item.alias_pos or own_pos, scope)
         if item.alias is None:
             scope.implied.add(alias)
         if item.is_unpivot:

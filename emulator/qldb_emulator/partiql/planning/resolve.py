@@ -23,6 +23,7 @@ from ...ion.values import Annotated, IonValue
 from ...records import dataclass, replace
 from ..language import faults
 from ..language.arithmetic import INT_MAX, INT_MIN
+from ..language.errors import PartiqlError
 from ..language.values import MISSING
 from ..syntax import ast
 from .plan import FIRST_FREE_SLOT, AggregateCall, Failure, SelectPlan, Slot, Subquery
@@ -111,7 +112,9 @@ class Resolver:
         self._is_table = is_table
         self._whole_table = whole_table
         self._constants = constants or {}
-        self.overflows: list[ast.Pos] = []  # where int literals are too large; an error, but only if there is no other
+        # Errors that count only if no name is wrong: where int literals are too large, then the others.
+        self.overflows: list[ast.Pos] = []
+        self.late: list[PartiqlError] = []
 
     def resolve(self, node: ast.Expr, scope: Scope) -> ast.Expr:
         """The expression with every name bound.  Raises PartiqlError."""
@@ -135,11 +138,12 @@ class Resolver:
 
     def lexical(self, node: ast.Variable, scope: Scope | None) -> Slot | Failure | None:
         """The variable of a name in this scope or one around it, None when there is none (rule 1)."""
-        while scope is not None:
-            slot = scope.find(node.name, node.is_quoted)
+        at = scope
+        while at is not None:
+            slot = at.find(node.name, node.is_quoted)
             if slot is not None:
-                return _grouped(slot.name, node.pos, scope) if scope.is_grouped else replace(slot, pos=node.pos)
-            scope = scope.parent
+                return _grouped(slot.name, node.pos, at, at is scope) if at.is_grouped else replace(slot, pos=node.pos)
+            at = at.parent
         return None
 
     def constant(self, node: ast.Variable) -> ast.Literal | None:
@@ -182,7 +186,11 @@ class Resolver:
         """The source that an unknown name is a field of (rule 2)."""
         if scope.is_nested or not scope.is_body or scope.source_count != 1 or scope.first is None:
             return None
-        return _grouped(scope.first.name, node.pos, scope) if scope.is_grouped else replace(scope.first, pos=node.pos)
+        return (
+            _grouped(scope.first.name, node.pos, scope, True)
+            if scope.is_grouped
+            else replace(scope.first, pos=node.pos)
+        )
 
     def _path(self, node: ast.Path, scope: Scope) -> ast.Expr:
         root = self.resolve(node.root, scope)
@@ -272,11 +280,13 @@ class Resolver:
         """In a select list an aggregate function is over the rows, elsewhere it is over one collection."""
         is_over_rows = scope.aggregates is not None and not scope.is_argument
         if node.argument is None and not is_over_rows:
-            raise faults.COUNT_STAR.at(node.pos)
+            self.late.append(faults.COUNT_STAR.at(node.pos))
+            return ast.Literal(None, pos=node.pos)
         inner = replace(scope, is_grouped=scope.is_grouped and not is_over_rows, is_argument=True)
         argument = None if node.argument is None else self.resolve(node.argument, inner)
         if scope.is_argument:
-            raise faults.NESTED_AGGREGATE.at(node.pos)
+            self.late.append(faults.NESTED_AGGREGATE.at(node.pos))
+            return ast.Literal(None, pos=node.pos)
         if not is_over_rows:
             return replace(node, argument=argument)
         assert scope.aggregates is not None
@@ -285,9 +295,10 @@ class Resolver:
         return Slot(slot, node.name, pos=node.pos)
 
 
-def _grouped(name: str, pos: ast.Pos, scope: Scope) -> Failure:
-    """A variable of a row where only aggregates of all rows remain."""
-    return Failure(faults.UNBOUND_NAME if name in scope.unpivoted else faults.GROUPED_NAME, name, pos=pos)
+def _grouped(name: str, pos: ast.Pos, scope: Scope, is_own: bool) -> Failure:
+    """A variable of a row where only aggregates of all rows remain.  is_own: it is named in the scope itself."""
+    fault = faults.GROUPED_NAME if is_own and name not in scope.unpivoted else faults.UNBOUND_NAME
+    return Failure(fault, name, pos=pos)
 
 
 _HANDLERS: Final[Mapping[type[ast.Expr], Callable[[Resolver, Any, Scope], ast.Expr]]] = {
