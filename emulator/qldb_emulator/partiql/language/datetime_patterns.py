@@ -445,8 +445,10 @@ def _read_offset(text: str, at: int, symbol: _Symbol, reading: _Reading) -> int:
     if seconds and seconds[0] not in (None, "00"):
         raise faults.OFFSET_SECONDS()
     total = int(hours) * 60 + int(minutes or 0)
-    if total > _MAX_OFFSET_MINUTES or int(minutes or 0) > 59:
+    if int(minutes or 0) > 59:
         raise _MismatchError(at)
+    if total > _MAX_OFFSET_MINUTES:
+        raise _RangeError("Zone offset not in valid range: -18:00 to +18:00")
     reading.offset = -total if sign == "-" else total
     return found.end()
 

@@ -28,6 +28,12 @@ def partiql_text(value: IonValue) -> str:
     return _cut(_partiql(value))
 
 
+def pretty_ion_text(value: IonValue) -> str:
+    """As ion-java's ``toPrettyString`` writes a scalar: lobs with blanks inside their braces."""
+    text = ion_text(value)
+    return f"{text[:2]} {text[2:-2]} {text[-2:]}" if text.startswith("{{") else text
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
 

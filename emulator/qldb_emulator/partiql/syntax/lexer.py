@@ -160,7 +160,7 @@ class Tokens:
 
     def _number(self, lexeme: str, offset: int) -> IonValue:
         end = offset + len(lexeme)
-        if "." in lexeme and self.text[end : end + 1] == ".":
+        if lexeme.endswith(".") and self.text[end : end + 1] == ".":
             raise PartiqlError("Lexer", self.pos_at(end + 1), f"invalid literal at, {lexeme}.")
         if lexeme.isdigit():
             if len(lexeme) <= _MOST_DIGITS:

@@ -13,7 +13,7 @@ from ...errors import Source
 from ...ion.values import Symbol
 from ...records import dataclass
 from ..language.errors import PartiqlError
-from ..language.texts import ion_text
+from ..language.texts import ion_text, pretty_ion_text
 from .lexer import END, IDENTIFIER, ION_LITERAL, LITERAL, QUOTED_IDENTIFIER, Tokens
 
 _LIBRARY = "partiql.md 7.3: texts of the library"
@@ -169,11 +169,12 @@ class SyntaxFault:
 
     def __call__(self, tokens: Tokens, index: int, **values: object) -> PartiqlError:
         kind, value = token_type(tokens, index), token_value(tokens, index)
-        generated = self.generated.format(token=f"{kind} : {value}", type=kind, value=value, **values)
+        pretty = pretty_ion_text(tokens.values[index]) if value.startswith("{{") else value
+        generated = self.generated.format(token=f"{kind} : {value}", type=kind, value=value, pretty=pretty, **values)
         return PartiqlError("Parser", tokens.pos(index), generated, self.thrown.format(**values) or None)
 
 
-_PATH_COMPONENT = "Invalid path component, expecting either an IDENTIFIER or STAR, got: {type} with value: \n{value}"
+_PATH_COMPONENT = "Invalid path component, expecting either an IDENTIFIER or STAR, got: {type} with value: \n{pretty}"
 
 # --- Expressions -------------------------------------------------------------------------------------------
 MISSING_RIGHT_SIDE = SyntaxFault(
