@@ -8,7 +8,7 @@ from ...errors import PAGE_TOKEN_NOT_VALID, RESULT_TOO_DEEP
 from ...ion.codec import IonError, dumps
 from ...ion.values import IonValue
 from ...limits import Limits
-from ...partiql.planning.data import Data, Whole
+from ...partiql.planning.data import Data, RawDocument
 from ...records import dataclass
 
 
@@ -90,7 +90,7 @@ class Cursor:
         max_values, max_bytes = self._limits.page_values, self._limits.page_bytes
         for row in self._rows:
             try:
-                value = row.ion if type(row) is Whole else dumps(row)
+                value = row.ion if type(row) is RawDocument else dumps(row)
             except IonError as error:
                 raise RESULT_TOO_DEEP(reason=error) from error
             size += len(value)

@@ -13,7 +13,7 @@ from ...errors import HISTORY_END_IN_FUTURE, HISTORY_RANGE
 from ...ion.compare import index_key
 from ...ion.values import IonValue, Timestamp, strip_annotations
 from ...partiql.planning.catalogue import IndexInfo, TableInfo
-from ...partiql.planning.data import Batches, Look, Row, Sure, TableSource, Whole
+from ...partiql.planning.data import Batches, CertainMatch, Prefilter, RawDocument, Row, TableSource
 from ..ledger.conflicts import CATALOGUE, document_mark, key_mark, table_mark
 from ..ledger.documents import committed_shape
 from .overlay import PendingDocument
@@ -56,14 +56,14 @@ class StatementReader:
         overlay = self._overlay.of_table(table.table_id)
         return laid_over(overlay, stored) if overlay else stored
 
-    def sift(self, source: TableSource, look: Look) -> Batches:
+    def prefiltered_scan(self, source: TableSource, prefilter: Prefilter) -> Batches:
         table = source.table
         self._marks.add(table_mark(table.table_id))
         overlay = self._overlay.of_table(table.table_id)
         if not table.number:
-            return look.batches(laid_over(overlay, iter(())))
+            return prefilter.batches(laid_over(overlay, iter(())))
         lay_over = partial(laid_over, overlay) if overlay else None
-        return self._ledger.tables.sift(table.number, self._transaction.snapshot, look, lay_over)
+        return self._ledger.tables.prefiltered_scan(table.number, self._transaction.snapshot, prefilter, lay_over)
 
     def _stored_scan(self, table: TableInfo) -> Iterator[RevisionRow]:
         if table.number:
@@ -71,7 +71,7 @@ class StatementReader:
                 yield from batch
 
     def seek(
-        self, source: TableSource, index: IndexInfo, values: Sequence[IonValue], sure: Sure | None = None
+        self, source: TableSource, index: IndexInfo, values: Sequence[IonValue], certain: CertainMatch | None = None
     ) -> Iterator[Row]:
         table = source.table
         keys = {key for key in map(index_key, values) if key is not None}
@@ -81,16 +81,16 @@ class StatementReader:
             p for p in self._overlay.of_table(table.table_id).values() if pending_key(p, index.field_name) in keys
         ]
         overlay = self._overlay.of_table(table.table_id)
-        if sure is not None and not overlay:
-            return self._whole_where_sure(stored, sure)
+        if certain is not None and not overlay:
+            return self._raw_where_certain(stored, certain)
         return self._shown(source, stored, pending)
 
-    def _whole_where_sure(self, stored: Iterable[RevisionRow], sure: Sure) -> Iterator[Row]:
+    def _raw_where_certain(self, stored: Iterable[RevisionRow], certain: CertainMatch) -> Iterator[Row]:
         decode = self._ledger.cache.decode
         for row in stored:
             data = row.data
             if data is not None:
-                yield Row(row.document_id, Whole(data) if sure(data) else decode(row.hash, data))
+                yield Row(row.document_id, RawDocument(data) if certain(data) else decode(row.hash, data))
 
     def _stored_seek(self, index: IndexInfo, keys: list[bytes]) -> Iterator[RevisionRow]:
         if keys:

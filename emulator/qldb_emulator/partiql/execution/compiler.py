@@ -16,7 +16,7 @@ from ..language import faults, semantics
 from ..language.errors import PartiqlError
 from ..language.values import MISSING, Bag
 from ..planning.analysis import has_position_step, holds_bag_or_missing, is_plain, slots_used
-from ..planning.data import Batches, Change, Data, Row, TableSource, Whole
+from ..planning.data import Batches, Change, Data, RawDocument, Row, TableSource
 from ..planning.plan import (
     DATA_SLOT,
     FIRST_FREE_SLOT,
@@ -52,7 +52,7 @@ from ..planning.plan import (
 from ..syntax import ast
 from .dml import Changes, compile_delete, compile_insert, compile_update
 from .expressions import ExpressionCompiler, Frame, Run, accumulator_of, located, to_ion
-from .prefilter import NO_ROWS, Screen, Surely, screen_of, surely
+from .prefilter import COUNT_ONLY, BindCertainMatch, BindPrefilter, certain_match, prefilter_of
 
 Kind = Literal["query", "dml", "ddl", "exec"]
 Open = Callable[[Frame], Iterator[None]]
@@ -77,7 +77,7 @@ class Program:
     _arguments: tuple[Run, ...] = field(default=(), repr=False)
 
     def rows(self, parameters: Sequence[IonValue], data: Data) -> Iterator[IonValue]:
-        """The rows of a query, as Ion values or ``Whole``.  Raises PartiqlError, now or while rows are pulled."""
+        """The rows of a query, as Ion values or ``RawDocument``.  Raises PartiqlError, now or while rows are pulled."""
         assert self._rows is not None
         return self._rows(_new_frame(self.plan, parameters, data))
 
@@ -152,8 +152,8 @@ class _Compiler:
         """is_output: rows leave as Ion values; otherwise they stay values of the language."""
         rows = self.relation(plan.relation, plan.pos if plan.aggregates else None)
         project = self._projection(plan.projection, is_output)
-        if is_output and (whole := self._whole_rows(plan, project)) is not None:
-            return whole
+        if is_output and (raw := self._raw_rows(plan, project)) is not None:
+            return raw
         if _is_count_of_table(plan):
             return _table_count(plan, project)
         if plan.aggregates:
@@ -171,13 +171,13 @@ class _Compiler:
 
         return lambda frame: pull(frame, rows(frame))
 
-    def _whole_rows(self, plan: SelectPlan, project: Run) -> Callable[[Frame], Iterator[IonValue]] | None:
-        """``SELECT * FROM table WHERE indexed = ...``: a document that surely matches is not decoded.  Else None."""
+    def _raw_rows(self, plan: SelectPlan, project: Run) -> Callable[[Frame], Iterator[IonValue]] | None:
+        """``SELECT * FROM table WHERE indexed = ...``: a document that certainly matches is not decoded.  Else None."""
         filtered, columns = plan.relation, plan.projection.columns if isinstance(plan.projection, ProjectStruct) else ()
         if not (isinstance(filtered, Filter) and isinstance(filtered.input, IndexSeek) and len(columns) == 1):
             return None
         access, (column,) = filtered.input, columns
-        tell = surely(filtered.condition, access.slot)
+        tell = certain_match(filtered.condition, access.slot)
         is_whole = isinstance(column, Spread) and isinstance(column.value, Slot) and column.value.number == access.slot
         if tell is None or not is_whole or plan.aggregates or access.source.view != "user":
             return None
@@ -188,7 +188,7 @@ class _Compiler:
             data = frame[DATA_SLOT]
             for document_id, value in rows:
                 data.read_ios += 1
-                if type(value) is Whole:
+                if type(value) is RawDocument:
                     yield value
                     continue
                 frame[slot] = value
@@ -284,9 +284,9 @@ class _Compiler:
         if isinstance(relation.input, Join):
             return self._join(relation.input, condition)
         if isinstance(relation.input, Scan) and relation.input.source.view == "user":
-            screen = screen_of(relation.condition, relation.input.slot)
-            if screen is not None:
-                return _screened_rows(relation.input, screen, condition)
+            bind = prefilter_of(relation.condition, relation.input.slot)
+            if bind is not None:
+                return _prefiltered_rows(relation.input, bind, condition)
         return self._access(relation.input, condition)
 
     def _join(self, join: Join, where: Run | None) -> Open:
@@ -338,8 +338,8 @@ class _Compiler:
         assert isinstance(access, Unnest)
         return _unnest(access, self.expression(access.collection), condition)
 
-    def _seek(self, access: IndexSeek, tell: Surely = lambda frame: None) -> Callable[[Frame], Iterator[Row]]:
-        """The rows that an index finds.  tell: which of them are wanted whole."""
+    def _seek(self, access: IndexSeek, tell: BindCertainMatch = lambda frame: None) -> Callable[[Frame], Iterator[Row]]:
+        """The rows that an index finds.  tell: which of them certainly match."""
         source, index, keys = access.source, access.index, self._keys(access.probe)
 
         def seek(frame: Frame) -> Iterator[Row]:
@@ -451,7 +451,7 @@ def _pull_rows(access: Access, condition: Run | None) -> Callable[[Frame, Iterat
     return pull
 
 
-def _screened_rows(access: Scan, screen: Screen, condition: Run) -> Open:
+def _prefiltered_rows(access: Scan, bind: BindPrefilter, condition: Run) -> Open:
     """As _table_rows, for a scan that can leave rows out without asking the condition.  All of them count as read."""
     slot, id_slot, source = access.slot, access.id_slot, access.source
     pull_all = _pull_rows(access, condition)
@@ -468,8 +468,10 @@ def _screened_rows(access: Scan, screen: Screen, condition: Run) -> Open:
                     yield
 
     def rows(frame: Frame) -> Iterator[None]:
-        look, data = screen(frame), frame[DATA_SLOT]
-        return pull_all(frame, data.scan(source)) if look is None else pull(frame, data.sift(source, look))
+        prefilter, data = bind(frame), frame[DATA_SLOT]
+        if prefilter is None:
+            return pull_all(frame, data.scan(source))
+        return pull(frame, data.prefiltered_scan(source, prefilter))
 
     return rows
 
@@ -499,7 +501,7 @@ def _table_count(plan: SelectPlan, project: Run) -> Callable[[Frame], Iterator[I
             frame[slot] = rows
         yield project(frame)
 
-    return lambda frame: count(frame, frame[DATA_SLOT].sift(source, NO_ROWS))
+    return lambda frame: count(frame, frame[DATA_SLOT].prefiltered_scan(source, COUNT_ONLY))
 
 
 def _unnest(access: Unnest, collection: Run, condition: Run | None) -> Open:
