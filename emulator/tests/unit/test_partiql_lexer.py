@@ -121,7 +121,7 @@ def test_columns_count_characters_and_not_bytes() -> None:
         ("1e", "at line 1, column 3: invalid character at, <EOF>"),
         ("1e+x", "at line 1, column 4: invalid character at, 'x' [U+78]"),
         ("12.5ex", "at line 1, column 6: invalid character at, 'x' [U+78]"),
-        ("2 ^ 3", "at line 1, column 3: invalid operator at, ^"),
+        ("2 ^ 3", "at line 1, column 4: invalid operator at, ^"),
         ("a = `{`", "at line 1, column 5: invalid ion literal at, {"),
         ("``", "at line 1, column 1: invalid ion literal at, "),
         ("`1 2`", "at line 1, column 1: invalid ion literal at, 1 2"),

@@ -6,6 +6,7 @@ of different classes, so it may only be the last of the terms that count.  What 
 as always.  A row that the prefilter cannot judge passes: a field that is annotated, of another kind than the constant,
 or spelt in another case.  So does a row for which a term is unknown (a null), if more follows than such terms: unknown
 AND an error is an error.
+A row that has the field only in several other spellings may be left out, though the condition would fail for it.
 
 A document is tested decoded or, where it is not yet, in its Ion binary: one field is read, or none if the text that it
 must have is nowhere in the octets.  Both see the same values, so both leave out the same rows, except that a row

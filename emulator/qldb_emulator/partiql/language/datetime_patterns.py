@@ -460,7 +460,7 @@ def _read_number(text: str, at: int, symbol: _Symbol, following: tuple[_Symbol, 
     least, most = _width(symbol)
     if least != most:
         end -= _digits_of_fixed(following)
-    if symbol.text == "yyyy" and end - at > most:
+    if symbol.text == "yyyy" and end - at - _digits_of_fixed(following) > most:
         raise _MismatchError(at)  # a year of more digits needs a sign
     end = min(end, at + most)
     if end - at < least:

@@ -241,8 +241,12 @@ def _assignment(node: ast.Assignment) -> _Text:
 
 
 def _insert_operation(node: ast.InsertOperation) -> _Text:
-    word = "VALUE " if node.is_single else ""
-    return f"INSERT INTO {_text(node.target)} {word}{_text(node.value)}{_clause('AT', node.at)}", _ANY
+    value = _text(node.value)
+    if node.is_single:
+        return f"INSERT INTO {_text(node.target)} VALUE {value}{_clause('AT', node.at)}", _ANY
+    if value.startswith(("[", ".")):
+        value = f"({value})"  # a bracket would belong to the target
+    return f"INSERT INTO {_text(node.target)} {value}", _ANY
 
 
 def _update(node: ast.Update) -> _Text:
