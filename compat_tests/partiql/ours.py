@@ -8,7 +8,7 @@ from pathlib import Path
 
 from library import Answer, Request
 
-sys.path.append(str(Path(__file__).parents[2] / "emulator" / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "emulator" / "tests"))
 
 from partiql_support import MemoryLedger
 

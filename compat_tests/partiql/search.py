@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[2] / "emulator"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "emulator"))
 
 from differences import Difference, Differences
 from library import Answer, Library, NoLibrary, Request

@@ -116,7 +116,7 @@ class Maker:
 
     def sources(self) -> tuple[str, list[str], bool]:
         """The text of a FROM clause, its aliases, and whether it has one source only."""
-        text, alias = self.pick(("T AS t", "t"), ("T AS t BY tid", "t"), ("U", "U"))
+        text, alias = self.pick(("T AS t", "t"), ("T AS t BY tid", "t"), ("U AS u", "u"))
         aliases = [alias]
         for number in range(self.pick(0, 0, 1, 2)):
             new = f"v{number}"
