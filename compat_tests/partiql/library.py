@@ -1,4 +1,4 @@
-"""The library as an oracle: a Java process that answers statements over pipes (``src/main/java/oracle/Oracle.java``)."""
+"""The library as an oracle: a Java process that answers statements over pipes (``oracle/Oracle.java``)."""
 
 from __future__ import annotations
 

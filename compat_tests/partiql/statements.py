@@ -1,7 +1,7 @@
 """Makes statements to compare: every part of the language, from a seed.
 
-Each generator is a method of :class:`Statements` that returns a :class:`Request`; :data:`KINDS` lists them with how often
-each is drawn.  The tables are fixed (:data:`TABLES`), so that a statement alone repeats a difference.
+Each generator is a method of :class:`Statements` that returns a :class:`Request`; :data:`KINDS` lists them with how
+often each is drawn.  The tables are fixed (:data:`TABLES`), so that a statement alone repeats a difference.
 """
 
 from __future__ import annotations
@@ -462,6 +462,7 @@ class Statements:
         text, time = self._pick(*TEXTS), self._pick(*TIMES)
         some = ", ".join(self._value() for _ in range(self._pick(0, 1, 1, 2, 2, 3)))
         count = self._pick(*INTS[:8])
+        side = self._pick("", "leading ", "trailing ", "both ")
         return Request(
             self._pick(
                 f"{name}({some})",
@@ -469,7 +470,7 @@ class Statements:
                 f"substring({text}, {self._integer()}, {self._integer()})",
                 f"substring({text} FROM {self._integer()}{self._pick('', ' FOR ' + self._integer())})",
                 f"substring({self._value()}, {self._value()})",
-                f"trim({self._pick('', 'leading ', 'trailing ', 'both ')}{self._pick(text, self._value())} FROM {self._pick(text, self._value())})",
+                f"trim({side}{self._pick(text, self._value())} FROM {self._pick(text, self._value())})",
                 f"trim({self._value()})",
                 f"extract({part} FROM {self._pick(time, self._value())})",
                 f"date_add({part}, {self._pick(count, self._value())}, {self._pick(time, self._value())})",
@@ -493,7 +494,7 @@ class Statements:
         escape = self._pick(
             "",
             "",
-            f" ESCAPE {self._pick(chr(39) + chr(92) + chr(39), chr(39) + '!' + chr(39), self._value(), chr(39) + '😀' + chr(39))}",
+            " ESCAPE " + self._pick("'\\'", "'!'", self._value(), "'😀'"),
         )
         return Request(
             self._pick(

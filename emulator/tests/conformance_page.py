@@ -23,8 +23,8 @@ LIBRARY = Path(__file__).parents[2] / "compat_tests" / "partiql"
 EVIDENCE = (
     "`EXEC`, which QLDB offered from November 2021 (`REDACT_REVISION`), is in the library since 0.2.7.",
     "`RETURNING` and `ON CONFLICT`, in the library since 0.3.0, are on no page of QLDB.",
-    "Recorded error texts of QLDB lack the full stop that 0.5.0 added, and have the line break before a value that every "
-    "version from 0.2.0 on writes.",
+    "Recorded error texts of QLDB lack the full stop that 0.5.0 added, and have the line break before a value that "
+    "every version from 0.2.0 on writes.",
     "`EXTRACT` gives a whole number (ql-functions.extract) up to 0.2.7 only.",
     "`MAX` and `MIN` take numbers only (ql-functions.max), and `SIZE` no s-expression (ql-functions.size): so it is in "
     "0.2.7, and no longer in 0.7.0.",
@@ -33,7 +33,8 @@ EVIDENCE = (
 
 def library_table() -> list[dict[str, Any]]:
     """The rows of what differs from the library, in the order of the file."""
-    table: list[dict[str, Any]] = tomllib.loads((LIBRARY / "differences.toml").read_text(encoding="utf-8"))["difference"]
+    text = (LIBRARY / "differences.toml").read_text(encoding="utf-8")
+    table: list[dict[str, Any]] = tomllib.loads(text)["difference"]
     return table
 
 
@@ -49,15 +50,15 @@ def _library_section() -> list[str]:
     return [
         "## Against the library",
         "",
-        "QLDB's query engine ran partiql-lang-kotlin. `compat_tests/partiql` asks that library and the emulator the same",
-        "generated statements, and compares the answers to the byte: types, annotations, scale, precision and order of",
-        "fields; text, line and column of errors. **Version 0.2.7** is followed:",
+        "QLDB's query engine ran partiql-lang-kotlin. `compat_tests/partiql` asks that library and the emulator the",
+        "same generated statements, and compares the answers to the byte: types, annotations, scale, precision and",
+        "order of fields; text, line and column of errors. **Version 0.2.7** is followed:",
         "",
         *[f"- {reason}" for reason in EVIDENCE],
         "",
-        "QLDB's documentation wins where it differs. Where the library has no text for the first half of an error, ours is",
-        "our own. A minute of the comparison runs in `scripts/test`; `compat_tests/partiql/search.py --statements 500000`",
-        f"makes the table below. The seed of this run was {found['seed']}.",
+        "QLDB's documentation wins where it differs. Where the library has no text for the first half of an error, ours",
+        "is our own. A minute of the comparison runs in `scripts/test`; `search.py --statements 500000` made the table",
+        f"below. The seed of this run was {found['seed']}.",
         "",
         "| statements | |",
         "|---|---:|",
@@ -69,8 +70,8 @@ def _library_section() -> list[str]:
         "| times | what differs | statement | why | source |",
         "|---:|---|---|---|---|",
         *[
-            f"| {documented.get(row['name'], 0)} | {_cell(row['name'])} | `{_cell(row['example'])}` | {_cell(row['reason'])} "
-            f"| {_cell(row['source'])} |"
+            f"| {documented.get(row['name'], 0)} | {_cell(row['name'])} | `{_cell(row['example'])}` "
+            f"| {_cell(row['reason'])} | {_cell(row['source'])} |"
             for row in library_table()
         ],
         "",

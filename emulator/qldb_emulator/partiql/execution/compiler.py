@@ -354,8 +354,8 @@ class _Compiler:
         """The values to look up; unknown ones are left out, and what is no Ion: they equal nothing that is stored.
 
         None when an index cannot answer: the expression fails, IN is not followed by a collection, or an unknown is in
-        it.  Then the source is scanned, so that the condition itself gives the answer or the error, and only if there is
-        a row to ask about.  has_unknowns: what is looked up may be unknown in some row (ids of documents never are).
+        it.  Then the source is scanned, so that the condition itself gives the answer or the error, and only if there
+        is a row to ask about.  has_unknowns: what is looked up may be unknown in some row (ids of documents never are).
         """
         values = [self.expression(value) for value in probe.values]
         is_in = probe.is_in and has_unknowns

@@ -167,7 +167,7 @@ def _float_remainder(a: float, b: float) -> float:
 
 
 def _decimal_remainder(a: Decimal, b: Decimal) -> Decimal:
-    """Java's ``BigDecimal.remainder`` with 38 digits: the value is exact, the scale follows from how Java gets there."""
+    """Java's ``BigDecimal.remainder`` with 38 digits: the value is exact, the scale is that of Java's algorithm."""
     quotient = _integral_quotient(a, b)
     return EXACT.subtract(a, EXACT.multiply(quotient, b))
 
@@ -242,7 +242,7 @@ def remainder(left: IonValue, right: IonValue) -> int | float | Decimal | None:
 
 
 def negate(value: IonValue) -> int | float | Decimal | None:
-    """``-value``; a decimal zero becomes a negative zero, whatever its sign was.  Raises PartiqlError for what is no number."""
+    """``-value``; a decimal zero becomes a negative zero, whatever its sign was.  Raises PartiqlError for no number."""
     plain = bare(value)
     if plain is None:
         return None

@@ -8,8 +8,8 @@ A row is a :class:`Fault`; calling it makes the error to raise::
 
 The errors carry no position (``pos`` is ``ast.NOWHERE``): the code that knows the node puts its position there.
 
-The texts are those of the library that QLDB ran, version 0.2.7: ``generated; thrown``.  ``compat_tests/partiql`` compares
-them with the library.  Many errors have no code there, and so no first half: ours is our own then (inferred).
+The texts are those of the library that QLDB ran, version 0.2.7: ``generated; thrown``.  ``compat_tests/partiql``
+compares them with the library.  Many errors have no code there, and so no first half: ours is our own then (inferred).
 """
 
 from __future__ import annotations

@@ -253,7 +253,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One write operation.  at: of ``INSERT INTO place VALUE value AT at``.  is_single: False without the word VALUE."""
+    """One write operation.  at: of ``INSERT INTO place VALUE value AT at``.  is_single: False without VALUE."""
 
     kind: Literal["set", "insert", "remove"]
     place: Place
