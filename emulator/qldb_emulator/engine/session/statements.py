@@ -24,13 +24,9 @@ from ...errors import (
 )
 from ...ion.codec import DOCUMENT_DEPTH, IonError, loads
 from ...ion.values import IonValue, Timestamp
-from ...partiql.execution.compiler import Program, compile_plan
+from ...partiql.execution.compiler import Program
 from ...partiql.language.errors import PartiqlError
-from ...partiql.planning.catalogue import Catalogue
-from ...partiql.planning.planner import plan
 from ...partiql.syntax import ast
-from ...partiql.syntax.parser import parse
-from ...records import dataclass
 from ..ledger.conflicts import CATALOGUE, name_mark
 from ..ledger.ddl import DDL_NODES, ddl_effect, table_tags
 from .cursors import Cursor, Page
@@ -45,42 +41,6 @@ if TYPE_CHECKING:
 TAG_KEY_CHARACTERS = 128
 TAG_VALUE_CHARACTERS = 256
 RESERVED_TAG_PREFIX = "aws:"
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A statement text made ready against one catalogue."""
-
-    catalogue: Catalogue
-    program: Program
-
-
-class StatementCache:
-    """Prepared statements by text.  One per ledger; bounded; shared by all sessions."""
-
-    # A program keeps its tree, plan and closures: some kilobytes.  An application has tens of texts, not thousands,
-    # unless it writes values into them; those must not fill the memory.
-    MAX_TEXTS = 1_000
-    MAX_TEXT_CHARACTERS = 4_000
-
-    def __init__(self) -> None:
-        self._prepared: dict[str, Prepared] = {}
-
-    def prepare(self, text: str, catalogue: Catalogue, max_depth: int) -> Program:
-        """The program of a text under a catalogue.  Raises PartiqlError."""
-        prepared = self._prepared.get(text)
-        if prepared is not None and prepared.catalogue is catalogue:
-            return prepared.program
-        program = compile_plan(plan(parse(text, max_depth), catalogue))
-        self._remember(text, Prepared(catalogue, program))
-        return program
-
-    def _remember(self, text: str, prepared: Prepared) -> None:
-        if len(text) > self.MAX_TEXT_CHARACTERS:
-            return
-        if len(self._prepared) >= self.MAX_TEXTS:
-            self._prepared.clear()
-        self._prepared[text] = prepared
 
 
 class Execution:

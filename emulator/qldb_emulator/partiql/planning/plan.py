@@ -319,15 +319,3 @@ class Plan:
     slot_count: int
     parameter_count: int
     actions: tuple[Action, ...] = ()
-
-    def explain(self) -> str:
-        """The plan as indented text for people: the access path of every source, and what is filtered above it."""
-        from .explain import explain
-
-        return explain(self)
-
-    def reads(self) -> list[str]:
-        """What the statement reads as far as conflicts go, for people: a line each."""
-        from .explain import reads
-
-        return reads(self)
