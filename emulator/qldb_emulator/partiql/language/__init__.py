@@ -4,5 +4,5 @@ The one idea: every operation is a plain function of Ion values; it knows no sta
 In: Ion values (``ion.values``), MISSING and Bag (``values``).
 Out: the same, or a PartiqlError from ``faults``.
 The model is partiql-lang-kotlin 0.2.7; ``compat_tests/partiql`` compares this room with it.
-Open ``semantics.py`` first.
+Open ``semantics`` first.
 """

@@ -4,5 +4,5 @@ The one idea: one regular expression makes tokens, recursive descent makes a tre
 In: a text.
 Out: an ``ast.Statement``, or a PartiqlError of category Lexer or Parser from ``syntax_errors``.
 ``printer`` writes a tree as text again; ``script`` splits a text into statements.
-Open ``ast.py`` first, then ``parser.py``.
+Open ``ast`` first, then ``parser.py``.
 """
