@@ -15,7 +15,7 @@ from ...records import dataclass
 from ..language import faults, semantics
 from ..language.errors import PartiqlError
 from ..language.values import MISSING, Bag
-from ..planning.analysis import has_position_step, holds_bag_or_missing, is_plain, slots_used
+from ..planning.analysis import holds_bag_or_missing, is_plain, slots_used
 from ..planning.data import Batches, Change, Data, RawDocument, Row, TableSource
 from ..planning.plan import (
     DATA_SLOT,
@@ -119,8 +119,8 @@ def _new_frame(plan: Plan, parameters: Sequence[IonValue], data: Data) -> Frame:
 
 class _Compiler:
     def __init__(self, plan: Plan) -> None:
-        has_positions = isinstance(plan.root, SelectPlan | ExpressionPlan) and has_position_step(plan.root)
-        self._expressions = ExpressionCompiler(self._subquery, has_positions)
+        is_query = isinstance(plan.root, SelectPlan | ExpressionPlan)
+        self._expressions = ExpressionCompiler(self._subquery, is_query and plan.has_positions)
         self.expression = self._expressions.compile
 
     def program(self, plan: Plan) -> Program:

@@ -35,11 +35,6 @@ def slots_used(node: object) -> set[int]:
     return {part.number for part in walk(node) if isinstance(part, Slot)}
 
 
-def has_position_step(node: object) -> bool:
-    """Whether a part of something is taken by a position, ``value[expression]``."""
-    return any(isinstance(part, ast.IndexStep) for part in walk(node))
-
-
 def has_aggregate(node: object) -> bool:
     """Whether an aggregate function stands in an expression itself, nested SELECTs left out."""
     return any(isinstance(part, ast.Aggregate) for part in walk(node, stop_at=ast.Select))

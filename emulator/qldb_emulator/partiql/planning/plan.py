@@ -312,6 +312,7 @@ class Plan:
 
     actions: what may have to be allowed: the action's name and the table (None: the catalogue, or no table).
     slot_count: the size of the frame.
+    has_positions: a part of something is taken by a position, ``value[expression]``.
     """
 
     statement: ast.Statement
@@ -319,3 +320,4 @@ class Plan:
     slot_count: int
     parameter_count: int
     actions: tuple[Action, ...] = ()
+    has_positions: bool = False

@@ -25,13 +25,12 @@ from ...ion.values import IonValue
 from ...records import dataclass, replace
 from ..language import faults
 from ..syntax import ast
-from .analysis import conjuncts, has_aggregate, is_plain, slots_used, walk
+from .analysis import conjuncts, has_aggregate, is_plain, slots_used
 from .catalogue import COMMITTED_PREFIX, RESERVED_PREFIX, Catalogue, IndexInfo, TableInfo
 from .data import TableSource
 from .plan import (
     Access,
     Action,
-    AggregateCall,
     CatalogueScan,
     Column,
     DefinitionPlan,
@@ -92,7 +91,14 @@ def plan(statement: ast.Statement, catalogue: Catalogue, constants: Mapping[str,
         raise faults.INT_OVERFLOW.at(min(planner.overflows))
     if planner.late:
         raise planner.late[0]
-    return Plan(statement, root, planner.frame.size, statement.parameter_count, tuple(planner.actions))
+    return Plan(
+        statement,
+        root,
+        planner.frame.size,
+        statement.parameter_count,
+        tuple(planner.actions),
+        planner.has_positions(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,10 @@ class _Planner:
         self.overflows, self.late = self._resolver.overflows, self._resolver.late
         self._nesting = 0
 
+    def has_positions(self) -> bool:
+        """Whether a part of something is taken by a position, ``value[expression]``."""
+        return self._resolver.has_positions
+
     def root(self, statement: ast.Statement) -> Root:
         match statement:
             case ast.Query(expression=ast.Select() as select):
@@ -167,9 +177,10 @@ class _Planner:
         sources = self._from(select.source, parent)
         body = sources.scope.body()
         where = None if select.where is None else _Term(self._resolver.resolve(select.where, body), select.where)
-        calls = self._extra_aggregates(select, body)
-        is_grouped = bool(calls) or has_aggregate(tuple(item.value for item in select.items))
-        scope = replace(body, is_grouped=is_grouped)
+        assert body.row_calls is not None
+        calls = body.row_calls
+        is_grouped = bool(calls) or has_aggregate(tuple([item.value for item in select.items]))
+        body.row_calls = None  # the projection's aggregates are not among them
         projection: ProjectStruct | ProjectValue
         if select.is_star:
             star = (
@@ -177,27 +188,12 @@ class _Planner:
             )
             projection = ProjectStruct(star)
         elif select.value is not None:
+            scope = replace(body, is_grouped=True) if is_grouped else body
             projection = ProjectValue(self._resolver.resolve(select.value, scope))
         else:
-            projection = self._select_list(select, replace(scope, aggregates=calls))
+            projection = self._select_list(select, replace(body, is_grouped=is_grouped, aggregates=calls))
         self._nesting -= 1
         return SelectPlan(self._relation(sources, where), projection, tuple(calls), select.pos)
-
-    def _extra_aggregates(self, select: ast.Select, body: Scope) -> list[AggregateCall]:
-        """The aggregate functions in FROM and WHERE.
-
-        There they are functions of a collection, yet the library runs each over the rows as well, so that the query has
-        one row (a quirk of all its versions).
-        """
-        found = [
-            part for part in walk((select.source, select.where), stop_at=ast.Select) if isinstance(part, ast.Aggregate)
-        ]
-        calls = []
-        for call in found:
-            if call.argument is None:
-                continue  # COUNT(*) is refused there
-            calls.append(AggregateCall(self.frame.new(), call, self._resolver.resolve(call.argument, body)))
-        return calls
 
     def _select_list(self, select: ast.Select, scope: Scope) -> ProjectStruct:
         columns: list[Column | Spread] = []
@@ -213,7 +209,7 @@ class _Planner:
 
     def _from(self, source: ast.Source, parent: Scope | None, is_dml: bool = False) -> _From:
         items = list(_flatten(source))
-        scope = Scope(parent, 1 if parent is None else parent.depth + 1, source_count=len(items))
+        scope = Scope(parent, 1 if parent is None else parent.depth + 1, source_count=len(items), row_calls=[])
         sources: list[_TableReference | Unnest] = []
         conditions: list[_Term | None] = []
         star: list[Column | Spread] = []
@@ -254,9 +250,10 @@ class _Planner:
 
     def _declare(self, name: str, slot: Slot, pos: ast.Pos, scope: Scope) -> None:
         """Raises PartiqlError when a name is taken, in any case of its letters."""
-        lowered = name.lower()
-        if any(other.lower() == lowered for other in scope.variables):
-            raise faults.ALREADY_DEFINED.at(pos, name=name)
+        if scope.variables:
+            lowered = name.lower()
+            if any(other.lower() == lowered for other in scope.variables):
+                raise faults.ALREADY_DEFINED.at(pos, name=name)
         scope.variables[name] = slot
 
     def _source(self, item: ast.FromItem, alias: str, scope: Scope, is_dml: bool) -> _TableReference | Unnest:

@@ -53,6 +53,8 @@ class Scope:
     is_grouped: in the projection of an aggregate query, where the rows are gone and only aggregates remain.
     is_argument: inside the argument of an aggregate function.
     aggregates: where an aggregate function of a select list goes; None elsewhere.
+    row_calls: where one of FROM and WHERE goes.  There it is a function of a collection, yet the library runs it over
+    the rows as well, so that the query has one row (a quirk of all its versions).
     """
 
     parent: Scope | None = None
@@ -67,6 +69,7 @@ class Scope:
     is_grouped: bool = False
     is_argument: bool = False
     aggregates: list[AggregateCall] | None = None
+    row_calls: list[AggregateCall] | None = None
 
     @property
     def is_nested(self) -> bool:
@@ -112,6 +115,7 @@ class Resolver:
         self._is_table = is_table
         self._whole_table = whole_table
         self._constants = constants or {}
+        self.has_positions = False  # whether an index has been resolved
         # Errors that count only if no name is wrong: where int literals are too large, then the others.
         self.overflows: list[ast.Pos] = []
         self.late: list[PartiqlError] = []
@@ -203,7 +207,10 @@ class Resolver:
         return ast.Path(root, steps, pos=node.pos)
 
     def _step(self, step: ast.Step, scope: Scope) -> ast.Step:
-        return replace(step, index=self.resolve(step.index, scope)) if isinstance(step, ast.IndexStep) else step
+        if not isinstance(step, ast.IndexStep):
+            return step
+        self.has_positions = True
+        return replace(step, index=self.resolve(step.index, scope))
 
     # --- Operators -----------------------------------------------------------------------------------------
 
@@ -288,6 +295,8 @@ class Resolver:
             self.late.append(faults.NESTED_AGGREGATE.at(node.pos))
             return ast.Literal(None, pos=node.pos)
         if not is_over_rows:
+            if scope.row_calls is not None:
+                scope.row_calls.append(AggregateCall(self._frame.new(), node, argument))
             return replace(node, argument=argument)
         assert scope.aggregates is not None
         slot = self._frame.new()

@@ -204,9 +204,9 @@ class _Parser:
 
     def statement(self) -> ast.Statement:
         """The whole text."""
-        if "exec" in self.kinds[1:]:
-            raise self.error(fault.EXEC_IN_EXPRESSION, self.kinds.index("exec", 1))
         kind = self.kinds[0]
+        if "exec" in self.kinds and self.kinds.count("exec") > (kind == "exec"):
+            raise self.error(fault.EXEC_IN_EXPRESSION, self.kinds.index("exec", 1))
         reader = _STATEMENTS.get(kind)
         if reader is None or (kind == "insert" and self.kinds[1] != "into"):
             statement: ast.Statement = nodes.query(
@@ -489,7 +489,8 @@ class _Parser:
         start = self.at
         value = self.expression()
         if isinstance(value, ast.Path):
-            self.check_wildcards(value)
+            if "*" in self.kinds[start : self.at]:
+                self.check_wildcards(value)
             last = value.steps[-1]
             if isinstance(last, ast.FieldsStep):
                 rest = value.steps[:-1]
@@ -502,10 +503,7 @@ class _Parser:
 
     def check_wildcards(self, path: ast.Path) -> None:
         """Raise when a path of a select list has a wildcard anywhere but as ``.*`` at its end."""
-        steps = _steps_inside(path)
-        if not any(isinstance(step, ast.ElementsStep | ast.FieldsStep) for step in steps):
-            return
-        steps.sort(key=lambda step: step.pos)
+        steps = sorted(_steps_inside(path), key=lambda step: step.pos)
         for step in steps:
             if isinstance(step, ast.ElementsStep):
                 raise self.error(fault.STAR_IN_SELECT_LIST, self.index_of(step) + 1)
