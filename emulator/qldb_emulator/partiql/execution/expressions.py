@@ -185,8 +185,8 @@ class ExpressionCompiler:
             special = _field_against_parameter(node)
             if special is not None:
                 return special
-        operator, right, pos = semantics.BINARY[node.operator], self.compile(node.right), node.pos
-        left = self.compile(node.left)
+        left, right = self.compile(node.left), self.compile(node.right)
+        operator, pos = semantics.BINARY[node.operator], node.pos
 
         def apply(frame: Frame) -> IonValue:
             first = left(frame)

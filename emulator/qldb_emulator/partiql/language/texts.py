@@ -29,9 +29,43 @@ def partiql_text(value: IonValue) -> str:
 
 
 def pretty_ion_text(value: IonValue) -> str:
-    """As ion-java's ``toPrettyString`` writes a scalar: lobs with blanks inside their braces."""
-    text = ion_text(value)
+    """As ion-java's ``toPrettyString`` writes: the parts of a container on lines of their own."""
+    return _cut(_pretty(value, "\n"))
+
+
+def _pretty(value: IonValue, line: str, is_in_sexp: bool = False) -> str:
+    """line: a line break and the blanks before the container that the value is in."""
+    if type(value) is Annotated:
+        return "".join([_symbol(name) + "::" for name in value.annotations]) + _pretty(value.value, line, is_in_sexp)
+    if isinstance(value, dict):
+        fields = [f"{line}  {_symbol(name)}:{_pretty(part, line + '  ')}" for name, part in struct_items(value)]
+        return "{" + ",".join(fields) + line + "}"
+    if type(value) is Sexp:
+        return "(" + "".join([f"{line}  {_pretty(part, line + '  ', True)}" for part in value]) + line + ")"
+    if isinstance(value, list):
+        return "[" + ",".join([f"{line}  {_pretty(part, line + '  ')}" for part in value]) + line + "]"
+    if type(value) is Decimal:
+        return _pretty_decimal(value)
+    if type(value) is Symbol and is_in_sexp and _OPERATOR.fullmatch(value):
+        return value
+    if type(value) in (str, Symbol):
+        return codec.dumps_text(value)
+    text = _ion(value)
     return f"{text[:2]} {text[2:-2]} {text[-2:]}" if text.startswith("{{") else text
+
+
+_OPERATOR: Final = re.compile(r"[!#%&*+./;<=>?@^`|~-]+")
+_SMALLEST_WITH_POINT = -6  # the exponent of the smallest number that is written with a point
+
+
+def _pretty_decimal(value: Decimal) -> str:
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)
+    if exponent != 0 and _SMALLEST_WITH_POINT <= value.adjusted() < 0:
+        return f"{value:f}"
+    if exponent < 0 and value.adjusted() < 0:
+        return _plain_exponent(value)
+    return _decimal(value)
 
 
 def _cut(text: str) -> str:
@@ -74,13 +108,22 @@ def _escaped(found: re.Match[str]) -> str:
 def _decimal(value: Decimal) -> str:
     sign, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)
-    figures = ("-" if sign else "") + "".join(map(str, digits))
+    figures = "".join(map(str, digits))
     if exponent > 0:
-        return f"{figures}d{exponent}"
-    if -exponent < len(digits):
+        return _plain_exponent(value)
+    minus = "-" if sign else ""
+    if -exponent < len(figures):
         whole = len(figures) + exponent
-        return f"{figures[:whole]}.{figures[whole:]}"
-    return f"{figures}d{exponent}"
+        return f"{minus}{figures[:whole]}.{figures[whole:]}"
+    if len(figures) == 1:
+        return _plain_exponent(value)
+    return f"{minus}{figures[0]}.{figures[1:]}d{value.adjusted()}"
+
+
+def _plain_exponent(value: Decimal) -> str:
+    """``123d-5``"""
+    sign, digits, exponent = value.as_tuple()
+    return ("-" if sign else "") + "".join(map(str, digits)) + f"d{exponent}"
 
 
 def _float(value: float) -> str:

@@ -656,7 +656,7 @@ class _Parser:
                 raise self.no_term()
             left = reader(self)
         kind = kinds[self.at]
-        if kind == "." or kind == "[":
+        if (kind == "." or kind == "[") and kinds[at] not in _PREFIXES:
             left = self.path(left)
             kind = kinds[self.at]
         height = self.height + 1
@@ -744,7 +744,8 @@ class _Parser:
 
     def expect_more(self, word: str) -> None:
         """Raise when the statement ends behind the word just taken."""
-        if self.kinds[self.at] in (END, ";"):
+        kinds, at = self.kinds, self.at
+        if kinds[at] == END or (kinds[at] == ";" and kinds[at + 1] == END):
             raise self.error(fault.NO_EXPRESSION_AFTER, self.at - 1, word=word)
 
     def expressions(self) -> tuple[Expr, ...]:
@@ -1228,6 +1229,8 @@ _TERMS: Final[dict[str, Callable[[_Parser], Expr]]] = {
     **dict.fromkeys(FUNCTION_KEYWORDS, _Parser.function_keyword),
     **dict.fromkeys(_CONSTRUCTORS, _Parser.function_keyword),
 }
+
+_PREFIXES: Final = ("not", "-", "+")  # their operand takes the steps behind it
 
 _OPERATORS: Final[dict[str, Callable[[_Parser, Expr, int], Expr]]] = {
     **dict.fromkeys(RANKS, _Parser.binary),

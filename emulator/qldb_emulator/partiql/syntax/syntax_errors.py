@@ -169,7 +169,8 @@ class SyntaxFault:
 
     def __call__(self, tokens: Tokens, index: int, **values: object) -> PartiqlError:
         kind, value = token_type(tokens, index), token_value(tokens, index)
-        pretty = pretty_ion_text(tokens.values[index]) if value.startswith("{{") else value
+        is_literal = tokens.kinds[index] in (LITERAL, ION_LITERAL)
+        pretty = pretty_ion_text(tokens.values[index]) if is_literal and "{pretty}" in self.generated else value
         generated = self.generated.format(token=f"{kind} : {value}", type=kind, value=value, pretty=pretty, **values)
         return PartiqlError("Parser", tokens.pos(index), generated, self.thrown.format(**values) or None)
 
