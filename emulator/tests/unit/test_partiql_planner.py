@@ -81,6 +81,11 @@ ACCESS_PATHS: dict[str, tuple[str, list[Any], list[tuple[Any, ...]]]] = {
     "an order scans": ("SELECT * FROM Vehicle WHERE VIN < 'v2'", [], [("scan", "Vehicle")]),
     "BETWEEN scans": ("SELECT * FROM Vehicle WHERE VIN BETWEEN 'v1' AND 'v1'", [], [("scan", "Vehicle")]),
     "LIKE scans": ("SELECT * FROM Vehicle WHERE VIN LIKE 'v1%'", [], [("scan", "Vehicle")]),
+    "null in an IN scans: no index has nulls": (
+        "SELECT * FROM Vehicle WHERE VIN IN ('v1', NULL)",
+        [],
+        [("scan", "Vehicle")],
+    ),
     "NOT IN scans": ("SELECT * FROM Vehicle WHERE VIN NOT IN ('v1')", [], [("scan", "Vehicle")]),
     "a path below the indexed field scans": ("SELECT * FROM Vehicle WHERE Owner.id = 'p1'", [], [("scan", "Vehicle")]),
     "a name in other letters scans": ("SELECT * FROM Vehicle WHERE vin = 'v1'", [], [("scan", "Vehicle")]),

@@ -24,6 +24,7 @@ from typing import TypeVar
 from ...ion.values import IonValue
 from ...records import dataclass, replace
 from ..language import faults
+from ..language.kinds import is_unknown
 from ..syntax import ast
 from .analysis import conjuncts, has_aggregate, is_plain, slots_used
 from .catalogue import COMMITTED_PREFIX, RESERVED_PREFIX, Catalogue, IndexInfo, TableInfo
@@ -533,7 +534,9 @@ def _choose(source: _TableReference, terms: list[_Term], unread: frozenset[int])
     table = TableSource("committed" if source.view == "committed" else "user", source.table)
     if by_id is not None:
         return DocumentFetch(source.alias, source.slot, source.id_slot, table, by_id[1])
-    by_index = next(_probes(terms, unread, lambda key: _index_of(key, source)), None)
+    by_index = next(
+        (found for found in _probes(terms, unread, lambda key: _index_of(key, source)) if not _has_null(found[1])), None
+    )
     if by_index is not None:
         return IndexSeek(source.alias, source.slot, source.id_slot, table, by_index[0], by_index[1])
     return Scan(source.alias, source.slot, source.id_slot, table)
@@ -558,6 +561,11 @@ def _probes(
                 yield found, Probe(term.written, values=bound.collection.items, is_in=True)
             else:
                 yield found, Probe(term.written, collection=bound.collection, is_in=True)
+
+
+def _has_null(probe: Probe) -> bool:
+    """Whether an IN has a written null, which equals the nulls that no index has."""
+    return probe.is_in and any(isinstance(value, ast.Literal) and is_unknown(value.value) for value in probe.values)
 
 
 def _is_step(step: ast.Step, name: str) -> bool:
