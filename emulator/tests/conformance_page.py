@@ -70,7 +70,7 @@ def _library_section() -> list[str]:
         "| times | what differs | statement | why | source |",
         "|---:|---|---|---|---|",
         *[
-            f"| {documented.get(row['name'], 0)} | {_cell(row['name'])} | `{_cell(row['example'])}` "
+            f"| {documented.get(row['name'], 0)} | {_cell(row['name'])} | {_code(row['example'])} "
             f"| {_cell(row['reason'])} | {_cell(row['source'])} |"
             for row in library_table()
         ],
@@ -132,6 +132,11 @@ def as_markdown(outcomes: list[Outcome], judge: Judge) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _code(text: str) -> str:
+    """A statement in a cell; backticks in it want two around it."""
+    return f"`` {_cell(text)} ``" if "`" in text else f"`{_cell(text)}`"
 
 
 def _cell(text: str) -> str:
