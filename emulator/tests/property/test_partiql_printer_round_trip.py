@@ -19,7 +19,7 @@ from qldb_emulator.partiql.language.errors import PartiqlError
 from qldb_emulator.partiql.language.values import MISSING
 from qldb_emulator.partiql.syntax import ast
 from qldb_emulator.partiql.syntax.lexer import Tokens
-from qldb_emulator.partiql.syntax.parser import TYPE_NAMES, parse
+from qldb_emulator.partiql.syntax.parser import TYPE_NAMES, is_null_number, parse
 from qldb_emulator.partiql.syntax.printer import to_text
 from qldb_emulator.partiql.syntax.reserved import DATE_PARTS, KEYWORDS, TRIM_SIDES
 
@@ -80,7 +80,9 @@ def several(items: st.SearchStrategy[Any], least: int = 0) -> st.SearchStrategy[
 
 def is_number(node: ast.Node) -> bool:
     """Whether a sign before this would become part of it."""
-    return isinstance(node, ast.Literal) and not node.is_ion and type(node.value) in (int, Decimal)
+    if not isinstance(node, ast.Literal):
+        return False
+    return type(node.value) in (int, float, Decimal) or is_null_number(node.value)
 
 
 def is_text(node: ast.Node) -> bool:

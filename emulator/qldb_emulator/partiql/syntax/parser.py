@@ -820,11 +820,12 @@ class _Parser:
             self.at += 1
         signs = self.at - start
         self.deepen(signs)
-        reader = _TERMS.get(kinds[self.at])
+        first = kinds[self.at]
+        reader = _TERMS.get(first)
         if reader is None:
             raise self.no_term()
         operand = reader(self)
-        if kinds[self.at] == "." or kinds[self.at] == "[":
+        if (kinds[self.at] == "." or kinds[self.at] == "[") and first != "not":
             operand = self.path(operand)
         self.depth -= signs
         self.grow(signs)
