@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 from click.core import ParameterSource
@@ -160,6 +160,14 @@ def check_hosts(_context: click.Context, _parameter: click.Parameter, values: Se
     "--auth]",
 )
 @click.option(
+    "--console",
+    default="on",
+    show_default=True,
+    type=click.Choice(["on", "read-only", "off"]),
+    envvar="QLDB_EMULATOR_CONSOLE",
+    help="Pages for a browser at /.  read-only: neither they nor the JSON interface under /_qldb change anything.",
+)
+@click.option(
     "--deterministic",
     metavar="SEED",
     envvar="QLDB_EMULATOR_DETERMINISTIC",
@@ -267,6 +275,7 @@ def serve(
     state_delay: float,
     log_level: str,
     has_admin: bool | None,
+    console: Literal["on", "read-only", "off"],
     deterministic: str | None,
     statement_log: int,
     seeds: tuple[Path, ...],
@@ -305,6 +314,7 @@ def serve(
         region=region,
         account=account,
         has_admin=((ephemeral or is_loopback(host)) and auth_file is None) if has_admin is None else has_admin,
+        console=console,
         deterministic_seed=deterministic,
         statement_log=statement_log,
         shows_plans=show_plans,
@@ -390,10 +400,10 @@ def local_aws(port: int) -> LocalAws:
 def authenticator_of(file: Path) -> Authenticator:
     """What knows the keys of a file.  Raises Failure."""
     from ..auth.keys import AuthFileError, read_auth_file
-    from ..clock import SystemClock
+    from ..clock import WallClock
 
     try:
-        return read_auth_file(file, SystemClock())  # signatures are of the real time, also where the ledgers' is not
+        return read_auth_file(file, WallClock())  # signatures are of the real time, also where the ledgers' is not
     except (AuthFileError, OSError) as error:
         raise Failure(str(error)) from error
 

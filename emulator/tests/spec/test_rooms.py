@@ -11,7 +11,7 @@ import pytest
 from support import ROOT
 
 PACKAGE = ROOT / "emulator" / "qldb_emulator"
-LEAVES = {"__init__", "__version__", "clock", "context", "ids", "limits", "errors", "records", "settings"}
+LEAVES = {"__init__", "__version__", "budget", "clock", "context", "ids", "limits", "errors", "records", "settings"}
 
 # room -> the rooms it may import; leaves are open to all.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -39,6 +39,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ion": set(),
     "aws_models": set(),
     "client": {"aws_models"},
+}
+
+# Parts of a room that may import more than the rest of it: the JSON interface and the console show what is stored.
+MAY_ALSO_IMPORT: dict[str, set[str]] = {
+    "web/interface": {"ion", "journal", "partiql", "verify", "storage.rows", "storage.errors"},
+    "web/console": {"ion", "journal", "partiql", "storage.rows", "seeding"},
 }
 
 
@@ -77,6 +83,7 @@ def test_arrows_point_down(path: Path) -> None:
         target = name[1:]
         top = target.split(".")[0]
         allowed = {""} | LEAVES | {room} | (set() if room in LEAVES else MAY_IMPORT[room])
+        allowed |= MAY_ALSO_IMPORT.get("/".join(path.relative_to(PACKAGE).parts[:2]), set())
         if top not in allowed and target not in allowed:
             wrong.append(target)
     assert wrong == []
@@ -156,9 +163,7 @@ CORE_FILES_MAX = 4
 """A few files that tell one idea together may import each other, within one folder.  More is a circle."""
 
 # Circles that still are to be cut, by the rooms they are in.  Remove a row with its last circle.
-STILL_CIRCULAR = {
-    "web": "the dispatcher imports the Flask application, which imports the dispatcher",
-}
+STILL_CIRCULAR = {}
 
 
 def module_name(path: Path) -> str:
@@ -224,7 +229,7 @@ SAYS_LINES = range(4, 9)
 # Packages that do not say yet what they are.  Remove a row when its package does.
 STILL_SILENT = {
     *("aws", "aws_models", "auth", "cli", "client", "driver", "ion", "seeding", "testing", "verify", "web", "wire"),
-    *("tables", "web.console", "web.interface"),
+    "tables",
 }
 
 

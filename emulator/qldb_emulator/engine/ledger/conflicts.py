@@ -30,6 +30,11 @@ def key_mark(index_id: str, key: bytes) -> ReadMark:
     return ("key", index_id, key)
 
 
+def revision_marks(table_id: str, document_id: str, keys: Iterable[tuple[str, bytes]]) -> list[ReadMark]:
+    """What a new revision writes: its table, its document, and the keys it has, by index id."""
+    return [table_mark(table_id), document_mark(document_id), *(key_mark(index_id, key) for index_id, key in keys)]
+
+
 def name_mark(table_name: str) -> ReadMark:
     """What a table name stands for, and the table's indexes."""
     return ("name", table_name)
@@ -88,6 +93,10 @@ class WriteLog:
             oldest = min(self._snapshots.values(), default=published)
         self._last = {mark: seq for mark, seq in self._last.items() if seq > oldest}
         self._prune_at = max(self.PRUNE_AT_LEAST, 2 * len(self._last))
+
+    def last_write(self, mark: ReadMark) -> int:
+        """The block that last wrote a mark; -1 when none is remembered."""
+        return self._last.get(mark, -1)
 
     def conflict(self, marks: Iterable[ReadMark], snapshot: int) -> ReadMark | None:
         """A mark that was written after the snapshot, or None.  Called under the ledger's commit lock."""

@@ -16,10 +16,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, Protocol
 
+from ...budget import current
 from ...ion.compare import index_key
 from ...ion.values import IonValue
 from ..language.arithmetic import add, compare_numbers, divide, number_of
 from ..language.kinds import is_unknown
+
+_SEEN_BYTES = 100  # of a key among those seen, its octets apart
 
 
 class Accumulator(Protocol):
@@ -133,6 +136,7 @@ class Distinct:
     def add(self, value: IonValue) -> None:
         key = None if is_unknown(value) else index_key(value)
         if key is not None and key not in self._seen:
+            current().keep(len(key) + _SEEN_BYTES)
             self._seen.add(key)
             self._inner.add(value)
 

@@ -12,6 +12,7 @@ import operator as operator_module
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from ...budget import charge, current
 from ...ion.values import (
     STRUCT_TYPES,
     Annotated,
@@ -31,6 +32,7 @@ from ..language.errors import PartiqlError
 from ..language.functions import function_named
 from ..language.texts import ion_text
 from ..language.values import MISSING, Bag
+from ..planning.analysis import walk
 from ..planning.plan import DATA_SLOT, PARAMETERS_SLOT, Failure, Slot, Subquery
 from ..syntax import ast
 from .aggregates import Accumulator, make_accumulator
@@ -67,6 +69,8 @@ class ExpressionCompiler:
         It raises PartiqlError for what is no truth value, at *pos* if that is given.
         """
         run = self.compile(node)
+        if any(map(_is_growing, walk(node))):
+            run = _released(run)
         if _is_truth(node):
             return run
         pos = pos or node.pos
@@ -161,15 +165,15 @@ class ExpressionCompiler:
             return lambda frame, value: rest(frame, one(frame, value))
         if isinstance(first, ast.FieldsStep):
             if len(steps) == 1:
-                return lambda frame, value: Bag([found for _, found in semantics.fields(value)])
-            return lambda frame, value: Bag(
+                return lambda frame, value: _bag_of([found for _, found in semantics.fields(value)])
+            return lambda frame, value: _bag_of(
                 [found for _, part in semantics.fields(value) for found in semantics.elements(rest(frame, part))]
             )
         if any(isinstance(step, ast.ElementsStep) for step in steps[1:]):
-            return lambda frame, value: Bag(
+            return lambda frame, value: _bag_of(
                 [found for part in semantics.elements(value) for found in semantics.parts(rest(frame, part))]
             )
-        return lambda frame, value: Bag([rest(frame, part) for part in semantics.elements(value)])
+        return lambda frame, value: _bag_of([rest(frame, part) for part in semantics.elements(value)])
 
     # --- Operators -----------------------------------------------------------------------------------------
 
@@ -302,7 +306,14 @@ class ExpressionCompiler:
 
     def _cast(self, node: ast.Cast) -> Run:
         name = node.type.name  # an error stands at the parenthesis, where the library has it
-        return _apply_1(lambda value: cast(value, name), self.compile(node.value), node.opening or node.pos)
+
+        def converted(value: IonValue) -> IonValue:
+            result = cast(value, name)
+            if isinstance(result, str) and len(result) > _LONG_TEXT:
+                charge(len(result))
+            return result
+
+        return _apply_1(converted, self.compile(node.value), node.opening or node.pos)
 
     def _case(self, node: ast.Case) -> Run:
         # In this order, so that of several errors in constants the library's is the one.
@@ -359,9 +370,12 @@ class ExpressionCompiler:
         def run(frame: Frame) -> IonValue:
             values = [argument(frame) for argument in arguments]
             try:
-                return call(frame[DATA_SLOT], values)
+                result = call(frame[DATA_SLOT], values)
             except PartiqlError as error:
                 raise located(error, pos) from None
+            if type(result) is str and len(result) > _LONG_TEXT:
+                charge(len(result))
+            return result
 
         return run
 
@@ -385,15 +399,15 @@ class ExpressionCompiler:
 
     def _list(self, node: ast.ListConstructor) -> Run:
         items = [self.compile(item) for item in node.items]
-        return lambda frame: [item(frame) for item in items]
+        return _charged(lambda frame: [item(frame) for item in items], len(items))
 
     def _bag(self, node: ast.BagConstructor) -> Run:
         items = [self.compile(item) for item in node.items]
-        return lambda frame: Bag([item(frame) for item in items])
+        return _charged(lambda frame: Bag([item(frame) for item in items]), len(items))
 
     def _sexp(self, node: ast.SexpConstructor) -> Run:
         items = [self.compile(item) for item in node.items]
-        return lambda frame: Sexp([item(frame) for item in items])
+        return _charged(lambda frame: Sexp([item(frame) for item in items]), len(items))
 
     def _struct(self, node: ast.StructConstructor) -> Run:
         """Fields whose value is MISSING are left out.  A name that is no text is an error, never left out."""
@@ -444,6 +458,23 @@ _HANDLERS: Final[Mapping[type[ast.Expr], Callable[[ExpressionCompiler, Any], Run
 
 _MAYBE_UNKNOWN = frozenset((type(None), type(MISSING), TypedNull, Annotated))
 _TRUTH_OPERATORS = frozenset(("=", "<>", "<", "<=", ">", ">=", "AND", "OR", "NOT"))
+
+
+_LONG_TEXT = 1_024  # characters; a shorter text is not worth a report
+_LONG_LIST = 64  # items
+_PLACE_BYTES = 16  # of an element in a list, the list itself apart
+_FIELD_BYTES = 100  # of a field in a struct
+
+
+def _is_growing(node: object) -> bool:
+    """Whether a node of a plan, apart from what is in it, may report memory."""
+    if isinstance(node, ast.ListConstructor | ast.BagConstructor | ast.SexpConstructor):
+        return len(node.items) >= _LONG_LIST
+    if isinstance(node, ast.Path):
+        return any(isinstance(step, ast.ElementsStep | ast.FieldsStep) for step in node.steps)
+    if isinstance(node, ast.Chain):
+        return node.operator == "||"
+    return isinstance(node, Subquery | ast.Call | ast.Cast | ast.Trim)
 
 
 def _is_truth(node: ast.Expr) -> bool:
@@ -626,6 +657,8 @@ def _fold(operator: Callable[[IonValue, IonValue], IonValue], operands: list[Run
                 value = operator(value, other)
             except PartiqlError as error:
                 raise located(error, pos) from None
+            if type(value) is str and len(value) > _LONG_TEXT:
+                charge(len(value))
         return value
 
     return apply
@@ -648,6 +681,37 @@ def _located_match(value: IonValue, match: semantics.Match | None, pos: ast.Pos)
         raise located(error, pos) from None
 
 
+def _bag_of(values: list[IonValue]) -> Bag:
+    """A bag that a path with a wildcard made: it counts against the memory."""
+    charge(_PLACE_BYTES * len(values))
+    return Bag(values)
+
+
+def _charged(run: Run, items: int) -> Run:
+    """A constructor of so many items: a long one reports what it takes."""
+    if items < _LONG_LIST:
+        return run
+
+    def build(frame: Frame) -> IonValue:
+        charge(_PLACE_BYTES * items)
+        return run(frame)
+
+    return build
+
+
+def _released(run: Run) -> Run:
+    """What a condition is made of is gone when it has been answered: it no longer counts against the memory."""
+
+    def check(frame: Frame) -> IonValue:
+        budget = current()
+        held = budget.held
+        value = run(frame)
+        budget.held = held
+        return value
+
+    return check
+
+
 def _negate_if(is_negated: bool, run: Run) -> Run:
     return (lambda frame: semantics.not_(run(frame))) if is_negated else run
 
@@ -665,10 +729,12 @@ def to_ion(value: IonValue) -> IonValue:
     """A value as Ion has it: bags are lists, MISSING is left out of structs and null elsewhere (partiql.md 2.3, Q8)."""
     kind = type(value)
     if kind is Bag or kind is list:
+        charge(_PLACE_BYTES * len(value))
         return [to_ion(element) for element in value]
     if kind is Document:
         return value  # stored, so it holds nothing but Ion
     if kind is dict or kind is MultiStruct or kind is MadeStruct:
+        charge(_FIELD_BYTES * len(value))
         return struct_of((name, to_ion(part)) for name, part in struct_items(value) if part is not MISSING)
     if kind is Sexp:
         return Sexp(to_ion(element) for element in value)

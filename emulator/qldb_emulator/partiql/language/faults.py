@@ -30,6 +30,7 @@ class Fault:
     """A row of the table.
 
     generated, thrown: ``str.format`` templates of the two halves of the text (thrown "": there is none).
+    is_whole: the text on the wire is ``generated`` alone, without category and place.
     """
 
     generated: str
@@ -37,6 +38,7 @@ class Fault:
     source: Source = "inferred"
     evidence: str = "the text of the library"
     category: Category = "Evaluator"
+    is_whole: bool = False
 
     def __call__(self, **values: object) -> PartiqlError:
         """The error, without a position yet."""
@@ -49,6 +51,7 @@ class Fault:
             pos,
             self.generated.format(**values),
             self.thrown.format(**values) if self.thrown else None,
+            is_whole=self.is_whole,
         )
 
 
@@ -105,7 +108,13 @@ UNBOUND_NAME = Fault("Binding '{name}' does not exist", "No such binding: {name}
 # --- DML ---------------------------------------------------------------------------------------------------
 NOT_A_DOCUMENT = Fault("A document must be a STRUCT, not {type}", "", "ours", _OURS)
 POSITION_TYPE = Fault("A position must be an INT or a STRING, not {type}", "", "ours", _OURS)
-NO_SUCH_PLACE = Fault("The document has no {place} on the path to the target", "", "ours", _OURS)
+PATH_NOT_RESOLVED = Fault(
+    "Document path cannot be resolved: the remaining path was not found: DocumentPath(path=[{steps}])",
+    "",
+    "recorded",
+    "driver-nodejs #78; how a name prints is inferred",
+    is_whole=True,
+)
 NO_CONTAINER = Fault("The target is not in a STRUCT or LIST that can hold it", "", "ours", _OURS)
 NO_POSITION = Fault("The position {at} is not in the list, which has {count} elements", "", "ours", _OURS)
 NOT_A_COLLECTION = Fault("INSERT INTO without VALUE takes a LIST or a BAG, not {type}", "", "ours", _OURS)

@@ -53,6 +53,7 @@ class Context(Protocol):
 
 
 MANY: Final = 2**31 - 1
+_MANY_CHARACTERS: Final = 64
 
 Check = Callable[[IonValue], IonValue]
 """What makes an argument fit to be used: the value without its annotations.  Raises PartiqlError for the wrong type."""
@@ -202,9 +203,23 @@ def _trim(side: str, set_of: IonValue, value: IonValue) -> str:
     characters, text = _text(set_of), _text(value)
     if not characters:
         return text  # str.strip("") would take blanks for it
+    if len(characters) > _MANY_CHARACTERS:
+        return _trim_many(side, frozenset(characters), text)
     if side == "leading":
         return text.lstrip(characters)
     return text.rstrip(characters) if side == "trailing" else text.strip(characters)
+
+
+def _trim_many(side: str, characters: frozenset[str], text: str) -> str:
+    """As str.strip, which searches all the characters for each character of the text."""
+    start, end = 0, len(text)
+    if side != "trailing":
+        while start < end and text[start] in characters:
+            start += 1
+    if side != "leading":
+        while end > start and text[end - 1] in characters:
+            end -= 1
+    return text[start:end]
 
 
 # --- Date and time -------------------------------------------------------------------------------------------

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ...budget import charge
 from ...ion.compare import kind, order_key
 from ...ion.values import Annotated, IonValue, struct_items
 
 _RANKS: Final = ("null", "bool", "number", "timestamp", "text", "lob", "list", "sexp", "struct", "bag")
+_PART_BYTES: Final = 100  # of the key of one element
 
 
 def natural_order(value: IonValue) -> tuple[Any, ...]:
@@ -26,6 +28,8 @@ def natural_order(value: IonValue) -> tuple[Any, ...]:
         return (rank,)
     if of == "lob":
         return rank, bytes(bare)
+    if of in ("list", "sexp", "bag", "struct"):
+        charge(_PART_BYTES * len(bare))
     if of in ("list", "sexp"):
         return rank, [natural_order(element) for element in bare]
     if of == "bag":

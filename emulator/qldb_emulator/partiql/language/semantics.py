@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Final
 
+from ...budget import current
 from ...ion.compare import NotComparable, compare, kind, partiql_equal
 from ...ion.values import STRUCT_TYPES, Annotated, IonValue, MadeStruct, Sexp, struct_items, struct_size
 from . import faults
@@ -85,6 +86,7 @@ __all__ = (
 )
 
 Truth = bool | None
+_MANY: Final = 64  # fields or elements: a longer loop over them reports its steps
 
 # --- Logic ---------------------------------------------------------------------------------------------------
 
@@ -243,7 +245,9 @@ def _compare(left: IonValue, right: IonValue) -> int | None:
 def in_(value: IonValue, collection: IonValue) -> bool:
     """``value IN collection``: never unknown.  The values of a struct count; in a scalar there is nothing."""
     if type(collection) is not list:
-        collection = parts(collection)
+        collection = list(parts(collection))
+    if len(collection) > _MANY:
+        current().spend(len(collection))
     for element in collection:  # noqa: SIM110 a generator would take twice as long
         if equal_or_unknown(value, element):
             return True
@@ -336,6 +340,8 @@ def field_getter(name: str, is_quoted: bool) -> Callable[[IonValue], IonValue]:
             found = value.get(name, MISSING)
             if found is not MISSING:
                 return found
+            if len(value) > _MANY:
+                current().spend(len(value))
             is_found = False
             for other, candidate in struct_items(value):
                 if other.lower() == lowered:
