@@ -442,7 +442,7 @@ class _Parser:
         name = self.name(fault.NO_NAME).lower()
         if self.kinds[self.at] == "(":
             raise self.error(fault.PAREN_AFTER_PROCEDURE)
-        arguments = () if self.kinds[self.at] in (END, ";") else self.expressions()
+        arguments = () if self.kinds[self.at] == END else self.expressions()
         return ast.Exec(name, arguments, parameter_count=self.tokens.parameter_count, pos=self.places[0])
 
     # --- SELECT --------------------------------------------------------------------------------------------
