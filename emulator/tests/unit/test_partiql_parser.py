@@ -320,7 +320,7 @@ STATEMENTS: list[tuple[str, Statement]] = [
         "EXEC Redact_Revision ?, 'a', 'b'",
         Exec("redact_revision", (Parameter(0), Literal("a"), Literal("b")), parameter_count=1),
     ),
-    ("exec f;", Exec("f", ())),
+    ("exec f 1;", Exec("f", (one,))),
     ("1 + 1", Query(Binary("+", one, one))),
     ("SELECT a FROM t;", Query(select(FromItem(t), a))),
 ]
