@@ -237,7 +237,7 @@ REFUSED = {
         "SELECT n FROM Vehicle AS v, (SELECT VALUE n FROM @v.tags AS n) AS x",
         "Semantic Error: at line 1, column 8: No such variable named 'n'; No such variable named 'n'",
     ),
-    "a local name that is none": (
+    "an unknown local name": (
         "SELECT * FROM Vehicle AS v, @w.tags AS g",
         "Semantic Error: at line 1, column 30: No such variable named 'w'; No such variable named 'w'",
     ),
@@ -380,7 +380,7 @@ NAMES = {
         ["null", "null"],
     ),
     "the same from the alias": ("SELECT VALUE g FROM Vehicle, @Vehicle.tags AS g", ['"a"', '"b"']),
-    "a local name that is none: the table": ("SELECT VALUE 1 FROM <<1>> AS n, @Registration AS r", ["1", "1"]),
+    "@ before a table: the table": ("SELECT VALUE 1 FROM <<1>> AS n, @Registration AS r", ["1", "1"]),
     "a local name outside FROM: the field": ("SELECT VALUE @VIN FROM Vehicle WHERE @VIN = 'v1'", ['"v1"']),
     "an alias hides the table of that name": ("SELECT VALUE Vehicle FROM <<1>> AS Vehicle", ["1"]),
     "a table wins over an alias in FROM": (

@@ -6,7 +6,7 @@ A row is a :class:`Fault`; calling it makes the error to raise::
     raise INVALID_CAST(source="STRING", target="INT")
     raise NO_SUCH_VARIABLE.at(node.pos, name=node.name)
 
-The errors carry no position (``pos`` is ``ast.NOWHERE``): the code that knows the node puts its position there.
+The errors carry no position (``pos`` is ``ast.NOWHERE``): the caller that knows the node puts its position there.
 
 The texts are those of the library that QLDB ran, version 0.2.7: ``generated; thrown``.  ``compat_tests/partiql``
 compares them with the library.  Many errors have no code there, and so no first half: ours is our own then (inferred).
