@@ -43,6 +43,18 @@ digest = click.option(
 )
 tip = click.option("--tip", metavar="ADDRESS|NUMBER", help="The digest's tip: Ion text, or its sequence number.")
 
+jobs = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many processes work on a large export.  [default: one for each core]",
+)
+checkpoint = click.option(
+    "--checkpoint",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep in this file what is done, so that the same command goes on after an interruption.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 html_file = click.option(
     "--html",
@@ -57,6 +69,13 @@ Command = Callable[..., Any]
 def journal_source(command: Command) -> Command:
     """The options that say what of a source is read, and what it is compared with."""
     for option in (s3_endpoint, export_id, strand, tip, digest):
+        command = option(command)
+    return command
+
+
+def parallel(command: Command) -> Command:
+    """The options of a run over a large journal."""
+    for option in (checkpoint, jobs):
         command = option(command)
     return command
 

@@ -29,6 +29,7 @@ LEDGER_SUFFIX = ".qldb"
 )
 @click.argument("target", metavar="LEDGER|DIRECTORY|ZIP|FILE|S3-URL")
 @options.journal_source
+@options.parallel
 @options.report_forms
 @options.data_dir
 @options.region
@@ -41,6 +42,8 @@ def verify(
     strand: str | None,
     export_id: str | None,
     s3_endpoint: str | None,
+    jobs: int | None,
+    checkpoint: Path | None,
     as_json: bool,
     html_file: Path | None,
     data_dir: Path | None,
@@ -51,10 +54,12 @@ def verify(
     A name that is no path is a ledger's, in the data directory; a running server need not be stopped.
     """
     if target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX)):
-        report = verify_source(target, digest, tip, strand, export_id, region, s3_endpoint)
+        report = verify_source(target, digest, tip, strand, export_id, region, s3_endpoint, jobs, checkpoint)
     else:
         if strand is not None or export_id is not None:
             raise click.UsageError("a ledger has one journal: --strand and --export are for exports")
+        if checkpoint is not None:
+            raise click.UsageError("--checkpoint is for exports: a ledger is verified in one go")
         report = verify_ledger(target, digest, tip, data_dir, region)
     if html_file is not None:
         write_html(report, html_file)
@@ -70,17 +75,22 @@ def verify_source(
     export_id: str | None,
     region: str,
     s3_endpoint: str | None,
+    jobs: int | None = 1,
+    checkpoint: Path | None = None,
 ) -> JournalReport:
-    """The report on an export.  Raises Unreadable."""
-    from ..verify import SourceError, choose_journal, open_container, verify_container
+    """The report on an export.  jobs: how many processes; None: one for each core.  Raises Unreadable."""
+    from .. import verify as verifying
+    from ..verify import Source, SourceError, choose_journal
 
+    source = Source(target, region, s3_endpoint)
     try:
-        container = open_container(target, region, s3_endpoint)
+        container = source.open()
         try:
             journal = choose_journal(container, strand, export_id)
             saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
             with options.progress(journal.size, "Verifying") as done:
-                return verify_container(container, journal, saved, done)
+                count = verifying.available_cores() if jobs is None else jobs
+                return verifying.verify_source(source, container, journal, saved, count, None, checkpoint, done)
         finally:
             container.close()
     except SourceError as error:

@@ -20,10 +20,12 @@ from ..ion.compare import ion_equal
 from ..journal.merkle import NodeID, Read, RightEdge
 from ..journal.model import Block, BlockAddress, Struct
 from ..records import dataclass
-from .chain import JournalVerifier, VerificationReport
+from .chain import JournalVerifier
 from .checks import Finding, show
 from .inputs import SavedDigest
+from .segments import FileReader, whole_file
 from .sources import Journal, Part, Reading, form_of
+from .verdict import AFTER_ALL, Findings, SegmentVerdict, VerificationReport, finish
 
 TableRow = tuple[bytes, bytes | None, bytes | None]
 """What queries read of a revision: its hash, the document as Ion binary, the hash of redacted data."""
@@ -142,11 +144,8 @@ class Audit:
         self._digest = digest
         tips = () if digest is None or digest.tip is None else (digest.tip.sequence_no,)
         self.verifier = JournalVerifier(tips=tips, types_lost=types_lost)
-        self._forms: dict[str, None] = {}
+        self._numbers = {part.name: number for number, part in enumerate(journal.parts)}
         self._part: Part | None = None
-        self._part_first: int | None = None
-        self._part_spoilt = False
-        self._files = 0
         for finding in journal.findings:
             self.verifier.note(finding)
 
@@ -160,74 +159,54 @@ class Audit:
 
         What is wrong is in the report.
         """
+        reader = FileReader(self.verifier)
         for part, value, ion in values:
             if part is not self._part:
-                self._end_part()
-                self._part, self._part_first, self._part_spoilt = part, None, False
-                self._files += 1
-            if isinstance(value, Finding):
-                self._part_spoilt = True
-                self.verifier.note(self._placed(value), hides_blocks=True)
-                continue
-            block, _ = self.verifier.take(value, self._place)
-            if block is None:
-                self._part_spoilt = True
-                continue
-            form = form_of(value)
-            self._forms[form] = None
-            if self._part_first is None:
-                self._begin_part(part, block)
-            yield block, ion if form == "Ion" else None
-        self._end_part()
-
-    def _place(self) -> BlockAddress | None:
-        """The address that the next block should have."""
-        part, previous = self._part, self.verifier.previous
-        if part is None:
-            return None
-        if self._part_first is None or previous is None:
-            return BlockAddress(part.strand_id, part.first)
-        return BlockAddress(part.strand_id, previous.address.sequence_no + 1)
-
-    def _placed(self, finding: Finding) -> Finding:
-        return finding if finding.address is not None else replace(finding, address=self._place())
-
-    def _begin_part(self, part: Part, block: Block) -> None:
-        self._part_first = block.address.sequence_no
-        claim = BlockAddress(part.strand_id, part.first)
-        if claim != block.address:
-            self.verifier.note(Finding("file", block.address, _text(claim), _text(block.address), part.name))
-
-    def _end_part(self) -> None:
-        part, previous = self._part, self.verifier.previous
-        if part is None or part.last is None or self._part_spoilt:
-            return
-        if previous is not None and previous.address.sequence_no != part.last:
-            found = f"block {previous.address.sequence_no}"
-            self.verifier.note(Finding("file", previous.address, f"block {part.last} at the end", found, part.name))
+                self._part = part
+                reader.begin(whole_file(self._numbers.get(part.name, 0), part))
+            block = reader.take(value)
+            if block is not None:
+                yield block, ion if form_of(value) == "Ion" else None
+        self.verifier.end_file()
 
     def report(self) -> JournalReport:
         """The verdict, once all blocks were pulled."""
-        before = self.verifier.report()
-        check = None if self._digest is None else _check_digest(self._digest, before, self._journal.strand_id)
-        if check is not None and check.found is not None and not check.ok:
-            tip = check.tip or before.last
-            self.verifier.note(Finding("digest", tip, show(check.expected), show(check.found), "the digest kept"))
-        elif check is not None and check.tip is not None and check.tip.strand_id != self._journal.strand_id:
-            self.verifier.note(
-                Finding("strand", before.last, check.tip.strand_id, self._journal.strand_id, "the digest's tip address")
-            )
-        verification = self.verifier.report()
-        return JournalReport(
-            source=self._source,
-            strand_id=self._journal.strand_id,
-            files=self._files,
-            forms=tuple(self._forms),
-            verification=verification,
-            digest_check=check,
-            limits=tuple(_limits(verification, check)),
-            notes=(*self._journal.notes, *_notes(verification, check)),
-        )
+        return judge(self._source, self._journal, self.verifier.verdict(), self._digest)
+
+
+def judge(source: str, journal: Journal, verdict: SegmentVerdict, digest: SavedDigest | None = None) -> JournalReport:
+    """The report on a whole journal, from the verdict on it.
+
+    source: the journal's place, in words.  journal: its findings must be in the verdict.
+    """
+    before = finish(verdict)
+    check = None if digest is None else _check_digest(digest, before, journal.strand_id)
+    last = Findings()
+    if check is not None and check.found is not None and not check.ok:
+        tip = check.tip or before.last
+        last.add(AFTER_ALL, [Finding("digest", tip, show(check.expected), show(check.found), "the digest kept")])
+    elif check is not None and check.tip is not None and check.tip.strand_id != journal.strand_id:
+        detail = "the digest's tip address"
+        last.add(AFTER_ALL, [Finding("strand", before.last, check.tip.strand_id, journal.strand_id, detail)])
+    verification = finish(replace(verdict, findings=verdict.findings.joined(last)))
+    return JournalReport(
+        source=source,
+        strand_id=journal.strand_id,
+        files=verdict.file_count,
+        forms=verdict.forms,
+        verification=verification,
+        digest_check=check,
+        limits=tuple(_limits(verification, check)),
+        notes=(*journal.notes, *_notes(verification, check)),
+    )
+
+
+def findings_of_files(journal: Journal) -> SegmentVerdict:
+    """The verdict on a journal before any file of it is read: what is wrong with the set of files."""
+    verifier = JournalVerifier()
+    for finding in journal.findings:
+        verifier.note(finding)
+    return verifier.verdict()
 
 
 class TreeCheck:
@@ -300,10 +279,6 @@ def _row_text(row: TableRow | None) -> str:
         return "no revision"
     what = "redacted data" if row[2] is not None else "no data" if row[1] is None else f"{len(row[1])} bytes of data"
     return f"{show(row[0])} with {what}"
-
-
-def _text(address: BlockAddress) -> str:
-    return f"block {address.sequence_no} of strand {address.strand_id}"
 
 
 def _check_digest(saved: SavedDigest, report: VerificationReport, strand_id: str) -> DigestCheck:

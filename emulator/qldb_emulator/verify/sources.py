@@ -106,6 +106,19 @@ def journals(container: Container, export_id: str | None = None) -> dict[str, Jo
     return found
 
 
+def choose_journal(container: Container, strand_id: str | None = None, export_id: str | None = None) -> Journal:
+    """The one journal of a container, or the one of a strand.  Raises SourceError."""
+    found = journals(container, export_id)
+    if strand_id is not None and strand_id not in found:
+        raise SourceError(f"{container.description} has no strand {strand_id}; it has {', '.join(found)}")
+    if strand_id is None and len(found) > 1:
+        raise SourceError(
+            f"{container.description} has the journals of {len(found)} ledgers; choose one with --strand: "
+            f"{', '.join(found)}"
+        )
+    return found[strand_id] if strand_id is not None else next(iter(found.values()))
+
+
 def read_values(
     container: Container, journal: Journal, progress: Callable[[int], None] | None = None
 ) -> Iterator[Reading]:
