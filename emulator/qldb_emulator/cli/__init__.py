@@ -30,7 +30,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "models": ("models", "models", "Give the newest boto3, pyqldb and AWS CLI v1 their QLDB clients back."),
     "serve": ("serve", "serve", "Start the server and run until stopped."),
     "stream": ("stream", "stream", "Print a ledger's journal records as JSON, and each new one."),
+    "tables": ("tables", "tables", "Verify a journal and write it as Parquet, CSV, SQLite or PostgreSQL tables."),
     "verify": ("verify", "verify", "Verify a ledger, or an exported journal."),
+    "verify-tables": ("tables", "verify_tables", "Check that tables still are what the journal said."),
     "verify-receipt": ("verify_receipt", "verify_receipt", "Verify a saved revision or block with its proof."),
 }
 

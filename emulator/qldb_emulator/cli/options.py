@@ -15,6 +15,7 @@ from .failure import Failure
 
 if TYPE_CHECKING:
     from ..storage.ledger_file import LedgerFile
+    from ..tables.targets import Target
     from ..verify import SavedDigest
 
 EXIT_UNREADABLE = 3
@@ -155,6 +156,37 @@ def ledger_for_reading(given: Path | None, region: str, name: str) -> Iterator[L
         raise Unreadable(str(error)) from error
     finally:
         file.close()
+
+
+@contextmanager
+def named_ledger(target: str, given: Path | None, region: str) -> Iterator[tuple[LedgerFile, str]]:
+    """The file and the name of a ledger that is named, or whose file is.  Raises Unreadable."""
+    from ..storage.directory import SUFFIX
+
+    path, name = Path(target), target
+    if target.endswith(SUFFIX):
+        name, region, given = path.stem, path.absolute().parent.name, path.absolute().parent.parent
+    with ledger_for_reading(given, region, name) as file:
+        yield file, name
+
+
+@contextmanager
+def opened_target(text: str) -> Iterator[Target]:
+    """The place for tables that a user names, closed in the end.  Raises TargetError."""
+    from ..tables import open_target
+
+    target = open_target(text)
+    try:
+        yield target
+    finally:
+        target.close()
+
+
+def base64_text(data: bytes) -> str:
+    """Bytes as people pass them on."""
+    from base64 import b64encode
+
+    return b64encode(data).decode()
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from . import options
 from .options import Unreadable
 
 if TYPE_CHECKING:
+    from ..journal.model import Block
     from ..storage.ledger_file import LedgerFile
-    from ..verify import Finding, JournalReport
+    from ..verify import Finding, JournalReport, SegmentVerdict
     from ..verify.sources import Part, Reading
 
 EXIT_CODES = {"whole": 0, "broken": 1, "incomplete": 4}
@@ -101,37 +102,62 @@ def verify_ledger(
     target: str, digest: str | None, tip: str | None, data_dir: Path | None, region: str
 ) -> JournalReport:
     """The report on a ledger: its journal, its tree, and the rows that queries read.  Raises Unreadable."""
-    path = Path(target)
-    name = target
-    if target.endswith(LEDGER_SUFFIX):
-        name, region, data_dir = path.stem, path.absolute().parent.name, path.absolute().parent.parent
-    with options.ledger_for_reading(data_dir, region, name) as file:
+    with options.named_ledger(target, data_dir, region) as (file, name):
         return audit_ledger(file, f"ledger {name} in {file.path}", digest, tip)
 
 
 def audit_ledger(file: LedgerFile, source: str, digest: str | None, tip: str | None) -> JournalReport:
     """The report on an open ledger file, as of its last block now."""
-    from ..verify import Audit, Journal
-    from ..verify.audit import TreeCheck, check_tables
-    from ..verify.sources import Part
-
-    strand_id = file.meta("strand_id", "")
-    last = file.tip()
-    stop = -1 if last is None else last.sequence_no
-    first = next((number for number, _ in file.blocks(0, stop, 1)), 0)
-    part = Part(str(file.path), file.path.stat().st_size, strand_id, first, None)
-    about = file.meta("import") or {}
-    saved = options.saved_digest(digest, tip, lambda: strand_id)
-    audit = Audit(source, Journal(strand_id, (part,), ()), saved, types_lost="JSON" in about.get("forms", ()))
-    tree = TreeCheck(audit, file.merkle_nodes)
-    with options.progress(stop + 1 - first, "Verifying") as done:
-        for block, _ in audit.blocks(ledger_values(file, part, stop)):
-            rows = file.block_revisions(block.address.sequence_no)
-            tree.add(block)
-            check_tables(audit, block, {row.document_id: (row.hash, row.data, row.data_hash) for row in rows})
-            done(1)
-    tree.finish()
+    audit = LedgerAudit(file, source, digest, tip)
+    for _ in audit.blocks():
+        pass
     return audit.report()
+
+
+class LedgerAudit:
+    """The audit of an open ledger file as of its last block now: the journal, its tree, the rows that queries read."""
+
+    def __init__(
+        self, file: LedgerFile, source: str, digest: str | None, tip: str | None, label: str = "Verifying"
+    ) -> None:
+        """label: of the progress bar."""
+        from ..verify import Audit, Journal
+        from ..verify.sources import Part
+
+        self._file = file
+        self._label = label
+        strand_id = file.meta("strand_id", "")
+        last = file.tip()
+        self._stop = -1 if last is None else last.sequence_no
+        self._first = next((number for number, _ in file.blocks(0, self._stop, 1)), 0)
+        self._part = Part(str(file.path), file.path.stat().st_size, strand_id, self._first, None)
+        about = file.meta("import") or {}
+        saved = options.saved_digest(digest, tip, lambda: strand_id)
+        types_lost = "JSON" in about.get("forms", ())
+        self._audit = Audit(source, Journal(strand_id, (self._part,), ()), saved, types_lost=types_lost)
+
+    def blocks(self) -> Iterator[Block]:
+        """Every block, after its checks."""
+        from ..verify.audit import TreeCheck, check_tables
+
+        file = self._file
+        tree = TreeCheck(self._audit, file.merkle_nodes)
+        with options.progress(self._stop + 1 - self._first, self._label) as done:
+            for block, _ in self._audit.blocks(ledger_values(file, self._part, self._stop)):
+                rows = file.block_revisions(block.address.sequence_no)
+                tree.add(block)
+                check_tables(self._audit, block, {row.document_id: (row.hash, row.data, row.data_hash) for row in rows})
+                yield block
+                done(1)
+        tree.finish()
+
+    def report(self) -> JournalReport:
+        """The verdict, once all blocks were pulled."""
+        return self._audit.report()
+
+    def judged(self) -> tuple[JournalReport, SegmentVerdict]:
+        """The same, and the verdict for a follower to go on with."""
+        return self._audit.report(), self._audit.verifier.verdict()
 
 
 def ledger_values(file: LedgerFile, part: Part, stop: int) -> Iterator[Reading]:

@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..ion.codec import IonError, dumps_text, loads
+from ..records import dataclass
 from .containers import SourceError
 from .segments import Segment, Source, verify_segment
 from .sources import Journal
@@ -98,23 +99,54 @@ def verify_segments(
         else:
             left.append((number, segment))
     if executor is not None:
-        for (number, segment), verdict in _spread(executor, workers, source, left, tips):
+        for (number, segment), verdict in _spread(_Verify(source, tips), left, executor, workers):
             keep(number, segment, verdict)
     return neighbours.whole()
 
 
 Numbered = tuple[int, Segment]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class _Verify:
+    """Verifies a segment, in whichever process it is called."""
+
+    source: Source
+    tips: tuple[int, ...]
+
+    def __call__(self, numbered: Numbered) -> SegmentVerdict:
+        return verify_segment(self.source, numbered[1], self.tips)
+
+
+def map_segments(
+    work: Callable[[Numbered], Result], segments: Iterable[Segment], executor: Executor | None, workers: int
+) -> Iterator[tuple[Segment, Result]]:
+    """What a function makes of each segment with its number, in their order.
+
+    executor: runs it; None: this process does.  workers: how many it has.
+    """
+    if executor is None:
+        yield from ((numbered[1], work(numbered)) for numbered in enumerate(segments))
+        return
+    early: dict[int, tuple[Segment, Result]] = {}
+    wanted = 0
+    for (number, segment), result in _spread(work, enumerate(segments), executor, workers):
+        early[number] = segment, result
+        while wanted in early:
+            yield early.pop(wanted)
+            wanted += 1
 
 
 def _spread(
-    executor: Executor, workers: int, source: Source, segments: Iterable[Numbered], tips: tuple[int, ...]
-) -> Iterator[tuple[Numbered, SegmentVerdict]]:
-    """The verdicts on segments, in the order in which they are finished."""
-    running: dict[Future[SegmentVerdict], Numbered] = {}
+    work: Callable[[Numbered], Result], segments: Iterable[Numbered], executor: Executor, workers: int
+) -> Iterator[tuple[Numbered, Result]]:
+    """What a function makes of each segment, in the order in which they are finished."""
+    running: dict[Future[Result], Numbered] = {}
     rest = iter(segments)
     while True:
         for numbered in islice(rest, max(workers, 1) * AHEAD_PER_WORKER - len(running)):
-            running[executor.submit(verify_segment, source, numbered[1], tips)] = numbered
+            running[executor.submit(work, numbered)] = numbered
         if not running:
             return
         finished, _ = wait(running, return_when=FIRST_COMPLETED)
