@@ -1,9 +1,9 @@
 """Which tables and columns a target has, and how they are called.
 
 Names are those of the ledger as far as a target can have them.  In PostgreSQL they are in lower case, so that a query
-needs no quotes.  A name that is taken, without regard to case, gets ``_2``, ``_3`` and so on; a field called like one
 needs no quotes.  A name that is taken, in any case of letters, gets ``_2``, ``_3`` and so on; a field called like one
-name means what stands in ``_verification.tables``.
+of the fixed columns becomes ``field_<name>``.  A table dropped and made again has another id: it is another table.
+Which name means what stands in ``_verification.tables``.
 """
 
 from __future__ import annotations

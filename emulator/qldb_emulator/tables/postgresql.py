@@ -27,6 +27,7 @@ TYPES: dict[ColumnKind, str] = {
 }
 COPY_BYTES = 256 * 1024  # of lines that are sent at once
 CONNECT_SECONDS = 15
+ROWS_AT_ONCE = 2_000  # of a table that is read
 _NUMERIC_DIGITS_MAX, _NUMERIC_SCALE_MAX = 131_072, 16_383  # documented: PostgreSQL's numeric
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -47,24 +48,38 @@ class PostgresTarget:
         self.psycopg: Any = psycopg
         self._url = url
         self._open: Any = None
+        self._snapshot: Any = None
+        self._cursors = 0
         self.description = "postgresql://" + url.split("://", 1)[1].rsplit("@", 1)[-1]
 
     @contextmanager
-    def errors(self) -> Iterator[None]:
+    def errors(self, ending: str = "") -> Iterator[None]:
         """Errors of PostgreSQL and of the way to it as one sentence."""
         try:
             yield
         except self.psycopg.Error as error:
             message = " ".join(str(error).split()) or type(error).__name__
-            raise TargetError(f"{self.description}: {message}; it is as it was before") from error
+            raise TargetError(f"{self.description}: {message}{ending}") from error
 
     def connection(self) -> Any:
         """The connection, opened when it is first needed.  Raises TargetError."""
         if self._open is None or self._open.closed:
-            with self.errors():
-                self._open = self.psycopg.connect(self._url, connect_timeout=CONNECT_SECONDS, autocommit=True)
-                self._open.execute("SET TIME ZONE 'UTC'")
+            self._open = self._connected()
         return self._open
+
+    def _connected(self) -> Any:
+        with self.errors():
+            connection = self.psycopg.connect(self._url, connect_timeout=CONNECT_SECONDS, autocommit=True)
+            connection.execute("SET TIME ZONE 'UTC'")
+            return connection
+
+    def _reader(self) -> Any:
+        """A connection in one transaction that sees the tables as they are now, whatever a follower writes."""
+        if self._snapshot is None:
+            self._snapshot = self._connected()
+            with self.errors():
+                self._snapshot.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return self._snapshot
 
     def exists(self, name: str) -> bool:
         """Whether a table or view of this name is in the schema."""
@@ -96,7 +111,7 @@ class PostgresTarget:
         if taken:
             raise TargetError(f"{self.description} has a table {taken[0]} already; nothing was written")
         connection = self.connection()
-        with self.errors(), connection.transaction():
+        with self.errors("; it is as it was before"), connection.transaction():
             fill(connection, content)
 
     def verification(self) -> dict[str, Any]:
@@ -116,19 +131,16 @@ class PostgresTarget:
     def _select(self, table: str, columns: Columns, order: str) -> Iterator[tuple[Any, ...]]:
         names = ", ".join(_canonical(name, kind) for name, kind in columns)
         sql = f"SELECT {names} FROM {quoted(table)}{order}"
-        connection = self.connection()
-        with (
-            self.errors(),
-            connection.transaction(),
-            connection.cursor(name=f"read_{id(columns)}", binary=True) as cursor,
-        ):
-            cursor.itersize = 2_000
+        self._cursors += 1
+        with self.errors(), self._reader().cursor(name=f"read_{self._cursors}", binary=True) as cursor:
+            cursor.itersize = ROWS_AT_ONCE
             cursor.execute(sql)
             yield from cursor
 
     def close(self) -> None:
-        if self._open is not None:
-            self._open.close()
+        for connection in (self._open, self._snapshot):
+            if connection is not None:
+                connection.close()
 
 
 def _canonical(name: str, kind: ColumnKind) -> str:

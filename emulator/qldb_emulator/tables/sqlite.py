@@ -98,7 +98,7 @@ class SqliteTarget:
         names = ", ".join(quoted(name) for name, _ in columns)
         try:
             for row in self._connection().execute(f"SELECT {names} FROM {quoted(table)}{order}"):
-                yield tuple([_read(value, kind) for value, kind in zip(row, kinds, strict=True)])
+                yield tuple([_readable(value, kind) for value, kind in zip(row, kinds, strict=True)])
         except (sqlite3.Error, ValueError, TypeError) as error:
             raise TargetError(f"{table} of {self.path} cannot be read: {error}") from error
 
@@ -189,6 +189,14 @@ def stored(value: Any, kind: ColumnKind) -> Any:
     if kind == "FLOAT" and math.isnan(value):
         return float_text(value)
     return value
+
+
+def _readable(value: Any, kind: ColumnKind) -> Any:
+    """A stored value as this package has it; one that was never written here as it is, for a check to find."""
+    try:
+        return _read(value, kind)
+    except (ValueError, TypeError):
+        return value
 
 
 def _read(value: Any, kind: ColumnKind) -> Any:
