@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "env": ("env", "env", "Print what a shell exports to point AWS tools here."),
     "doctor": ("doctor", "doctor", "Check SDKs, endpoint, clock and credentials, and say the mend."),
     "fork": ("snapshot", "fork", "Make a new ledger that begins as another is now."),
+    "follow": ("follow", "follow", "Keep tables in PostgreSQL or SQLite up to date from a ledger."),
     "ledgers": ("ledgers", "ledgers", "List, create, describe and delete ledgers."),
     "reset": ("snapshot", "reset", "Delete every ledger of a running server."),
     "shell": ("shell", "shell", "PartiQL at a prompt, from a file or in one line."),

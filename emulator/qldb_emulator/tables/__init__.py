@@ -9,14 +9,20 @@ from __future__ import annotations
 
 from .build import BrokenJournal, TablesReport, build_tables
 from .check import TablesVerdict, verify_tables
+from .follow import Follower, FollowError
+from .stores import ConnectionLost, open_store
 from .targets import TargetError, open_target
 
 __all__ = [
     "BrokenJournal",
+    "ConnectionLost",
+    "FollowError",
+    "Follower",
     "TablesReport",
     "TablesVerdict",
     "TargetError",
     "build_tables",
+    "open_store",
     "open_target",
     "verify_tables",
 ]

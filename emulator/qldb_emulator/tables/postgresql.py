@@ -199,7 +199,8 @@ def index_history(connection: Any, layout: TableLayout, is_unique: bool) -> None
 def copy(connection: Any, name: str, columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:
     """Add rows of canonical values by COPY."""
     kinds = [kind for _, kind in columns]
-    with connection.cursor() as cursor, cursor.copy(f"COPY {quoted(name)} FROM STDIN") as copying:
+    names = ", ".join(quoted(column) for column, _ in columns)
+    with connection.cursor() as cursor, cursor.copy(f"COPY {quoted(name)} ({names}) FROM STDIN") as copying:
         lines: list[str] = []
         size = 0
         for row in rows:

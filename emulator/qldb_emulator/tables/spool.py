@@ -16,7 +16,7 @@ from typing import Any
 
 from ..ion.codec import dumps, loads
 from ..records import dataclass
-from .fields import Types, add_types, joined_types
+from .fields import Fields, Types, add_types, joined_types
 from .layout import CURRENT_OPERATIONS, TableLayout
 from .rows import BlockRow, BlockRows, RevisionRow, redacted_revision
 
@@ -204,16 +204,15 @@ def redacted_row(row: RevisionRow) -> RevisionRow:
 def history_row(row: RevisionRow, valid_to: int | None, paths: Iterable[tuple[str, str]]) -> HistoryRow:
     """A revision's values in the order of the columns."""
     fields = row.fields
-    values: list[Any] = [*row[:5], valid_to, *row[5:10]]
-    for path, kind in paths:
-        found = fields.get(path)
-        if found is None or found[0] == "MIXED":
-            values.append(None)
-        elif kind == "DECIMAL":
-            values.append(str(found[1]))
-        else:
-            values.append(found[1])
-    return tuple(values)
+    return (*row[:5], valid_to, *row[5:10], *[column_value(fields, path, kind) for path, kind in paths])
+
+
+def column_value(fields: Fields, path: str, kind: str) -> Any:
+    """What a typed column has of a document's fields; None for nothing."""
+    found = fields.get(path)
+    if found is None or found[0] == "MIXED":
+        return None
+    return str(found[1]) if kind == "DECIMAL" else found[1]
 
 
 def is_current(row: HistoryRow) -> bool:

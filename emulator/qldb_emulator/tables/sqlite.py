@@ -163,8 +163,11 @@ def view_sql(layout: TableLayout) -> str:
 def insert(connection: sqlite3.Connection, name: str, columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:
     """Add rows of canonical values."""
     kinds = [kind for _, kind in columns]
+    names = ", ".join(quoted(column) for column, _ in columns)
     places = ", ".join("?" * len(kinds))
-    connection.executemany(f"INSERT INTO {quoted(name)} VALUES ({places})", (stored_row(row, kinds) for row in rows))
+    connection.executemany(
+        f"INSERT INTO {quoted(name)} ({names}) VALUES ({places})", (stored_row(row, kinds) for row in rows)
+    )
 
 
 def stored_row(row: Iterable[Any], kinds: list[ColumnKind]) -> list[Any]:
