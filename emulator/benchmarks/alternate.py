@@ -1,7 +1,7 @@
 """The method: the sides of a comparison take turns, run by run, in random order.
 
-Measured (performance.md 1): two identical servers compared in blocks of 50 came out between 0.75 and 1.38; taking turns
-at every transaction, between 0.97 and 1.02.
+Measured (measurements.md 1): two identical servers compared in blocks of 50 came out between 0.75 and 1.38; taking
+turns at every transaction, between 0.97 and 1.02.
 """
 
 from __future__ import annotations

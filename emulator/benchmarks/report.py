@@ -9,7 +9,7 @@ from .ratios import Spread, ratio, spread
 from .rows import TRUSTED_HIGH, TRUSTED_LOW, Row, Samples
 
 RESTLESS = 1.3
-"""Repetitions of one row on a machine at rest differ by a tenth or less (performance.md 1); this is another machine."""
+"""Repetitions of a row on a machine at rest differ by a tenth or less (measurements.md 1); this is another machine."""
 
 
 @dataclass(frozen=True, slots=True)

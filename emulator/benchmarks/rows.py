@@ -49,7 +49,7 @@ class Row:
 
 def control(name: str, what: str, measure: Measure) -> Row:
     """The A/A row of a family: a thing against itself, which shows what the machine can resolve just now."""
-    return Row(name, what, "the same again", TRUSTED_HIGH, "performance.md 11: A/A first", measure, TRUSTED_LOW)
+    return Row(name, what, "the same again", TRUSTED_HIGH, "measurements.md 1: A/A first", measure, TRUSTED_LOW)
 
 
 @dataclass(frozen=True, slots=True)

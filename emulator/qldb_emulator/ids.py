@@ -2,7 +2,7 @@
 
 An id is two 64-bit halves, each written as 11 base-62 digits (0-9 A-Z a-z).  The high half is one random byte
 followed by seven bytes of ``unix seconds << 14 | 14 more bits``; the low half is random.  Source: 50 captured ids,
-journal.md section 7.
+journal.md 7.
 """
 
 from __future__ import annotations

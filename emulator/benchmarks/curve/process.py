@@ -42,6 +42,6 @@ OPERATIONS = (
         "start",
         starting,
         1.1,
-        source="performance.md 11 G13",
+        source="measurements.md G13",
     ),
 )

@@ -22,14 +22,14 @@ def any_revision(curve: Curve, of: Filled) -> Case:
 
 
 OPERATIONS = (
-    Operation("digest", "GetDigest", "read", any_digest, 2.0, source="design 10; performance.md 11 G9"),
+    Operation("digest", "GetDigest", "read", any_digest, 2.0, source="design 10; measurements.md G9"),
     Operation(
         "block-proof",
         "GetBlock with proof, any block",
         "read",
         any_block,
         2.0,
-        source="design 10; performance.md 11 G10",
+        source="design 10; measurements.md G10",
     ),
     Operation(
         "revision-proof",
@@ -37,6 +37,6 @@ OPERATIONS = (
         "read",
         any_revision,
         2.0,
-        source="design 10; performance.md 11 G10",
+        source="design 10; measurements.md G10",
     ),
 )

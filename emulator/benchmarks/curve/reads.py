@@ -70,7 +70,7 @@ def cold_scan(curve: Curve, of: Filled) -> Case:
     return run
 
 
-_DESIGN = "design 10; performance.md 11 G4s"
+_DESIGN = "design 10; measurements.md G4s"
 OPERATIONS = (
     Operation("lookup", "SELECT by index, any document", "read", reading(SELECT, 1, any_vin), 1.5, source=_DESIGN),
     Operation(

@@ -65,7 +65,7 @@ def start_transaction(curve: Curve, of: Filled) -> Case:
     return run
 
 
-_DESIGN = "design 10; performance.md 11 G11"
+_DESIGN = "design 10; measurements.md G11"
 OPERATIONS = (
     Operation("start-transaction", "StartTransaction", "read", start_transaction, 1.2),
     Operation("commit-read", "commit of a lookup", "write", committing(SELECT, any_vin), 1.2, source=_DESIGN),

@@ -60,7 +60,7 @@ FAMILY = Family(
             "pyqldb transaction, SELECT by index, one row",
             "the same on a canned-reply stub",
             1.15,
-            "design 10; performance.md 11 G1",
+            "design 10; measurements.md G1",
             measure_select,
         ),
         Row(
@@ -68,7 +68,7 @@ FAMILY = Family(
             "Node.js driver's transaction, SELECT by index, one row",
             "the same on a canned-reply stub",
             1.3,
-            "performance.md 11 G3",
+            "measurements.md G3",
             measure_node,
         ),
         Row(
@@ -76,7 +76,7 @@ FAMILY = Family(
             "pyqldb transaction, INSERT, durable commit",
             "the same on a canned-reply stub",
             1.25,
-            "design 10; performance.md 11 G2",
+            "design 10; measurements.md G2",
             measure_insert,
         ),
         Row(
@@ -84,7 +84,7 @@ FAMILY = Family(
             f"pyqldb transaction, INSERT of {A_TRANSACTION} documents, durable commit",
             "the same on a canned-reply stub",
             1.12,
-            "performance.md 11 G8c",
+            "measurements.md G8c",
             measure_insert_many,
         ),
     ),

@@ -51,7 +51,7 @@ FAMILY = Family(
             "pyqldb transaction, INSERT, durable commit",
             "moto's DynamoDB, put_item + get_item, in memory",
             _GOAL,
-            "design 10; performance.md 11 G5",
+            "design 10; measurements.md G5",
             measure_insert,
         ),
         Row(
@@ -67,7 +67,7 @@ FAMILY = Family(
             "pyqldb transaction, SELECT by an equality without an index",
             "moto's DynamoDB, execute_statement with the same equality",
             0.10,
-            "performance.md 11 G6",
+            "measurements.md G6",
             measure_scan,
         ),
     ),

@@ -103,7 +103,7 @@ FAMILY = Family(
             "testing.LocalServer from start to stop",
             "werkzeug's make_server with a trivial app",
             1.0,
-            "performance.md 11 G16",
+            "measurements.md G16",
             measure_fixture,
         ),
     ),

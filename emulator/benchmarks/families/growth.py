@@ -111,7 +111,7 @@ FAMILY = Family(
             "SELECT by index in a large ledger",
             "in a small one",
             1.5,
-            "design 10; performance.md 11 G4s",
+            "design 10; measurements.md G4s",
             measure_lookup,
         ),
         Row(
@@ -119,7 +119,7 @@ FAMILY = Family(
             "SELECT by index of a document with many revisions",
             "of one with a single revision",
             1.1,
-            "performance.md 11 G12",
+            "measurements.md G12",
             measure_revisions,
         ),
         Row(
@@ -127,7 +127,7 @@ FAMILY = Family(
             "GetDigest in a large ledger",
             "in a small one",
             2.0,
-            "design 10; performance.md 11 G9",
+            "design 10; measurements.md G9",
             measure_digest,
         ),
         Row(
@@ -135,7 +135,7 @@ FAMILY = Family(
             "GetRevision with proof in a large ledger",
             "in a small one",
             2.0,
-            "design 10; performance.md 11 G10",
+            "design 10; measurements.md G10",
             measure_proof,
         ),
         Row(
@@ -143,7 +143,7 @@ FAMILY = Family(
             "commit of an INSERT to a large ledger",
             "to a small one",
             1.2,
-            "design 10; performance.md 11 G11",
+            "design 10; measurements.md G11",
             measure_commit,
         ),
     ),

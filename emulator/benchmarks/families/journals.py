@@ -241,7 +241,7 @@ FAMILY = Family(
             "import of an export in Ion binary, with full verification",
             "parsing its values and nothing else",
             round(1 / 0.27, 2),
-            "performance.md 11 G8: 0.27 of the rate of parsing; there of documents, here of whole blocks",
+            "measurements.md G8: 0.27 of the rate of parsing; there of documents, here of whole blocks",
             measure_import_of_binary,
         ),
         Row(
@@ -249,7 +249,7 @@ FAMILY = Family(
             "import of an export in Ion text, with full verification",
             "parsing its values and nothing else",
             round(1 / 0.33, 2),
-            "performance.md 11 G8: 0.33 of the rate of parsing; there of documents, here of whole blocks",
+            "measurements.md G8: 0.33 of the rate of parsing; there of documents, here of whole blocks",
             measure_import_of_text,
         ),
         Row(

@@ -79,7 +79,7 @@ FAMILY = Family(
             "pyqldb transaction, SELECT by index, in a large ledger",
             "in a small one",
             1.05,
-            "performance.md 11 G4",
+            "measurements.md G4",
             measure_select,
         ),
         Row(
@@ -87,7 +87,7 @@ FAMILY = Family(
             "request of GetDigest to a large ledger",
             "to a small one",
             1.15,
-            "performance.md 11 G9",
+            "measurements.md G9",
             measure_digest,
         ),
         Row(
@@ -95,7 +95,7 @@ FAMILY = Family(
             "request of GetRevision with proof to a large ledger",
             "to a small one",
             1.25,
-            "performance.md 11 G10",
+            "measurements.md G10",
             measure_proof,
         ),
     ),

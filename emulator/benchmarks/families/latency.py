@@ -150,7 +150,7 @@ FAMILY = Family(
             "p99 of SELECT by index while another connection scans",
             "its p50 while nothing else runs",
             12.0,
-            "performance.md 11 G17",
+            "measurements.md G17",
             measure_beside_scan,
         ),
     ),

@@ -40,7 +40,7 @@ def comparing(comparison: str, unit: Unit = "µs", note: str = "") -> Callable[[
 
 DOCUMENT = "a registration of about 300 bytes"
 LARK = "lark with a Transformer"
-G19 = "performance.md 11 G19"
+G19 = "measurements.md G19"
 FAMILY = Family(
     "libraries",
     control("libraries-control", "decoding a document with our reader", comparing("ion-same")),
@@ -50,7 +50,7 @@ FAMILY = Family(
             "decoding a document from Ion binary",
             "amazon.ion's simpleion.loads in its ordinary mode",
             0.6,
-            "performance.md 11 G18",
+            "measurements.md G18",
             comparing("ion-decode", note=DOCUMENT),
         ),
         Row(
@@ -58,7 +58,7 @@ FAMILY = Family(
             "Ion Hash of a decoded document",
             "ionhash on the document as amazon.ion decoded it",
             0.5,
-            "performance.md 11 G18",
+            "measurements.md G18",
             comparing("ion-hash", note=DOCUMENT),
         ),
         Row(
@@ -66,7 +66,7 @@ FAMILY = Family(
             "ExecuteStatement in process, SELECT by an equality without an index",
             "py-partiql-parser's DynamoDBStatementParser with the same statement, made for it as moto does",
             0.017,
-            "performance.md 11 G7p: a sixtieth",
+            "measurements.md G7p: a sixtieth",
             comparing("partiql-library", "ms", "{documents:,} documents, one found"),
         ),
         Row("parse-select", "parsing a SELECT of one line", LARK, 0.15, G19, comparing("parse-select")),

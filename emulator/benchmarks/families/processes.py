@@ -167,7 +167,7 @@ FAMILY = Family(
             "start of the server to its first answer",
             'python -c "import flask"',
             1.4,
-            "design 10; performance.md 11 G14",
+            "design 10; measurements.md G14",
             measure_start,
         ),
         Row(
@@ -175,7 +175,7 @@ FAMILY = Family(
             "start of the server to its first answer",
             "start of moto's server",
             0.4,
-            "performance.md 11 G14",
+            "measurements.md G14",
             measure_start_moto,
         ),
         Row(
@@ -183,10 +183,10 @@ FAMILY = Family(
             "start of the server to its first answer about a large ledger",
             "to its first answer with an empty data directory",
             1.1,
-            "performance.md 11 G13",
+            "measurements.md G13",
             measure_start_large,
         ),
         Row("memory", "memory at rest", "Flask imported alone", 1.5, "design 10: 45 MB against 30", measure_memory),
-        Row("memory-moto", "memory at rest", "moto's server", 0.5, "performance.md 11 G15", measure_memory_moto),
+        Row("memory-moto", "memory at rest", "moto's server", 0.5, "measurements.md G15", measure_memory_moto),
     ),
 )

@@ -119,7 +119,7 @@ FAMILY = Family(
             "full scan by one equality, first of its table",
             AGAINST,
             8.0,
-            "performance.md 11 G7",
+            "measurements.md G7",
             measure_cold,
         ),
         Row(
@@ -127,7 +127,7 @@ FAMILY = Family(
             "full scan by one equality, of a table scanned some times before",
             AGAINST,
             1.0,
-            "performance.md 11 G7",
+            "measurements.md G7",
             measure_warm,
         ),
     ),

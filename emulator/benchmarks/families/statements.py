@@ -159,7 +159,7 @@ FAMILY = Family(
             "parse and plan of a known statement",
             "its whole execution",
             0.02,
-            "performance.md 6: 0.08 µs from a cache",
+            "measurements.md 4: 0.08 µs from a cache",
             measure_prepared,
         ),
         Row(

@@ -129,7 +129,7 @@ FAMILY = Family(
             "durable commit of an INSERT",
             "SQLite alone with the same bytes and the same syncing",
             3.0,
-            "issue: the storage limit; performance.md 11 G2f",
+            "issue: the storage limit; measurements.md G2f",
             measure_commit,
         ),
         Row(
@@ -137,7 +137,7 @@ FAMILY = Family(
             "what a durable commit of an INSERT takes more than one that nothing syncs",
             "one fdatasync of the same disk",
             1.5,
-            "performance.md 11 G2f",
+            "measurements.md G2f",
             measure_sync,
         ),
         Row(

@@ -24,7 +24,7 @@ from .failure import EXIT_FAILED
 
 State = Literal["ok", "note", "bad"]
 _COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
-LAST_BOTOCORE = (1, 40, 60)  # the last with QLDB's models (measured: users.md 0)
+LAST_BOTOCORE = (1, 40, 60)  # the last with QLDB's models (wire.md 5, measured)
 CLOCK_SECONDS = 300  # what AWS allows a signature to be off
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ..ion.values import IonValue, Timestamp
+from .layout import BLOCK
 
 Struct = dict[str, IonValue]
 
@@ -29,7 +30,8 @@ class Block:
     """One block, every part as it stands in the journal.
 
     The nested structs (transaction_info, redaction_info, revisions) stay Ion values: an imported block must be handed
-    out and hashed exactly as it was written, absent members absent.  Field order and meaning: journal.md 1.1.
+    out and hashed exactly as it was written, absent members absent.  The attributes stand in the order of
+    ``layout.BLOCK``, which has the names and the meaning.
     """
 
     address: BlockAddress
@@ -44,20 +46,14 @@ class Block:
     revisions: tuple[Struct, ...] | None = None
 
     def to_ion(self) -> Struct:
-        """The block as the service writes it: these names, this order, absent parts absent."""
-        struct: dict[str, Any] = {
-            "blockAddress": self.address.to_ion(),
-            "transactionId": self.transaction_id,
-            "blockTimestamp": self.timestamp,
-            "blockHash": self.block_hash,
-            "entriesHash": self.entries_hash,
-            "previousBlockHash": self.previous_block_hash,
-            "entriesHashList": list(self.entries_hash_list),
-        }
-        if self.transaction_info is not None:
-            struct["transactionInfo"] = self.transaction_info
-        if self.redaction_info is not None:
-            struct["redactionInfo"] = self.redaction_info
-        if self.revisions is not None:
-            struct["revisions"] = list(self.revisions)
+        """The block as the service writes it: the names and the order of the layout, absent parts absent."""
+        struct: dict[str, Any] = {}
+        for name, attribute in _ATTRIBUTES:
+            part = getattr(self, attribute)
+            if part is not None:
+                struct[name] = list(part) if type(part) is tuple else part
+        struct["blockAddress"] = self.address.to_ion()
         return struct
+
+
+_ATTRIBUTES = tuple(zip(BLOCK.names, (part.name for part in fields(Block)), strict=True))

@@ -1,8 +1,8 @@
-"""An Ion value becomes a :class:`Block`, or it is said why not.
+"""Turns an Ion value into a :class:`Block`, or says why it is not one.
 
-Strict about names and types, since a block with anything else in it would be refused by the official verifiers too;
-lenient where blocks of the service are known to vary (journal.md 1): ``transactionInfo`` absent, timestamps of any
-precision, an empty ``previousBlockHash``, revisions of which only the hash is given.
+Names and types are those of ``layout``: the official verifiers refuse a block with anything else in it, too.  Where
+blocks of the service vary (journal.md 1) the layout allows it: ``transactionInfo`` absent, timestamps of any precision,
+an empty ``previousBlockHash``, revisions of which only the hash is given.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..ion.values import IonValue, MultiStruct, Timestamp, ion_type
+from . import layout
 from .hashing import HASH_BYTES
+from .layout import ListOf, MapOf, OneOf, Record, Scalar, Shape
 from .model import Block, BlockAddress, Struct
 
 
@@ -32,9 +34,9 @@ class BlockFormatError(ValueError):
         return f"{where}: {self.field} {self.problem}"
 
     def within(self, part: str) -> BlockFormatError:
-        """The same of what holds it: ``.name`` of a field, or ``[0]``.
+        """The same error seen from the container: ``.name`` of a field, or ``[0]``, goes in front of the path.
 
-        So a path is put together on the way out, and costs nothing where nothing is wrong.
+        The path is made while the error travels outwards, so that a correct block costs no text.
         """
         return BlockFormatError(part + self.field, self.problem, self.address)
 
@@ -108,13 +110,11 @@ def _describe(value: IonValue) -> str:
         return f"a {type(value).__name__}"
 
 
-_string = _exactly(str, "string")
-_timestamp = _exactly(Timestamp, "timestamp")
 _plain_list = _exactly(list, "list")
 _blob = _exactly(bytes, "blob")
 
 
-MAX_COUNT = 2**62  # no journal gets there, and what stores numbers holds no more
+MAX_COUNT = 2**62  # blocks, versions or statements; below the largest integer that SQLite stores (ours)
 
 
 def _count(value: IonValue) -> None:
@@ -144,10 +144,33 @@ def _no_struct(value: IonValue) -> BlockFormatError:
     return BlockFormatError("", f"must be a struct, not {_describe(value)}")
 
 
-def _document(value: IonValue) -> None:
+def _data(value: IonValue) -> None:
     # User data is free: any struct, repeated and annotated fields included.
     if not isinstance(value, dict):
         raise _no_struct(value)
+
+
+_SCALARS: dict[Scalar, Check] = {
+    Scalar.TEXT: _exactly(str, "string"),
+    Scalar.COUNT: _count,
+    Scalar.TIME: _exactly(Timestamp, "timestamp"),
+    Scalar.HASH: _hash,
+    Scalar.HASH_OR_EMPTY: _hash_or_empty,
+    Scalar.DATA: _data,
+}
+
+
+def _check_of(shape: Shape) -> Check:
+    """The check of a value against a shape of the layout."""
+    if isinstance(shape, ListOf):
+        return _list_of(_check_of(shape.item))
+    if isinstance(shape, MapOf):
+        return _map_of(_check_of(shape.item))
+    if isinstance(shape, OneOf):
+        return _one_of(shape)
+    if isinstance(shape, Record):
+        return _record(shape)
+    return _SCALARS[shape]
 
 
 def _list_of(check: Check) -> Check:
@@ -155,7 +178,7 @@ def _list_of(check: Check) -> Check:
         _plain_list(value)
         position = 0
         try:
-            for position, item in enumerate(value):  # noqa: B007 the position is where it ended
+            for position, item in enumerate(value):  # noqa: B007 the error names the position that was reached
                 check(item)
         except BlockFormatError as error:
             raise error.within(f"[{position}]") from None
@@ -163,28 +186,37 @@ def _list_of(check: Check) -> Check:
     return check_list
 
 
-def _struct_of_any_names(check: Check) -> Check:
-    def check_struct(value: IonValue) -> None:
+def _map_of(check: Check) -> Check:
+    def check_map(value: IonValue) -> None:
         if type(value) is not dict:
             raise _no_struct(value)
         name = ""
         try:
-            for name, item in value.items():  # noqa: B007
+            for name, item in value.items():  # noqa: B007 as above
                 check(item)
         except BlockFormatError as error:
             raise error.within(f".{name}") from None
 
-    return check_struct
+    return check_map
 
 
-Fields = dict[str, tuple[bool, Check]]  # name -> (required, check)
+def _one_of(shape: OneOf) -> Check:
+    usual, short = _record(shape.usual), _record(shape.short)
+    short_names = shape.short.required
+
+    def check_one(value: IonValue) -> None:
+        is_short = type(value) is dict and value.keys() == short_names
+        (short if is_short else usual)(value)
+
+    return check_one
 
 
-def _struct_with(table: Fields) -> Check:
-    required = {name: None for name, (needed, _) in table.items() if needed}.keys()
-    checks = {name: check for name, (_, check) in table.items()}
+def _record(record: Record) -> Check:
+    required = dict.fromkeys(name for name in record.names if name in record.required).keys()
+    checks = {field.name: _check_of(field.shape) for field in record.fields}
+    exclusive = frozenset(record.exclusive)
 
-    def check_struct(value: IonValue) -> None:
+    def check_record(value: IonValue) -> None:
         if type(value) is not dict:
             raise _no_struct(value)
         if not required <= value.keys():
@@ -199,64 +231,13 @@ def _struct_with(table: Fields) -> Check:
                 check(item)
         except BlockFormatError as error:
             raise error.within(f".{name}") from None
+        if exclusive and exclusive <= value.keys():
+            first, second = record.exclusive
+            raise BlockFormatError(f".{second}", f"stands beside {first}: only one of them may be there")
 
-    return check_struct
-
-
-def _revision(value: IonValue) -> None:
-    if type(value) is not dict:
-        raise _no_struct(value)
-    if len(value) == 1 and "hash" in value:  # an item of the system's own tables
-        _named(_hash, value["hash"], ".hash")
-        return
-    _whole_revision(value)
-    if "data" in value and "dataHash" in value:
-        raise BlockFormatError(".dataHash", "stands beside data: a revision has one of them at most")
+    return check_record
 
 
-def _checked(value: IonValue) -> None:
-    """Of a field that was looked at before."""
-
-
-_address = _struct_with({"strandId": (True, _string), "sequenceNo": (True, _count)})
-_METADATA: Fields = {
-    "id": (True, _string),
-    "version": (True, _count),
-    "txTime": (True, _timestamp),
-    "txId": (True, _string),
-}
-_whole_revision = _struct_with(
-    {
-        "blockAddress": (True, _address),
-        "hash": (True, _hash),
-        "data": (False, _document),
-        "dataHash": (False, _hash),
-        "metadata": (True, _struct_with(_METADATA)),
-    }
-)
-_STATEMENT: Fields = {"statement": (True, _string), "startTime": (True, _timestamp), "statementDigest": (True, _hash)}
-_DOCUMENT: Fields = {"tableName": (True, _string), "tableId": (True, _string), "statements": (True, _list_of(_count))}
-_TRANSACTION_INFO: Fields = {
-    "statements": (False, _list_of(_struct_with(_STATEMENT))),
-    "documents": (False, _struct_of_any_names(_struct_with(_DOCUMENT))),
-}
-_REDACTION: Fields = {
-    "blockAddress": (True, _address),
-    "tableId": (True, _string),
-    "documentId": (True, _string),
-    "version": (True, _count),
-}
-_block = _struct_with(
-    {
-        "blockAddress": (True, _checked),
-        "transactionId": (True, _string),
-        "blockTimestamp": (True, _timestamp),
-        "blockHash": (True, _hash),
-        "entriesHash": (True, _hash),
-        "previousBlockHash": (True, _hash_or_empty),
-        "entriesHashList": (True, _list_of(_hash)),
-        "transactionInfo": (False, _struct_with(_TRANSACTION_INFO)),
-        "redactionInfo": (False, _struct_with({"revisions": (True, _list_of(_struct_with(_REDACTION)))})),
-        "revisions": (False, _list_of(_revision)),
-    }
-)
+_address = _check_of(layout.ADDRESS)
+_revision = _check_of(OneOf(layout.REVISION, layout.SYSTEM_ITEM))
+_block = _check_of(layout.BLOCK)

@@ -1,157 +1,192 @@
-"""The Ion Hashes of a block's own structs, by their known names: what every commit computes, and every verification.
+"""The Ion Hashes of a block's own structs, computed by their layout: what every commit and every verification needs.
 
-Each is what ``hash_value`` gives of the same struct.  It takes less because the names are serialised once, and because
-of what comes again from block to block (the strand, statement texts, tables) the hash as a field is kept.  A struct of
-another form goes to ``hash_value`` itself.  Measured: three quarters of its time.
+Each function returns what ``hash_value`` returns for the same struct.  It takes less time for two reasons: field names
+are serialised once, and the hashes of fields that repeat from block to block (the strand, statement texts, tables) are
+kept.  A struct of another form goes to ``hash_value`` itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
 from ..ion.hash import blob_part, count_part, hash_value, list_part, name_part, struct_part, text_part, time_part
 from ..ion.values import IonValue, Timestamp
+from . import layout
+from .layout import Field, ListOf, MapOf, Record, Scalar, Shape
 from .model import Struct
 
-_KEPT = 256  # fields of each kind
-_KEPT_CHARACTERS = 1024  # a text that is longer is hashed each time, so that what is kept stays small
-_KEPT_STATEMENTS = 8
+_KEPT = 256  # hashes of each field
+_KEPT_CHARACTERS = 1024  # a longer text is hashed each time, so that what is kept stays small
+_KEPT_ITEMS = 8  # a longer list inside a kept struct likewise
 
-_BLOCK_ADDRESS, _TRANSACTION_ID, _BLOCK_TIMESTAMP = map(name_part, ("blockAddress", "transactionId", "blockTimestamp"))
-_ID, _TX_TIME, _TX_ID = map(name_part, ("id", "txTime", "txId"))
-_STATEMENTS, _START_TIME, _DIGEST = map(name_part, ("statements", "startTime", "statementDigest"))
-_DOCUMENTS = name_part("documents")
+Part = Callable[[Any], bytes]
+"""From a value to its serialisation, or to the hash of a field.  Raises _OtherForm."""
 
-_METADATA = (("id", "version", "txTime", "txId"), (str, int, Timestamp, str))
-_STATEMENT = (("statement", "startTime", "statementDigest"), (str, Timestamp, bytes))
-_DOCUMENT = (("tableName", "tableId", "statements"), (str, str, list))
-_INT = {int}
-_INFO: tuple[tuple[str, ...], ...] = ((), ("statements",), ("documents",), ("statements", "documents"))
+
+class _OtherForm(Exception):
+    """The value does not have the form that the layout gives it."""
 
 
 def header_hash(strand_id: str, sequence_no: int, transaction_id: str, timestamp: Timestamp) -> bytes:
-    """Of ``{blockAddress: {strandId, sequenceNo}, transactionId, blockTimestamp}``."""
-    address = struct_part([_text_field("strandId", strand_id), _count_field("sequenceNo", sequence_no)])
-    fields = [
-        sha256(_BLOCK_ADDRESS + address).digest(),
-        sha256(_TRANSACTION_ID + text_part(transaction_id)).digest(),
-        sha256(_BLOCK_TIMESTAMP + time_part(timestamp)).digest(),
-    ]
-    return sha256(struct_part(fields)).digest()
+    """The hash of ``{blockAddress: {strandId, sequenceNo}, transactionId, blockTimestamp}``."""
+    address = {"strandId": strand_id, "sequenceNo": sequence_no}
+    return sha256(struct_part([_block_address(address), _transaction_id(transaction_id), _time(timestamp)])).digest()
 
 
 def metadata_hash(metadata: Struct) -> bytes:
-    """Of a revision's metadata."""
-    if not _has_form(metadata, _METADATA) or metadata["version"] < 0:
-        return hash_value(metadata)
-    fields = [
-        sha256(_ID + text_part(metadata["id"])).digest(),
-        _known_count("version", metadata["version"]),
-        sha256(_TX_TIME + time_part(metadata["txTime"])).digest(),
-        sha256(_TX_ID + text_part(metadata["txId"])).digest(),
-    ]
-    return sha256(struct_part(fields)).digest()
+    """The hash of a revision's metadata."""
+    return _hash_by(_metadata, metadata)
 
 
 def transaction_info_hash(info: Struct) -> bytes:
-    """Of a block's transactionInfo."""
-    fields = _transaction_info(info)
-    return hash_value(info) if fields is None else sha256(struct_part(fields)).digest()
+    """The hash of a block's transactionInfo."""
+    return _hash_by(_transaction_info, info)
 
 
 def text_hash(text: str) -> bytes:
-    """Of a statement's text."""
-    return _known_text_hash(text) if len(text) <= _KEPT_CHARACTERS else hash_value(text)
+    """The hash of a statement's text."""
+    return _kept_text_hash(text) if len(text) <= _KEPT_CHARACTERS else hash_value(text)
 
 
-_known_text_hash = lru_cache(_KEPT)(hash_value)
+_kept_text_hash = lru_cache(_KEPT)(hash_value)
 
 
-def _has_form(struct: Struct, form: tuple[tuple[str, ...], tuple[type, ...]]) -> bool:
-    """Whether a struct has exactly these names, in this order, with values of these types."""
-    return type(struct) is dict and tuple(struct) == form[0] and tuple(map(type, struct.values())) == form[1]
+def _hash_by(part: Part, struct: Struct) -> bytes:
+    try:
+        return sha256(part(struct)).digest()
+    except _OtherForm:
+        return hash_value(struct)
 
 
-def _transaction_info(info: Struct) -> list[bytes] | None:
-    """The hashes of its fields; None when it has another form."""
-    if type(info) is not dict or tuple(info) not in _INFO:
-        return None
-    fields = []
-    if "statements" in info:
-        statements = _statements(info["statements"])
-        if statements is None:
+# --- From the layout to functions ------------------------------------------------------------------------------
+
+
+def _count_part(value: int) -> bytes:
+    if value < 0:
+        raise _OtherForm
+    return count_part(value)
+
+
+_SCALARS: dict[Shape, tuple[type, Part]] = {
+    Scalar.TEXT: (str, text_part),
+    Scalar.COUNT: (int, _count_part),
+    Scalar.TIME: (Timestamp, time_part),
+    Scalar.HASH: (bytes, blob_part),
+}
+
+
+def _part_of(shape: Shape) -> Part:
+    """From a value of a shape to its serialisation."""
+    if isinstance(shape, ListOf):
+        return _list_of(shape)
+    if isinstance(shape, MapOf):
+        return _map_of(shape)
+    if isinstance(shape, Record):
+        return _record(shape)
+    python_type, serialise = _SCALARS[shape]
+
+    def scalar(value: IonValue) -> bytes:
+        if type(value) is not python_type:  # exact: a bool is no int here, a symbol no string
+            raise _OtherForm
+        return serialise(value)
+
+    return scalar
+
+
+def _list_of(shape: ListOf) -> Part:
+    part = _part_of(shape.item)
+
+    def of_list(value: IonValue) -> bytes:
+        if type(value) is not list:
+            raise _OtherForm
+        return list_part([part(item) for item in value])
+
+    return of_list
+
+
+def _map_of(shape: MapOf) -> Part:
+    part = _part_of(shape.item)
+
+    def of_map(value: IonValue) -> bytes:
+        if type(value) is not dict:
+            raise _OtherForm
+        return struct_part([sha256(name_part(name) + part(each)).digest() for name, each in value.items()])
+
+    return of_map
+
+
+def _record(record: Record) -> Part:
+    hashes = {field.name: _field(field) for field in record.fields}
+
+    def of_record(value: IonValue) -> bytes:
+        if type(value) is not dict:
+            raise _OtherForm
+        try:
+            return struct_part([hashes[name](each) for name, each in value.items()])
+        except KeyError:  # a name that the layout does not have
+            raise _OtherForm from None
+
+    return _keep_record(of_record) if record.repeats else of_record
+
+
+def _field(field: Field) -> Part:
+    """From the value of a field to the hash of name and value."""
+    name = name_part(field.name)
+    if isinstance(field.shape, Scalar):
+        python_type, serialise = _SCALARS[field.shape]
+
+        def of_scalar(value: IonValue) -> bytes:
+            if type(value) is not python_type:
+                raise _OtherForm
+            return sha256(name + serialise(value)).digest()
+
+        return _keep_scalar(of_scalar, python_type) if field.repeats else of_scalar
+    part = _part_of(field.shape)
+    return lambda value: sha256(name + part(value)).digest()
+
+
+def _keep_scalar(part: Part, python_type: type) -> Part:
+    kept = lru_cache(_KEPT)(part)
+
+    def known(value: IonValue) -> bytes:
+        # The type comes first: True would be found as 1.
+        if type(value) is not python_type or (type(value) is str and len(value) > _KEPT_CHARACTERS):
+            return part(value)
+        return kept(value)
+
+    return known
+
+
+def _keep_record(part: Part) -> Part:
+    """Keeps the serialisations of records whose values are short texts and short lists of counts."""
+    kept = lru_cache(_KEPT)(lambda items: part({name: list(v) if type(v) is tuple else v for name, v in items}))
+
+    def known(value: IonValue) -> bytes:
+        key = _key(value) if type(value) is dict else None
+        return part(value) if key is None else kept(key)
+
+    return known
+
+
+def _key(value: dict[str, IonValue]) -> tuple[tuple[str, Any], ...] | None:
+    """The record as something hashable; None if it is large or has another form."""
+    items = []
+    for name, each in value.items():
+        if type(each) is str:
+            if len(each) > _KEPT_CHARACTERS:
+                return None
+        elif type(each) is list and len(each) <= _KEPT_ITEMS and _INT.issuperset(map(type, each)):
+            each = tuple(each)
+        else:
             return None
-        fields.append(sha256(_STATEMENTS + list_part(statements)).digest())
-    if "documents" in info:
-        documents = _documents(info["documents"])
-        if documents is None:
-            return None
-        fields.append(sha256(_DOCUMENTS + struct_part(documents)).digest())
-    return fields
+        items.append((name, each))
+    return tuple(items)
 
 
-def _statements(statements: IonValue) -> list[bytes] | None:
-    """The serialisations of statements; None when they have another form."""
-    if type(statements) is not list:
-        return None
-    parts = []
-    for each in statements:
-        if not _has_form(each, _STATEMENT):
-            return None
-        fields = [
-            _text_field("statement", each["statement"]),
-            sha256(_START_TIME + time_part(each["startTime"])).digest(),
-            sha256(_DIGEST + blob_part(each["statementDigest"])).digest(),
-        ]
-        parts.append(struct_part(fields))
-    return parts
-
-
-def _documents(documents: IonValue) -> list[bytes] | None:
-    """The hashes of documents as fields; None when they have another form."""
-    if type(documents) is not dict:
-        return None
-    fields = []
-    for document_id, each in documents.items():
-        if not _has_form(each, _DOCUMENT):
-            return None
-        numbers = tuple(each["statements"])
-        if not _INT.issuperset(map(type, numbers)) or min(numbers, default=0) < 0:
-            return None
-        part = _known_document if len(numbers) <= _KEPT_STATEMENTS else _document
-        fields.append(sha256(name_part(document_id) + part(each["tableName"], each["tableId"], numbers)).digest())
-    return fields
-
-
-def _document(table_name: str, table_id: str, statements: tuple[int, ...]) -> bytes:
-    """The serialisation of what a block says of a document it changes."""
-    numbers = list_part([count_part(number) for number in statements])
-    return struct_part(
-        [
-            _text_field("tableName", table_name),
-            _text_field("tableId", table_id),
-            sha256(_STATEMENTS + numbers).digest(),
-        ]
-    )
-
-
-_known_document = lru_cache(_KEPT)(_document)  # names and ids of tables are short, or no table has them
-
-
-def _text_field(name: str, text: str) -> bytes:
-    return (_known_text if len(text) <= _KEPT_CHARACTERS else _text)(name, text)
-
-
-def _text(name: str, text: str) -> bytes:
-    return sha256(name_part(name) + text_part(text)).digest()
-
-
-_known_text = lru_cache(_KEPT)(_text)
-
-
-def _count_field(name: str, number: int) -> bytes:
-    return sha256(name_part(name) + count_part(number)).digest()
-
-
-_known_count = lru_cache(_KEPT)(_count_field)
+_INT = {int}
+_block_address, _transaction_id, _time = map(_field, layout.HEADER)
+_metadata = _part_of(layout.METADATA)
+_transaction_info = _part_of(layout.TRANSACTION_INFO)

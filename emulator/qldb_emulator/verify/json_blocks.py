@@ -1,8 +1,8 @@
-"""A block of a JSON export: what a block itself is made of gets its types back, user data does not.
+"""Gives the values of a JSON export their Ion types back, as far as they can be known.
 
-Of a block's own fields every type is known, so its hashes can be recomputed.  Of user data JSON has lost which string
-was a symbol, a timestamp or a blob, which number a float.  A guess that leads to the revision's hash is proved by it;
-where none does, nothing is known about the data.
+The types of a block's own fields are those of the layout, so their hashes can be recomputed.  JSON has lost which
+string of a document was a symbol, a timestamp or a blob, and which number was a float.  A reading whose hash is the
+recorded one is proved by it.  If no reading has that hash, nothing is known about the data.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..ion.codec import IonError, loads
 from ..ion.hash import hash_value
 from ..ion.values import IonValue, Timestamp
 from ..journal.hashing import revision_hash_of
+from ..journal.layout import BLOCK, ListOf, OneOf, Record, Scalar, Shape
 
 Restore = Callable[[Any], Any]
 
@@ -31,7 +32,7 @@ def restored(value: IonValue) -> IonValue:
 
     What does not have the form it should have is left alone, for the check of the form to name.
     """
-    block = _fields(_BLOCK, value)
+    block = _block(value)
     revisions = block.get("revisions") if type(block) is dict else None
     if type(revisions) is list:
         block["revisions"] = [_with_proved_data(revision) for revision in revisions]
@@ -99,25 +100,28 @@ def _list(restore: Restore) -> Restore:
     return lambda value: [restore(each) for each in value] if type(value) is list else value
 
 
-def _struct(table: dict[str, Restore]) -> Restore:
-    return lambda value: _fields(table, value)
+def _record(record: Record) -> Restore:
+    restores = {field.name: restore for field in record.fields if (restore := _restore_of(field.shape)) is not None}
+
+    def restore_record(value: Any) -> Any:
+        if type(value) is not dict:
+            return value
+        return {name: restores[name](each) if name in restores else each for name, each in value.items()}
+
+    return restore_record
 
 
-def _fields(table: dict[str, Restore], value: Any) -> Any:
-    if type(value) is not dict:
-        return value
-    return {name: table[name](each) if name in table else each for name, each in value.items()}
+def _restore_of(shape: Shape) -> Restore | None:
+    """What gives a value of a shape its types back; None where JSON loses nothing, or only a hash can tell."""
+    if isinstance(shape, ListOf):
+        item = _restore_of(shape.item)
+        return None if item is None else _list(item)
+    if isinstance(shape, OneOf):
+        return _record(shape.usual)
+    if isinstance(shape, Record):
+        return _record(shape)
+    return _SCALARS.get(shape)
 
 
-_METADATA: dict[str, Restore] = {"txTime": _time}
-_REVISION: dict[str, Restore] = {"hash": _blob, "dataHash": _blob, "metadata": _struct(_METADATA)}
-_STATEMENT: dict[str, Restore] = {"startTime": _time, "statementDigest": _blob}
-_BLOCK: dict[str, Restore] = {
-    "blockTimestamp": _time,
-    "blockHash": _blob,
-    "entriesHash": _blob,
-    "previousBlockHash": _blob,
-    "entriesHashList": _list(_blob),
-    "transactionInfo": _struct({"statements": _list(_struct(_STATEMENT))}),
-    "revisions": _list(_struct(_REVISION)),
-}
+_SCALARS: dict[Shape, Restore] = {Scalar.TIME: _time, Scalar.HASH: _blob, Scalar.HASH_OR_EMPTY: _blob}
+_block = _record(BLOCK)

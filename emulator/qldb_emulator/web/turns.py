@@ -3,7 +3,7 @@
 A request of a driver lets go of the interpreter some six times (for the socket, for SQLite) and each time has to get it
 back from whoever is running.  A statement that scans for a second gives it up only when the switch interval is over, so
 every one of those six costs an interval.  Short intervals cost many busy threads a fifth of what they get done
-(performance.md 3.6), so they are only for as long as a long request runs beside others.
+(measurements.md 2), so they are only for as long as a long request runs beside others.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def test_the_official_suite_is_whole() -> None:
     assert len(suite()) > 160
 
 
-# wire-captures.md 5: recorded from pyqldb and the Node.js driver.
+# wire.md 2.4: recorded from pyqldb and the Node.js driver.
 TRANSACTION_ID = "I1pH6SCujBW0JYpPoLQT02"
 DIGESTS = [
     ([], "1MUXNMbN+vr2W7uYINo4DYM3qNVPLvZAE6NlIPDH7K0="),

@@ -34,7 +34,7 @@ def _advance(client: Client, seconds: float) -> None:
     client.emulator.clock.advance(seconds)
 
 
-# --- Recorded answers (wire-captures.md 9) ----------------------------------------------------------------------
+# --- Recorded answers (wire.md 1.2) ----------------------------------------------------------------------
 
 
 def test_create_ledger_answers_as_recorded():

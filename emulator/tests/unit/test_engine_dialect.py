@@ -34,7 +34,7 @@ def twice(text: str) -> str:
 
 UNKNOWN = "No such variable named '{}'"
 
-# partiql.md section 7: recorded texts first, then those of the library, then our own.
+# partiql.md 7: recorded texts first, then those of the library, then our own.
 REFUSALS: dict[str, tuple[tuple[Any, ...], str | None, str]] = {
     "a table that exists": (("CREATE TABLE T",), "412", "Table with name: USER.T already exists"),
     "DELETE of no table": (

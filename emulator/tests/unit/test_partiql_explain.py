@@ -203,7 +203,7 @@ def test_a_plan_says_what_it_conflicts_with(ledger: MemoryLedger, text: str, exp
     assert ledger.prepare(text).plan.reads() == expected
 
 
-# How the first source of V, with an index on a, is read for a condition: partiql.md section 5, rule by rule.
+# How the first source of V, with an index on a, is read for a condition: partiql.md 5, rule by rule.
 PATHS = {
     "a = 1": "index on a",
     "1 = a": "index on a",

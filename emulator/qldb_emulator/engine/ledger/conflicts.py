@@ -2,7 +2,7 @@
 
 Two transactions conflict when one wrote, after the other's snapshot, something that the other read.  A scan reads its
 whole table, an index lookup only its key (also one that no document has yet), a lookup by id only that document.
-Source: driver-python #14, the concurrency demos of qldb-guide, partiql.md section 5.
+Source: driver-python #14, the concurrency demos of qldb-guide, partiql.md 5.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from ...ion.codec import loads, loads_document
 from ...ion.values import IonValue
 from ...storage.rows import RevisionRow
 
-# A decoded document takes about ten times its Ion binary size in memory (performance.md 5.3: 3.0 KB for 307 bytes).
+# A decoded document takes about ten times its Ion binary size in memory (measurements.md 3: 3.0 KB for 307 bytes).
 MEMORY_PER_BYTE = 10
 
 

@@ -1,5 +1,5 @@
 """Who may do what: the action and the resource of every operation, command and statement (documented: Service
-Authorization Reference; wire.md section 6).
+Authorization Reference; wire.md 6).
 
 With nobody to check (``RequestContext.principal`` is None, without ``--auth``) everything is allowed, in both
 permissions modes.

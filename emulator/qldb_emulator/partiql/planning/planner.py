@@ -1,6 +1,6 @@
 """A statement and a catalogue become a plan: tables found, names bound, an access path chosen for every source.
 
-Which access path (partiql.md section 5), per source:
+Which access path (partiql.md 5), per source:
 
 =========================================================================  ==========================================
 a term of WHERE or ON, joined to the others by AND                         the source is read by

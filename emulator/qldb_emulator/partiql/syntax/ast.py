@@ -1,7 +1,7 @@
 """The syntax tree of a PartiQL statement: plain frozen data.
 
 Every node knows where it began (``pos``), which takes no part in equality: ``parse(print(tree)) == tree``.
-Grammar: partiql.md section 1 (the dialect that QLDB had).
+Grammar: partiql.md 1 (the dialect that QLDB had).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from ion_strategies import timestamps, values
 from qldb_emulator.ion.codec import IonError
 from qldb_emulator.ion.hash import hash_value
 from qldb_emulator.ion.values import SYMBOL_ZERO, MultiStruct, Symbol, Timestamp
-from qldb_emulator.journal import struct_hashes as known_structs
+from qldb_emulator.journal import struct_hashes
 
 TEXTS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
@@ -40,22 +40,22 @@ def test_the_header(strand_id, sequence_no, transaction_id, timestamp):
         "transactionId": transaction_id,
         "blockTimestamp": timestamp,
     }
-    assert known_structs.header_hash(strand_id, sequence_no, transaction_id, timestamp) == hash_value(header)
+    assert struct_hashes.header_hash(strand_id, sequence_no, transaction_id, timestamp) == hash_value(header)
 
 
 @given(METADATA)
 def test_metadata(metadata):
-    assert known_structs.metadata_hash(metadata) == hash_value(metadata)
+    assert struct_hashes.metadata_hash(metadata) == hash_value(metadata)
 
 
 @given(INFO)
 def test_transaction_info(info):
-    assert known_structs.transaction_info_hash(info) == hash_value(info)
+    assert struct_hashes.transaction_info_hash(info) == hash_value(info)
 
 
 @given(TEXTS)
 def test_a_text(text):
-    assert known_structs.text_hash(text) == hash_value(text)
+    assert struct_hashes.text_hash(text) == hash_value(text)
 
 
 def _places(value: object) -> list[tuple[object, object]]:
@@ -81,28 +81,28 @@ def test_a_struct_of_another_form(struct, data):
         struct = dict(reversed(struct.items()))
     else:
         struct = MultiStruct([*struct.items(), *struct.items()])
-    hash_ = known_structs.metadata_hash if "id" in struct else known_structs.transaction_info_hash
+    hash_ = struct_hashes.metadata_hash if "id" in struct else struct_hashes.transaction_info_hash
     assert hash_(struct) == hash_value(struct)
 
 
 def test_numbers_and_truths_are_not_mistaken_for_each_other():
     """1 == True, and what is kept is found by equality."""
     infos = [{"documents": {"d": {"tableName": "a", "tableId": "b", "statements": [each]}}} for each in (1, True)]
-    assert list(map(known_structs.transaction_info_hash, infos)) == list(map(hash_value, infos))
+    assert list(map(struct_hashes.transaction_info_hash, infos)) == list(map(hash_value, infos))
 
 
 def test_a_document_id_without_text():
     info = {"documents": {SYMBOL_ZERO: DOCUMENT}}
-    assert known_structs.transaction_info_hash(info) == hash_value(info)
+    assert struct_hashes.transaction_info_hash(info) == hash_value(info)
 
 
 @pytest.mark.parametrize(
     "hash_",
     [
-        lambda: known_structs.metadata_hash({"id": "\ud800", "version": 0, "txTime": Timestamp("year", 1), "txId": ""}),
-        lambda: known_structs.transaction_info_hash({"documents": {"\ud800": DOCUMENT}}),
-        lambda: known_structs.header_hash("\ud800", 0, "", Timestamp("year", 1)),
-        lambda: known_structs.text_hash("\ud800"),
+        lambda: struct_hashes.metadata_hash({"id": "\ud800", "version": 0, "txTime": Timestamp("year", 1), "txId": ""}),
+        lambda: struct_hashes.transaction_info_hash({"documents": {"\ud800": DOCUMENT}}),
+        lambda: struct_hashes.header_hash("\ud800", 0, "", Timestamp("year", 1)),
+        lambda: struct_hashes.text_hash("\ud800"),
     ],
 )
 def test_half_of_a_surrogate_pair_is_refused(hash_):
