@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "stream": ("stream", "stream", "Print a ledger's journal records as JSON, and each new one."),
     "tables": ("tables", "tables", "Verify a journal and write it as Parquet, CSV, SQLite or PostgreSQL tables."),
     "verify": ("verify", "verify", "Verify a ledger, or an exported journal."),
+    "verify-report": ("evidence", "verify_report", "Check a signed report of a verification, and its files."),
     "verify-tables": ("tables", "verify_tables", "Check that tables still are what the journal said."),
     "verify-receipt": ("verify_receipt", "verify_receipt", "Verify a saved revision or block with its proof."),
 }

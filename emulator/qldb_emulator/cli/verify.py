@@ -32,6 +32,21 @@ LEDGER_SUFFIX = ".qldb"
 @options.journal_source
 @options.parallel
 @options.report_forms
+@click.option(
+    "--report",
+    "report_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the report as canonical JSON with the SHA-256 of every input file; verify-report checks it.",
+)
+@click.option(
+    "--sign",
+    "key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="KEY",
+    help="Sign that report with an Ed25519 key (PEM).  [default report: report.json]",
+)
+@click.option("--timestamp", "authority", metavar="URL", help="Have that report stamped by an RFC 3161 authority.")
 @options.data_dir
 @options.region
 @click.pass_context
@@ -47,6 +62,9 @@ def verify(
     checkpoint: Path | None,
     as_json: bool,
     html_file: Path | None,
+    report_file: Path | None,
+    key: Path | None,
+    authority: str | None,
     data_dir: Path | None,
     region: str,
 ) -> None:
@@ -54,18 +72,48 @@ def verify(
 
     A name that is no path is a ledger's, in the data directory; a running server need not be stopped.
     """
+    evidence = report_file or (Path("report.json") if key is not None or authority is not None else None)
+    inputs: list[dict[str, Any]] = []
     if target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX)):
+        if evidence is not None:
+            inputs = hashed_inputs(target, strand, export_id, region, s3_endpoint)
         report = verify_source(target, digest, tip, strand, export_id, region, s3_endpoint, jobs, checkpoint)
     else:
         if strand is not None or export_id is not None:
             raise click.UsageError("a ledger has one journal: --strand and --export are for exports")
         if checkpoint is not None:
             raise click.UsageError("--checkpoint is for exports: a ledger is verified in one go")
+        if evidence is not None:
+            raise click.UsageError("a ledger goes on changing: export it, and sign the verification of the export")
         report = verify_ledger(target, digest, tip, data_dir, region)
     if html_file is not None:
         write_html(report, html_file)
+    written: list[Path] = []
+    if evidence is not None:
+        from .evidence import write_evidence
+
+        written = write_evidence(report, inputs, evidence, key, authority)
     click.echo(report_json(report) if as_json else report_text(report))
+    if written and not as_json:
+        click.echo(f"\nWrote {', '.join(map(str, written))}.")
     context.exit(EXIT_CODES[report.verdict])
+
+
+def hashed_inputs(
+    target: str, strand: str | None, export_id: str | None, region: str, s3_endpoint: str | None
+) -> list[dict[str, Any]]:
+    """The files of an export with their SHA-256.  Raises Unreadable."""
+    from ..verify import Source, SourceError, choose_journal
+    from ..verify.evidence import input_files
+
+    try:
+        container = Source(target, region, s3_endpoint).open()
+        try:
+            return input_files(container, choose_journal(container, strand, export_id))
+        finally:
+            container.close()
+    except SourceError as error:
+        raise Unreadable(str(error)) from error
 
 
 def verify_source(
@@ -134,7 +182,9 @@ class LedgerAudit:
         about = file.meta("import") or {}
         saved = options.saved_digest(digest, tip, lambda: strand_id)
         types_lost = "JSON" in about.get("forms", ())
-        self._audit = Audit(source, Journal(strand_id, (self._part,), ()), saved, types_lost=types_lost)
+        self._audit = Audit(
+            source, Journal(strand_id, (self._part,), (), ledger=file.meta("name", "")), saved, types_lost
+        )
 
     def blocks(self) -> Iterator[Block]:
         """Every block, after its checks."""

@@ -83,8 +83,9 @@ class DigestCheck:
 class JournalReport:
     """What an audit came to.
 
-    source: in words.  files: how many were read.  forms: "Ion", "JSON".  limits: sentences that say what could not be
-    proved; these make a journal incomplete.  notes: sentences for understanding, of no consequence for the verdict.
+    source: in words.  ledger: its name, empty when it is not known.  files: how many were read.  forms: "Ion", "JSON".
+    limits: sentences that say what could not be proved; these make a journal incomplete.  notes: sentences for
+    understanding, of no consequence for the verdict.
     """
 
     source: str
@@ -95,6 +96,7 @@ class JournalReport:
     digest_check: DigestCheck | None
     limits: tuple[str, ...]
     notes: tuple[str, ...]
+    ledger: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -114,6 +116,7 @@ class JournalReport:
         return {
             "verdict": self.verdict,
             "source": self.source,
+            "ledger": self.ledger or None,
             "strand_id": self.strand_id,
             "files": self.files,
             "forms": list(self.forms),
@@ -198,6 +201,7 @@ def judge(source: str, journal: Journal, verdict: SegmentVerdict, digest: SavedD
         digest_check=check,
         limits=tuple(_limits(verification, check)),
         notes=(*journal.notes, *_notes(verification, check)),
+        ledger=journal.ledger,
     )
 
 
@@ -313,32 +317,42 @@ def _limits(report: VerificationReport, check: DigestCheck | None) -> Iterator[s
         yield f"The digest could not be compared: {check.problem}."
 
 
+NO_DIGEST = (
+    "No digest was given to compare with. The journal agrees with itself; that it is the one that once was, only a "
+    "digest kept from that time can show (--digest)."
+)
+
+
+def plural(count: int, noun: str, verb: str = "") -> str:
+    """``1 block``, ``2 blocks``.  verb: of the plural, "are" or "have", which is put behind."""
+    singular = {"are": "is", "have": "has", "were": "was"}
+    words = f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return words if not verb else f"{words} {singular[verb] if count == 1 else verb}"
+
+
 def _notes(report: VerificationReport, check: DigestCheck | None) -> Iterator[str]:
     counts = report.counts
     if counts.redacted:
         yield (
-            f"{counts.redacted} revisions are redacted: their data is gone, the hash of it is still there and leads to "
-            "the revision's hash."
+            f"{plural(counts.redacted, 'revision', 'are')} redacted: the data is gone, the hash of it is still there "
+            "and leads to the revision's hash."
         )
     if counts.deletions_unproven:
         yield (
-            f"{counts.deletions_unproven} deletions have a hash of no form that is known for deletions. Their blocks "
-            "cover that hash."
+            f"{plural(counts.deletions_unproven, 'deletion', 'have')} a hash of no form that is known for deletions. "
+            "The block covers that hash."
         )
     if counts.system_items:
-        yield f"Of {counts.system_items} system revisions only the hash is in the journal."
+        yield f"Of {plural(counts.system_items, 'system revision')} only the hash is in the journal."
     if counts.digests_unknown:
         yield (
-            f"{counts.digests_unknown} of {counts.statements} statements had parameters, which are not in a journal: "
-            "their digests are covered by the block, and cannot be computed again."
+            f"{counts.digests_unknown:,} of {plural(counts.statements, 'statement')} had parameters, which are not in "
+            "a journal: such a digest is covered by the block, and cannot be computed again."
         )
     if report.profile.startswith("service"):
         yield (
             "In blocks of QLDB itself some entries are internal. transactionId and blockTimestamp are covered by those "
-            "alone, so outside of QLDB nobody can recompute that part."
+            "alone, so outside of QLDB nothing can recompute that part."
         )
     if check is None and counts.blocks:
-        yield (
-            "No digest was given to compare with. The journal agrees with itself; that it is the one that once was, "
-            "only a digest kept from that time can show (--digest)."
-        )
+        yield NO_DIGEST

@@ -42,7 +42,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import field, replace
 from operator import attrgetter
 
 from ..ion.hash import hash_value
@@ -58,6 +58,7 @@ class Finding:
 
     check: a name of the table above.  address: of the block, None when it could not be read.
     expected, found: as text, hashes in base64.  detail: which part of the block.
+    table, document, version: of the revision that it is about, if it is about one.
     """
 
     check: str
@@ -65,10 +66,22 @@ class Finding:
     expected: str
     found: str
     detail: str = ""
+    table: str = ""
+    document: str = ""
+    version: int | None = None
+
+    @property
+    def subject(self) -> str:
+        """The revision that it is about, in words; empty when it is about none."""
+        if not self.document:
+            return ""
+        table = f"table {self.table}, " if self.table else ""
+        return f"{table}document {self.document}, version {self.version}"
 
     def __str__(self) -> str:
         where = "block at an unknown address" if self.address is None else f"block {self.address.sequence_no}"
-        detail = f" ({self.detail})" if self.detail else ""
+        parts = "; ".join(part for part in (self.detail, self.subject) if part)
+        detail = f" ({parts})" if parts else ""
         return f"{where}: {self.check}{detail}: expected {self.expected}, found {self.found}"
 
 
@@ -292,10 +305,17 @@ def _check_revision(look: Inspection, revision: Struct, where: str) -> None:
         return
     block = look.block
     address = block.address.to_ion()
+    before = len(look.findings)
     if revision["blockAddress"] != address:
         look.expect("address", _address_text(address), _address_text(revision["blockAddress"]), where)
     look.expect("transaction", block.transaction_id, metadata["txId"], where)
     check_revision_hash(look, revision, where)
+    if len(look.findings) > before:
+        entry = (block.transaction_info or {}).get("documents", {}).get(metadata["id"], {})
+        look.findings[before:] = [
+            replace(finding, table=entry.get("tableName", ""), document=metadata["id"], version=metadata["version"])
+            for finding in look.findings[before:]
+        ]
 
 
 def check_revision_hash(look: Inspection, revision: Struct, where: str) -> None:
