@@ -8,8 +8,7 @@ from pathlib import Path
 
 from qldb_emulator.clock import SystemClock
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.ledger.fold import apply_block
-from qldb_emulator.engine.ledger.ledger import stored_catalogue, stored_edge
+from qldb_emulator.engine.ledger.fold import apply_block, stored_catalogue, stored_edge
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import dumps
 from qldb_emulator.ion.hash import hash_value

@@ -11,7 +11,7 @@ import socket
 from base64 import b64decode, b64encode
 from typing import Any
 
-from qldb_emulator.context import RequestContext
+from qldb_emulator.context import CommandResult, RequestContext
 from qldb_emulator.errors import QldbError
 
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
@@ -37,8 +37,8 @@ class HttpEmulator:
 
     def send_command(
         self, command: str, token: str | None, members: dict[str, Any], context: RequestContext
-    ) -> dict[str, Any]:
-        """One command; its result members, blobs as bytes.  Raises QldbError with the shape of the service's error."""
+    ) -> CommandResult:
+        """One command; its result with blobs as bytes.  Raises QldbError with the shape of the service's error."""
         wire = dict(members)
         if "Parameters" in wire:
             wire["Parameters"] = [{"IonBinary": _text(holder["IonBinary"])} for holder in wire["Parameters"]]
@@ -49,7 +49,7 @@ class HttpEmulator:
         for page in ("FirstPage", "Page"):
             if page in result:
                 result[page]["Values"] = [b64decode(value["IonBinary"]) for value in result[page]["Values"]]
-        return result
+        return CommandResult(result)
 
     def _exchange(self, body: bytes) -> Any:
         self._socket.sendall(_HEAD.format(len(body)).encode("ascii") + body)

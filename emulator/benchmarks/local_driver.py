@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
-from qldb_emulator.context import RequestContext
+from qldb_emulator.context import CommandResult, RequestContext
 from qldb_emulator.ion.codec import dumps, loads
 from qldb_emulator.ion.hash import hash_value
 from qldb_emulator.ion.values import IonValue
@@ -20,7 +20,7 @@ class Commands(Protocol):
 
     def send_command(
         self, command: str, token: str | None, members: dict[str, Any], context: RequestContext, /
-    ) -> dict[str, Any]: ...
+    ) -> CommandResult: ...
 
 
 class LocalDriver:
@@ -33,6 +33,10 @@ class LocalDriver:
 
     def send(self, command: str, members: dict[str, Any]) -> dict[str, Any]:
         """One command of the session."""
+        return self.ask(command, members).members
+
+    def ask(self, command: str, members: dict[str, Any]) -> CommandResult:
+        """As ``send``, with what else the result holds."""
         return self._emulator.send_command(command, self._token, members, CONTEXT)
 
     def transaction(self) -> LocalTransaction:
@@ -72,8 +76,8 @@ class LocalTransaction:
             members["Parameters"] = [{"IonBinary": dumps(value)} for value in parameters]
         self._digest.add(statement_digest(statement, [hash_value(value) for value in parameters]))
         began = time.perf_counter_ns()
-        result = self._driver.send("ExecuteStatement", members)
-        page = result["FirstPage"]
+        result = self._driver.ask("ExecuteStatement", members)
+        page = result.members["FirstPage"]
         values: list[bytes] = list(page["Values"])
         while "NextPageToken" in page:
             fetch = {"TransactionId": self.id, "NextPageToken": page["NextPageToken"]}
@@ -91,7 +95,7 @@ class LocalTransaction:
         """Commit with the digest a driver would send."""
         members = {"TransactionId": self.id, "CommitDigest": self._digest.value}
         began = time.perf_counter_ns()
-        result = self._driver.send("CommitTransaction", members)
+        result = self._driver.ask("CommitTransaction", members)
         self.commit_ns = time.perf_counter_ns() - began
         _finish(result)
 
@@ -100,7 +104,7 @@ class LocalTransaction:
         self._driver.send("AbortTransaction", {})
 
 
-def _finish(result: dict[str, Any]) -> None:
+def _finish(result: CommandResult) -> None:
     """What a server does when it has sent the answer; a client does not wait for it, so it is not in the times."""
-    if "afterwards" in result:
-        result["afterwards"]()
+    if result.after_response is not None:
+        result.after_response()

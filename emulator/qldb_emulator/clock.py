@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class Clock(Protocol):
@@ -44,6 +47,13 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+def utc(milliseconds: int) -> datetime:
+    """A moment of a clock as the standard library has it."""
+    import datetime  # few programs of ours need it, and it makes a start longer
+
+    return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC)
 
 
 class ManualClock:

@@ -466,9 +466,32 @@ EXPORT_NOT_FOUND = Problem(
 SERIALIZATION = Problem("SerializationException", "{text}", "inferred", "wire.md 1.4")
 UNKNOWN_OPERATION = Problem("UnknownOperationException", "{text}", "inferred", "wire.md 1.4")
 REQUEST_TOO_LARGE = Problem("RequestEntityTooLargeException", "The request body is larger than {limit} bytes", "ours")
+HOST_NOT_ALLOWED = Problem(
+    "HostNotAllowedException",
+    "This server does not answer to the host name {host}. If it is a name of this server, start it with "
+    "--allow-host {host} (or QLDB_EMULATOR_ALLOW_HOST={host})",
+    "ours",
+    "attacks by DNS rebinding come under names of their own",
+)
+ORIGIN_NOT_ALLOWED = Problem(
+    "OriginNotAllowedException",
+    "{what} may not use this server. Only its own pages may; programs that are no browsers send neither Origin nor "
+    "Sec-Fetch-Site",
+    "ours",
+    "any page that a browser shows could otherwise send requests",
+)
+TOO_MANY_CONNECTIONS = Problem(
+    "TooManyConnectionsException",
+    "The server has {limit} connections, as many as it takes (--limit connections=N). Close some, or share them",
+    "ours",
+)
 NOT_SUPPORTED = Problem("NotSupportedByEmulatorException", "{what} is not supported by this emulator", "ours")
 LEDGER_FILE_UNUSABLE = Problem(
     "LedgerFileUnusableException", "The file of ledger {name} cannot be used: {reason}", "ours"
+)
+
+LEDGER_LOG_UNUSABLE = Problem(
+    "LedgerFileUnusableException", "The journal of ledger {name} cannot be used: {reason}", "ours"
 )
 
 # --- Signatures and permissions ------------------------------------------------------------------------------
@@ -506,7 +529,7 @@ SIGNATURE_SCOPE = Problem(
 ADMIN_OFF = Problem(
     "AdminOffException",
     "The admin interface is off: start the server with --admin "
-    "(with --ephemeral, and without --auth, it is on by itself)",
+    "(without --auth it is on by itself on a loopback address, and with --ephemeral)",
     "ours",
 )
 ADMIN_REQUEST = Problem("AdminRequestException", "{text}", "ours")

@@ -47,7 +47,7 @@ def encode_id(high: int, low: int) -> str:
 
 
 def decode_id(text: str) -> tuple[int, int]:
-    """The two halves of an id.  Raises ValueError for a text that is none."""
+    """The two halves of an id.  Raises ValueError if the text is not an id."""
     if not _ID_PATTERN.match(text):
         raise ValueError(f"not an id: {text!r}")
     halves = []

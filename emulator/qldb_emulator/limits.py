@@ -63,6 +63,9 @@ class Limits:
         "ours: 40 parameters of 128 KiB in base64, with room",
         "RequestEntityTooLargeException",
     )
+    connections: int = limit(
+        1_000, "connections at a time", "ours: each takes a thread", "TooManyConnectionsException, status 503"
+    )
     ledgers_per_region: int = limit(
         0, "active ledgers; 0 = no limit (QLDB: 5)", "ours: wire.md 1.3", "LimitExceededException"
     )
@@ -118,7 +121,7 @@ def with_limit(limits: Limits, assignment: str) -> Limits:
 
 
 def is_lifted(value: float) -> bool:
-    """Whether a limit of this value is none."""
+    """Whether this value means 'no limit'."""
     return value >= _BOUNDLESS
 
 

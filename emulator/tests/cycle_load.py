@@ -31,7 +31,7 @@ from qldb_emulator.ion.codec import dumps, loads
 from qldb_emulator.ion.hash import hash_value
 from qldb_emulator.journal.hashing import CommitDigest, statement_digest
 from qldb_emulator.settings import Settings
-from qldb_emulator.web.dispatch import Dispatcher
+from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
 
 CONTEXT = RequestContext("us-east-1", "local", "4SnOdtcgpur5MmhXFEV3iE")
@@ -61,7 +61,7 @@ class InProcess:
 
     def send(self, command: str, token: str | None, members: dict[str, Any]) -> dict[str, Any]:
         try:
-            return self._emulator.send_command(command, token, members, CONTEXT)
+            return self._emulator.send_command(command, token, members, CONTEXT).members
         except QldbError as error:
             if error.shape == CONFLICT:
                 raise Conflict from error
@@ -289,7 +289,7 @@ def run_load(transactions: int, threads: int, over_http: bool, seed: int = 0) ->
         if not over_http:
             load = Load(transactions, threads, lambda: InProcess(emulator), seed)
             return load, load.run()
-        with Server(Dispatcher(emulator)) as server:
+        with Server(create_dispatcher(emulator)) as server:
             load = Load(transactions, threads, lambda: OverHttp(server), seed)
             return load, load.run()
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from memory_log import Store
+
 from qldb_emulator.clock import ManualClock
-from qldb_emulator.context import RequestContext
+from qldb_emulator.context import CommandResult, RequestContext
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import dumps, loads
@@ -21,9 +25,27 @@ T = TypeVar("T")
 
 
 def new_emulator(limits: Limits = STRICT, tick_ms: int = 1, seed: str = "test", **settings: Any) -> Emulator:
-    """An ephemeral emulator whose clock moves a millisecond at every look."""
+    """An ephemeral emulator whose clock moves a millisecond at every look.
+
+    Its journals are in their own files, unless ``over_shared_log`` says otherwise.
+    """
     clock = ManualClock(tick_ms=tick_ms)
-    return Emulator(Settings(is_ephemeral=True, limits=limits, **settings), clock, RandomIds(clock, seed))
+    logs = Store().logs() if _SHARED.get() else None
+    options = Settings(is_ephemeral=True, limits=limits, **settings)
+    return Emulator(options, clock, RandomIds(clock, seed), logs=logs)
+
+
+_SHARED: ContextVar[bool] = ContextVar("over a shared log", default=False)
+
+
+@contextmanager
+def over_shared_log(is_shared: bool = True) -> Iterator[None]:
+    """Emulators made inside the block have their journals in a log that others might share (memory_log)."""
+    token = _SHARED.set(is_shared)
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
 
 
 class LocalTransaction:
@@ -51,7 +73,11 @@ class LocalTransaction:
             page = self._session.send("FetchPage", TransactionId=self.id, NextPageToken=page["NextPageToken"])["Page"]
 
     def commit(self) -> dict[str, Any]:
-        return self._session.send("CommitTransaction", TransactionId=self.id, CommitDigest=self.digest.value)
+        return self.commit_raw().members
+
+    def commit_raw(self) -> CommandResult:
+        """The result of the commit with what is left to do after the response."""
+        return self._session.ask("CommitTransaction", TransactionId=self.id, CommitDigest=self.digest.value)
 
     def abort(self) -> None:
         self._session.send("AbortTransaction")
@@ -67,6 +93,10 @@ class LocalSession:
         self.token = self.send("StartSession", LedgerName=ledger)["SessionToken"]
 
     def send(self, command: str, **members: Any) -> dict[str, Any]:
+        return self.ask(command, **members).members
+
+    def ask(self, command: str, **members: Any) -> CommandResult:
+        """As ``send``, with what else the result holds."""
         return self._emulator.send_command(command, self.token, members, self._context)
 
     def begin(self) -> LocalTransaction:

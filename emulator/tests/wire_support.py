@@ -13,7 +13,7 @@ import botocore.parsers
 import botocore.serialize
 
 from qldb_emulator.clock import ManualClock
-from qldb_emulator.context import RequestContext
+from qldb_emulator.context import CommandResult, RequestContext
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.limits import Limits
@@ -52,10 +52,10 @@ class FakeEmulator:
 
     def send_command(
         self, command: str, session_token: str | None, members: dict[str, Any], context: RequestContext
-    ) -> dict[str, Any]:
+    ) -> CommandResult:
         self.asked.append((command, members, context))
         self.tokens.append(session_token)
-        return self._answer(command)
+        return CommandResult(self._answer(command))
 
     def _answer(self, name: str) -> dict[str, Any]:
         answer = self.answers.get(name, {})

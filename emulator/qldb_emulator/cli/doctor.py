@@ -149,6 +149,9 @@ def check_server(url: str) -> list[Finding]:
             date = answer.headers.get("Date")
     except (urllib.error.URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
+        if "CERTIFICATE_VERIFY_FAILED" in str(reason):
+            text = f"the certificate of {url} is not trusted: {reason}"
+            return [Finding("server", "bad", text, "export SSL_CERT_FILE=the ca.pem that serve --tls names")]
         return [Finding("server", "bad", f"no emulator answers at {url}: {reason}", "qldb-emulator serve")]
     findings = [Finding("server", "ok", f"{members.get('name')} {members.get('version')} at {url}")]
     if date:

@@ -79,7 +79,7 @@ def explain(
 def _tables_of_ledger(ledger: str, data_dir: Path | None, url: str, region: str | None) -> tuple[TableInfo, ...]:
     if data_dir is None:
         return read_catalogue(session(url, region, ledger)).tables
-    from ..engine.ledger.ledger import stored_catalogue
+    from ..engine.ledger.fold import stored_catalogue
 
     with options.ledger_for_reading(data_dir, region or DEFAULT_REGION, ledger) as file:
         tip = file.tip()

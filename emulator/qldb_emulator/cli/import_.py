@@ -120,6 +120,7 @@ def import_journal(
     Raises NotImported, SourceError, Failure.
     """
     from ..clock import SystemClock
+    from ..engine.ledger.facts import rows_from_facts, write_rows
     from ..engine.ledger.fold import ApplyError
     from ..engine.workbench.imports import fold, imported_facts
     from ..storage.errors import StorageError
@@ -149,9 +150,9 @@ def import_journal(
             }
             problem = report.verification.digest_problem
             now = SystemClock().now_ms()
-            facts = imported_facts(journal.strand_id, now, is_writable, problem, folded, about)
+            facts = imported_facts(name, journal.strand_id, now, is_writable, problem, folded, about)
             with file.write() as writer:
-                writer.set_meta({"name": name, **facts})
+                write_rows(writer, rows_from_facts(facts))
         return report
     except ApplyError as error:
         raise Failure(f"The journal cannot become a ledger: {error}") from error

@@ -22,11 +22,20 @@ LOCALSTACK_INIT = Path("/etc/localstack/init/ready.d")
 class Seeds:
     """The seeds of one server, in order.
 
-    samples: names of samples.  paths: files and folders.  url: for programs among them.
+    samples: names of samples.  paths: files and folders.  url: for programs among them.  authority: a certificate that
+    they must trust for it.
     """
 
-    def __init__(self, emulator: Emulator, url: str, samples: tuple[str, ...], paths: tuple[Path, ...]) -> None:
+    def __init__(
+        self,
+        emulator: Emulator,
+        url: str,
+        samples: tuple[str, ...],
+        paths: tuple[Path, ...],
+        authority: Path | None = None,
+    ) -> None:
         self._emulator = emulator
+        self._authority = authority
         self._url = url
         self._samples = samples
         self._paths = paths
@@ -61,7 +70,9 @@ class Seeds:
     def _environment(self) -> dict[str, str]:
         """A program's environment, in which SDKs and the AWS CLI find this server."""
         region = self._emulator.settings.region
+        trust = ("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE")
         return {
+            **({} if self._authority is None else dict.fromkeys(trust, str(self._authority))),
             **os.environ,
             "AWS_ENDPOINT_URL_QLDB": self._url,
             "AWS_ENDPOINT_URL_QLDB_SESSION": self._url,

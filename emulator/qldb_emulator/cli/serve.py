@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import signal
 import sys
 import threading
@@ -16,6 +17,7 @@ import click
 from click.core import ParameterSource
 
 from ..limits import PRESETS, Limits, with_limit
+from ..records import dataclass
 from ..seeding import SAMPLES, SeedError
 from ..settings import (
     DEFAULT_ACCOUNT,
@@ -29,6 +31,8 @@ from .failure import Failure
 from .seed import LOCALSTACK_INIT, Seeds
 
 if TYPE_CHECKING:
+    import ssl
+
     from ..auth.keys import Authenticator
     from ..aws.local import LocalAws
     from ..web.routes import Admin
@@ -53,6 +57,17 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     return value
 
 
+def check_hosts(_context: click.Context, _parameter: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    """Host names; several in one value are separated by commas or blanks, as in an environment variable."""
+    from ..web.access import is_host_pattern
+
+    names = tuple(name for value in values for name in value.replace(",", " ").split())
+    for name in names:
+        if not is_host_pattern(name):
+            raise click.BadParameter(f"{name!r} is not a host name (without port; *.example.test for all below one)")
+    return names
+
+
 @click.command()
 @click.option(
     "--host", default=DEFAULT_HOST, show_default=True, envvar="QLDB_EMULATOR_HOST", help="Address to listen on."
@@ -64,6 +79,34 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     type=click.IntRange(0, 65535),
     envvar="QLDB_EMULATOR_PORT",
     help="Port for both APIs; 0 takes any free one and prints it.",
+)
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    callback=check_hosts,
+    envvar="QLDB_EMULATOR_ALLOW_HOST",
+    help="Also answer to this host name, or with *. to all below it; may be repeated.  See docs/auth.md.",
+)
+@click.option(
+    "--tls",
+    "makes_certificate",
+    is_flag=True,
+    envvar="QLDB_EMULATOR_TLS",
+    help="Speak TLS (https), with a certificate made for this machine; the start says how to trust it.",
+)
+@click.option(
+    "--tls-cert",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="QLDB_EMULATOR_TLS_CERT",
+    help="Speak TLS with this certificate and its chain, in PEM form.",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="QLDB_EMULATOR_TLS_KEY",
+    help="The private key of --tls-cert, if it is in a file of its own.",
 )
 @click.option(
     "--data-dir",
@@ -113,7 +156,8 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     "has_admin",
     default=None,
     envvar="QLDB_EMULATOR_ADMIN",
-    help="Answer the admin interface under /_qldb.  [default: only with --ephemeral and without --auth]",
+    help="Answer the admin interface under /_qldb.  [default: on a loopback address or with --ephemeral, and without "
+    "--auth]",
 )
 @click.option(
     "--deterministic",
@@ -212,6 +256,10 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
 def serve(
     host: str,
     port: int,
+    allowed_hosts: tuple[str, ...],
+    makes_certificate: bool,
+    tls_cert: Path | None,
+    tls_key: Path | None,
     data_dir: Path | None,
     ephemeral: bool,
     region: str,
@@ -240,16 +288,23 @@ def serve(
         ephemeral = False
     if aws_port and not with_aws:
         raise click.UsageError("--aws-port needs --with-aws")
+    if tls_key is not None and tls_cert is None:
+        raise click.UsageError("--tls-key needs --tls-cert")
+    if makes_certificate and tls_cert is not None:
+        raise click.UsageError("--tls makes a certificate, so it takes no --tls-cert")
+    front = Front(host, port, allowed_hosts, makes_certificate, tls_cert, tls_key)
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
+    from ..web.access import is_loopback
+
     directory = None if ephemeral else (data_dir or Path.home() / ".qldb-emulator")
     settings = Settings(
         data_dir=directory,
         is_ephemeral=ephemeral,
         region=region,
         account=account,
-        has_admin=(ephemeral and auth_file is None) if has_admin is None else has_admin,
+        has_admin=((ephemeral or is_loopback(host)) and auth_file is None) if has_admin is None else has_admin,
         deterministic_seed=deterministic,
         statement_log=statement_log,
         shows_plans=show_plans,
@@ -265,11 +320,53 @@ def serve(
         if not path.exists():
             raise Failure(f"--seed: there is no {path}")
     if not with_aws:
-        run_server(settings, host, port, seeds, samples, auth_file=auth_file)
+        run_server(settings, front, seeds, samples, auth_file=auth_file)
         return
     with local_aws(aws_port) as aws:
         settings = replace(settings, s3_endpoint=s3_endpoint or aws.url, kinesis_endpoint=kinesis_endpoint or aws.url)
-        run_server(settings, host, port, seeds, samples, aws.url, auth_file)
+        run_server(settings, front, seeds, samples, aws.url, auth_file)
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """Where and how the server is reached: as the options of the same names say."""
+
+    host: str
+    port: int
+    allowed_hosts: tuple[str, ...] = ()
+    makes_certificate: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    def tls(self, settings: Settings) -> tuple[Path | None, ssl.SSLContext | None]:
+        """(what programs must be told to trust, TLS), each None without it.  Raises Failure."""
+        if not self.makes_certificate and self.tls_cert is None:
+            return None, None
+        from ..clock import SystemClock
+        from ..web.tls import TlsError, certificate_names, made_certificate, server_context
+
+        try:
+            if self.tls_cert is not None:
+                return None, server_context(self.tls_cert, self.tls_key)
+            # A temporary data directory would make programs trust another certificate at every start.
+            directory = (settings.data_dir or Path.home() / ".qldb-emulator") / ".tls"
+            made = made_certificate(directory, certificate_names(self.host, self.allowed_hosts), SystemClock())
+            return made.authority, server_context(made.certificate)
+        except TlsError as error:
+            raise Failure(f"TLS: {error}") from error
+
+
+def trust_lines(authority: Path) -> list[str]:
+    """What makes programs trust a certificate that was made here."""
+    file = shlex.quote(str(authority))
+    return [
+        f"trust the certificate - boto3, AWS CLI: export AWS_CA_BUNDLE={file}",
+        f"trust the certificate - Node.js: export NODE_EXTRA_CA_CERTS={file}",
+        f"trust the certificate - Go, OpenSSL (instead of the system's): export SSL_CERT_FILE={file}",
+        f"trust the certificate - Java: keytool -importcert -noprompt -alias qldb-emulator -file {file} "
+        "-keystore qldb-emulator.jks -storepass changeit, "
+        "then java -Djavax.net.ssl.trustStore=qldb-emulator.jks -Djavax.net.ssl.trustStorePassword=changeit",
+    ]
 
 
 def given_here(option: str) -> bool:
@@ -303,8 +400,7 @@ def authenticator_of(file: Path) -> Authenticator:
 
 def run_server(
     settings: Settings,
-    host: str,
-    port: int,
+    front: Front,
     seed_paths: tuple[Path, ...] = (),
     samples: tuple[str, ...] = (),
     aws_url: str | None = None,
@@ -313,17 +409,20 @@ def run_server(
     """Serve until a signal comes.  aws_url: of an S3 and Kinesis that run along.  Raises Failure."""
     from ..engine.emulator import Emulator
     from ..storage.errors import StorageError
-    from ..web.dispatch import Dispatcher
-    from ..web.server import ListenError, Server
+    from ..web.access import Access
+    from ..web.app import create_dispatcher
+    from ..web.listening import ListenError
+    from ..web.server import Server
 
     try:
         authenticator = None if auth_file is None else authenticator_of(auth_file)
+        authority, tls = front.tls(settings)
         emulator = Emulator(settings)
     except (StorageError, OSError) as error:
         raise Failure(str(error)) from error
     with emulator:
-        dispatcher = Dispatcher(emulator, authenticator)
-        server = Server(dispatcher, host, port)
+        dispatcher = create_dispatcher(emulator, authenticator, Access(front.allowed_hosts))
+        server = Server(dispatcher, front.host, front.port, tls)
 
         def on_signal(_number: int, _frame: FrameType | None) -> None:
             server.request_stop()
@@ -336,8 +435,8 @@ def run_server(
         except ListenError as error:
             raise Failure(str(error)) from error
         threading.Thread(target=emulator.resume_streams, name="qldb-emulator-resume", daemon=True).start()
-        seeds = Seeds(emulator, server.url, samples, seed_paths)
-        start = Start(seeds, dispatcher.admin, lambda: announce(server.url, settings, aws_url), server)
+        seeds = Seeds(emulator, server.url, samples, seed_paths, authority)
+        start = Start(seeds, dispatcher.admin, lambda: announce(server.url, settings, aws_url, authority), server)
         start.begin()
         server.serve_forever()
         start.end()
@@ -387,7 +486,7 @@ class Start:
             raise Failure(f"--seed: {failure}") from failure
 
 
-def announce(url: str, settings: Settings, aws_url: str | None = None) -> None:
+def announce(url: str, settings: Settings, aws_url: str | None = None, authority: Path | None = None) -> None:
     """The last lines of a start: where, and what to export to point a client here."""
     log = logging.getLogger("qldb_emulator")
     where = "a temporary directory, removed at exit" if settings.data_dir is None else str(settings.data_dir)
@@ -402,4 +501,7 @@ def announce(url: str, settings: Settings, aws_url: str | None = None) -> None:
         url,
         settings.region,
     )
+    if authority is not None:
+        for line in trust_lines(authority):
+            log.info("%s", line)
     log.info("Ready.")  # the line that what was written for LocalStack waits for

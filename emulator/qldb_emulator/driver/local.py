@@ -24,7 +24,7 @@ class LocalTransport:
 
     def send_command(self, command: str, token: str | None, members: Members) -> Members:
         """One command of the session API.  Raises QldbError."""
-        return self._emulator.send_command(command, token, members, self._context())
+        return self._emulator.send_command(command, token, members, self._context()).members
 
     def call(self, operation: str, members: Members) -> Members:
         """One control plane operation.  Raises QldbError."""

@@ -1,23 +1,25 @@
-"""One emulator: the object that owns all state.  Nothing is global, so a test may hold two."""
+"""One emulator, composed: it owns all state and knows no rule.  Nothing is global, so a test may hold two."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..clock import Clock, SystemClock
-from ..context import RequestContext
-from ..errors import LEDGER_FILE_UNUSABLE, LEDGER_NOT_FOUND, QldbError
+from ..context import CommandResult, RequestContext
 from ..ids import IdSource, RandomIds
+from ..log.seam import Logs
+from ..log.sqlite import SqliteLogs
 from ..settings import Settings
+from ..storage.connections import Durability
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageError
-from .control import call_operation
-from .ledger.ledger import Ledger, Ledgers
+from .ledger.ledger import Ledger
+from .ledger.register import Register
 from .outgoing.exports import Exports, has_running_exports
-from .outgoing.local_streams import StreamFile
+from .outgoing.local_streams import LOCAL, StreamFile
 from .outgoing.stream_facts import has_running_streams
 from .outgoing.streams import OpenTarget, Streams
-from .session.permissions import authorize_operation
+from .service import call_operation
 from .session.sessions import Sessions
 from .workbench.determinism import deterministic_sources
 from .workbench.faults import Faults
@@ -30,6 +32,7 @@ class Emulator:
     """A QLDB: ledgers in a directory, sessions in memory.
 
     open_target: where journal streams are delivered to; by default Kinesis, see Settings.
+    logs: where the journals are; by default in the ledgers' own files.
 
     Raises DirectoryInUseError when another process has the data directory, StorageError for a bad stream file.
     """
@@ -40,20 +43,24 @@ class Emulator:
         clock: Clock | None = None,
         ids: IdSource | None = None,
         open_target: OpenTarget | None = None,
+        logs: Logs | None = None,
     ) -> None:
         self.settings = settings or Settings()
-        self.directory = DataDirectory(None if self.settings.is_ephemeral else self.settings.data_dir)
+        # With a shared log the files are caches of it: they need no sync.
+        durability: Durability | None = "cache" if logs is not None and logs.is_shared else None
+        self.directory = DataDirectory(None if self.settings.is_ephemeral else self.settings.data_dir, durability)
         seed = self.settings.deterministic_seed
         if seed is not None and clock is None and ids is None:
             clock, ids = deterministic_sources(seed, self.directory)
         self.clock: Clock = clock or SystemClock()
         self.ids: IdSource = ids or RandomIds(self.clock)
-        self.ledgers = Ledgers(self.directory, self.settings, self.clock, self.ids)
+        self.logs: Logs = logs or SqliteLogs(self.directory)
+        self.ledgers = Register(self.directory, self.logs, self.settings, self.clock, self.ids)
         self.faults = Faults()
         self.statement_log = StatementLog(self.settings.statement_log)
-        self.sessions = Sessions(self)
-        self.streams = Streams(self, open_target)
-        self.exports = Exports(self)
+        self.sessions = Sessions(self.ledgers, self.settings, self.clock, self.ids, self.faults, self.statement_log)
+        self.streams = Streams(self.settings, self.clock, open_target)
+        self.exports = Exports(self.settings, self.clock)
         self.stream_file = self._open_stream_file()
         self.ledgers.on_open = self._resume
         self.ledgers.on_delete = self._finish
@@ -63,27 +70,17 @@ class Emulator:
         if path is None:
             return None
         try:
-            return StreamFile(path, self.streams)
+            return StreamFile(path, lambda ledger: self.streams.arn(ledger, LOCAL))
         except OSError as error:
             self.directory.close()
             raise StorageError(f"The stream file {path} cannot be opened: {error.strerror}") from error
 
     def call(self, operation: str, members: Members, context: RequestContext) -> Members:
         """A control plane operation: request members in, result members out.  Raises QldbError."""
-        try:
-            authorize_operation(operation, members, context, self.settings.account)
-            return call_operation(self, operation, members, context.region)
-        except StorageError as error:
-            raise self._storage_problem(members.get("Name", ""), context.region, error) from error
+        return call_operation(self, operation, members, context)
 
-    def _storage_problem(self, name: str, region: str, error: StorageError) -> QldbError:
-        """A file that cannot be used: of a ledger that was deleted while it was asked, or a real failure."""
-        if self.ledgers.find(region, name) is None:
-            return LEDGER_NOT_FOUND(name=name, elsewhere="")
-        return LEDGER_FILE_UNUSABLE(name=name, reason=error)
-
-    def send_command(self, command: str, token: str | None, members: Members, context: RequestContext) -> Members:
-        """One command of SendCommand; its result members but for TimingInformation.  Raises QldbError."""
+    def send_command(self, command: str, token: str | None, members: Members, context: RequestContext) -> CommandResult:
+        """One command of the session API.  Raises QldbError; ConnectionDropped when a fault rule says so."""
         return self.sessions.send(command, token, members, context)
 
     def resume_streams(self) -> None:
@@ -109,6 +106,7 @@ class Emulator:
         if self.stream_file is not None:
             self.stream_file.close()
         self.ledgers.close()
+        self.logs.close()
         self.directory.close()
 
     def __enter__(self) -> Emulator:

@@ -1,7 +1,9 @@
 """Ledgers as SQLite files: documents, journal blocks, indexes and catalogue as bytes and numbers.
 
-Nothing here knows Ion, PartiQL or the rules of a transaction: what a block means is decided above, and written down
-through a :class:`~.writer.Writer`.
+In: rows, through a ``Writer``, in one SQLite transaction.
+Out: rows as of a block's sequence number, so that readers and the writer never wait for each other.
+Nothing here knows Ion, PartiQL or the rules of a transaction.
+Open ``ledger_file`` first.
 """
 
 from .batches import BatchWriter

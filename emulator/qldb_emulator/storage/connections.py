@@ -9,10 +9,11 @@ from typing import Literal
 
 from .errors import StorageError, unusable
 
-Durability = Literal["full", "off"]
-"""full: an acknowledged commit survives a power cut.  off: for files that are thrown away at exit."""
+Durability = Literal["full", "cache", "off"]
+"""full: an acknowledged commit survives a power cut.  cache: a power cut may take the last commits back, but the file
+stays whole; for files whose journal is in a shared log.  off: for files that are thrown away at exit."""
 
-SYNCHRONOUS = {"full": 1, "off": 0}
+SYNCHRONOUS = {"full": 1, "cache": 1, "off": 0}
 """SQLite's level for a file.  NORMAL keeps log and file in order; that a commit is on the disk is LogSync's part."""
 
 _CACHE_KIB = 65_536

@@ -29,16 +29,17 @@ class DataDirectory:
 
     root: made when missing.  None: a temporary directory that is removed at close (or at exit, without one), and
     whose files are never synced to the disk.
+    durability: of its files; by default "full", and "off" in a temporary directory.
     Raises DirectoryInUseError when another process holds it, StorageError when it cannot be made.
     """
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, durability: Durability | None = None) -> None:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if root is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="qldb-emulator-")
             root = Path(self._temporary.name)
         self.root = root
-        self.durability: Durability = "off" if self._temporary else "full"
+        self.durability: Durability = "off" if self._temporary else durability or "full"
         self._make(root)
         self._lock = DirectoryLock(root)
         self._lock.acquire()

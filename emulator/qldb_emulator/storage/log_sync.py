@@ -29,7 +29,7 @@ class LogSync:
     def __init__(self, path: Path, durability: Durability) -> None:
         self.commits = 0
         self._path = path
-        self._is_off = durability == "off"
+        self._is_off = durability != "full"
         self._synced = 0
         self._lock = threading.Lock()
         self._descriptor: int | None = None

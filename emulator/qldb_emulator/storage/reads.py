@@ -95,6 +95,11 @@ SQL_DOCUMENT_HISTORY = f"""
     WHERE r.revision_no > :after AND r.revision_no <= :last AND {_ACTIVE_IN_RANGE}
     ORDER BY r.revision_no LIMIT :size"""
 
+SQL_BLOCK_ROWS = """
+    SELECT b.seq, b.block_hash, coalesce((SELECT p.block_hash FROM block p WHERE p.seq = b.seq - 1), x''),
+        b.transaction_id, b.timestamp_ms, b.ion
+    FROM block b WHERE b.seq >= ? ORDER BY b.seq LIMIT ?"""
+
 SQL_LEAF = "SELECT ?, seq, block_hash FROM block WHERE seq = ?"
 SQL_NODE = "SELECT level, idx, hash FROM merkle_node WHERE level = ? AND idx = ?"
 
@@ -161,6 +166,20 @@ class Reads(ABC):
             if len(rows) < batch:
                 return
             first = rows[-1][0] + 1
+
+    def block_hash(self, seq: int) -> bytes | None:
+        """The hash of a block; None when there is no such block."""
+        rows = self._few("SELECT block_hash FROM block WHERE seq = ?", (seq,))
+        return rows[0][0] if rows else None
+
+    def block_rows(self, first: int, at_most: int) -> list[tuple[int, bytes, bytes, str, int, bytes]]:
+        """Blocks in order: (seq, hash, hash of the block before or b"", transaction id, timestamp_ms, Ion bytes)."""
+        return self._rows(SQL_BLOCK_ROWS, (first, at_most))
+
+    def has_transaction(self, transaction_id: str, after_seq: int) -> bool:
+        """Whether a block after after_seq is of this transaction.  Reads every block after it."""
+        sql = "SELECT 1 FROM block WHERE seq > ? AND transaction_id = ? LIMIT 1"
+        return bool(self._rows(sql, (after_seq, transaction_id)))
 
     def block_seqs_between(self, start_ms: int, end_ms: int) -> tuple[int, int] | None:
         """First and last block with start_ms <= timestamp < end_ms; None when there is none."""

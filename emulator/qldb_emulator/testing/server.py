@@ -16,7 +16,7 @@ from ..ids import RandomIds
 from ..records import dataclass
 from ..seeding import Seeder, sample_path
 from ..settings import DEFAULT_REGION, Settings
-from ..web.dispatch import Dispatcher
+from ..web.app import create_dispatcher
 from ..web.server import Server
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class LocalServer:
     def __init__(self, region: str = DEFAULT_REGION, **settings: Any) -> None:
         options = {"has_admin": True, "statement_log": STATEMENTS_KEPT, **settings}
         self.emulator = Emulator(Settings(is_ephemeral=True, region=region, **options))
-        self._server = Server(Dispatcher(self.emulator))
+        self._server = Server(create_dispatcher(self.emulator))
         self._numbers = itertools.count(1)
         self._session: boto3.Session | None = None
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from flask import request
 
-from ..engine.control.common import active_ledger
+from ..engine.control.lookup import active_ledger
 from ..engine.outgoing.local_streams import IDLE_SECONDS, LOCAL, json_records
 from ..errors import ADMIN_REQUEST
 from .routes import AdminCall, Pieces, Route

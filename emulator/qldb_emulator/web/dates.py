@@ -13,3 +13,20 @@ def http_date(now: time.struct_time | None = None) -> str:
     now = time.gmtime() if now is None else now
     day, month = _DAYS[now.tm_wday], _MONTHS[now.tm_mon - 1]
     return f"{day}, {now.tm_mday:02} {month} {now.tm_year:04} {now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02} GMT"
+
+
+class Dates:
+    """The Date header, made twice a second.  line: a template that has the date in it."""
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+        self._made = (-1.0, "")
+
+    def now(self) -> str:
+        """The template with the present.  Clients correct their clocks by it, so it must be true."""
+        tick = time.monotonic()
+        until, text = self._made
+        if tick >= until:
+            text = self._line.format(http_date())
+            self._made = (tick + 0.5, text)
+        return text

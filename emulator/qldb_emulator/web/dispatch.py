@@ -3,6 +3,7 @@
 =================================================  ==============================================================
 request                                            answered by
 =================================================  ==============================================================
+of a host name or web page that is not welcome     ``Access.check`` refuses it
 ``POST /`` with the session API's target           ``Gateway.send_command``
 ``GET /``                                          ``Gateway.product``
 ``GET`` of health, readiness, metrics              ``Admin.answer`` with a row of ``health.HEALTH_ROUTES``
@@ -16,68 +17,85 @@ everything else                                    ``Gateway.call``: the control
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from .gateway import Answer, EmulatorProtocol, Environ, Gateway, is_session_request
+from ..errors import ConnectionDropped, QldbError
+from .access import Access
+from .answer import Answer, Stream
+from .gateway import CONTROL, Gateway, is_session_request, service_of
 from .health import HEALTH_ROUTES
-from .routes import PREFIX, Admin, AdminCall, Pieces
+from .http1 import Request
+from .routes import PREFIX, Admin, AdminCall, Pieces, read_members
+from .wsgi import call_app, read_body, request_of, start
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from flask import Flask
 
-    from ..auth.keys import Authenticator
-
 _HEALTH = {route.rule: route for route in HEALTH_ROUTES}
 
 
 class Dispatcher:
-    """A WSGI application that answers everything for one emulator.  Nothing is global.
+    """Answers everything for one emulator.  Nothing is global.
 
-    authenticator: with one, requests of both APIs need a signature that it accepts.
+    make_flask: builds the application that answers below ``/_qldb``; called once, with the first such request.
     """
 
-    def __init__(self, emulator: EmulatorProtocol, authenticator: Authenticator | None = None) -> None:
-        self.gateway = Gateway(emulator, authenticator)
-        self.admin = Admin(emulator, self.gateway)
+    def __init__(self, gateway: Gateway, admin: Admin, access: Access, make_flask: Callable[[], Flask]) -> None:
+        self.gateway = gateway
+        self.admin = admin
+        self.access = access
+        self._make_flask = make_flask
         self._flask: tuple[Flask, WSGIApplication] | None = None
         self._lock = threading.Lock()
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if is_session_request(environ):
-            answer = self.gateway.send_command(environ)  # raises ConnectionDropped, when a fault rule says so
-            start_response(answer.status_line, answer.headers)
-            return [answer.body] if answer.afterwards is None else _Closing(answer.body, answer.afterwards)
-        other = self._answer(environ)
-        if other is None:
-            _, wsgi_app = self._made_flask()
-            return wsgi_app(environ, start_response)
-        # In capitals, as Flask writes reasons: whoever gives an answer, it is the same bytes.
-        start_response(other.status_line.upper(), other.headers)
-        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else other.body]
-
-    def _answer(self, environ: Environ) -> Answer | None:
-        """The answer to a request that is not the session API's; None when Flask has to give it."""
-        path = "/" + environ.get("PATH_INFO", "").lstrip("/")
-        if environ["REQUEST_METHOD"].upper() in ("GET", "HEAD"):
+    def respond(self, request: Request) -> Answer | Stream:
+        """The answer to a request.  Raises ConnectionDropped, when a fault rule says so, and nothing else."""
+        try:
+            self.access.check(request)
+        except QldbError as refusal:
+            return self.gateway.refuse(refusal, service_of(request))
+        if is_session_request(request):
+            return self.gateway.send_command(request)
+        path = "/" + request.path.lstrip("/")
+        if request.method.upper() in ("GET", "HEAD"):
             if path == "/":
                 return self.gateway.product()
             if path in _HEALTH:
-                return self._health(path, environ)
+                return self._health(path, request)
         if path == PREFIX or path.startswith(f"{PREFIX}/"):
-            return None
-        return self.gateway.call(environ)
+            return self._ask_flask(request)
+        return self.gateway.call(request)
 
-    def _health(self, path: str, environ: Environ) -> Answer:
-        answer = self.admin.answer(_HEALTH[path], lambda: AdminCall(self.admin, {}, {}, self.admin.read_body(environ)))
+    def _health(self, path: str, request: Request) -> Answer:
+        answer = self.admin.answer(_HEALTH[path], lambda: AdminCall(self.admin, {}, {}, read_members(request.body)))
         assert not isinstance(answer, Pieces), "a server's health is told at once"
         return answer
 
-    # --- Flask -------------------------------------------------------------------------------------------------
+    def _ask_flask(self, request: Request) -> Answer | Stream:
+        try:
+            return call_app(self._made_flask()[1], request)
+        except ConnectionDropped:
+            raise
+        except Exception:
+            return self.gateway.fail(CONTROL)
+
+    # --- for other servers -------------------------------------------------------------------------------------
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """The same as a WSGI application."""
+        request = request_of(environ)
+        try:
+            request.body = read_body(environ, self.gateway.limits.request_bytes)
+        except QldbError as refusal:
+            answer: Answer | Stream = self.gateway.refuse(refusal, service_of(request))
+        else:
+            answer = self.respond(request)
+        return start(answer, request.method, start_response)
 
     def flask_app(self) -> Flask:
-        """The Flask application, made when it is first asked for.  It answers everything that this does."""
+        """The Flask application.  Whoever hosts it gets answers to everything, not only to what is below /_qldb."""
         return self._made_flask()[0]
 
     def _made_flask(self) -> tuple[Flask, WSGIApplication]:
@@ -85,21 +103,8 @@ class Dispatcher:
         if self._flask is None:
             with self._lock:
                 if self._flask is None:
-                    from .app import build_app  # Flask: a start would be longer by two thirds
-
-                    app = build_app(self)
+                    app = self._make_flask()
                     wsgi_app = app.wsgi_app
                     app.wsgi_app = self  # type: ignore[method-assign]
                     self._flask = app, wsgi_app
         return self._flask
-
-
-class _Closing:
-    """A body with something to do when it has been sent: what servers call ``close`` for (PEP 3333)."""
-
-    def __init__(self, body: bytes, close: Callable[[], None]) -> None:
-        self._body = body
-        self.close = close
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter((self._body,))

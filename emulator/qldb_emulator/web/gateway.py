@@ -1,6 +1,6 @@
-"""From a WSGI environ to an answer: the steps of both protocols, in order, and of their failures.
+"""From a request to an answer: the steps of both protocols, in order, and of their failures.
 
-Nothing here knows Flask or a particular server.
+Nothing here knows Flask, WSGI or a socket.
 """
 
 from __future__ import annotations
@@ -8,151 +8,105 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 from .. import __version__, errors
 from ..context import Principal, RequestContext
 from ..errors import ConnectionDropped, QldbError
-from ..ids import IdSource
-from ..records import dataclass
-from ..settings import Settings
-from ..wire.errors import CONTENT_TYPES, REASONS, encode_error
+from ..wire.errors import CONTENT_TYPES, encode_error
 from ..wire.model import SESSION_TARGET
 from ..wire.parse import COMMANDS, credential_scope, parse_call
 from ..wire.send_command import CommandReader, serialize_command_result
 from ..wire.serialize import encode_json, serialize_result
+from .answer import Answer
+from .http1 import Request
 from .metrics import Metrics
 from .turns import Turns
 
 if TYPE_CHECKING:
     from ..auth.keys import Authenticator
     from ..auth.signature import SignedRequest
+    from ..engine.emulator import Emulator
 
 PRODUCT = "qldb-emulator"
+SESSION, CONTROL = "qldb-session", "qldb"
 logger = logging.getLogger(__name__)
-
-Environ = Mapping[str, Any]
-
-
-class EmulatorProtocol(Protocol):
-    """What the web asks of an emulator; values as :class:`RequestContext` describes."""
-
-    @property
-    def settings(self) -> Settings: ...
-
-    @property
-    def ids(self) -> IdSource: ...
-
-    def call(self, operation_name: str, parameters: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        """Run a control plane operation.  Raises QldbError."""
-        ...
-
-    def send_command(
-        self, command: str, session_token: str | None, members: dict[str, Any], context: RequestContext
-    ) -> dict[str, Any]:
-        """Run a session command; its result members without TimingInformation.  Raises QldbError.
-
-        Two more may be among them.  "debug", name to ASCII text, becomes headers.  "afterwards" is to be called when
-        the answer is on its way: work that nobody waits for, and that is done later if it is not done then.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole response, but for Date: every server adds one, and some do not look whether one is there.
-
-    afterwards: what is left to do when it has been sent; never raises.
-    """
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-    afterwards: Callable[[], None] | None = None
-
-    @property
-    def status_line(self) -> str:
-        return f"{self.status} {REASONS[self.status]}"
 
 
 class Gateway:
     """Answers the requests of one emulator."""
 
-    def __init__(self, emulator: EmulatorProtocol, authenticator: Authenticator | None = None) -> None:
+    def __init__(self, emulator: Emulator, authenticator: Authenticator | None = None) -> None:
         self._emulator = emulator
         self._authenticator = authenticator
-        self.request_bytes = emulator.settings.limits.request_bytes
+        self.limits = emulator.settings.limits
         self._region = emulator.settings.region
         self._new_id = emulator.ids.new_request_id
         self._reader = CommandReader(emulator.settings.limits)
         self.metrics = Metrics()
         self.turns: Turns | None = None
 
-    def send_command(self, environ: Environ) -> Answer:
+    def send_command(self, request: Request) -> Answer:
         """Answer a session request.  Raises ConnectionDropped, when a fault rule says so, and nothing else."""
         started = self._begin()
         request_id = self._new_id()
         name = "SendCommand"
         try:
-            body = self.read_body(environ)
-            principal = self._authenticate(environ, body)
-            name, token, members = self._reader.parse_send_command(body)
-            region, access_key = credential_scope(environ.get("HTTP_AUTHORIZATION"), self._region)
-            context = RequestContext(region, access_key, request_id, principal)
+            principal = self._authenticate(request)
+            name, token, members = self._reader.parse_send_command(request.body)
+            region, access_key = credential_scope(request.headers.get("authorization"), self._region)
+            context = RequestContext(region, access_key, request_id, principal, request.is_client_gone)
             result = self._emulator.send_command(name, token, members, context)
             elapsed_ms = int((time.perf_counter() - started) * 1000)
-            encoded = serialize_command_result(name, result, elapsed_ms)
-            answer = _answer(200, "qldb-session", request_id, encoded, afterwards=result.get("afterwards"))
-            if "debug" in result:
-                answer.headers.extend(_debug_headers(result["debug"]))
+            encoded = serialize_command_result(name, result.members, elapsed_ms)
+            answer = _answer(200, SESSION, request_id, encoded, after_response=result.after_response)
+            if result.debug is not None:
+                answer.headers.extend(_debug_headers(result.debug))
         except QldbError as error:
-            answer = self._refuse(error, "qldb-session", request_id)
+            answer = self._refuse(error, SESSION, request_id)
         except ConnectionDropped:
             logger.info("%s request_id=%s outcome=connection dropped by a fault rule", name, request_id)
             if self.turns is not None:
                 self.turns.end(time.perf_counter())
             raise
         except Exception:
-            answer = _fail("qldb-session", request_id)
+            answer = _fail(SESSION, request_id)
         self._finish(name, request_id, started, answer)
         return answer
 
-    def call(self, environ: Environ) -> Answer:
+    def call(self, request: Request) -> Answer:
         """Answer any other request as one to the control plane.  Never raises."""
         started = self._begin()
         request_id = self._new_id()
-        name = str(environ["REQUEST_METHOD"])
+        name = request.method
         try:
-            body = self.read_body(environ)
-            principal = self._authenticate(environ, body)
-            target = environ.get("HTTP_X_AMZ_TARGET")
+            principal = self._authenticate(request)
+            target = request.headers.get("x-amz-target")
             if target is not None:
                 raise errors.UNKNOWN_OPERATION(text=f"There is no operation {target[:200]}")
-            raw_path = environ.get("RAW_URI", "").partition("?")[0]
-            query = environ.get("QUERY_STRING", "")
-            call = parse_call(name, decoded_path(environ), query, body, raw_path)
+            raw_path = request.target.partition("?")[0]
+            call = parse_call(name, request.path, request.query, request.body, raw_path)
             name = call.operation.name
-            region, access_key = credential_scope(environ.get("HTTP_AUTHORIZATION"), self._region)
-            context = RequestContext(region, access_key, request_id, principal)
+            region, access_key = credential_scope(request.headers.get("authorization"), self._region)
+            context = RequestContext(region, access_key, request_id, principal, request.is_client_gone)
             result = self._emulator.call(name, call.parameters, context)
-            answer = _answer(200, "qldb", request_id, serialize_result(call.operation, result))
+            answer = _answer(200, CONTROL, request_id, serialize_result(call.operation, result))
         except QldbError as error:
-            answer = self._refuse(error, "qldb", request_id)
+            answer = self._refuse(error, CONTROL, request_id)
         except Exception:
-            answer = _fail("qldb", request_id)
+            answer = _fail(CONTROL, request_id)
         self._finish(name, request_id, started, answer)
         return answer
 
-    def _authenticate(self, environ: Environ, body: bytes) -> Principal | None:
-        """Who signed the request; None when nobody needs to.  Raises QldbError for a signature that is none."""
+    def _authenticate(self, request: Request) -> Principal | None:
+        """Who signed the request; None without --auth.  Raises QldbError if the signature is missing or invalid."""
         if self._authenticator is None:
             return None
-        return self._authenticator.authenticate(signed_request(environ, body))
+        return self._authenticator.authenticate(signed_request(request))
 
     def product(self) -> Answer:
         """What answers here, for people and health checks."""
-        return _answer(200, "qldb", self._new_id(), encode_json({"name": PRODUCT, "version": __version__}))
+        return _answer(200, CONTROL, self._new_id(), encode_json({"name": PRODUCT, "version": __version__}))
 
     def refuse(self, error: QldbError, service: str) -> Answer:
         """The answer to a request that was refused before it could be read at all."""
@@ -161,27 +115,6 @@ class Gateway:
     def fail(self, service: str) -> Answer:
         """The answer to a request that met a bug of ours: called where the exception is handled."""
         return _fail(service, self._new_id())
-
-    def read_body(self, environ: Environ) -> bytes:
-        """The body.  Raises RequestEntityTooLargeException before reading what a header says is too much, and after
-        one byte too many of a chunked body."""
-        limit = self.request_bytes
-        stream = environ["wsgi.input"]
-        length = environ.get("CONTENT_LENGTH")
-        if length:
-            if not (length.isascii() and length.isdigit()):
-                raise errors.SERIALIZATION(text="Content-Length is not a number")
-            size = int(length) if len(length) < 19 else limit + 1
-            if size > limit:
-                raise errors.REQUEST_TOO_LARGE(limit=limit)
-            data: bytes = stream.read(size)
-            return data
-        if not environ.get("wsgi.input_terminated"):
-            return b""  # without a length and without an end, reading would wait for ever
-        data = stream.read(limit + 1)
-        if len(data) > limit:
-            raise errors.REQUEST_TOO_LARGE(limit=limit)
-        return data
 
     def _begin(self) -> float:
         now = time.perf_counter()
@@ -213,33 +146,25 @@ class Gateway:
         return answer
 
 
-def signed_request(environ: Environ, body: bytes) -> SignedRequest:
+def signed_request(request: Request) -> SignedRequest:
     """A request as its signer saw it."""
     from ..auth.signature import SignedRequest  # only a server with keys needs it
 
-    headers = {key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")}
-    for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if environ.get(key):
-            headers[key.replace("_", "-").lower()] = environ[key]
-    # The path as it was sent, where the server tells it: decoding loses which slashes were encoded.
-    sent = environ.get("RAW_URI") or quote(environ.get("PATH_INFO", ""), safe="/~", encoding="latin-1")
-    path = sent.split("?", 1)[0]
-    return SignedRequest(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), headers, body)
+    # The path as it was sent: decoding loses which slashes were encoded.
+    path = request.target.partition("?")[0]
+    return SignedRequest(request.method, path, request.query, request.headers, request.body)
 
 
-def is_session_request(environ: Environ) -> bool:
+def is_session_request(request: Request) -> bool:
     """Whether a request is one of the session API: for ``Gateway.send_command``."""
     return (
-        environ.get("HTTP_X_AMZ_TARGET") == SESSION_TARGET
-        and environ["REQUEST_METHOD"] == "POST"
-        and environ.get("PATH_INFO") in ("/", "")
+        request.headers.get("x-amz-target") == SESSION_TARGET and request.method == "POST" and request.path in ("/", "")
     )
 
 
-def decoded_path(environ: Environ) -> str:
-    """The path as text: WSGI hands out its UTF-8 bytes as Latin-1 characters."""
-    path: str = environ.get("PATH_INFO", "")
-    return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
+def service_of(request: Request) -> str:
+    """The API in whose words a request is refused."""
+    return SESSION if request.headers.get("x-amz-target") == SESSION_TARGET else CONTROL
 
 
 def _answer(
@@ -248,7 +173,7 @@ def _answer(
     request_id: str,
     body: bytes,
     error_type: str | None = None,
-    afterwards: Callable[[], None] | None = None,
+    after_response: Callable[[], None] | None = None,
 ) -> Answer:
     headers = [
         ("x-amzn-RequestId", request_id),
@@ -257,7 +182,7 @@ def _answer(
     ]
     if error_type is not None:
         headers.append(("x-amzn-ErrorType", error_type))
-    return Answer(status, headers, body, afterwards)
+    return Answer(status, headers, body, after_response)
 
 
 def _debug_headers(debug: Mapping[str, str]) -> list[tuple[str, str]]:

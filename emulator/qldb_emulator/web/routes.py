@@ -9,12 +9,13 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ADMIN_REQUEST, QldbError
 from ..records import dataclass
 from ..wire.serialize import encode_json
-from .gateway import Answer, EmulatorProtocol, Environ, Gateway
+from .answer import Answer
+from .gateway import CONTROL, Gateway
 
 if TYPE_CHECKING:
     from ..engine.emulator import Emulator
@@ -55,7 +56,7 @@ class AdminCall:
     @property
     def emulator(self) -> Emulator:
         """The emulator in charge."""
-        return cast("Emulator", self.admin.emulator)
+        return self.admin.emulator
 
     @property
     def region(self) -> str:
@@ -109,7 +110,7 @@ class Admin:
     reseed: called by a reset that asks for it; None when there is nothing to seed with.
     """
 
-    def __init__(self, emulator: EmulatorProtocol, gateway: Gateway) -> None:
+    def __init__(self, emulator: Emulator, gateway: Gateway) -> None:
         self.emulator = emulator
         self.gateway = gateway
         self.is_ready = True
@@ -121,29 +122,29 @@ class Admin:
         try:
             result = route.handler(make_call())
         except QldbError as error:
-            return self.gateway.refuse(error, "qldb")
+            return self.gateway.refuse(error, CONTROL)
         except Unready as error:
             return _whole(503, "application/json", encode_json({"status": "starting", "message": str(error)}))
         except Exception:
-            return self.gateway.fail("qldb")
+            return self.gateway.fail(CONTROL)
         if isinstance(result, Pieces):
             return result
         if isinstance(result, Text):
             return _whole(200, result.content_type, result.body.encode())
         return _whole(200, "application/json", encode_json(result))
 
-    def read_body(self, environ: Environ) -> dict[str, Any]:
-        """The members of the JSON object sent; none when there is no body.  Raises ADMIN_REQUEST."""
-        data = self.gateway.read_body(environ)
-        if not data.strip():
-            return {}
-        try:
-            body = json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise ADMIN_REQUEST(text=f"the body is not JSON: {error}") from error
-        if not isinstance(body, dict):
-            raise ADMIN_REQUEST(text="the body must be a JSON object")
-        return body
+
+def read_members(body: bytes) -> dict[str, Any]:
+    """The members of the JSON object sent; none when there is no body.  Raises ADMIN_REQUEST."""
+    if not body.strip():
+        return {}
+    try:
+        members = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ADMIN_REQUEST(text=f"the body is not JSON: {error}") from error
+    if not isinstance(members, dict):
+        raise ADMIN_REQUEST(text="the body must be a JSON object")
+    return members
 
 
 def _whole(status: int, content_type: str, body: bytes) -> Answer:

@@ -65,7 +65,7 @@ class World:
     def picture(self) -> dict[Any, Any]:
         ledgers = self.emulator.ledgers
         return {
-            (region, ledger.name): (_without_progress(ledger.facts), ledger.tip())
+            (region, ledger.name): (_without_progress(ledger.file.all_meta()), ledger.tip())
             for region in self.emulator.directory.regions()
             for ledger in ledgers.in_region(region)
         }

@@ -116,7 +116,7 @@ def test_an_imported_export_answers_as_the_ledger_does(steps, output_format):
         container = exported(ledger.file, output_format)
         audit = Audit("memory", choose_journal(container))
         copy = Path(folder, "copy.qldb")
-        with LedgerFile.create(copy, "off", {**ledger.facts, "name": "copy"}) as file:
+        with LedgerFile.create(copy, "off", {**ledger.file.all_meta(), "name": "copy"}) as file:
             fold(file, audit.blocks(read_values(container, choose_journal(container))))
             report = audit.report()
             assert report.verdict == "whole", report.findings

@@ -28,7 +28,7 @@ from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.hash import hash_value
 from qldb_emulator.journal.hashing import CommitDigest, statement_digest
 from qldb_emulator.settings import Settings
-from qldb_emulator.web.dispatch import Dispatcher
+from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
 
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -269,7 +269,7 @@ def test_an_access_key_twice_is_refused(auth_file: Path) -> None:
 def server(auth_file: Path) -> Iterator[Server]:
     with (
         Emulator(Settings(is_ephemeral=True)) as emulator,
-        Server(Dispatcher(emulator, read_auth_file(auth_file, SystemClock()))) as server,
+        Server(create_dispatcher(emulator, read_auth_file(auth_file, SystemClock()))) as server,
     ):
         yield server
 
@@ -384,5 +384,5 @@ def test_each_statement_has_its_action(server: Server, statement: str, action: s
 
 
 def test_without_auth_any_signature_will_do() -> None:
-    with Emulator(Settings(is_ephemeral=True)) as emulator, Server(Dispatcher(emulator)) as server:
+    with Emulator(Settings(is_ephemeral=True)) as emulator, Server(create_dispatcher(emulator)) as server:
         assert client(server, "nobody").list_ledgers()["Ledgers"] == []

@@ -15,7 +15,7 @@ from qldb_emulator.cli import COMMANDS, main
 from qldb_emulator.clock import SystemClock
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.settings import Settings
-from qldb_emulator.web.dispatch import Dispatcher
+from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
 
 Run = Callable[..., Result]
@@ -23,7 +23,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with new_emulator(has_admin=True) as emulator, Server(Dispatcher(emulator)) as server:
+    with new_emulator(has_admin=True) as emulator, Server(create_dispatcher(emulator)) as server:
         yield server.url
 
 
@@ -259,7 +259,7 @@ def test_requests_are_signed_with_the_keys_that_official_clients_would_use(tmp_p
     signer = {"AWS_ACCESS_KEY_ID": "AKIDADMIN", "AWS_SECRET_ACCESS_KEY": "a secret", "AWS_REGION": "us-east-1"}
     with (
         Emulator(Settings(is_ephemeral=True)) as emulator,
-        Server(Dispatcher(emulator, read_auth_file(file, SystemClock()))) as server,
+        Server(create_dispatcher(emulator, read_auth_file(file, SystemClock()))) as server,
     ):
 
         def run(*arguments: str, **environment: str) -> Result:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +52,87 @@ def running(*options: str, **more: str) -> Iterator[tuple[subprocess.Popen[str],
     finally:
         process.terminate()
         process.communicate(timeout=20)
+
+
+def answer(url: str, path: str = "/_qldb/ledgers", **headers: str) -> int:
+    """The status of a GET, whose certificate is not looked at."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url + path, headers=headers), context=context) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+@pytest.mark.parametrize(
+    ("options", "is_on"),
+    [
+        ((), True),
+        (("--no-admin",), False),
+        (("--host", "localhost"), True),
+        (("--host", "0.0.0.0"), False),
+        (("--host", "0.0.0.0", "--admin"), True),
+        (("--host", "0.0.0.0", "--ephemeral"), True),
+        (("--auth", "AUTH"), False),
+        (("--auth", "AUTH", "--admin"), True),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_when_the_admin_interface_is_on(tmp_path: Path, options: tuple[str, ...], is_on: bool) -> None:
+    file = tmp_path / "auth.json"
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "qldb:*", "Resource": "*"}]}
+    file.write_text(json.dumps({"keys": [{"access_key": "A", "secret_key": "s", "user": "u", "policy": policy}]}))
+    data = () if "--ephemeral" in options else ("--data-dir", str(tmp_path / "data"))
+    with running(*data, *[str(file) if option == "AUTH" else option for option in options]) as (_, url):
+        assert answer(url) == (200 if is_on else 403)
+
+
+def test_host_names_are_allowed_by_option_and_by_environment() -> None:
+    names = "qldb.team.example, *.svc.cluster.local"
+    with running("--ephemeral", "--allow-host", "a.example", "--allow-host", "b.example") as (_, url):
+        assert [answer(url, Host=host) for host in ("a.example:1", "b.example", "c.example")] == [200, 200, 403]
+    with running("--ephemeral", QLDB_EMULATOR_ALLOW_HOST=names) as (_, url):
+        hosts = ("qldb.team.example", "qldb.default.svc.cluster.local", "a.example")
+        assert [answer(url, Host=host) for host in hosts] == [200, 200, 403]
+
+
+def test_tls_with_a_made_certificate_says_how_to_trust_it(tmp_path: Path) -> None:
+    pytest.importorskip("trustme")
+    process = serve("--data-dir", str(tmp_path), "--tls")
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if line.endswith("Ready.\n"):
+            break
+    url = next(line.split("Ready on ")[1].split()[0] for line in lines if "Ready on " in line)
+    authority = tmp_path / ".tls" / "ca.pem"
+    trusted = ssl.create_default_context(cafile=str(authority))
+    with urllib.request.urlopen(url, context=trusted) as response:
+        assert (url.startswith("https://127.0.0.1:"), response.status) == (True, 200)
+    process.terminate()
+    process.communicate(timeout=20)
+    for variable in ("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"):
+        assert any(f"export {variable}={authority}" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--allow-host", "*"), "'*' is not a host name"),
+        (("--allow-host", "http://a"), "is not a host name"),
+        (("--tls-key", "k.pem"), "--tls-key needs --tls-cert"),
+        (("--tls", "--tls-cert", "c.pem"), "takes no --tls-cert"),
+        (("--tls-cert", "/nonexistent.pem"), "TLS: /nonexistent.pem cannot be read"),
+        (("--tls-cert", "/etc/passwd"), "PEM form"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_is_refused_in_one_sentence(options: tuple[str, ...], text: str) -> None:
+    code, said = refused("--ephemeral", *options)
+    assert (code != 0, text in said, "Traceback" in said) == (True, True, False), said
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])

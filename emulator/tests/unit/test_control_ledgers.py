@@ -213,7 +213,7 @@ def test_a_session_starts_on_an_active_ledger_only(slow):
     with pytest.raises(QldbError, match="its state is CREATING"):
         start()
     _advance(slow, 60)
-    token = start()["SessionToken"]
+    token = start().members["SessionToken"]
     slow("DeleteLedger", Name="myExampleLedger")
     with pytest.raises(QldbError, match="No such session"):
         slow.emulator.send_command("StartTransaction", token, {}, context)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ion_strategies import values as ion_values
 
 from qldb_emulator.engine.session import sent_statement as module
-from qldb_emulator.engine.session.sent_statement import Asked
+from qldb_emulator.engine.session.sent_statement import SentStatement
 from qldb_emulator.ion.hash import hash_list, hash_value
 from qldb_emulator.ion.values import Sexp
 from qldb_emulator.journal.hashing import statement_digest
@@ -18,8 +18,8 @@ from qldb_emulator.journal.hashing import statement_digest
 TEXT = "INSERT INTO T ?"
 
 
-def asked(*parameters: Any) -> Asked:
-    return Asked(TEXT, parameters)
+def asked(*parameters: Any) -> SentStatement:
+    return SentStatement(TEXT, parameters)
 
 
 @given(st.lists(ion_values()))
@@ -30,7 +30,7 @@ def test_a_list_and_its_elements_have_the_hashes_that_each_has_alone(values: lis
 @given(st.lists(ion_values(), max_size=4))
 def test_the_digest_is_that_of_the_statement(parameters: list[Any]) -> None:
     statement = asked(*parameters)
-    statement.settle()
+    statement.compute_digest()
     assert statement.digest == statement_digest(TEXT, [hash_value(value) for value in parameters])
 
 
@@ -58,6 +58,6 @@ def test_each_parameter_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     document = {"k": 1}
     statement = asked(document)
     for _ in range(2):
-        statement.settle()
+        statement.compute_digest()
         statement.hash_at((0, None))
     assert hashed == [document]

@@ -15,8 +15,9 @@ from ledgers import busy_ledger
 from local_driver import CONTEXT, REGION, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.ledger.committer import DEFERRED_MAX
 from qldb_emulator.engine.ledger.following import next_blocks
-from qldb_emulator.engine.ledger.ledger import PUT_OFF_AT_MOST, Ledger
+from qldb_emulator.engine.ledger.ledger import Ledger
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import loads
 from qldb_emulator.settings import Settings
@@ -48,11 +49,13 @@ def in_file(ledger: Ledger) -> int:
     return tip.sequence_no + 1
 
 
-def read(session: LocalSession) -> dict[str, Any]:
-    """A transaction that only reads; the result of its commit."""
+def read(session: LocalSession) -> Callable[[], None]:
+    """A transaction that only reads; what is to be done after the response to its commit."""
     transaction = session.begin()
     transaction.execute(SELECT)
-    return transaction.commit()
+    after_response = transaction.commit_raw().after_response
+    assert after_response is not None
+    return after_response
 
 
 def test_a_reader_takes_its_place_at_the_commit_and_is_written_afterwards(
@@ -60,19 +63,19 @@ def test_a_reader_takes_its_place_at_the_commit_and_is_written_afterwards(
 ) -> None:
     ledger = ledger_of(emulator)
     before = in_file(ledger)
-    result = read(session)
+    after_response = read(session)
     assert (ledger.tip().sequence_no, in_file(ledger)) == (before, before)
-    result["afterwards"]()
+    after_response()
     assert in_file(ledger) == before + 1
-    assert not ledger.has_put_off
-    result["afterwards"]()  # a second time does nothing
+    assert not ledger.committer.has_deferred
+    after_response()  # a second time does nothing
     assert in_file(ledger) == before + 1
 
 
 def test_a_writer_has_nothing_to_do_afterwards(session: LocalSession) -> None:
     transaction = session.begin()
     transaction.execute("INSERT INTO T ?", {"k": 2})
-    assert "afterwards" not in transaction.commit()
+    assert transaction.commit_raw().after_response is None
 
 
 def digest(emulator: Emulator) -> None:
@@ -126,9 +129,10 @@ def test_the_journal_is_the_same_whenever_its_blocks_are_written() -> None:
             for number in range(5):
                 transaction = session.begin()
                 transaction.execute("SELECT * FROM Car")
-                result = transaction.commit()
+                after_response = transaction.commit_raw().after_response
                 if at_once:
-                    result["afterwards"]()
+                    assert after_response is not None
+                    after_response()
                 if number == 3:
                     session.run("INSERT INTO Car {'vin': 'Z9'}")
             journals.append(list(ledger_of(emulator).file.blocks()))
@@ -164,8 +168,8 @@ def failing_disk(ledger: Ledger) -> Iterator[None]:
 def test_a_disk_that_fails_stops_readers_before_they_fill_the_memory(emulator: Emulator, session: LocalSession) -> None:
     ledger = ledger_of(emulator)
     with failing_disk(ledger):
-        for _ in range(PUT_OFF_AT_MOST):
-            read(session)["afterwards"]()  # says so in the log, and raises nothing
+        for _ in range(DEFERRED_MAX):
+            read(session)()  # says so in the log, and raises nothing
         with pytest.raises(QldbError, match="The disk said no"):
             read(session)
         with pytest.raises(QldbError, match="The disk said no"):
@@ -184,6 +188,6 @@ def test_any_server_of_the_app_does_it_when_it_closes_the_answer(emulator: Emula
     body = dumps({"SessionToken": session.token, "CommitTransaction": members})
     response = app.test_client().post("/", data=body, headers={"X-Amz-Target": "QLDBSession.SendCommand"})
     assert response.status_code == 200
-    assert ledger.has_put_off
+    assert ledger.committer.has_deferred
     response.close()
-    assert not ledger.has_put_off
+    assert not ledger.committer.has_deferred

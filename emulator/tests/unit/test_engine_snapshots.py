@@ -63,9 +63,11 @@ def test_a_commit_that_waited_for_a_restore_is_refused(emulator: Emulator, sessi
     assert ledger is not None
     open_transaction = next(iter(emulator.sessions._sessions.values())).transaction
     assert open_transaction is not None
+    proposal = open_transaction.proposal()
+    assert proposal is not None
     ledger.retire()
     with pytest.raises(QldbError, match="No such session"):
-        ledger.commit(open_transaction, transaction.digest.value)
+        ledger.committer.commit(proposal)
 
 
 def test_a_journal_goes_on_after_a_restore_and_its_chain_is_whole(emulator: Emulator, session: LocalSession) -> None:

@@ -121,7 +121,8 @@ CASES: dict[str, tuple[int, Statements, Statements]] = {
         [("CREATE TABLE U WITH (aws_tags = `{'a': 'b', 'c': 'd'}`)",)],
     ),
 }
-# Limits that other tests hold: time, sessions, pages, depths, requests, exports and streams, redactions, Ion text.
+# Limits that other tests hold: time, sessions, pages, depths, requests, connections, exports and streams, redactions,
+# Ion text.
 ELSEWHERE = {
     "transaction_seconds",
     "session_seconds",
@@ -136,6 +137,7 @@ ELSEWHERE = {
     "streams_per_ledger",
     "transaction_redactions",
     "parameter_text_characters",
+    "connections",
 }
 
 

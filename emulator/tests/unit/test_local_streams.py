@@ -20,7 +20,7 @@ from qldb_emulator.engine.outgoing import local_streams
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.settings import Settings
 from qldb_emulator.storage.errors import StorageError
-from qldb_emulator.web.dispatch import Dispatcher
+from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
 
 ARN = "arn:aws:qldb:us-east-1:123456789012:stream/cars/local"
@@ -33,7 +33,7 @@ def server() -> Iterator[tuple[Server, LocalSession]]:
         session = new_ledger(emulator)
         session.run("CREATE TABLE Car")
         session.run("INSERT INTO Car ?", {"n": 1})
-        with Server(Dispatcher(emulator)) as running:
+        with Server(create_dispatcher(emulator)) as running:
             yield running, session
 
 
@@ -140,7 +140,7 @@ def test_an_unknown_ledger_is_not_found(server):
 def test_documents_are_shown_with_the_admin_interface_only():
     with new_emulator(has_admin=False) as emulator:
         new_ledger(emulator)
-        with Server(Dispatcher(emulator)) as running:
+        with Server(create_dispatcher(emulator)) as running:
             assert _get(running, "")[0] == 403
 
 

@@ -213,7 +213,7 @@ def test_streams_that_ended_long_ago_are_forgotten_when_another_begins(world):
     world.client("CancelJournalKinesisStream", LedgerName="cars", StreamId=first)
     world.clock.advance(7 * 24 * 3600)
     second = world.stream()
-    facts = world.emulator.ledgers.find(REGION, "cars").facts
+    facts = world.emulator.ledgers.find(REGION, "cars").file.all_meta()
     expected = [f"stream/{second}", f"stream_tags/{second}"]
     assert expected == sorted(name for name in facts if name.startswith("stream"))
 
@@ -443,17 +443,18 @@ def test_a_ledger_that_cannot_be_written_for_a_while_makes_a_stream_wait_and_los
     world.stream()
     world.has("CREATED", "BLOCK 0")
     ledger = world.emulator.ledgers.find(REGION, "cars")
-    note_facts, problems = ledger.note_facts, []
+    change_facts, problems = ledger.change_facts, []
 
-    def full(facts: dict[str, Any]) -> None:
+    def full(change: Any, is_progress: bool = False) -> Any:
+        assert is_progress
         problems.append(1)
         raise StorageError("database or disk is full")
 
-    monkeypatch.setattr(ledger, "note_facts", full)
+    monkeypatch.setattr(ledger, "change_facts", full)
     monkeypatch.setattr(delivery, "STORE_EVERY", 1)
     world.session.run("CREATE TABLE Car")
     eventually(lambda: len(problems) > 1)
-    monkeypatch.setattr(ledger, "note_facts", note_facts)
+    monkeypatch.setattr(ledger, "change_facts", change_facts)
     world.insert(1)
     eventually(lambda: "REVISION 1" in world.kinesis.types())
     assert "waits: database or disk is full" in caplog.text

@@ -16,7 +16,7 @@ from qldb_emulator.admin import Admin, AdminError
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.settings import Settings
-from qldb_emulator.web.dispatch import Dispatcher
+from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
 
 
@@ -25,7 +25,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     has_admin = getattr(request, "param", True)
     with Emulator(Settings(is_ephemeral=True, has_admin=has_admin)) as emulator:
         emulator.call("CreateLedger", {"Name": "cars", "PermissionsMode": "ALLOW_ALL"}, CONTEXT)
-        with Server(Dispatcher(emulator)) as server:
+        with Server(create_dispatcher(emulator)) as server:
             yield server
 
 

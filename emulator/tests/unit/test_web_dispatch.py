@@ -16,12 +16,12 @@ from support import ROOT
 from wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator, environ_of
 
 from qldb_emulator.limits import Limits
-from qldb_emulator.web import app as flask_side
+from qldb_emulator.web import flask_app
 from qldb_emulator.web.admin import ROUTES
-from qldb_emulator.web.app import create_app
-from qldb_emulator.web.dispatch import Dispatcher
+from qldb_emulator.web.app import create_app, create_dispatcher
+from qldb_emulator.web.gateway import Gateway
 from qldb_emulator.web.health import HEALTH_ROUTES
-from qldb_emulator.web.routes import PREFIX
+from qldb_emulator.web.routes import PREFIX, Admin
 from qldb_emulator.web.server import Server
 
 START = b'{"SessionToken":"abcd","StartTransaction":{}}'
@@ -63,40 +63,41 @@ OFF = "AdminOffException"
         ("GET", "///", "200 OK", PRODUCT),
         ("get", "/", "200 OK", PRODUCT),
         ("HEAD", "/", "200 OK", ""),
-        ("POST", "/", "404 NOT FOUND", UNKNOWN),
-        ("OPTIONS", "/", "404 NOT FOUND", UNKNOWN),
-        ("PROPFIND", "/", "404 NOT FOUND", UNKNOWN),
+        ("POST", "/", "404 Not Found", UNKNOWN),
+        ("OPTIONS", "/", "404 Not Found", UNKNOWN),
+        ("PROPFIND", "/", "404 Not Found", UNKNOWN),
         ("GET", "/ledgers", "200 OK", '"Ledgers":[]'),
-        ("get", "/ledgers", "404 NOT FOUND", UNKNOWN),
-        ("GET", "//ledgers", "404 NOT FOUND", UNKNOWN),
-        ("GET", "/ledgers/", "400 BAD REQUEST", "InvalidParameterException"),
+        ("get", "/ledgers", "404 Not Found", UNKNOWN),
+        ("GET", "//ledgers", "404 Not Found", UNKNOWN),
+        ("GET", "/ledgers/", "400 Bad Request", "InvalidParameterException"),
         ("GET", "/%6cedgers", "200 OK", '"Ledgers":[]'),
         ("GET", f"{ARN}%2Fcars", "200 OK", '"Tags":{}'),
         ("GET", f"{ARN}/cars", "200 OK", '"Tags":{}'),
-        ("HEAD", "/ledgers", "404 NOT FOUND", ""),
-        ("GET", "/nothing", "404 NOT FOUND", UNKNOWN),
-        ("GET", "/%ff%fe", "404 NOT FOUND", UNKNOWN),
+        ("HEAD", "/ledgers", "404 Not Found", ""),
+        ("GET", "/nothing", "404 Not Found", UNKNOWN),
+        ("GET", "/%ff%fe", "404 Not Found", UNKNOWN),
         ("GET", "/_qldb/health", "200 OK", PRODUCT),
         ("HEAD", "/_qldb/health", "200 OK", ""),
         ("GET", "//_qldb/health", "200 OK", PRODUCT),
         ("GET", "/%5fqldb%2Fhealth", "200 OK", PRODUCT),
-        ("POST", "/_qldb/health", "404 NOT FOUND", NOT_THERE),
-        ("PROPFIND", "/_qldb/health", "404 NOT FOUND", UNKNOWN),
-        ("GET", "/_qldb/health/", "404 NOT FOUND", NOT_THERE),
-        ("GET", "/_qldb//health", "404 NOT FOUND", UNKNOWN),
-        ("GET", "/_QLDB/health", "404 NOT FOUND", UNKNOWN),
-        ("GET", "/_qldbx", "404 NOT FOUND", UNKNOWN),
+        ("POST", "/_qldb/health", "404 Not Found", NOT_THERE),
+        ("PROPFIND", "/_qldb/health", "404 Not Found", UNKNOWN),
+        ("GET", "/_qldb/health/", "404 Not Found", NOT_THERE),
+        ("GET", "/_qldb//health", "404 Not Found", UNKNOWN),
+        ("GET", "/_QLDB/health", "404 Not Found", UNKNOWN),
+        ("GET", "/_qldbx", "404 Not Found", UNKNOWN),
         ("GET", "/_qldb/ready", "200 OK", PRODUCT),
         ("GET", "/_localstack/health", "200 OK", '"qldb":"running"'),
-        ("POST", "/_localstack/health", "404 NOT FOUND", UNKNOWN),
-        ("POST", "/metrics", "404 NOT FOUND", UNKNOWN),
-        ("GET", "/metrics/", "404 NOT FOUND", UNKNOWN),
-        ("GET", "/_qldb", "404 NOT FOUND", NOT_THERE),
+        ("POST", "/_localstack/health", "404 Not Found", UNKNOWN),
+        ("POST", "/metrics", "404 Not Found", UNKNOWN),
+        ("GET", "/metrics/", "404 Not Found", UNKNOWN),
+        ("GET", "/_qldb", "200 OK", '"routes":['),
+        ("POST", "/_qldb", "404 Not Found", NOT_THERE),
         ("GET", "/_qldb/", "200 OK", '"routes":['),
-        ("POST", "/_qldb/", "404 NOT FOUND", UNKNOWN),
-        ("GET", "/_qldb//", "404 NOT FOUND", UNKNOWN),
-        ("GET", "/_qldb/faults", "403 FORBIDDEN", OFF),
-        ("OPTIONS", "/_qldb/faults", "404 NOT FOUND", NOT_THERE),
+        ("POST", "/_qldb/", "404 Not Found", UNKNOWN),
+        ("GET", "/_qldb//", "404 Not Found", UNKNOWN),
+        ("GET", "/_qldb/faults", "403 Forbidden", OFF),
+        ("OPTIONS", "/_qldb/faults", "404 Not Found", NOT_THERE),
     ],
 )
 def test_who_answers(method: str, path: str, status: str, text: str) -> None:
@@ -140,7 +141,7 @@ def over_socket(server: Server, method: str, target: str, headers: dict[str, str
 def test_our_server_and_any_other_that_hosts_the_app_give_the_same_bytes(path: str) -> None:
     """Every header but those that a server adds to what an application says; request ids, too."""
     app = create_app(fake_emulator())
-    with Server(Dispatcher(fake_emulator())) as server:
+    with Server(create_dispatcher(fake_emulator())) as server:
         for method in METHODS:
             for query, headers, body in VARIANTS:
                 target = f"{path}?{query}" if query else path
@@ -160,13 +161,13 @@ def test_only_health_stands_outside_the_prefix() -> None:
 
 def test_health_and_its_errors_are_the_admin_interfaces_own() -> None:
     with new_emulator() as emulator:
-        dispatcher = Dispatcher(emulator)
+        dispatcher = create_dispatcher(emulator)
         dispatcher.admin.is_ready = False
         status, headers, body = call(dispatcher, environ_of("GET", "/_qldb/ready"))
-        assert (status, dict(headers)["Content-Type"]) == ("503 SERVICE UNAVAILABLE", "application/json")
+        assert (status, dict(headers)["Content-Type"]) == ("503 Service Unavailable", "application/json")
         assert json.loads(body)["status"] == "starting"
         status, headers, _ = call(dispatcher, environ_of("GET", "/_qldb/health", body=b"["))
-        assert (status, dict(headers)["x-amzn-ErrorType"]) == ("400 BAD REQUEST", "AdminRequestException")
+        assert (status, dict(headers)["x-amzn-ErrorType"]) == ("400 Bad Request", "AdminRequestException")
         status, headers, body = call(dispatcher, environ_of("GET", "/metrics"))
         assert (status, dict(headers)["Content-Type"]) == ("200 OK", "text/plain; version=0.0.4; charset=utf-8")
         assert b"qldb_sessions 0" in body
@@ -174,15 +175,15 @@ def test_health_and_its_errors_are_the_admin_interfaces_own() -> None:
 
 def test_the_app_is_made_once_however_many_ask_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    build_app = flask_side.build_app
+    build_flask = flask_app.build_flask
 
-    def slow(dispatcher: Dispatcher) -> Any:
+    def slow(gateway: Gateway, admin: Admin) -> Any:
         time.sleep(0.05)
-        made.append(build_app(dispatcher))
+        made.append(build_flask(gateway, admin))
         return made[-1]
 
-    monkeypatch.setattr(flask_side, "build_app", slow)
-    dispatcher = Dispatcher(fake_emulator())
+    monkeypatch.setattr(flask_app, "build_flask", slow)
+    dispatcher = create_dispatcher(fake_emulator())
     statuses = []
     threads = [
         threading.Thread(target=lambda: statuses.append(call(dispatcher, environ_of("GET", "/_qldb/"))[0]))
@@ -205,7 +206,8 @@ with socket.socket() as probe:
     port = probe.getsockname()[1]
 
 def ask(method, path, body=b"", target=""):
-    head = f"{method} {path} HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\nContent-Length: {len(body)}\\r\\n"
+    head = f"{method} {path} HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n"
+    head += f"Content-Length: {len(body)}\\r\\n"
     head += f"X-Amz-Target: {target}\\r\\n" if target else ""
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(head.encode() + b"\\r\\n" + body)

@@ -19,14 +19,19 @@ import pytest
 from wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator
 
 from qldb_emulator import errors
+from qldb_emulator.context import CommandResult
 from qldb_emulator.limits import Limits
+from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.dates import http_date
-from qldb_emulator.web.dispatch import Dispatcher
-from qldb_emulator.web.server import ListenError, PortInUseError, Server
+from qldb_emulator.web.listening import ListenError, PortInUseError
+from qldb_emulator.web.server import Server
 from qldb_emulator.wire.model import MODEL_DIRECTORY
 
 START = b'{"SessionToken":"abcd","StartTransaction":{}}'
 LIMIT = 100_000
+CHUNKED = (
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: QLDBSession.SendCommand\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def emulator():
 
 @pytest.fixture
 def server(emulator):
-    with Server(Dispatcher(emulator)) as running:
+    with Server(create_dispatcher(emulator)) as running:
         yield running
 
 
@@ -59,7 +64,7 @@ def _raw(server, data, shut=False):
 
 
 def _session_request(body, extra=""):
-    head = f"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: QLDBSession.SendCommand\r\n{extra}"
+    head = f"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: QLDBSession.SendCommand\r\n{extra}"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -105,16 +110,15 @@ def test_a_head_request_is_answered_without_a_body_and_the_connection_lives_on(s
 
 
 def test_a_chunked_body_is_read(server, emulator):
-    request = (
-        b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: QLDBSession.SendCommand\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (START[:7], START[7:])) + b"0\r\n\r\n"
-    [answer] = _raw(server, request + chunks)
+    [answer] = _raw(server, CHUNKED + chunks)
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert emulator.asked[0][0] == "StartTransaction"
 
 
-CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: QLDBSession.SendCommand\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED = (
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: QLDBSession.SendCommand\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +208,7 @@ def _descriptors():
 
 
 def test_ten_starts_and_stops_leave_nothing_behind(emulator):
-    dispatcher = Dispatcher(emulator)
+    dispatcher = create_dispatcher(emulator)
     before = _threads(), _descriptors()
     for _ in range(10):
         server = Server(dispatcher)
@@ -223,7 +227,7 @@ def test_ten_starts_and_stops_leave_nothing_behind(emulator):
 
 def test_a_server_that_never_started_stops_too(emulator):
     before = _threads(), _descriptors()
-    Server(Dispatcher(emulator)).stop()
+    Server(create_dispatcher(emulator)).stop()
     assert before == (_threads(), _descriptors())
 
 
@@ -233,10 +237,10 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(emulator):
     def slow(*_):
         entered.set()
         release.wait(5)
-        return {"TransactionId": TRANSACTION_ID}
+        return CommandResult({"TransactionId": TRANSACTION_ID})
 
     emulator.send_command = slow
-    server = Server(Dispatcher(emulator))
+    server = Server(create_dispatcher(emulator))
     server.start()
     connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
     connection.request("POST", "/", START, SESSION_HEADERS)
@@ -253,7 +257,7 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(emulator):
 def test_a_busy_port_is_a_clear_error(emulator, server):
     before = _threads(), _descriptors()
     with pytest.raises(PortInUseError, match=f"Port {server.port} on 127.0.0.1 is in use"):
-        Server(Dispatcher(emulator), port=server.port).start()
+        Server(create_dispatcher(emulator), port=server.port).start()
     assert before == (_threads(), _descriptors())
 
 
@@ -269,7 +273,7 @@ def test_a_busy_port_is_a_clear_error(emulator, server):
 )
 def test_an_address_that_cannot_be_listened_on_is_a_clear_error(emulator, host, port):
     with pytest.raises(ListenError, match="Cannot listen on"):
-        Server(Dispatcher(emulator), host, port).start()
+        Server(create_dispatcher(emulator), host, port).start()
 
 
 @pytest.mark.parametrize(
@@ -277,7 +281,7 @@ def test_an_address_that_cannot_be_listened_on_is_a_clear_error(emulator, host, 
     [("127.0.0.1", "http://127.0.0.1:"), ("localhost", "http://127.0.0.1:"), ("0.0.0.0", "http://127.0.0.1:")],
 )
 def test_the_url_is_one_that_clients_can_use(emulator, host, start):
-    with Server(Dispatcher(emulator), host) as server:
+    with Server(create_dispatcher(emulator), host) as server:
         assert f"{start}{server.port}" == server.url
         assert len(_raw(server, _session_request(START))) == 1
 
@@ -286,10 +290,10 @@ PROCESS = """
 import signal, sys
 sys.path[:0] = {path!r}
 from qldb_emulator.web.dates import http_date
-from qldb_emulator.web.dispatch import Dispatcher
+from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
 from wire_support import FakeEmulator
-server = Server(Dispatcher(FakeEmulator()))
+server = Server(create_dispatcher(FakeEmulator()))
 signal.signal(signal.{name}, lambda *_: server.request_stop())
 server.start()
 print(server.port, flush=True)
@@ -315,5 +319,5 @@ def test_a_process_stops_on_a_signal(name):
 
 def test_serving_in_a_thread_does_not_touch_the_interpreter(emulator):
     before = sys.getswitchinterval()
-    with Server(Dispatcher(emulator)):
+    with Server(create_dispatcher(emulator)):
         assert before == sys.getswitchinterval()

@@ -12,29 +12,30 @@ from ...errors import (
     START_AFTER_END,
 )
 from ...journal.exports import Export
-from ..outgoing.exports import Job, journal_begins_ms
-from .arns import is_role_arn
-from .common import Members, active_ledger, any_ledger
+from ..arns import is_role_arn
+from ..ledger.facts import ExportJob
+from ..outgoing.exports import journal_begins_ms
+from .lookup import Members, active_ledger, any_ledger
 from .paging import paginate
 
 if TYPE_CHECKING:
-    from ..emulator import Emulator
     from ..ledger.ledger import Ledger
+    from ..parts import Parts
 
 
-def export_journal(emulator: Emulator, members: Members, region: str) -> Members:
+def export_journal(parts: Parts, members: Members, region: str) -> Members:
     """ExportJournalToS3."""
-    ledger = active_ledger(emulator, members["Name"], region)
+    ledger = active_ledger(parts, members["Name"], region)
     configuration = members["S3ExportConfiguration"]
     encryption = configuration["EncryptionConfiguration"]
-    now = emulator.clock.now_ms()
+    now = parts.clock.now_ms()
     _check_range(members["InclusiveStartTime"], members["ExclusiveEndTime"], now)
     _check_key(encryption)
     if not is_role_arn(members["RoleArn"]):
         text = "The parameter RoleArn is not valid: it must be the ARN of an IAM role"
         raise INVALID_PARAMETER(text=text, parameter="RoleArn")
     export = Export(
-        export_id=emulator.ids.new_id(),
+        export_id=parts.ids.new_id(),
         ledger_name=ledger.name,
         strand_id=ledger.strand_id,
         requested_ms=now,
@@ -46,33 +47,33 @@ def export_journal(emulator: Emulator, members: Members, region: str) -> Members
         output_format=members.get("OutputFormat", "ION_TEXT"),
         format_given="OutputFormat" in members,
     )
-    emulator.exports.start(ledger, export, members["RoleArn"], encryption.get("KmsKeyArn"))
+    parts.exports.start(ledger, export, members["RoleArn"], encryption.get("KmsKeyArn"))
     return {"ExportId": export.export_id}
 
 
-def describe_export(emulator: Emulator, members: Members, region: str) -> Members:
+def describe_export(parts: Parts, members: Members, region: str) -> Members:
     """DescribeJournalS3Export."""
-    ledger = any_ledger(emulator, members["Name"], region)
-    job = next((job for job in emulator.exports.of(ledger) if job["export_id"] == members["ExportId"]), None)
+    ledger = any_ledger(parts, members["Name"], region)
+    job = next((job for job in parts.exports.of(ledger) if job.export.export_id == members["ExportId"]), None)
     if job is None:
         raise EXPORT_NOT_FOUND(id=members["ExportId"], name=ledger.name)
     return {"ExportDescription": _description(job)}
 
 
-def list_exports(emulator: Emulator, members: Members, region: str) -> Members:
+def list_exports(parts: Parts, members: Members, region: str) -> Members:
     """ListJournalS3Exports: those of all ledgers of the region."""
-    return _page(emulator, "ListJournalS3Exports", members, region, emulator.ledgers.in_region(region))
+    return _page(parts, "ListJournalS3Exports", members, region, parts.ledgers.in_region(region))
 
 
-def list_exports_of_ledger(emulator: Emulator, members: Members, region: str) -> Members:
+def list_exports_of_ledger(parts: Parts, members: Members, region: str) -> Members:
     """ListJournalS3ExportsForLedger."""
-    ledger = any_ledger(emulator, members["Name"], region)
-    return _page(emulator, "ListJournalS3ExportsForLedger", members, region, [ledger])
+    ledger = any_ledger(parts, members["Name"], region)
+    return _page(parts, "ListJournalS3ExportsForLedger", members, region, [ledger])
 
 
-def _page(emulator: Emulator, operation: str, members: Members, region: str, ledgers: list[Ledger]) -> Members:
+def _page(parts: Parts, operation: str, members: Members, region: str, ledgers: list[Ledger]) -> Members:
     """Jobs by the time of their request, then id (inferred)."""
-    jobs = sorted((job for ledger in ledgers for job in emulator.exports.of(ledger)), key=_age)
+    jobs = sorted((job for ledger in ledgers for job in parts.exports.of(ledger)), key=_age)
     page, token = paginate(operation, members, jobs, _age, scope=region)
     answer: Members = {"JournalS3Exports": [_description(job) for job in page]}
     if token is not None:
@@ -80,28 +81,29 @@ def _page(emulator: Emulator, operation: str, members: Members, region: str, led
     return answer
 
 
-def _age(job: Job) -> tuple[int | str, ...]:
-    return job["requested_ms"], job["export_id"]
+def _age(job: ExportJob) -> tuple[int | str, ...]:
+    return job.export.requested_ms, job.export.export_id
 
 
-def _description(job: Job) -> Members:
-    encryption = {"ObjectEncryptionType": job["encryption"]}
-    if job["kms_key_arn"] is not None:
-        encryption["KmsKeyArn"] = job["kms_key_arn"]
+def _description(job: ExportJob) -> Members:
+    export = job.export
+    encryption: Members = {"ObjectEncryptionType": export.encryption}
+    if job.kms_key_arn is not None:
+        encryption["KmsKeyArn"] = job.kms_key_arn
     return {
-        "LedgerName": job["ledger_name"],
-        "ExportId": job["export_id"],
-        "ExportCreationTime": job["requested_ms"],
-        "Status": job["status"],
-        "InclusiveStartTime": job["start_ms"],
-        "ExclusiveEndTime": job["end_ms"],
+        "LedgerName": export.ledger_name,
+        "ExportId": export.export_id,
+        "ExportCreationTime": export.requested_ms,
+        "Status": job.status,
+        "InclusiveStartTime": export.start_ms,
+        "ExclusiveEndTime": export.end_ms,
         "S3ExportConfiguration": {
-            "Bucket": job["bucket"],
-            "Prefix": job["prefix"],
+            "Bucket": export.bucket,
+            "Prefix": export.prefix,
             "EncryptionConfiguration": encryption,
         },
-        "RoleArn": job["role_arn"],
-        "OutputFormat": job["output_format"],
+        "RoleArn": job.role_arn,
+        "OutputFormat": export.output_format,
     }
 
 

@@ -11,7 +11,7 @@ running streams                    at most five for a ledger                    
 a stream that ended                described and listed for seven days                documented
 cancel                             ACTIVE streams only                                documented
 the data stream                    asked for before the answer (DescribeStream)       documented
-role                               must look like one; nobody assumes it              ours
+role                               must look like one; it is never assumed            ours
 =================================  =================================================  ==========
 """
 
@@ -31,81 +31,85 @@ from ...errors import (
     STREAM_START_IN_FUTURE,
     STREAMS_LIMIT,
 )
-from ..ledger.ledger import stream_key, stream_tags_key
-from ..outgoing.stream_facts import RUNNING, Stream, find_stream, put_stream, streams_of
-from .arns import is_kinesis_arn, is_role_arn
-from .common import Members, active_ledger
+from ..arns import is_kinesis_arn, is_role_arn
+from ..ledger.facts import LedgerFacts, Stream
+from ..outgoing.stream_facts import RUNNING, find_stream, streams_of
+from .lookup import Members, active_ledger
 from .paging import paginate
 from .tags import checked_tags
 
 if TYPE_CHECKING:
-    from ..emulator import Emulator
     from ..ledger.ledger import Ledger
+    from ..parts import Parts
 
 KEPT_MS = 7 * 24 * 60 * 60 * 1000
 
 
-def start_stream(emulator: Emulator, members: Members, region: str) -> Members:
+def start_stream(parts: Parts, members: Members, region: str) -> Members:
     """StreamJournalToKinesis."""
-    ledger = active_ledger(emulator, members["LedgerName"], region)
-    tags = checked_tags(emulator, {}, members.get("Tags") or {})
-    _check_request(emulator, members)
+    ledger = active_ledger(parts, members["LedgerName"], region)
+    tags = checked_tags(parts, {}, members.get("Tags") or {})
+    _check_request(parts, members)
     kinesis = members["KinesisConfiguration"]
-    _check_running(ledger, members["StreamName"])
-    _check_kinesis(emulator, kinesis["StreamArn"])  # outside of every lock: it may take seconds
+    _check_running(ledger, ledger.facts, members["StreamName"])
+    _check_kinesis(parts, kinesis["StreamArn"])  # outside of every lock: it may take seconds
     start_ms = members["InclusiveStartTime"]
     before = ledger.file.last_block_before(start_ms)
     stream = Stream(
-        id=emulator.ids.new_id(),
+        id=parts.ids.new_id(),
         name=members["StreamName"],
         role_arn=members["RoleArn"],
         kinesis_arn=kinesis["StreamArn"],
         is_aggregated=kinesis.get("AggregationEnabled", True),
-        created_ms=emulator.clock.now_ms(),
+        created_ms=parts.clock.now_ms(),
         start_ms=start_ms,
         end_ms=members.get("ExclusiveEndTime"),
         next_seq=0 if before is None else before + 1,
     )
-    with ledger.commit_lock:
-        _check_running(ledger, stream.name)
-        put_stream(ledger, stream, **{stream_tags_key(stream.id): tags})
-        over = [other.id for other in streams_of(ledger) if not _is_kept(ledger, other)]
-        ledger.drop_facts(key(stream_id) for key in (stream_key, stream_tags_key) for stream_id in over)
-    emulator.streams.start(ledger, stream)
+
+    def add(facts: LedgerFacts) -> LedgerFacts:
+        if stream.id in facts.streams:
+            return facts
+        _check_running(ledger, facts, stream.name)  # another may have been started meanwhile
+        over = [other.id for other in facts.streams.values() if not _is_kept(ledger, other)]
+        return facts.without_streams(over).with_stream(stream).with_tags("stream", stream.id, tags)
+
+    ledger.change_facts(add)
+    parts.streams.start(ledger, stream)
     return {"StreamId": stream.id}
 
 
-def describe_stream(emulator: Emulator, members: Members, region: str) -> Members:
+def describe_stream(parts: Parts, members: Members, region: str) -> Members:
     """DescribeJournalKinesisStream."""
-    ledger = active_ledger(emulator, members["LedgerName"], region)
-    return {"Stream": _description(emulator, ledger, _stream(ledger, members["StreamId"]))}
+    ledger = active_ledger(parts, members["LedgerName"], region)
+    return {"Stream": _description(parts, ledger, _stream(ledger, members["StreamId"]))}
 
 
-def list_streams(emulator: Emulator, members: Members, region: str) -> Members:
+def list_streams(parts: Parts, members: Members, region: str) -> Members:
     """ListJournalKinesisStreamsForLedger: by creation time, then id (inferred)."""
-    ledger = active_ledger(emulator, members["LedgerName"], region)
+    ledger = active_ledger(parts, members["LedgerName"], region)
     streams = [stream for stream in streams_of(ledger) if _is_kept(ledger, stream)]
     operation = "ListJournalKinesisStreamsForLedger"
     page, token = paginate(operation, members, streams, lambda stream: (stream.created_ms, stream.id), region)
-    answer: Members = {"Streams": [_description(emulator, ledger, stream) for stream in page]}
+    answer: Members = {"Streams": [_description(parts, ledger, stream) for stream in page]}
     if token is not None:
         answer["NextToken"] = token
     return answer
 
 
-def cancel_stream(emulator: Emulator, members: Members, region: str) -> Members:
+def cancel_stream(parts: Parts, members: Members, region: str) -> Members:
     """CancelJournalKinesisStream."""
-    ledger = active_ledger(emulator, members["LedgerName"], region)
+    ledger = active_ledger(parts, members["LedgerName"], region)
     with ledger.commit_lock:
         stream = _stream(ledger, members["StreamId"])
         if stream.status != "ACTIVE":
             raise STREAM_NOT_ACTIVE(id=stream.id, status=stream.status)
-        emulator.streams.mark_cancelled(ledger, stream)
-    emulator.streams.stop(stream)
+        parts.streams.mark_cancelled(ledger, stream)
+    parts.streams.stop(stream)
     return {"StreamId": stream.id}
 
 
-def _check_request(emulator: Emulator, members: Members) -> None:
+def _check_request(parts: Parts, members: Members) -> None:
     if not is_role_arn(members["RoleArn"]):
         text = "The parameter RoleArn is not valid: it must be the ARN of an IAM role"
         raise INVALID_PARAMETER(text=text, parameter="RoleArn")
@@ -113,14 +117,14 @@ def _check_request(emulator: Emulator, members: Members) -> None:
         text = "The parameter KinesisConfiguration.StreamArn is not valid: it must be the ARN of a Kinesis data stream"
         raise INVALID_PARAMETER(text=text, parameter="KinesisConfiguration.StreamArn")
     start_ms, end_ms = members["InclusiveStartTime"], members.get("ExclusiveEndTime")
-    if start_ms > emulator.clock.now_ms():
+    if start_ms > parts.clock.now_ms():
         raise STREAM_START_IN_FUTURE()
     if end_ms is not None and start_ms > end_ms:
         raise STREAM_START_AFTER_END()
 
 
-def _check_running(ledger: Ledger, name: str) -> None:
-    running = [stream for stream in streams_of(ledger) if stream.status in RUNNING]
+def _check_running(ledger: Ledger, facts: LedgerFacts, name: str) -> None:
+    running = [stream for stream in facts.streams.values() if stream.status in RUNNING]
     if any(stream.name == name for stream in running):
         raise STREAM_NAME_TAKEN(name=ledger.name, stream=name)
     limit = ledger.limits.streams_per_ledger
@@ -128,9 +132,9 @@ def _check_running(ledger: Ledger, name: str) -> None:
         raise STREAMS_LIMIT(limit=limit)
 
 
-def _check_kinesis(emulator: Emulator, arn: str) -> None:
+def _check_kinesis(parts: Parts, arn: str) -> None:
     try:
-        emulator.streams.target(arn).check()
+        parts.streams.target(arn).check()
     except AwsMissingError as error:
         text = f"Streaming to Kinesis: {error.message}"
         raise INVALID_PARAMETER(text=text, parameter="KinesisConfiguration") from error
@@ -150,7 +154,7 @@ def _is_kept(ledger: Ledger, stream: Stream) -> bool:
     return stream.ended_ms is None or ledger.clock.now_ms() < stream.ended_ms + KEPT_MS
 
 
-def _description(emulator: Emulator, ledger: Ledger, stream: Stream) -> Members:
+def _description(parts: Parts, ledger: Ledger, stream: Stream) -> Members:
     return {
         "LedgerName": ledger.name,
         "CreationTime": stream.created_ms,
@@ -158,7 +162,7 @@ def _description(emulator: Emulator, ledger: Ledger, stream: Stream) -> Members:
         "ExclusiveEndTime": stream.end_ms,
         "RoleArn": stream.role_arn,
         "StreamId": stream.id,
-        "Arn": emulator.streams.arn(ledger, stream.id),
+        "Arn": parts.streams.arn(ledger, stream.id),
         "Status": stream.status,
         "KinesisConfiguration": {"StreamArn": stream.kinesis_arn, "AggregationEnabled": stream.is_aggregated},
         "ErrorCause": stream.error_cause,

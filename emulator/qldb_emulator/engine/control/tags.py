@@ -21,59 +21,62 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import INVALID_PARAMETER, RESOURCE_NOT_FOUND, TAGS_LIMIT
-from ..ledger.fold import table_tags_key
-from ..ledger.ledger import stream_key, stream_tags_key
+from ..arns import QldbResource, parse_qldb_arn
+from ..ledger.facts import LedgerFacts, Tags
 from ..session.statements import RESERVED_TAG_PREFIX
-from .arns import QldbResource, parse_qldb_arn
-from .common import Members
+from .lookup import Members
 
 if TYPE_CHECKING:
-    from ..emulator import Emulator
     from ..ledger.ledger import Ledger
+    from ..parts import Parts
 
-Tags = dict[str, str]
 
-
-def tag_resource(emulator: Emulator, members: Members, region: str) -> Members:
+def tag_resource(parts: Parts, members: Members, region: str) -> Members:
     """TagResource."""
-    ledger, fact = _taggable(emulator, members["ResourceArn"], region)
-    with ledger.commit_lock:
-        ledger.set_facts(**{fact: checked_tags(emulator, ledger.facts.get(fact) or {}, members["Tags"])})
+    ledger, resource = _taggable(parts, members["ResourceArn"], region)
+
+    def add(facts: LedgerFacts) -> LedgerFacts:
+        before = facts.tags_of(resource.kind, resource.id)
+        return facts.with_tags(resource.kind, resource.id, checked_tags(parts, before, members["Tags"]))
+
+    ledger.change_facts(add)
     return {}
 
 
-def untag_resource(emulator: Emulator, members: Members, region: str) -> Members:
+def untag_resource(parts: Parts, members: Members, region: str) -> Members:
     """UntagResource."""
-    ledger, fact = _taggable(emulator, members["ResourceArn"], region)
-    with ledger.commit_lock:
-        tags: Tags = ledger.facts.get(fact) or {}
-        rest = {key: value for key, value in tags.items() if key not in members["TagKeys"]}
-        if rest != tags:
-            ledger.set_facts(**{fact: rest})
+    ledger, resource = _taggable(parts, members["ResourceArn"], region)
+
+    def remove(facts: LedgerFacts) -> LedgerFacts:
+        before = facts.tags_of(resource.kind, resource.id)
+        rest = {key: value for key, value in before.items() if key not in members["TagKeys"]}
+        return facts if rest == before else facts.with_tags(resource.kind, resource.id, rest)
+
+    ledger.change_facts(remove)
     return {}
 
 
-def list_tags(emulator: Emulator, members: Members, region: str) -> Members:
+def list_tags(parts: Parts, members: Members, region: str) -> Members:
     """ListTagsForResource."""
-    ledger, fact = _taggable(emulator, members["ResourceArn"], region)
-    return {"Tags": dict(ledger.facts.get(fact) or {})}
+    ledger, resource = _taggable(parts, members["ResourceArn"], region)
+    return {"Tags": dict(ledger.facts.tags_of(resource.kind, resource.id))}
 
 
-def checked_tags(emulator: Emulator, before: Tags, added: Tags) -> Tags:
+def checked_tags(parts: Parts, before: Tags, added: Tags) -> dict[str, str]:
     """The tags after adding some.  Raises INVALID_PARAMETER or TAGS_LIMIT."""
     reserved = [key for key in added if key.lower().startswith(RESERVED_TAG_PREFIX)]
     if reserved:
         text = f"The parameter Tags is not valid: keys that begin with {RESERVED_TAG_PREFIX} are reserved"
         raise INVALID_PARAMETER(text=text, parameter="Tags")
     tags = {**before, **added}
-    limit = emulator.settings.limits.tags_per_resource
+    limit = parts.settings.limits.tags_per_resource
     if len(tags) > limit:
         raise TAGS_LIMIT(limit=limit)
     return tags
 
 
-def _taggable(emulator: Emulator, arn: str, region: str) -> tuple[Ledger, str]:
-    """The ledger that a resource belongs to, and the name of the fact its tags are.
+def _taggable(parts: Parts, arn: str, region: str) -> tuple[Ledger, QldbResource]:
+    """The ledger that a resource belongs to, and the resource.
 
     Raises INVALID_PARAMETER, RESOURCE_NOT_FOUND.
     """
@@ -82,27 +85,24 @@ def _taggable(emulator: Emulator, arn: str, region: str) -> tuple[Ledger, str]:
         text = "The parameter ResourceArn is not valid: it must be the ARN of a ledger, table, catalog or stream"
         raise INVALID_PARAMETER(text=text, parameter="ResourceArn")
     missing = RESOURCE_NOT_FOUND(type=resource.kind.capitalize(), name=arn, elsewhere="")
-    if resource.account != emulator.settings.account:
+    if resource.account != parts.settings.account:
         raise missing
     if resource.region != region:
         where = f": the request is for region {region}"
         raise RESOURCE_NOT_FOUND(type=resource.kind.capitalize(), name=arn, elsewhere=where)
-    ledger = emulator.ledgers.find(region, resource.ledger)
+    ledger = parts.ledgers.find(region, resource.ledger)
     if ledger is None or ledger.state == "DELETING":
         raise missing
-    fact = _fact(ledger, resource)
-    if fact is None:
+    if not _is_there(ledger, resource):
         raise missing
-    return ledger, fact
+    return ledger, resource
 
 
-def _fact(ledger: Ledger, resource: QldbResource) -> str | None:
+def _is_there(ledger: Ledger, resource: QldbResource) -> bool:
     match resource.kind:
-        case "ledger":
-            return "tags"
-        case "catalog":
-            return "catalog_tags"
         case "table":
-            return table_tags_key(resource.id) if ledger.catalogue.by_id(resource.id) is not None else None
+            return ledger.catalogue.by_id(resource.id) is not None
         case "stream":
-            return stream_tags_key(resource.id) if stream_key(resource.id) in ledger.facts else None
+            return resource.id in ledger.facts.streams
+        case _:
+            return True

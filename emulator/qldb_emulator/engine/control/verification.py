@@ -5,24 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..ledger.proofs import get_block, get_digest, get_revision
-from .common import Members, active_ledger
+from .lookup import Members, active_ledger
 
 if TYPE_CHECKING:
-    from ..emulator import Emulator
+    from ..parts import Parts
 
 
-def digest_of_ledger(emulator: Emulator, members: Members, region: str) -> Members:
+def digest_of_ledger(parts: Parts, members: Members, region: str) -> Members:
     """GetDigest."""
-    return get_digest(active_ledger(emulator, members["Name"], region))
+    return get_digest(active_ledger(parts, members["Name"], region))
 
 
-def block_of_ledger(emulator: Emulator, members: Members, region: str) -> Members:
+def block_of_ledger(parts: Parts, members: Members, region: str) -> Members:
     """GetBlock."""
-    ledger = active_ledger(emulator, members["Name"], region)
+    ledger = active_ledger(parts, members["Name"], region)
     return get_block(ledger, members["BlockAddress"], members.get("DigestTipAddress"))
 
 
-def revision_of_ledger(emulator: Emulator, members: Members, region: str) -> Members:
+def revision_of_ledger(parts: Parts, members: Members, region: str) -> Members:
     """GetRevision."""
-    ledger = active_ledger(emulator, members["Name"], region)
+    ledger = active_ledger(parts, members["Name"], region)
     return get_revision(ledger, members["BlockAddress"], members["DocumentId"], members.get("DigestTipAddress"))

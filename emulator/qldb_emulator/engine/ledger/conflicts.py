@@ -10,27 +10,27 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-Mark = tuple[str, ...] | tuple[str, str, bytes]
+ReadMark = tuple[str, ...] | tuple[str, str, bytes]
 
-CATALOGUE: Mark = ("catalogue",)
+CATALOGUE: ReadMark = ("catalogue",)
 
 
-def table_mark(table_id: str) -> Mark:
+def table_mark(table_id: str) -> ReadMark:
     """Any document of a table."""
     return ("table", table_id)
 
 
-def document_mark(document_id: str) -> Mark:
+def document_mark(document_id: str) -> ReadMark:
     """One document."""
     return ("document", document_id)
 
 
-def key_mark(index_id: str, key: bytes) -> Mark:
+def key_mark(index_id: str, key: bytes) -> ReadMark:
     """The documents that have one key in one index."""
     return ("key", index_id, key)
 
 
-def name_mark(table_name: str) -> Mark:
+def name_mark(table_name: str) -> ReadMark:
     """What a table name stands for, and the table's indexes."""
     return ("name", table_name)
 
@@ -42,7 +42,8 @@ class WriteLog:
     PRUNE_AT_LEAST = 50_000
 
     def __init__(self) -> None:
-        self._last: dict[Mark, int] = {}
+        self._last: dict[ReadMark, int] = {}
+        self._newest = -1  # the last block that wrote anything
         self._prune_at = self.PRUNE_AT_LEAST
         self._snapshots: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -51,6 +52,10 @@ class WriteLog:
         """A transaction began: writes after its snapshot must be kept until it is closed."""
         with self._lock:
             self._snapshots[transaction_id] = snapshot
+
+    def know(self, transaction_id: str, snapshot: int) -> None:
+        """The snapshot of a transaction that was opened before it was known.  One store, so it needs no lock."""
+        self._snapshots[transaction_id] = snapshot
 
     def close(self, transaction_id: str) -> None:
         """A transaction ended, one way or another.  Harmless when repeated."""
@@ -61,25 +66,34 @@ class WriteLog:
         """How many transactions are open."""
         return len(self._snapshots)
 
-    def record(self, marks: Iterable[Mark], sequence_no: int) -> None:
+    def record(self, marks: Iterable[ReadMark], sequence_no: int) -> None:
         """A block was committed.  Called under the ledger's commit lock."""
         last = self._last
         for mark in marks:
             last[mark] = sequence_no
-        if len(last) >= self._prune_at:
-            self._prune(sequence_no)
+            self._newest = sequence_no
 
-    def _prune(self, sequence_no: int) -> None:
+    @property
+    def is_long(self) -> bool:
+        """Whether it is time to prune."""
+        return len(self._last) >= self._prune_at
+
+    def prune(self, published: int) -> None:
+        """Forget what no transaction needs.  Called under the ledger's commit lock.
+
+        published: the snapshot that a transaction gets now.  One that begins during the call is not in ``_snapshots``
+        yet, but its snapshot is not older than that.
+        """
         with self._lock:
-            oldest = min(self._snapshots.values(), default=sequence_no)
+            oldest = min(self._snapshots.values(), default=published)
         self._last = {mark: seq for mark, seq in self._last.items() if seq > oldest}
         self._prune_at = max(self.PRUNE_AT_LEAST, 2 * len(self._last))
 
-    def conflict(self, marks: Iterable[Mark], snapshot: int) -> Mark | None:
+    def conflict(self, marks: Iterable[ReadMark], snapshot: int) -> ReadMark | None:
         """A mark that was written after the snapshot, or None.  Called under the ledger's commit lock."""
+        if self._newest <= snapshot:
+            return None  # without a look at what was read: nothing was written since
         last = self._last
-        if not last:
-            return None
         for mark in marks:
             if last.get(mark, -1) > snapshot:
                 return mark

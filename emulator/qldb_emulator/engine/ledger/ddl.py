@@ -28,7 +28,7 @@ from ...partiql.language.errors import PartiqlError
 from ...partiql.planning.catalogue import RESERVED_PREFIX, Catalogue, IndexInfo, TableInfo
 from ...partiql.syntax import ast
 from ...records import dataclass
-from .conflicts import CATALOGUE, Mark, name_mark, table_mark
+from .conflicts import CATALOGUE, ReadMark, name_mark, table_mark
 
 DDL_KEYWORDS = ("CREATE", "DROP", "UNDROP")
 Ddl = ast.CreateTable | ast.DropTable | ast.UndropTable | ast.CreateIndex | ast.DropIndex
@@ -48,7 +48,7 @@ class DdlEffect:
     statement: Ddl
     table: TableInfo
     index: IndexInfo | None
-    marks: tuple[Mark, ...]
+    marks: tuple[ReadMark, ...]
 
     def system_revision(self) -> bytes:
         """The hash-only item that stands for this change among a block's revisions (journal.md 1.3)."""
@@ -85,7 +85,9 @@ def ddl_effect(
             return _drop_index(catalogue, statement)
 
 
-def _effect(catalogue: Catalogue, statement: Ddl, table: TableInfo, index: IndexInfo | None, *marks: Mark) -> DdlEffect:
+def _effect(
+    catalogue: Catalogue, statement: Ddl, table: TableInfo, index: IndexInfo | None, *marks: ReadMark
+) -> DdlEffect:
     written = (CATALOGUE, name_mark(table.name), *marks)
     return DdlEffect(catalogue.replace(table), statement, table, index, written)
 

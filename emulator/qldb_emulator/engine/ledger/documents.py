@@ -14,7 +14,8 @@ class DocumentCache:
     """Decoded documents by revision hash, bounded by the bytes of their binary form.
 
     Two generations: when the young one has half the budget it becomes the old one, and the old one is dropped.  A
-    value is never stale, because the key is a hash of what it was made from.  Values are shared: nobody may change one.
+    value is never stale, because the key is a hash of what it was made from.  Values are shared: they must not be
+    changed.
     """
 
     def __init__(self, budget_bytes: int) -> None:
@@ -36,7 +37,7 @@ class DocumentCache:
                 self._old, self._young, self._young_bytes = self._young, {}, 0
         return value
 
-    def glance(self, revision_hash: bytes, data: bytes) -> IonValue:
+    def decode_uncached(self, revision_hash: bytes, data: bytes) -> IonValue:
         """The same for a scan: its documents do not push out those that were looked up."""
         value = self._young.get(revision_hash)
         if value is None:

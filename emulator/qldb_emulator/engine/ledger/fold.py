@@ -7,7 +7,7 @@ nothing but the block and what earlier blocks left.
 from __future__ import annotations
 
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...errors import QldbError
 from ...ion.codec import dumps, loads
@@ -18,17 +18,20 @@ from ...journal.merkle import RightEdge
 from ...journal.model import Block, Struct
 from ...journal.parse import block_from_ion
 from ...limits import UNLIMITED
+from ...log.seam import Rewrite
 from ...partiql.language.errors import PartiqlError
-from ...partiql.planning.catalogue import Catalogue, IndexInfo, TableInfo
+from ...partiql.planning.catalogue import Catalogue, IndexInfo, TableInfo, TableStatus
 from ...partiql.syntax import ast
 from ...partiql.syntax.parser import parse
 from ...records import dataclass
 from ...storage.rows import RevisionRow
-from ..session.reader import field_key
-from .conflicts import CATALOGUE, Mark, document_mark, key_mark, name_mark, table_mark
+from .conflicts import CATALOGUE, ReadMark, document_mark, key_mark, name_mark, table_mark
 from .ddl import DDL_NODES, DdlEffect, ddl_effect, is_ddl_text, table_tags
+from .facts import Tags, stored_table_tags, write_table_tags
+from .keys import field_key
 
 if TYPE_CHECKING:
+    from ...storage.reads import Reads
     from ...storage.writer import Writer
 
 
@@ -38,20 +41,18 @@ class ApplyError(ValueError):
 
 @dataclass(slots=True)
 class Applied:
-    """What a block changed.  catalogue: as it is afterwards.  marks: everything it wrote.  facts: of the ledger.
+    """What a block changed.  catalogue: as it is afterwards.  marks: everything it wrote.
+    table_tags: that CREATE TABLE gave to tables, by table id.
 
+    rewrites: earlier blocks that a redaction erased data from.
     problems: redactions that could not be carried out, in sentences; a commit of ours has none.
     """
 
     catalogue: Catalogue
-    marks: set[Mark] = field(default_factory=set)
-    facts: dict[str, Any] = field(default_factory=dict)
+    marks: set[ReadMark] = field(default_factory=set)
+    table_tags: dict[str, Tags] = field(default_factory=dict)
+    rewrites: list[Rewrite] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-
-
-def table_tags_key(table_id: str) -> str:
-    """The fact that holds a table's tags."""
-    return f"table_tags/{table_id}"
 
 
 def apply_block(
@@ -80,9 +81,29 @@ def derive(writer: Writer, catalogue: Catalogue, block: Block) -> Applied:
     info = block.transaction_info or {}
     for table_id, index in _apply_ddl(writer, applied, block, info):
         _build_index(writer, applied.catalogue, table_id, index, block.address.sequence_no)
-    _apply_revisions(writer, applied, block, info)
-    _apply_redactions(writer, applied, block)
+    if block.revisions is not None:
+        _apply_revisions(writer, applied, block, info)
+    if block.redaction_info is not None:
+        _apply_redactions(writer, applied, block)
     return applied
+
+
+def stored_catalogue(file: Reads, sequence_no: int) -> Catalogue:
+    """The catalogue after a block, from the rows that folding left."""
+    tables = []
+    for row in file.catalogue_rows(sequence_no):
+        indexes = tuple(IndexInfo(i.index_id, i.field_name, "ONLINE", i.number) for i in row.indexes)
+        status: TableStatus = "ACTIVE" if row.status == "ACTIVE" else "INACTIVE"
+        tables.append(TableInfo(row.table_id, row.name, status, indexes, row.number))
+    return Catalogue(tuple(tables))
+
+
+def stored_edge(file: Reads, sequence_no: int) -> RightEdge:
+    """The edge of the Merkle tree up to a block, from the rows that folding left.
+
+    Raises StorageError when it is not whole.
+    """
+    return RightEdge.read(sequence_no + 1, file.tree_nodes)
 
 
 # --- DDL -----------------------------------------------------------------------------------------------------
@@ -149,12 +170,11 @@ def _store_ddl(writer: Writer, applied: Applied, effect: DdlEffect, sequence_no:
             return online
 
 
-def _put_first_tags(writer: Writer, applied: Applied, table_id: str, tags: dict[str, str] | None) -> None:
+def _put_first_tags(writer: Writer, applied: Applied, table_id: str, tags: Tags | None) -> None:
     """The tags that a table is made with.  When blocks are applied again, what TagResource did since then stays."""
-    key = table_tags_key(table_id)
-    if tags and writer.meta(key) is None:
-        writer.set_meta({key: tags})
-        applied.facts[key] = tags
+    if tags and stored_table_tags(writer, table_id) is None:
+        write_table_tags(writer, table_id, tags)
+        applied.table_tags[table_id] = tags
 
 
 def _build_index(writer: Writer, catalogue: Catalogue, table_id: str, index: IndexInfo, sequence_no: int) -> None:
@@ -205,7 +225,7 @@ def _adopt_table(writer: Writer, applied: Applied, table_id: str, name: str, seq
     existing = applied.catalogue.active(name)
     if existing is not None and next(writer.history(existing.number, sequence_no), None) is None:
         writer.adopt_table_id(existing.number, table_id)
-        _put_first_tags(writer, applied, table_id, writer.meta(table_tags_key(existing.table_id)))
+        _put_first_tags(writer, applied, table_id, stored_table_tags(writer, existing.table_id))
         table = replace(existing, table_id=table_id)
         others = tuple(table if t.number == existing.number else t for t in applied.catalogue.tables)
         applied.catalogue = Catalogue(others)
@@ -263,7 +283,7 @@ def _keys(table: TableInfo, document: IonValue) -> list[tuple[IndexInfo, bytes]]
 
 
 def _close_entries(
-    writer: Writer, marks: set[Mark], table: TableInfo, doc_no: int, last_seq: int, sequence_no: int
+    writer: Writer, marks: set[ReadMark], table: TableInfo, doc_no: int, last_seq: int, sequence_no: int
 ) -> None:
     """End the index entries of a document's last revision, also those that the next one will have again.
 
@@ -287,14 +307,16 @@ def _apply_redactions(writer: Writer, applied: Applied, block: Block) -> None:
         data = writer.block_bytes(sequence_no)
         if data is None:
             continue  # the journal begins after the block: there is nothing left to redact
-        # The data vanishes from every snapshot at once, so whoever read it before must not commit after.
+        # The data vanishes from every snapshot at once, so a transaction that read it before must not commit after.
         applied.marks.update((document_mark(document_id), table_mark(redaction["tableId"])))
         try:
             target = redact(block_from_ion(loads(data)), document_id, redaction["version"])
         except RedactionError as error:
             applied.problems.append(f"block {block.address.sequence_no} redacts what cannot be redacted: {error}")
             continue
-        writer.replace_block(sequence_no, dumps(target.to_ion()))
+        ion = dumps(target.to_ion())
+        writer.replace_block(sequence_no, ion)
+        applied.rewrites.append(Rewrite(sequence_no, ion))
         _redact_row(writer, applied.catalogue, document_id, sequence_no, target)
 
 

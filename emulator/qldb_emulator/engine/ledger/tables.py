@@ -5,7 +5,7 @@ costs a tenth of decoding them all.  The third time it does decode them all, to 
 every row the first time.  A table is kept when a scan has run to its end and it fits the budget.
 
 It is brought up to date at the next scan, from the revisions of the blocks in between, so a commit pays nothing for it.
-Rows handed out are never changed: a list that somebody iterates stays as it was.
+A list of rows that was handed out is never changed, so it can be iterated while the table advances.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class TableCache:
 
     def _decoded(self, row: DocumentRow) -> Row:
         document_id, revision_hash, data, _ = row
-        return Row(document_id, self._documents.glance(revision_hash, data))
+        return Row(document_id, self._documents.decode_uncached(revision_hash, data))
 
     def _read(self, table_no: int, at_seq: int) -> Iterator[Row]:
         """Read from the file, and keep what was read if the scan comes to its end and there is room."""

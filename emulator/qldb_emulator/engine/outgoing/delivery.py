@@ -29,8 +29,9 @@ from ...journal.model import Block, Struct
 from ...journal.parse import block_from_ion
 from ...journal.stream_records import block_records, control_record
 from ...storage.errors import StorageError
+from ..ledger.facts import Stream
 from ..ledger.following import next_blocks
-from .stream_facts import Stream, change_stream, find_stream
+from .stream_facts import change_stream, find_stream
 
 if TYPE_CHECKING:
     from ..ledger.ledger import Ledger

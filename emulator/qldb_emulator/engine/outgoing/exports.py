@@ -21,20 +21,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ...aws.clients import AwsError, client, errors
+from ...clock import Clock
 from ...errors import EXPORTS_LIMIT, S3_NOT_REACHED, S3_REFUSED
 from ...ion.codec import loads
 from ...journal.exports import Export
 from ...journal.parse import block_from_ion
+from ...settings import Settings
 from ...storage.errors import StorageError
 from ...storage.reads import Reads
-from ..ledger.ledger import EXPORT_PREFIX
+from ..ledger.facts import ExportJob, LedgerFacts, read_facts
 
 if TYPE_CHECKING:
-    from ..emulator import Emulator
     from ..ledger.ledger import Ledger
 
 logger = logging.getLogger("qldb_emulator.exports")
@@ -44,9 +45,6 @@ STOP_SECONDS = 10
 
 Put = Callable[[str, bytes, str], None]
 """Writes an object: its key, its contents, its content type."""
-
-Job = dict[str, Any]
-"""A job as its ledger keeps it: the Export's fields, and status, role_arn, kms_key_arn, finished_ms."""
 
 ENCRYPTION: dict[str, dict[str, str]] = {
     "NO_ENCRYPTION": {},  # what the bucket does by default
@@ -81,7 +79,7 @@ def write_export(file: Reads, export: Export, put: Put, stop: threading.Event | 
 
 def journal_begins_ms(file: Reads) -> int:
     """When a ledger was created, or its first block written if that is earlier: a fork's journal is older than it."""
-    created: int = file.meta("creation_ms", 0)
+    created = read_facts(file).creation_ms
     if file.last_block_before(created) is None:
         return created
     (_, first) = next(file.blocks(batch=1))
@@ -96,8 +94,9 @@ def put_started_manifest(export: Export, put: Put) -> None:
 class Exports:
     """The export jobs of one emulator.  What is known of them is kept with their ledgers."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._endpoint = settings.s3_endpoint
+        self._clock = clock
         self._running: dict[str, threading.Thread] = {}
         self._starting: list[Ledger] = []
         self._lock = threading.Lock()
@@ -105,16 +104,10 @@ class Exports:
 
     def start(self, ledger: Ledger, export: Export, role_arn: str, kms_key_arn: str | None) -> None:
         """Begin a job.  Raises EXPORTS_LIMIT, S3_REFUSED, S3_NOT_REACHED."""
-        job: Job = {
-            **asdict(export),
-            "status": "IN_PROGRESS",
-            "role_arn": role_arn,
-            "kms_key_arn": kms_key_arn,
-            "finished_ms": None,
-        }
+        job = ExportJob(export, role_arn, kms_key_arn)
         with self._lock:
             limit = ledger.limits.exports_per_ledger
-            running = sum(other["status"] == "IN_PROGRESS" for other in jobs_of(ledger))
+            running = sum(other.status == "IN_PROGRESS" for other in jobs_of(ledger))
             if running + self._starting.count(ledger) >= limit:
                 raise EXPORTS_LIMIT(limit=limit)
             self._starting.append(ledger)
@@ -122,30 +115,30 @@ class Exports:
             self._put_first(ledger, export, job)  # not under the lock: S3 may take its time
             with self._lock:
                 ledger.make_durable()
-                self._forget_old(ledger)
-                ledger.set_facts(**{EXPORT_PREFIX + export.export_id: job})
+                now = self._clock.now_ms()
+                ledger.change_facts(lambda facts: _without_old(facts, now).with_export(job))
                 self._run(ledger, job)
         finally:
             with self._lock:
                 self._starting.remove(ledger)
 
-    def _put_first(self, ledger: Ledger, export: Export, job: Job) -> None:
+    def _put_first(self, ledger: Ledger, export: Export, job: ExportJob) -> None:
         try:
             put_started_manifest(export, self._put(ledger, job))
         except AwsError as error:
             problem = S3_REFUSED if error.is_answer else S3_NOT_REACHED
             raise problem(code=error.code, message=error.message) from error
 
-    def of(self, ledger: Ledger) -> list[Job]:
+    def of(self, ledger: Ledger) -> list[ExportJob]:
         """A ledger's jobs that are still listed."""
-        now = self._emulator.clock.now_ms()
+        now = self._clock.now_ms()
         return [job for job in jobs_of(ledger) if not _is_old(job, now)]
 
     def resume(self, ledger: Ledger) -> None:
         """Go on with the jobs of a ledger, just opened, that a stop interrupted."""
         with self._lock:
             for job in jobs_of(ledger):
-                if job["status"] == "IN_PROGRESS":
+                if job.status == "IN_PROGRESS":
                     self._run(ledger, job)
 
     def close(self) -> None:
@@ -159,14 +152,14 @@ class Exports:
         for thread in list(self._running.values()):
             thread.join()
 
-    def _run(self, ledger: Ledger, job: Job) -> None:
-        name = f"export-{job['export_id']}"
-        thread = threading.Thread(target=self._work, args=(ledger, job), name=name, daemon=True)
-        self._running[job["export_id"]] = thread
+    def _run(self, ledger: Ledger, job: ExportJob) -> None:
+        id_ = job.export.export_id
+        thread = threading.Thread(target=self._work, args=(ledger, job), name=f"export-{id_}", daemon=True)
+        self._running[id_] = thread
         thread.start()
 
-    def _work(self, ledger: Ledger, job: Job) -> None:
-        export = export_of(job)
+    def _work(self, ledger: Ledger, job: ExportJob) -> None:
+        export = job.export
         status = "CANCELLED"
         try:
             count = write_export(ledger.file, export, self._put(ledger, job), self._stop)
@@ -180,19 +173,19 @@ class Exports:
             logger.warning("export %s of ledger %s cancelled: %s", export.export_id, ledger.name, error)
         except Exception:
             logger.exception("export %s of ledger %s cancelled", export.export_id, ledger.name)
-        finished = {**job, "status": status, "finished_ms": self._emulator.clock.now_ms()}
+        finished = replace(job, status=status, finished_ms=self._clock.now_ms())
         try:
-            ledger.set_facts(**{EXPORT_PREFIX + export.export_id: finished})
+            ledger.change_facts(lambda facts: facts.with_export(finished))
         except StorageError as error:
             logger.warning("export %s of ledger %s: its end cannot be kept: %s", export.export_id, ledger.name, error)
         with self._lock:
             self._running.pop(export.export_id, None)
 
-    def _put(self, ledger: Ledger, job: Job) -> Put:
-        bucket, encryption = job["bucket"], dict(ENCRYPTION[job["encryption"]])
-        if job["kms_key_arn"] is not None:
-            encryption["SSEKMSKeyId"] = job["kms_key_arn"]
-        s3 = client("s3", ledger.region, self._emulator.settings.s3_endpoint)
+    def _put(self, ledger: Ledger, job: ExportJob) -> Put:
+        bucket, encryption = job.export.bucket, dict(ENCRYPTION[job.export.encryption])
+        if job.kms_key_arn is not None:
+            encryption["SSEKMSKeyId"] = job.kms_key_arn
+        s3 = client("s3", ledger.region, self._endpoint)
 
         def put(key: str, contents: bytes, content_type: str) -> None:
             with errors():
@@ -200,29 +193,20 @@ class Exports:
 
         return put
 
-    def _forget_old(self, ledger: Ledger) -> None:
-        now = self._emulator.clock.now_ms()
-        ledger.drop_facts(EXPORT_PREFIX + job["export_id"] for job in jobs_of(ledger) if _is_old(job, now))
 
-
-def jobs_of(ledger: Ledger) -> list[Job]:
+def jobs_of(ledger: Ledger) -> list[ExportJob]:
     """All jobs that a ledger's file knows."""
-    return _jobs(ledger.facts)
+    return list(ledger.facts.exports.values())
 
 
-def has_running_exports(facts: dict[str, Any]) -> bool:
+def has_running_exports(facts: LedgerFacts) -> bool:
     """Whether a ledger with these facts has a job to go on with."""
-    return any(job["status"] == "IN_PROGRESS" for job in _jobs(facts))
+    return any(job.status == "IN_PROGRESS" for job in facts.exports.values())
 
 
-def _jobs(facts: dict[str, Any]) -> list[Job]:
-    return [value for key, value in facts.items() if key.startswith(EXPORT_PREFIX)]
+def _without_old(facts: LedgerFacts, now_ms: int) -> LedgerFacts:
+    return replace(facts, exports={id_: job for id_, job in facts.exports.items() if not _is_old(job, now_ms)})
 
 
-def export_of(job: Job) -> Export:
-    """The export of a kept job."""
-    return Export(**{name: job[name] for name in Export.__dataclass_fields__})
-
-
-def _is_old(job: Job, now_ms: int) -> bool:
-    return job["finished_ms"] is not None and job["finished_ms"] + KEPT_MS <= now_ms
+def _is_old(job: ExportJob, now_ms: int) -> bool:
+    return job.finished_ms is not None and job.finished_ms + KEPT_MS <= now_ms

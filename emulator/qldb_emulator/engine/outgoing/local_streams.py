@@ -1,4 +1,4 @@
-"""A ledger's journal records for those who have no Kinesis: as JSON, to whoever asks or to a file.
+"""A ledger's journal records without Kinesis: as JSON, over HTTP or into a file.
 
 The records are those of a journal stream, but for the control records, down-converted from Ion to JSON; in place of a
 stream's id their ARN says ``local``.  All of this is ours.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -17,18 +18,17 @@ from ...ion.json import to_json
 from ...journal.parse import block_from_ion
 from ...journal.stream_records import block_records
 from ...storage.errors import StorageError
+from ..ledger.facts import FilePosition
 from ..ledger.following import next_blocks
 
 if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
-    from .streams import Streams
 
 logger = logging.getLogger(__name__)
 
 LOCAL = "local"
-# How long a follower may go without a look at whether somebody still listens.
+# How often a follower without news looks whether its client is still there.
 IDLE_SECONDS = 1.0
-FILE_FACT = "stream_file"
 _PAUSE_SECONDS = 5.0
 _IDLE_FILE_SECONDS = 60.0
 _NEVER = threading.Event()
@@ -64,20 +64,21 @@ def _json_of_block(arn: str, ion: bytes) -> list[tuple[str, str]]:
 class StreamFile:
     """Appends the records of every open ledger to a file, a line each, and remembers how far it came.
 
+    arn_of: what the records of a ledger say their stream is.
     Raises OSError when the file cannot be opened.  At least once: a line may come again after a crash.
     """
 
-    def __init__(self, path: Path, streams: Streams) -> None:
+    def __init__(self, path: Path, arn_of: Callable[[Ledger], str]) -> None:
         self.path = str(path.absolute())
         self._file: BinaryIO = path.open("ab")
-        self._streams = streams
+        self._arn_of = arn_of
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._followers: list[_Follower] = []
 
     def follow(self, ledger: Ledger) -> None:
         """Write what is new in a ledger that was just opened, and go on."""
-        follower = _Follower(self, ledger, self._streams.arn(ledger, LOCAL))
+        follower = _Follower(self, ledger, self._arn_of(ledger))
         with self._lock:
             self._followers = [other for other in self._followers if other.thread.is_alive()]
             self._followers.append(follower)
@@ -103,14 +104,15 @@ class StreamFile:
         with self._writing:
             self._file.write(lines.encode())
             self._file.flush()
-        ledger.note_facts({FILE_FACT: {"path": self.path, "ledger": ledger.name, "next_seq": next_seq}})
+        position = FilePosition(self.path, ledger.name, next_seq)
+        ledger.change_facts(lambda facts: replace(facts, stream_file=position), is_progress=True)
 
     def position(self, ledger: Ledger) -> int:
         """The first block not yet written; a fork's and another file's begin with the first."""
-        fact = ledger.facts.get(FILE_FACT)
-        if fact is None or (fact["path"], fact["ledger"]) != (self.path, ledger.name):
+        known = ledger.facts.stream_file
+        if known is None or (known.path, known.ledger) != (self.path, ledger.name):
             return 0
-        return int(fact["next_seq"])
+        return known.next_seq
 
 
 class _Follower:

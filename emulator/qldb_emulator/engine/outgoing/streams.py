@@ -7,14 +7,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...aws.kinesis import KinesisStream
-from ...clock import SystemClock
+from ...clock import Clock, SystemClock
 from ...ids import RandomIds
-from ..control.arns import parse_arn, partition_of
+from ...settings import Settings
+from ..arns import parse_arn, qldb_arn
+from ..ledger.facts import Stream
 from .delivery import Delivery, DeliveryTarget
-from .stream_facts import RUNNING, Stream, change_stream, streams_of
+from .stream_facts import RUNNING, change_stream, streams_of
 
 if TYPE_CHECKING:
-    from ..emulator import Emulator
     from ..ledger.ledger import Ledger
 
 _STOP_SECONDS = 5.0
@@ -26,13 +27,15 @@ OpenTarget = Callable[[str], DeliveryTarget]
 class Streams:
     """Starts, resumes and stops deliveries."""
 
-    def __init__(self, emulator: Emulator, open_target: OpenTarget | None = None) -> None:
-        self._emulator = emulator
+    def __init__(self, settings: Settings, clock: Clock, open_target: OpenTarget | None = None) -> None:
+        self._account = settings.account
+        self._endpoint = settings.kinesis_endpoint
+        self._clock = clock
         self._open_target = open_target or self._kinesis
         self._deliveries: dict[str, Delivery] = {}
         self._lock = threading.Lock()
         self._is_closed = False
-        # Not the emulator's own source: a thread that takes ids when it likes must not disturb a deterministic one.
+        # A source of its own: a thread takes ids at any moment, and must not disturb the emulator's seeded one.
         self._keys = RandomIds(SystemClock())
 
     def target(self, kinesis_arn: str) -> DeliveryTarget:
@@ -43,12 +46,11 @@ class Streams:
         arn = parse_arn(kinesis_arn)
         assert arn is not None, "checked when the stream was made"
         name = arn.resource.removeprefix("stream/")
-        return KinesisStream(name, arn.region, self._emulator.settings.kinesis_endpoint)
+        return KinesisStream(name, arn.region, self._endpoint)
 
     def arn(self, ledger: Ledger, stream_id: str) -> str:
         """The ARN of a stream."""
-        account = self._emulator.settings.account
-        return f"arn:{partition_of(ledger.region)}:qldb:{ledger.region}:{account}:stream/{ledger.name}/{stream_id}"
+        return qldb_arn(ledger.region, self._account, f"stream/{ledger.name}/{stream_id}")
 
     def start(self, ledger: Ledger, stream: Stream) -> None:
         """Deliver a stream from now on.  A delivery from the same ledger as it was before a restore makes way."""
@@ -95,9 +97,9 @@ class Streams:
         deliveries = [delivery for delivery in found if delivery is not None]
         for delivery in deliveries:
             delivery.request_stop()
-        deadline = self._emulator.clock.monotonic() + seconds
+        deadline = self._clock.monotonic() + seconds
         for delivery in deliveries:
-            delivery.join(max(0.0, deadline - self._emulator.clock.monotonic()))
+            delivery.join(max(0.0, deadline - self._clock.monotonic()))
 
     def _ended(self, delivery: Delivery) -> None:
         with self._lock:

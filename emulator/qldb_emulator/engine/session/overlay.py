@@ -11,7 +11,7 @@ from dataclasses import field
 from ...ion.values import IonValue
 from ...partiql.planning.catalogue import TableInfo
 from ...records import dataclass
-from .sent_statement import Asked, Place
+from .sent_statement import Place, SentStatement
 
 
 @dataclass(slots=True)
@@ -30,14 +30,14 @@ class PendingDocument:
     size_bytes: int
     base_version: int
     writes: tuple[int, ...] = ()
-    parameter: tuple[Asked, Place] | None = None
+    parameter: tuple[SentStatement, Place] | None = None
 
     def data_hash(self) -> bytes | None:
         """The value's Ion hash, where the statement's digest needs it as well."""
         if self.parameter is None:
             return None
-        asked, place = self.parameter
-        return asked.hash_at(place)
+        sent, place = self.parameter
+        return sent.hash_at(place)
 
     @property
     def is_new(self) -> bool:
@@ -55,7 +55,7 @@ class Overlay:
     shared: bool = False
 
     def of_table(self, table_id: str) -> dict[str, PendingDocument]:
-        """The pending documents of a table; empty when there are none."""
+        """The pending documents of a table; empty if it has no pending document."""
         return self.tables.get(table_id, _NOTHING)
 
     def find(self, table_id: str, document_id: str) -> PendingDocument | None:

@@ -1,8 +1,7 @@
-"""Who may do what: the action and the resource of every operation, command and statement (documented: Service
+"""Permissions: the action and the resource of every operation, command and statement (documented: Service
 Authorization Reference; wire.md 6).
 
-With nobody to check (``RequestContext.principal`` is None, without ``--auth``) everything is allowed, in both
-permissions modes.
+Without a principal (``RequestContext.principal`` is None, without ``--auth``) everything is allowed in both modes.
 """
 
 from __future__ import annotations
@@ -10,12 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...context import Principal, RequestContext
-from ..control.arns import partition_of
+from ..arns import qldb_arn
 
 if TYPE_CHECKING:
     from ...partiql.execution.compiler import Program
     from ...partiql.planning.catalogue import TableInfo
-    from ..ledger.ledger import Ledger
 
 Members = dict[str, Any]
 
@@ -43,24 +41,25 @@ def authorize_operation(operation: str, members: Members, context: RequestContex
         template = _RESOURCES.get(operation, "ledger/{ledger}")
         resource = template.format(ledger=ledger, StreamId=members.get("StreamId", ""))
         if resource != "*":
-            resource = arn_of(context.region, account, resource)
+            resource = qldb_arn(context.region, account, resource)
     principal.check(operation, resource, account)
 
 
-def authorize_command(ledger_name: str, context: RequestContext, account: str) -> None:
+def authorize_command(principal: Principal, ledger_name: str, region: str, account: str) -> None:
     """Raises ACCESS_DENIED unless session commands on a ledger are allowed."""
-    if context.principal is not None:
-        context.principal.check("SendCommand", arn_of(context.region, account, f"ledger/{ledger_name}"), account)
+    principal.check("SendCommand", qldb_arn(region, account, f"ledger/{ledger_name}"), account)
 
 
 class Permit:
-    """What one transaction's statements may do.  In the ALLOW_ALL mode SendCommand was enough."""
+    """What the statements of a transaction may do.
 
-    def __init__(self, principal: Principal | None, ledger: Ledger, account: str) -> None:
-        is_checked = ledger.permissions_mode == "STANDARD"
-        self._principal = principal if is_checked else None
+    ledger_arn: of their ledger.  permissions_mode: its own; with ALLOW_ALL, SendCommand was enough.
+    """
+
+    def __init__(self, principal: Principal, ledger_arn: str, account: str, permissions_mode: str) -> None:
+        self._principal = principal if permissions_mode == "STANDARD" else None
         self._account = account
-        self._ledger_arn = arn_of(ledger.region, account, f"ledger/{ledger.name}")
+        self._ledger_arn = ledger_arn
 
     def check_program(self, program: Program) -> None:
         """Raises ACCESS_DENIED for the first action of a statement that is not allowed."""
@@ -86,8 +85,3 @@ class Permit:
         if action == "PartiQLSelect":
             return f"{self._ledger_arn}/information_schema/user_tables"
         return f"{self._ledger_arn}/table/*"
-
-
-def arn_of(region: str, account: str, resource: str) -> str:
-    """The ARN of a resource of QLDB."""
-    return f"arn:{partition_of(region)}:qldb:{region}:{account}:{resource}"

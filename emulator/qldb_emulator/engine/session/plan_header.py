@@ -8,21 +8,21 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ..ledger.conflicts import Mark
+from ..ledger.conflicts import ReadMark
 
 if TYPE_CHECKING:
+    from ...partiql.execution.compiler import Program
     from .transactions import Transaction
 
 MAX_CHARACTERS = 4_000  # many clients refuse headers of more than 8 KiB
 _CUT = " ..."
 
 
-def explained(transaction: Transaction, marks: set[Mark], read_ios: int) -> str:
+def explained(transaction: Transaction, program: Program | None, marks: set[ReadMark], read_ios: int) -> str:
     """JSON in ASCII, at most MAX_CHARACTERS: ``{"plan": [line], "reads": [text], "readIOs": 3}``.
 
     marks: what the transaction has read since the statement began.  What does not fit is left out, and said to be.
     """
-    program = transaction.program
     plan = [] if program is None else program.plan.explain().split("\n")
     reads = sorted(_text(mark, transaction) for mark in marks)
     while True:
@@ -41,7 +41,7 @@ def _halved(lines: list[str]) -> list[str]:
     return [line if len(line) < 50 else line[: len(line) // 2] + _CUT for line in lines]
 
 
-def _text(mark: Mark, transaction: Transaction) -> str:
+def _text(mark: ReadMark, transaction: Transaction) -> str:
     """A mark as the plan's text names things."""
     kind = mark[0]
     tables = transaction.catalogue.tables

@@ -1,6 +1,7 @@
 """What a statement sees: the snapshot at StartTransaction, with the transaction's own writes laid over it.
 
-Every access leaves a mark in the transaction's read set when it is called, so that a cursor nobody pulls still counts.
+Every access leaves a mark in the transaction's read set when it is called.  So a cursor counts even if no row is pulled
+from it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ...partiql.planning.catalogue import IndexInfo, TableInfo
 from ...partiql.planning.data import Batches, Look, Row, Sure, TableSource, Whole
 from ..ledger.conflicts import CATALOGUE, document_mark, key_mark, table_mark
 from ..ledger.documents import committed_shape
+from ..ledger.keys import field_key
 from .overlay import PendingDocument
 
 if TYPE_CHECKING:
@@ -54,15 +56,15 @@ class StatementReader:
             return self._shown_committed(self._stored_scan(table))
         stored = self._ledger.tables.scan(table.number, self._transaction.snapshot) if table.number else iter(())
         overlay = self._overlay.of_table(table.table_id)
-        return laid_over(overlay, stored) if overlay else stored
+        return with_pending_writes(overlay, stored) if overlay else stored
 
     def sift(self, source: TableSource, look: Look) -> Batches:
         table = source.table
         self._marks.add(table_mark(table.table_id))
         overlay = self._overlay.of_table(table.table_id)
         if not table.number:
-            return look.batches(laid_over(overlay, iter(())))
-        lay_over = partial(laid_over, overlay) if overlay else None
+            return look.batches(with_pending_writes(overlay, iter(())))
+        lay_over = partial(with_pending_writes, overlay) if overlay else None
         return self._ledger.tables.sift(table.number, self._transaction.snapshot, look, lay_over)
 
     def _stored_scan(self, table: TableInfo) -> Iterator[RevisionRow]:
@@ -77,12 +79,10 @@ class StatementReader:
         keys = {key for key in map(index_key, values) if key is not None}
         self._marks.update(key_mark(index.index_id, key) for key in keys)
         stored = self._stored_seek(index, sorted(keys))
-        pending = [
-            p for p in self._overlay.of_table(table.table_id).values() if pending_key(p, index.field_name) in keys
-        ]
-        overlay = self._overlay.of_table(table.table_id)
+        overlay = self._overlay.of_table(table.table_id) if self._overlay.count else None
         if sure is not None and not overlay:
             return self._whole_where_sure(stored, sure)
+        pending = [p for p in overlay.values() if pending_key(p, index.field_name) in keys] if overlay else []
         return self._shown(source, stored, pending)
 
     def _whole_where_sure(self, stored: Iterable[RevisionRow], sure: Sure) -> Iterator[Row]:
@@ -176,10 +176,11 @@ class StatementReader:
                 yield from batch
 
     def _history_range(self, start: Timestamp | None, end: Timestamp | None) -> tuple[int | None, int | None]:
-        """The range in milliseconds.  Raises the BadRequests of a range that is none (working.history)."""
+        """The range in milliseconds.  Raises BadRequest if the range is not valid (working.history)."""
         if start is None and end is None:
             return None, None
-        now_ms = self._ledger.clock.now_ms()
+        # A block of another server, or from before this machine's clock was set back, may be of a later time.
+        now_ms = max(self._ledger.clock.now_ms(), self._ledger.committer.time_ms)
         start_ms = start.epoch_ms() if start is not None else None
         end_ms = end.epoch_ms() if end is not None else now_ms
         if end_ms > now_ms:
@@ -193,7 +194,7 @@ class StatementReader:
         return iter([catalogue_row(table) for table in self._transaction.catalogue.tables])
 
 
-def laid_over(overlay: dict[str, PendingDocument], stored: Iterator[Stored]) -> Iterator[Stored]:
+def with_pending_writes(overlay: dict[str, PendingDocument], stored: Iterator[Stored]) -> Iterator[Stored]:
     """A whole table with a transaction's writes: changed documents in their place, new ones at the end.
 
     stored: rows that begin with the document's id.
@@ -218,14 +219,6 @@ def catalogue_row(table: TableInfo) -> dict[str, IonValue]:
         "indexes": [{"indexId": index.index_id, "expr": index.expr, "status": index.status} for index in table.indexes],
         "status": table.status,
     }
-
-
-def field_key(value: IonValue, field_name: str) -> bytes | None:
-    """The index key of a document's top-level field; None when the document cannot be found by it."""
-    document = strip_annotations(value)
-    if not isinstance(document, dict) or field_name not in document:
-        return None
-    return index_key(document[field_name])
 
 
 def pending_key(document: PendingDocument, field_name: str) -> bytes | None:

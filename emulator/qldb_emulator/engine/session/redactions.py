@@ -21,12 +21,15 @@ from ...journal.hashing import revision_hash_of
 from ..ledger.conflicts import document_mark
 
 if TYPE_CHECKING:
+    from .permissions import Permit
     from .transactions import Transaction
 
 PROCEDURE = "redact_revision"
 
 
-def redact_revision(transaction: Transaction, name: str, arguments: Sequence[IonValue]) -> dict[str, IonValue]:
+def redact_revision(
+    transaction: Transaction, name: str, arguments: Sequence[IonValue], permit: Permit | None
+) -> dict[str, IonValue]:
     """Note a revision for redaction at commit, and return the row that says which.
 
     Raises the BadRequests of a wrong call, a revision that is not there, that is still active or redacted already,
@@ -35,8 +38,8 @@ def redact_revision(transaction: Transaction, name: str, arguments: Sequence[Ion
     if name != PROCEDURE:
         raise NO_SUCH_PROCEDURE(name=name)
     sequence_no, table_id, document_id = _arguments(transaction, arguments)
-    if transaction.permit is not None:
-        transaction.permit.check_redaction(table_id)
+    if permit is not None:
+        permit.check_redaction(table_id)
     limit = transaction.ledger.limits.transaction_redactions
     if len(transaction.redactions) >= limit:
         raise REDACTION_LIMIT(limit=limit)

@@ -1,4 +1,4 @@
-"""A statement as it was sent, and the hashes of it: computed when they are wanted, which is after the answer."""
+"""A statement as it was sent, and its hashes, which are computed after the answer, or when they are first needed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Place = tuple[int, int | None]
 """(number of a parameter, number of an element of it, or None for the whole of it)."""
 
 
-class Asked:
+class SentStatement:
     """A statement that was sent.  It is part of the commit digest whatever becomes of it (wire.md 2.4).
 
-    No answer needs its digest before the commit's, and hashing a document is a good part of what its INSERT takes; so
-    ``settle`` is called when the answer is on its way.  Any thread may call it, at any time: the result is the same.
+    No answer needs its digest before the commit's, and hashing a document is a good part of what its INSERT takes.  So
+    ``compute_digest`` is called after the answer was sent.  Any thread may call it at any time: the result is the same.
     """
 
     __slots__ = ("_digest", "_hashes", "_parameters", "_places", "text")
@@ -35,12 +35,12 @@ class Asked:
             self._digest = statement_digest(self.text, [whole for whole, _ in self._all_hashes()])
         return self._digest
 
-    def settle(self) -> None:
-        """Compute what is still to be computed."""
+    def compute_digest(self) -> None:
+        """Compute the digest, unless it is computed already."""
         _ = self.digest
 
     def place_of(self, value: IonValue) -> Place | None:
-        """Where a value stands among the parameters, itself and not only what it says; None when it is none of them.
+        """Where a value stands among the parameters, compared by identity; None if it is not one of them.
 
         An element of a list counts: ``INSERT INTO t ?`` takes many documents so.
         """

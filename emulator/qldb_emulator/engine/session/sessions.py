@@ -28,9 +28,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...context import Principal, RequestContext
+from ...clock import Clock
+from ...context import CommandResult, Principal, RequestContext
 from ...errors import (
-    LEDGER_FILE_UNUSABLE,
     NO_OPEN_TRANSACTION,
     NO_SUCH_SESSION,
     PAGE_TOKEN_NOT_VALID,
@@ -44,17 +44,23 @@ from ...errors import (
     ConnectionDropped,
     QldbError,
 )
+from ...ids import IdSource
+from ...log.seam import LedgerGone
 from ...partiql.language.errors import PartiqlError
+from ...settings import Settings
 from ...storage.errors import StorageError
-from ..workbench.faults import KINDS, Event
+from ..arns import qldb_arn
+from ..ledger.register import Register, storage_problem
+from ..workbench.faults import KINDS, Event, Faults
+from ..workbench.statement_log import StatementLog
 from .cursors import Cursor, Page
 from .permissions import Permit, authorize_command
 from .plan_header import explained
-from .statements import execute_statement, partiql_problem, statement_tables
+from .statements import Execution, partiql_problem, statement_tables
 from .transactions import Transaction
 
 if TYPE_CHECKING:
-    from ..emulator import Emulator
+    from ...partiql.execution.compiler import Program
     from ..ledger.ledger import Ledger
 
 Members = dict[str, Any]
@@ -73,9 +79,9 @@ class Session:
         self.is_ended = False
         self.principal: Principal | None = None
 
-    def has_expired(self) -> bool:
-        """Whether the session is older than sessions get."""
-        return self.ledger.clock.monotonic() - self.started > self.ledger.limits.session_seconds
+    def has_expired(self, now: float) -> bool:
+        """Whether the session is older than sessions get.  now: of its ledger's clock, monotonic."""
+        return now - self.started > self.ledger.limits.session_seconds
 
     def end_transaction(self) -> None:
         """Forget the open transaction, if any."""
@@ -83,12 +89,15 @@ class Session:
         if transaction is not None:
             self.ledger.writes.close(transaction.id)
 
-    def open_transaction(self, transaction_id: str | None = None) -> Transaction:
-        """The open transaction.  Raises NO_OPEN_TRANSACTION or, once, TRANSACTION_EXPIRED."""
+    def open_transaction(self, now: float, transaction_id: str | None = None) -> Transaction:
+        """The open transaction.  Raises NO_OPEN_TRANSACTION or, once, TRANSACTION_EXPIRED.
+
+        Its time is counted from StartTransaction, idle time included.
+        """
         transaction = self.transaction
         if transaction is None:
             raise NO_OPEN_TRANSACTION()
-        if transaction.has_expired():
+        if now - transaction.started > self.ledger.limits.transaction_seconds:
             self.end_transaction()
             raise TRANSACTION_EXPIRED(id=transaction.id)
         if transaction_id is not None and transaction_id != transaction.id:
@@ -102,12 +111,27 @@ class Sessions:
     # Ended sessions go at once; ones that clients forgot go when this many new ones have begun.
     SWEEP_EVERY = 256
 
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
+    def __init__(
+        self,
+        ledgers: Register,
+        settings: Settings,
+        clock: Clock,
+        ids: IdSource,
+        faults: Faults,
+        statement_log: StatementLog,
+    ) -> None:
+        self._ledgers = ledgers
+        self._account = settings.account
+        self._session_limit = settings.limits.sessions_per_ledger
+        self._shows_plans = settings.shows_plans
+        self._clock = clock
+        self._ids = ids
+        self._faults = faults
+        self._statement_log = statement_log
         self._sessions: dict[str, Session] = {}
         self._started = 0
         self._lock = threading.Lock()
-        self._commands: dict[str, Callable[[Session, Members], Members]] = {
+        self._commands: dict[str, Callable[[Session, float, Members], CommandResult]] = {
             "StartTransaction": self._start_transaction,
             "ExecuteStatement": self._execute_statement,
             "FetchPage": self._fetch_page,
@@ -115,40 +139,43 @@ class Sessions:
             "AbortTransaction": self._abort_transaction,
         }
 
-    def send(self, command: str, token: str | None, members: Members, context: RequestContext) -> Members:
-        """Run one command and return its result members, all but TimingInformation.
-
-        Raises QldbError; ConnectionDropped when a fault rule says so.
-        """
-        if self._emulator.faults:
+    def send(self, command: str, token: str | None, members: Members, context: RequestContext) -> CommandResult:
+        """Run one command.  Raises QldbError; ConnectionDropped when a fault rule says so."""
+        if self._faults.rules:
             return self._send_with_faults(command, token, members, context)
         return self._send(command, token, members, context)
 
-    def _send(self, command: str, token: str | None, members: Members, context: RequestContext) -> Members:
+    def _send(self, command: str, token: str | None, members: Members, context: RequestContext) -> CommandResult:
+        principal = context.principal
         if command == "StartSession":
-            authorize_command(members["LedgerName"], context, self._emulator.settings.account)
+            if principal is not None:
+                authorize_command(principal, members["LedgerName"], context.region, self._account)
             return self._start_session(members["LedgerName"], context)
         if token is None:
             raise SESSION_TOKEN_MISSING()
         session = self._sessions.get(token)
         if session is None:
             raise NO_SUCH_SESSION()
-        authorize_command(session.ledger.name, context, self._emulator.settings.account)
+        ledger = session.ledger
+        if principal is not None:
+            authorize_command(principal, ledger.name, context.region, self._account)
+        # Commands of one session run one at a time: a driver sends the next when it has the answer to the last.
         with session.lock:
-            session.principal = context.principal
+            session.principal = principal
             if session.is_ended:  # while this request waited for the lock
                 raise NO_SUCH_SESSION()
-            if session.has_expired():
+            now = ledger.clock.monotonic()
+            if session.has_expired(now):
                 self._forget(token, session)
                 raise SESSION_EXPIRED(id=session.id)
-            if session.ledger.is_closed:
+            if ledger.is_closed:
                 self._forget(token, session)
                 raise NO_SUCH_SESSION()
             if command == "EndSession":
                 self._forget(token, session)
-                return {}
+                return CommandResult({})
             try:
-                return self._commands[command](session, members)
+                return self._commands[command](session, now, members)
             except StorageError as error:
                 raise self._storage_problem(token, session, error) from error
             finally:
@@ -157,21 +184,23 @@ class Sessions:
 
     def _storage_problem(self, token: str, session: Session, error: StorageError) -> QldbError:
         """A file that cannot be read or written: of a ledger that was closed meanwhile, or a real failure."""
-        if session.ledger.is_closed:
+        if session.ledger.is_closed or isinstance(error, LedgerGone):
             self._forget(token, session)
             return NO_SUCH_SESSION()
-        return LEDGER_FILE_UNUSABLE(name=session.ledger.name, reason=error)
+        return storage_problem(session.ledger.name, error)
 
     # --- faults ------------------------------------------------------------------------------------------
 
-    def _send_with_faults(self, command: str, token: str | None, members: Members, context: RequestContext) -> Members:
+    def _send_with_faults(
+        self, command: str, token: str | None, members: Members, context: RequestContext
+    ) -> CommandResult:
         session = None if token is None else self._sessions.get(token)
         ledger_name = session.ledger.name if session is not None else members.get("LedgerName")
-        strike = self._emulator.faults.strike(
+        strike = self._faults.strike(
             Event(command, ledger_name, lambda: _texts(session, members), lambda: _tables(session, members))
         )
         if strike.latency_ms:
-            self._emulator.clock.sleep(strike.latency_ms / 1000)
+            self._clock.sleep(strike.latency_ms / 1000)
         if strike.kind is None:
             return self._send(command, token, members, context)
         if strike.kind == "drop-after":
@@ -191,11 +220,11 @@ class Sessions:
         if session is not None and token is not None:
             with session.lock:
                 if kind.loses == "transaction":
-                    transaction_id = session.open_transaction(members["TransactionId"]).id
+                    transaction_id = session.open_transaction(self._clock.monotonic(), members["TransactionId"]).id
                     session.end_transaction()
                 elif kind.loses == "session":
                     self._forget(token, session)
-        raise kind.problem(id=transaction_id, limit=self._emulator.settings.limits.sessions_per_ledger)
+        raise kind.problem(id=transaction_id, limit=self._session_limit)
 
     # --- the register ------------------------------------------------------------------------------------
 
@@ -215,79 +244,86 @@ class Sessions:
         with self._lock:
             self._sessions.pop(token, None)
 
-    def _start_session(self, ledger_name: str, context: RequestContext) -> Members:
+    def _start_session(self, ledger_name: str, context: RequestContext) -> CommandResult:
         region = context.region
-        ledger = self._emulator.ledgers.find(region, ledger_name)
+        ledger = self._ledgers.find(region, ledger_name)
         if ledger is None:
-            elsewhere = self._emulator.ledgers.elsewhere(region, ledger_name)
+            elsewhere = self._ledgers.elsewhere(region, ledger_name)
             raise SESSION_LEDGER_NOT_FOUND(name=ledger_name, elsewhere=elsewhere)
         if ledger.state != "ACTIVE":
             raise SESSION_LEDGER_NOT_ACTIVE(name=ledger_name, state=ledger.state)
-        token = self._emulator.ids.new_token()
+        token = self._ids.new_token()
         with self._lock:
             self._sessions[token] = Session(context.request_id, ledger)
             self._started += 1
             expired = []
             if self._started % self.SWEEP_EVERY == 0:
-                expired = [(t, s) for t, s in self._sessions.items() if s.has_expired()]
+                expired = [(t, s) for t, s in self._sessions.items() if s.has_expired(s.ledger.clock.monotonic())]
         for old_token, session in expired:
             self._forget(old_token, session)
-        return {"SessionToken": token}
+        return CommandResult({"SessionToken": token})
 
     @staticmethod
-    def _start_transaction(session: Session, members: Members) -> Members:
+    def _start_transaction(session: Session, now: float, members: Members) -> CommandResult:
         if session.transaction is not None:
-            if not session.transaction.has_expired():
-                raise TRANSACTION_ALREADY_OPEN()
-            session.open_transaction()  # raises the expiry
+            session.open_transaction(now)  # raises TRANSACTION_EXPIRED, once
+            raise TRANSACTION_ALREADY_OPEN()
         ledger = session.ledger
         if ledger.writes.open_count() >= ledger.limits.sessions_per_ledger:
             raise SESSION_LIMIT(limit=ledger.limits.sessions_per_ledger)
-        session.transaction = Transaction(ledger, ledger.ids.new_id())
-        return {"TransactionId": session.transaction.id}
+        if ledger.log.is_shared:
+            ledger.catch_up()  # so that the snapshot has everything that any server answered before
+        session.transaction = Transaction(ledger, ledger.ids.new_id(), now)
+        return CommandResult({"TransactionId": session.transaction.id})
 
-    def _execute_statement(self, session: Session, members: Members) -> Members:
-        transaction = session.open_transaction(members["TransactionId"])
+    def _execute_statement(self, session: Session, now: float, members: Members) -> CommandResult:
+        transaction = session.open_transaction(now, members["TransactionId"])
         text, holders = members["Statement"], members.get("Parameters") or ()
-        transaction.permit = (
-            None
-            if session.principal is None
-            else Permit(session.principal, session.ledger, self._emulator.settings.account)
-        )
-        shows_plans = self._emulator.settings.shows_plans
-        before = set(transaction.reads) if shows_plans else None
+        permit = None if session.principal is None else self._permit(session.principal, session.ledger)
+        before = set(transaction.reads) if self._shows_plans else None
         started = time.perf_counter()
+        execution = Execution(transaction, permit)
         try:
-            cursor = execute_statement(transaction, text, holders)
-            page = cursor.page(None)
+            cursor, page = execution.run(text, holders)
         except QldbError as error:
-            self._log(transaction, text, holders, started, error=error)
+            self._log(transaction, execution.program, text, holders, started, error=error)
             raise
-        self._log(transaction, text, holders, started, read_ios=page.read_ios)
-        result: Members = {"FirstPage": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)}
-        if holders:
-            result["afterwards"] = transaction.asked[-1].settle
+        self._log(transaction, execution.program, text, holders, started, read_ios=page.read_ios)
+        debug = None
         if before is not None:
-            result["debug"] = {"plan": explained(transaction, transaction.reads - before, page.read_ios)}
-        return result
+            read = transaction.reads - before
+            debug = {"plan": explained(transaction, execution.program, read, page.read_ios)}
+        # Hashing parameters can wait until the answer was sent: no answer holds a hash before the commit's.
+        after = execution.sent.compute_digest if holders and execution.sent is not None else None
+        return CommandResult({"FirstPage": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)}, debug, after)
+
+    def _permit(self, principal: Principal, ledger: Ledger) -> Permit:
+        arn = qldb_arn(ledger.region, self._account, f"ledger/{ledger.name}")
+        return Permit(principal, arn, self._account, ledger.permissions_mode)
 
     def _log(
-        self, transaction: Transaction, text: str, holders: Sequence[Members], started: float, **outcome: Any
+        self,
+        transaction: Transaction,
+        program: Program | None,
+        text: str,
+        holders: Sequence[Members],
+        started: float,
+        **outcome: Any,
     ) -> None:
-        self._emulator.statement_log.add(
+        self._statement_log.add(
             ledger=transaction.ledger.name,
             region=transaction.ledger.region,
             transaction_id=transaction.id,
             text=text,
             holders=holders,
             seconds=time.perf_counter() - started,
-            program=transaction.program,
+            program=program,
             **outcome,
         )
 
     @staticmethod
-    def _fetch_page(session: Session, members: Members) -> Members:
-        transaction = session.open_transaction(members["TransactionId"])
+    def _fetch_page(session: Session, now: float, members: Members) -> CommandResult:
+        transaction = session.open_transaction(now, members["TransactionId"])
         cursor = transaction.cursors.get(members["NextPageToken"])
         if cursor is None:
             raise PAGE_TOKEN_NOT_VALID()
@@ -295,35 +331,39 @@ class Sessions:
             page = cursor.page(members["NextPageToken"])
         except PartiqlError as error:
             raise partiql_problem(error) from error
-        return {"Page": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)}
+        return CommandResult({"Page": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)})
 
     @staticmethod
-    def _commit_transaction(session: Session, members: Members) -> Members:
-        transaction = session.open_transaction(members["TransactionId"])
+    def _commit_transaction(session: Session, now: float, members: Members) -> CommandResult:
+        transaction = session.open_transaction(now, members["TransactionId"])
+        committer = session.ledger.committer
         try:
-            session.ledger.commit(transaction, members["CommitDigest"])
+            transaction.check_digest(members["CommitDigest"])
+            proposal = transaction.proposal()
+            if proposal is not None:
+                committer.commit(proposal)
         finally:
             session.end_transaction()  # also after a conflict or a wrong digest: there is nothing left to go on with
-        result: Members = {
+        result = {
             "TransactionId": transaction.id,
             "CommitDigest": members["CommitDigest"],
             "ConsumedIOs": {"ReadIOs": 0, "WriteIOs": 0},
         }
-        if session.ledger.has_put_off:
-            result["afterwards"] = partial(_write_out, session.ledger)
-        return result
+        # The block of a transaction that only read can wait until the answer was sent.
+        after = partial(_flush_deferred, session.ledger) if committer.has_deferred else None
+        return CommandResult(result, None, after)
 
     @staticmethod
-    def _abort_transaction(session: Session, members: Members) -> Members:
+    def _abort_transaction(session: Session, now: float, members: Members) -> CommandResult:
         session.end_transaction()
-        return {}
+        return CommandResult({})
 
 
-def _write_out(ledger: Ledger) -> None:
+def _flush_deferred(ledger: Ledger) -> None:
     try:
-        ledger.write_out()
+        ledger.committer.flush_deferred()
     except StorageError as error:
-        # Whoever commits next is told; until then nobody has been promised anything that is not there.
+        # The next commit is told; until then no answer has promised anything that is not there.
         logger.warning("blocks of ledger %s that change nothing cannot be written yet: %s", ledger.name, error)
 
 

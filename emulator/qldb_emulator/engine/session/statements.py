@@ -1,4 +1,11 @@
-"""One statement: from its text and parameters to the cursor over its rows."""
+"""A statement, from top to bottom: from its text and parameters to the first page of its rows.
+
+::
+
+    text ─► sent (counts for the digest) ─► prepared ─► checked ─► run over a reader ─► cursor ─► page
+
+The reader (``session.reader``) marks everything that is read, for the validation of the commit.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +33,13 @@ from ...partiql.syntax.parser import parse
 from ...records import dataclass
 from ..ledger.conflicts import CATALOGUE, name_mark
 from ..ledger.ddl import DDL_NODES, ddl_effect, table_tags
-from .cursors import Cursor
+from .cursors import Cursor, Page
 from .reader import StatementReader
 from .redactions import redact_revision
-from .sent_statement import Asked
+from .sent_statement import SentStatement
 
 if TYPE_CHECKING:
+    from .permissions import Permit
     from .transactions import Transaction
 
 TAG_KEY_CHARACTERS = 128
@@ -75,43 +83,86 @@ class StatementCache:
         self._prepared[text] = prepared
 
 
-def execute_statement(transaction: Transaction, text: str, holders: Sequence[dict[str, Any]]) -> Cursor:
-    """Run a statement in an open transaction; the first page of the cursor is already evaluated.
+class Execution:
+    """One statement of a transaction, on its way from the text to the first page of its rows.
 
-    holders: value holders, ``{"IonBinary": bytes}`` or ``{"IonText": str}``.  A statement that fails leaves the
-    transaction as it was, but for the commit digest: drivers add a statement before they know its fate (wire.md 2.4).
-    Raises QldbError.
+    permit: what the transaction may do; None for everything.  sent: the statement, once its parameters are read.
+    program: once it is prepared.
     """
-    ledger = transaction.ledger
-    transaction.program = None
-    if len(text) > ledger.limits.statement_characters:
-        raise STATEMENT_TOO_LONG(length=len(text), limit=ledger.limits.statement_characters)
-    parameters = [_parameter(number, holder) for number, holder in enumerate(holders, 1)]
-    asked = Asked(text, parameters)
-    transaction.asked.append(asked)
-    start_time = Timestamp.from_epoch_ms(ledger.clock.now_ms())
-    try:
-        program = ledger.statements.prepare(text, transaction.catalogue, ledger.limits.expression_depth)
-        transaction.program = program
-        if transaction.permit is not None:
-            transaction.permit.check_program(program)
+
+    __slots__ = ("_permit", "_transaction", "program", "sent")
+
+    def __init__(self, transaction: Transaction, permit: Permit | None) -> None:
+        self._transaction = transaction
+        self._permit = permit
+        self.sent: SentStatement | None = None
+        self.program: Program | None = None
+
+    def run(self, text: str, holders: Sequence[dict[str, Any]]) -> tuple[Cursor, Page]:
+        """Run a statement; its cursor, and the cursor's first page.
+
+        holders: value holders, ``{"IonBinary": bytes}`` or ``{"IonText": str}``.  A statement that fails leaves the
+        transaction as it was, except for the commit digest: drivers add a statement before they know whether it fails
+        (wire.md 2.4).  Raises QldbError.
+        """
+        transaction, limits = self._transaction, self._transaction.ledger.limits
+        if len(text) > limits.statement_characters:
+            raise STATEMENT_TOO_LONG(length=len(text), limit=limits.statement_characters)
+        parameters = [_parameter(number, holder) for number, holder in enumerate(holders, 1)]
+        # From here on the statement counts for the commit digest, whatever becomes of it.
+        sent = self.sent = SentStatement(text, parameters)
+        transaction.sent.append(sent)
+        start_time = Timestamp.from_epoch_ms(transaction.ledger.clock.now_ms())
+        try:
+            # Parsed, planned and compiled; or found in the cache, if the catalogue is still the same.
+            program = self.program = transaction.ledger.statements.prepare(
+                text, transaction.catalogue, limits.expression_depth
+            )
+            self._check(program, parameters)
+            # What its names stand for was read: DDL that changes it is a conflict.
+            transaction.reads.update([name_mark(table.name) for _, table in program.actions if table is not None])
+            cursor = self._cursor(program, parameters, sent)
+            # Rows are pulled from the reader a page at a time; an error in the first page is the statement's.
+            page = cursor.page(None)
+        except (PartiqlError, QldbError) as error:
+            # That a table is not there, or there already, was seen: a commit that rests on it conflicts with any DDL.
+            transaction.reads.add(CATALOGUE)
+            raise (partiql_problem(error) if isinstance(error, PartiqlError) else error) from error
+        transaction.record(sent, start_time)
+        return cursor, page
+
+    def _check(self, program: Program, parameters: list[IonValue]) -> None:
+        """Raises the errors of a statement that may not be run: permissions, read-only ledgers, parameters."""
+        if self._permit is not None:
+            self._permit.check_program(program)
+        ledger = self._transaction.ledger
         if program.kind != "query" and ledger.is_read_only:
             raise LEDGER_READ_ONLY(name=ledger.name)
         if program.parameter_count != len(parameters):
             raise PARAMETER_COUNT(expected=program.parameter_count, given=len(parameters))
-        transaction.reads.update(name_mark(table.name) for _, table in program.actions if table is not None)
-        cursor = _run(transaction, program, parameters, asked)
-        cursor.page(None)
-    except (PartiqlError, QldbError) as error:
-        # That a table is not there, or there already, was seen: who commits with that must not have missed any DDL.
-        transaction.reads.add(CATALOGUE)
-        raise (partiql_problem(error) if isinstance(error, PartiqlError) else error) from error
-    transaction.record(asked, start_time)
-    return cursor
+
+    def _cursor(self, program: Program, parameters: list[IonValue], sent: SentStatement) -> Cursor:
+        """Do what the statement does, all but reading the rows of a query; a cursor over its rows."""
+        transaction = self._transaction
+        ledger = transaction.ledger
+        reader = StatementReader(transaction)
+        rows: Iterator[IonValue]
+        if program.kind == "query":
+            transaction.overlay.shared = True  # the cursor may outlive later statements that write
+            rows = program.rows(parameters, reader)
+        elif program.kind == "dml":
+            ids = transaction.apply(program.changes(parameters, reader), sent)
+            rows = iter([{"documentId": document_id} for document_id in ids])
+        elif program.kind == "ddl":
+            rows = iter([define(transaction, program.statement, self._permit)])
+        else:
+            arguments = program.arguments(parameters, reader)
+            rows = iter([redact_revision(transaction, program.name, arguments, self._permit)])
+        return Cursor(rows, reader, ledger.limits, ledger.ids.new_token)
 
 
 def statement_tables(transaction: Transaction, text: str) -> set[str]:
-    """The names of the tables that a statement uses; none for a text that is no statement."""
+    """The names of the tables that a statement uses; none if the text is not a statement."""
     try:
         program = transaction.ledger.statements.prepare(
             text, transaction.catalogue, transaction.ledger.limits.expression_depth
@@ -138,34 +189,17 @@ def _parameter(number: int, holder: dict[str, Any]) -> IonValue:
         raise PARAMETER_NOT_ION(number=number, reason=error) from error
 
 
-def _run(transaction: Transaction, program: Program, parameters: list[IonValue], asked: Asked) -> Cursor:
-    reader = StatementReader(transaction)
-    rows: Iterator[IonValue]
-    if program.kind == "query":
-        transaction.overlay.shared = True  # the cursor may outlive later statements that write
-        rows = program.rows(parameters, reader)
-    elif program.kind == "dml":
-        ids = transaction.apply(program.changes(parameters, reader), asked)
-        rows = iter([{"documentId": document_id} for document_id in ids])
-    elif program.kind == "ddl":
-        rows = iter([_define(transaction, program.statement)])
-    else:
-        rows = iter([redact_revision(transaction, program.name, program.arguments(parameters, reader))])
-    return Cursor(rows, reader, transaction.ledger.limits, transaction.ledger.ids.new_token)
-
-
-def _define(transaction: Transaction, statement: ast.Statement) -> dict[str, IonValue]:
+def define(transaction: Transaction, statement: ast.Statement, permit: Permit | None) -> dict[str, IonValue]:
     """Run a DDL statement.  Its row is the table's id, also for indexes (recalled: partiql.md 2.1)."""
     assert isinstance(statement, DDL_NODES)
+    ledger = transaction.ledger
     if isinstance(statement, ast.CreateTable) and statement.tags is not None:
-        if transaction.ledger.permissions_mode != "STANDARD":
+        if ledger.permissions_mode != "STANDARD":
             raise TABLE_TAGS_ALLOW_ALL()
-        if transaction.permit is not None:
-            transaction.permit.check_tags()
-        _check_tags(table_tags(statement), transaction.ledger.limits.tags_per_resource)
-    effect = ddl_effect(
-        transaction.catalogue, statement, transaction.id, len(transaction.statements), transaction.ledger.limits
-    )
+        if permit is not None:
+            permit.check_tags()
+        _check_tags(table_tags(statement), ledger.limits.tags_per_resource)
+    effect = ddl_effect(transaction.catalogue, statement, transaction.id, len(transaction.statements), ledger.limits)
     transaction.define(effect)
     # Whether a name is free and how many tables there are was read, too.
     transaction.reads.update((CATALOGUE, name_mark(effect.table.name)))

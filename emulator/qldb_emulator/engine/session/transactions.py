@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from ...errors import (
+    DIGESTS_DO_NOT_MATCH,
     DOCUMENT_NOT_STRUCT,
     DOCUMENT_TOO_DEEP,
     DOCUMENT_TOO_LARGE,
     TRANSACTION_DOCUMENTS,
     TRANSACTION_TOO_LARGE,
+    QldbError,
 )
 from ...ion.codec import DOCUMENT_DEPTH, IonError, dumps
 from ...ion.values import Document, IonValue, Timestamp, strip_annotations
@@ -17,39 +20,45 @@ from ...journal.block import ChangedDocument, ExecutedStatement, NewRevision, Re
 from ...journal.hashing import CommitDigest
 from ...journal.model import BlockAddress
 from ...partiql.planning.data import Change
-from ..ledger.conflicts import Mark, document_mark
+from ..ledger.committer import Proposal
+from ..ledger.conflicts import ReadMark, document_mark
 from .overlay import Overlay, PendingDocument
-from .sent_statement import Asked
+from .sent_statement import SentStatement
 
 if TYPE_CHECKING:
-    from ...partiql.execution.compiler import Program
     from ..ledger.ddl import DdlEffect
     from ..ledger.ledger import Ledger
     from .cursors import Cursor
-    from .permissions import Permit
+
+
+logger = logging.getLogger(__name__)
+
+STATEMENT_HASHES_IN_HEADER = 40
+"""A header must not outgrow what clients accept; the log line has all of them."""
 
 
 class Transaction:
-    """An open transaction.  Used under its session's lock; ended by commit, abort, conflict or expiry."""
+    """An open transaction.  Used under its session's lock; ended by commit, abort, conflict or expiry.
 
-    def __init__(self, ledger: Ledger, transaction_id: str) -> None:
+    now: of the ledger's clock, monotonic.
+    """
+
+    def __init__(self, ledger: Ledger, transaction_id: str, now: float) -> None:
         self.id = transaction_id
         self.ledger = ledger
-        self.started = ledger.clock.monotonic()
+        self.started = now
         # Registered before the snapshot is taken: no write after it may be forgotten in between.
         ledger.writes.open(transaction_id, -1)
         self.snapshot, self.catalogue = ledger.snapshot()
-        ledger.writes.open(transaction_id, self.snapshot)
-        self.asked: list[Asked] = []
-        self.reads: set[Mark] = set()
+        ledger.writes.know(transaction_id, self.snapshot)
+        self.sent: list[SentStatement] = []  # all of them, failed ones included
+        self.reads: set[ReadMark] = set()
         self.overlay = Overlay()
-        self.statements: list[tuple[Asked, Timestamp]] = []
+        self.statements: list[tuple[SentStatement, Timestamp]] = []
         self.system_revisions: list[bytes] = []
         self.redactions: list[Redaction] = []
         self.cursors: dict[str, Cursor] = {}
         self.statement_bytes = 0
-        self.permit: Permit | None = None  # of whoever asks; None: everything is allowed
-        self.program: Program | None = None  # of the last statement, once it is prepared
         self._utc_now: Timestamp | None = None
 
     def utc_now(self) -> Timestamp:
@@ -58,13 +67,9 @@ class Transaction:
             self._utc_now = Timestamp.from_epoch_ms(self.ledger.clock.now_ms())
         return self._utc_now
 
-    def has_expired(self) -> bool:
-        """Whether the transaction's time is over, counted from StartTransaction, idle time included."""
-        return self.ledger.clock.monotonic() - self.started > self.ledger.limits.transaction_seconds
-
     @property
     def is_writing(self) -> bool:
-        """Whether the block will hold more than what was asked."""
+        """Whether the block will hold more than what was sent."""
         return bool(self.overlay.count or self.system_revisions or self.redactions)
 
     def table_names(self) -> set[str]:
@@ -75,14 +80,14 @@ class Transaction:
     def commit_digest(self) -> bytes:
         """What a driver has to send with the commit: over every statement that was sent, failed ones included."""
         digest = CommitDigest(self.id)
-        for asked in self.asked:
-            digest.add(asked.digest)
+        for sent in self.sent:
+            digest.add(sent.digest)
         return digest.value
 
-    def record(self, asked: Asked, start_time: Timestamp) -> None:
+    def record(self, sent: SentStatement, start_time: Timestamp) -> None:
         """A statement took effect: it gets its place in the block."""
-        self.statements.append((asked, start_time))
-        self.statement_bytes += len(asked.text)
+        self.statements.append((sent, start_time))
+        self.statement_bytes += len(sent.text)
 
     def define(self, effect: DdlEffect) -> None:
         """DDL took effect: later statements of this transaction see it."""
@@ -97,13 +102,13 @@ class Transaction:
 
     # --- writes ------------------------------------------------------------------------------------------
 
-    def apply(self, changes: list[Change], asked: Asked) -> list[str]:
+    def apply(self, changes: list[Change], sent: SentStatement) -> list[str]:
         """Take over the changes of one DML statement, all or none.  Returns the document ids, in order.
 
         Raises the BadRequests of the limits on documents and transactions, with nothing changed.
         """
         overlay = self.overlay
-        pending = [self._pending(change, overlay, asked) for change in changes]
+        pending = [self._pending(change, overlay, sent) for change in changes]
         self._check_transaction_limits(pending, overlay)
         writable = overlay.writable()
         for document in pending:
@@ -112,12 +117,12 @@ class Transaction:
         self.overlay = writable
         return [document.document_id for document in pending]
 
-    def _pending(self, change: Change, overlay: Overlay, asked: Asked) -> PendingDocument:
+    def _pending(self, change: Change, overlay: Overlay, sent: SentStatement) -> PendingDocument:
         value, size_bytes, parameter = None, 0, None
         if change.kind != "delete":
             value, size_bytes = self._checked_document(change.value)
-            place = asked.place_of(change.value)
-            parameter = None if place is None else (asked, place)
+            place = sent.place_of(change.value)
+            parameter = None if place is None else (sent, place)
         writes = (len(self.statements),) * change.writes
         if change.document_id is None:
             return PendingDocument(self.ledger.ids.new_id(), change.table, value, size_bytes, -1, writes, parameter)
@@ -151,7 +156,21 @@ class Transaction:
         if self.statement_bytes + overlay.size_bytes + grown - shrunk > limits.transaction_bytes:
             raise TRANSACTION_TOO_LARGE(limit=limits.transaction_bytes)
 
-    # --- result ------------------------------------------------------------------------------------------
+    # --- commit ------------------------------------------------------------------------------------------
+
+    def check_digest(self, received: bytes) -> None:
+        """Raises DIGESTS_DO_NOT_MATCH, with what it takes to find the first difference: see ``digest_problem``."""
+        if received != self.commit_digest():
+            raise digest_problem(self, received)
+
+    def proposal(self) -> Proposal | None:
+        """What is to be committed; None when there is nothing to validate and nothing to write.
+
+        A transaction without a statement leaves no block, nor does one on a ledger that is only to be read.
+        """
+        if self.ledger.is_read_only or not (self.reads or self.statements):
+            return None
+        return Proposal(self.reads, self.snapshot, self.result(), self.is_writing)
 
     def result(self) -> TransactionResult:
         """What happened, for the block.  A document made and deleted by the same transaction leaves no trace."""
@@ -166,9 +185,29 @@ class Transaction:
             revisions.append(NewRevision(document.document_id, version, document.value, document.data_hash()))
         return TransactionResult(
             transaction_id=self.id,
-            statements=tuple([ExecutedStatement(asked.text, time, asked.digest) for asked, time in self.statements]),
+            statements=tuple([ExecutedStatement(sent.text, time, sent.digest) for sent, time in self.statements]),
             documents=documents,
             revisions=tuple(revisions),
             system_revisions=tuple(self.system_revisions),
             redactions=tuple(self.redactions),
         )
+
+
+def digest_problem(transaction: Transaction, received: bytes) -> QldbError:
+    """``Digests don't match``, with what it takes to find the first difference: both digests, each statement's hash."""
+    error = DIGESTS_DO_NOT_MATCH()
+    expected = transaction.commit_digest().hex()
+    hashes = [sent.digest.hex() for sent in transaction.sent]
+    error.debug = {
+        "digest-expected": expected,
+        "digest-received": received.hex(),
+        "statement-hashes": ",".join(hashes[:STATEMENT_HASHES_IN_HEADER]),
+    }
+    logger.warning(
+        "Digests don't match: transaction %s expected %s, received %s, statements in order: %s",
+        transaction.id,
+        expected,
+        received.hex(),
+        "; ".join(f"{sent.digest.hex()} {sent.text[:120]!r}" for sent in transaction.sent) or "none",
+    )
+    return error

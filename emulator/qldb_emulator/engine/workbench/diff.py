@@ -15,11 +15,11 @@ from ...ion.codec import dumps_text, loads
 from ...records import dataclass
 from ...storage.ledger_file import LedgerFile
 from ...storage.rows import RevisionRow
-from ..control.common import any_ledger
+from ..control.lookup import any_ledger
 from .snapshots import opened_snapshot
 
 if TYPE_CHECKING:
-    from ..emulator import Emulator
+    from ..parts import Parts
 
 Members = dict[str, Any]
 NOW = "now"
@@ -52,26 +52,26 @@ class State:
                 yield row.document_id
 
 
-def diff_ledger(emulator: Emulator, region: str, ledger: str, before: str, after: str, max_documents: int) -> Members:
+def diff_ledger(parts: Parts, region: str, ledger: str, before: str, after: str, max_documents: int) -> Members:
     """Compare two states of a ledger, each ``now``, a block's sequence number, or a snapshot's name.
 
     At most max_documents are listed; ``changes`` counts all.  Raises ADMIN_REQUEST, ADMIN_NOT_FOUND, LEDGER_NOT_FOUND.
     """
     with ExitStack() as stack:
-        old = _state(emulator, stack, region, ledger, before)
-        new = _state(emulator, stack, region, ledger, after)
+        old = _state(parts, stack, region, ledger, before)
+        new = _state(parts, stack, region, ledger, after)
         return compare(old, new, max_documents)
 
 
-def _state(emulator: Emulator, stack: ExitStack, region: str, ledger: str, text: str) -> State:
+def _state(parts: Parts, stack: ExitStack, region: str, ledger: str, text: str) -> State:
     if text == NOW or text.isdigit():
-        live = any_ledger(emulator, ledger, region)
+        live = any_ledger(parts, ledger, region)
         tip = live.tip().sequence_no
         sequence_no = tip if text == NOW else int(text)
         if sequence_no > tip:
             raise ADMIN_REQUEST(text=f"The ledger {ledger} has no block {sequence_no}: its last is {tip}")
         return State(live.file, sequence_no)
-    file = stack.enter_context(opened_snapshot(emulator, region, ledger, text))
+    file = stack.enter_context(opened_snapshot(parts, region, ledger, text))
     newest = file.tip()
     return State(file, newest.sequence_no if newest is not None else -1)
 
@@ -101,7 +101,7 @@ def compare(before: State, after: State, max_documents: int) -> Members:
 
 
 def common_block(before: State, after: State) -> int:
-    """The last block that both journals have; -1 when there is none."""
+    """The last block that both journals have; -1 if they have no block in common."""
     low, high = -1, min(before.sequence_no, after.sequence_no)
     while low < high:
         middle = (low + high + 1) // 2

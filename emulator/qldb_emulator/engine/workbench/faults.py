@@ -198,14 +198,14 @@ def chance(seed: str, number: int) -> float:
 
 @dataclass(slots=True)
 class Faults:
-    """The rules of one emulator, from any thread."""
+    """The rules of one emulator, from any thread.
 
-    _rules: list[ActiveRule] = field(default_factory=list)
+    rules: changed by ``add`` and ``remove`` alone; every command looks here whether there are any.
+    """
+
+    rules: list[ActiveRule] = field(default_factory=list)
     _added: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __bool__(self) -> bool:
-        return bool(self._rules)
 
     def add(self, rule: Rule, new_seed: Callable[[], str]) -> dict[str, Any]:
         """Add a rule and return its description.  A rule without a seed gets one.  Raises ADMIN_REQUEST."""
@@ -215,28 +215,28 @@ class Faults:
         with self._lock:
             self._added += 1
             active = ActiveRule(f"fault-{self._added}", rule, *checked)
-            self._rules.append(active)
+            self.rules.append(active)
         return active.describe()
 
     def list(self) -> list[dict[str, Any]]:
         """Every rule, in order, spent ones included."""
-        return [active.describe() for active in self._rules]
+        return [active.describe() for active in self.rules]
 
     def clear(self, rule_id: str | None = None) -> int:
         """Remove one rule, or all; returns how many.  Raises ADMIN_NOT_FOUND."""
         with self._lock:
-            rest = [active for active in self._rules if rule_id is not None and active.id != rule_id]
-            removed = len(self._rules) - len(rest)
+            rest = [active for active in self.rules if rule_id is not None and active.id != rule_id]
+            removed = len(self.rules) - len(rest)
             if rule_id is not None and not removed:
                 raise ADMIN_NOT_FOUND(text=f"There is no fault {rule_id[:100]}")
-            self._rules = rest
+            self.rules = rest
         return removed
 
     def strike(self, event: Event) -> Strike:
         """What happens to a request."""
         strike = Strike()
         with self._lock:
-            for active in self._rules:
+            for active in self.rules:
                 if active.rule.kind != "latency" and strike.kind is not None:
                     continue
                 if active.strikes(event):

@@ -1,15 +1,8 @@
 """A journal from elsewhere becomes a ledger: the fold, many blocks to a SQLite transaction.
 
-That the blocks are what they say is for the caller to have checked; ``verify`` does.  What is kept with the ledger:
-
-==============  =================================================================================================
-fact            meaning
-==============  =================================================================================================
-read_only       statements that would write are refused, and reading writes no block
-digest_problem  why there is no digest and no proof: blocks are missing.  Absent for a whole journal
-import          where from, when, and what the verification said
-creation_ms     the time of the first block: ranges of exports and streams are cut there
-==============  =================================================================================================
+That the blocks are what they say is for the caller to have checked; ``verify`` does.  What is kept with the ledger is
+said where the facts are (``ledger.facts``); its creation time is that of its first block, where ranges of exports and
+streams are cut.
 """
 
 from __future__ import annotations
@@ -28,6 +21,7 @@ from ...partiql.planning.catalogue import Catalogue
 from ...records import dataclass
 from ...storage.batches import BatchWriter
 from ...storage.ledger_file import LedgerFile
+from ..ledger.facts import LedgerFacts
 from ..ledger.fold import apply_block
 
 BATCH_BLOCKS = 256  # a SQLite transaction for each costs a fifth of the import when blocks are small
@@ -103,18 +97,23 @@ class _State:
 
 
 def imported_facts(
-    strand_id: str, now_ms: int, is_writable: bool, digest_problem: str | None, folded: Folded, about: dict[str, Any]
-) -> dict[str, Any]:
+    name: str,
+    strand_id: str,
+    now_ms: int,
+    is_writable: bool,
+    digest_problem: str | None,
+    folded: Folded,
+    about: dict[str, Any],
+) -> LedgerFacts:
     """The facts of an imported ledger.  about: where from, and what was found."""
-    facts = {
-        "strand_id": strand_id,
-        "creation_ms": now_ms if folded.first_ms is None else folded.first_ms,
+    return LedgerFacts(
+        name=name,
+        strand_id=strand_id,
+        creation_ms=now_ms if folded.first_ms is None else folded.first_ms,
         # What a ledger was allowed is not in its journal; deletion protection is what QLDB did by default.
-        "permissions_mode": "ALLOW_ALL",
-        "deletion_protection": True,
-        "kms_key_arn": None,
-        "tags": {},
-        "read_only": not is_writable,
-        "import": {**about, "imported_ms": now_ms, "blocks": folded.blocks},
-    }
-    return facts if digest_problem is None else {**facts, "digest_problem": digest_problem}
+        permissions_mode="ALLOW_ALL",
+        deletion_protection=True,
+        is_read_only=not is_writable,
+        digest_problem=digest_problem,
+        imported={**about, "imported_ms": now_ms, "blocks": folded.blocks},
+    )

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...clock import Clock, ManualClock
@@ -24,12 +25,13 @@ from ...errors import ADMIN_NOT_FOUND, ADMIN_REQUEST, LEDGER_EXISTS
 from ...ids import IdSource, RandomIds
 from ...storage.errors import StorageError
 from ...storage.ledger_file import LedgerFile
-from ..control.common import any_ledger
+from ..control.lookup import any_ledger
+from ..ledger.facts import LedgerFacts
 from .determinism import START_MS
 
 if TYPE_CHECKING:
-    from ..emulator import Emulator
     from ..ledger.ledger import Ledger
+    from ..parts import Parts
 
 Members = dict[str, Any]
 Summary = dict[str, Any]
@@ -45,10 +47,10 @@ def _as_answers() -> Iterator[None]:
 
 
 @contextmanager
-def opened_snapshot(emulator: Emulator, region: str, ledger: str, snapshot: str) -> Iterator[LedgerFile]:
+def opened_snapshot(parts: Parts, region: str, ledger: str, snapshot: str) -> Iterator[LedgerFile]:
     """A snapshot's file.  Raises ADMIN_NOT_FOUND, which names those that there are."""
     with _as_answers():
-        directory = emulator.directory
+        directory = parts.directory
         if not directory.snapshot_path(region, ledger, snapshot).is_file():
             names = [name for owner, name in directory.snapshots(region) if owner == ledger]
             known = f"it has {', '.join(names)}" if names else "it has none"
@@ -57,44 +59,44 @@ def opened_snapshot(emulator: Emulator, region: str, ledger: str, snapshot: str)
             yield file
 
 
-def take_snapshot(emulator: Emulator, region: str, ledger: str, snapshot: str) -> Summary:
+def take_snapshot(parts: Parts, region: str, ledger: str, snapshot: str) -> Summary:
     """Keep the ledger as it is now.  Raises ADMIN_REQUEST when there is a snapshot of this name."""
-    source = any_ledger(emulator, ledger, region)
+    source = any_ledger(parts, ledger, region)
     with _as_answers():
-        if emulator.directory.snapshot_path(region, ledger, snapshot).exists():
+        if parts.directory.snapshot_path(region, ledger, snapshot).exists():
             raise ADMIN_REQUEST(text=f"The ledger {ledger} has a snapshot {snapshot} already; delete it first")
         source.make_durable()
-        emulator.directory.take_snapshot(source.file, region, ledger, snapshot)
-    return _summary(emulator, region, ledger, snapshot)
+        parts.directory.take_snapshot(source.file, region, ledger, snapshot)
+    return _summary(parts, region, ledger, snapshot)
 
 
-def list_snapshots(emulator: Emulator, region: str, ledger: str | None = None) -> list[Summary]:
+def list_snapshots(parts: Parts, region: str, ledger: str | None = None) -> list[Summary]:
     """The snapshots of a region or of one ledger, by ledger and name."""
     with _as_answers():
-        found = emulator.directory.snapshots(region)
-    return [_summary(emulator, region, owner, name) for owner, name in found if ledger in (None, owner)]
+        found = parts.directory.snapshots(region)
+    return [_summary(parts, region, owner, name) for owner, name in found if ledger in (None, owner)]
 
 
-def delete_snapshot(emulator: Emulator, region: str, ledger: str, snapshot: str) -> Summary:
+def delete_snapshot(parts: Parts, region: str, ledger: str, snapshot: str) -> Summary:
     """Forget a snapshot.  Raises ADMIN_NOT_FOUND."""
-    summary = _summary(emulator, region, ledger, snapshot)
+    summary = _summary(parts, region, ledger, snapshot)
     with _as_answers():
-        emulator.directory.delete_snapshot(region, ledger, snapshot)
+        parts.directory.delete_snapshot(region, ledger, snapshot)
     return summary
 
 
-def restore_snapshot(emulator: Emulator, region: str, ledger: str, snapshot: str) -> Members:
+def restore_snapshot(parts: Parts, region: str, ledger: str, snapshot: str) -> Members:
     """Make the ledger what the snapshot is.  Raises ADMIN_NOT_FOUND."""
-    with opened_snapshot(emulator, region, ledger, snapshot) as file, emulator.ledgers.lock:
-        current = emulator.ledgers.find(region, ledger)
+    with opened_snapshot(parts, region, ledger, snapshot) as file, parts.ledgers.lock:
+        current = parts.ledgers.find(region, ledger)
         if current is None:
-            return describe(emulator.ledgers.fork(file, region, ledger, {"gone_ms": None}))
-        emulator.sessions.end_all(current)
-        return describe(emulator.ledgers.restore(current, file))
+            return describe(parts.ledgers.fork(file, region, ledger, lambda facts: replace(facts, gone_ms=None)))
+        parts.sessions.end_all(current)
+        return describe(parts.ledgers.restore(current, file))
 
 
 def fork_ledger(
-    emulator: Emulator,
+    parts: Parts,
     region: str,
     ledger: str,
     name: str,
@@ -106,49 +108,49 @@ def fork_ledger(
 
     Raises LEDGER_EXISTS, LEDGER_NOT_FOUND, ADMIN_NOT_FOUND.
     """
-    facts = {
-        "creation_ms": emulator.clock.now_ms(),
-        "active_ms": 0,  # at once, whatever clock the new ledger has
-        "gone_ms": None,
-        "deletion_protection": False,
-    }
-    with emulator.ledgers.lock:
-        if emulator.ledgers.find(region, name) is not None:
+    now = parts.clock.now_ms()
+
+    def change(facts: LedgerFacts) -> LedgerFacts:
+        # active_ms: at once, whatever clock the new ledger has.
+        return replace(facts, creation_ms=now, active_ms=0, gone_ms=None, deletion_protection=False)
+
+    with parts.ledgers.lock:
+        if parts.ledgers.find(region, name) is not None:
             raise LEDGER_EXISTS(name=name)
         if snapshot is not None:
-            with opened_snapshot(emulator, region, ledger, snapshot) as file:
-                return emulator.ledgers.fork(file, region, name, facts, clock, ids)
-        source = any_ledger(emulator, ledger, region)
+            with opened_snapshot(parts, region, ledger, snapshot) as file:
+                return parts.ledgers.fork(file, region, name, change, clock, ids)
+        source = any_ledger(parts, ledger, region)
         with _as_answers():
-            return emulator.ledgers.fork(source.file, region, name, facts, clock, ids)
+            return parts.ledgers.fork(source.file, region, name, change, clock, ids)
 
 
-def reset_ledgers(emulator: Emulator, region: str | None = None, ledger: str | None = None) -> list[str]:
+def reset_ledgers(parts: Parts, region: str | None = None, ledger: str | None = None) -> list[str]:
     """Delete every ledger, those of a region, or one.  Returns their names.  Raises LEDGER_NOT_FOUND for the one.
 
     Sessions end; snapshots stay.
     """
-    ledgers = emulator.ledgers
+    ledgers = parts.ledgers
     with ledgers.lock:
         if ledger is not None:
-            doomed = [any_ledger(emulator, ledger, region or emulator.settings.region)]
+            doomed = [any_ledger(parts, ledger, region or parts.settings.region)]
         else:
-            regions = [region] if region is not None else emulator.directory.regions()
+            regions = [region] if region is not None else parts.directory.regions()
             doomed = [found for place in regions for found in ledgers.in_region(place)]
         for found in doomed:
-            emulator.sessions.end_all(found)
+            parts.sessions.end_all(found)
             with _as_answers():
                 ledgers.delete(found)
         if ledger is None and region is None:
-            _begin_anew(emulator)
+            _begin_anew(parts)
     return [found.name for found in doomed]
 
 
-def _begin_anew(emulator: Emulator) -> None:
-    seed = emulator.settings.deterministic_seed
-    if seed is not None and isinstance(emulator.ids, RandomIds) and isinstance(emulator.clock, ManualClock):
-        emulator.ids.reseed(seed)
-        emulator.clock.set(START_MS)
+def _begin_anew(parts: Parts) -> None:
+    seed = parts.settings.deterministic_seed
+    if seed is not None and isinstance(parts.ids, RandomIds) and isinstance(parts.clock, ManualClock):
+        parts.ids.reseed(seed)
+        parts.clock.set(START_MS)
 
 
 def describe(ledger: Ledger) -> Members:
@@ -164,8 +166,8 @@ def describe(ledger: Ledger) -> Members:
     }
 
 
-def _summary(emulator: Emulator, region: str, ledger: str, snapshot: str) -> Summary:
-    with opened_snapshot(emulator, region, ledger, snapshot) as file:
+def _summary(parts: Parts, region: str, ledger: str, snapshot: str) -> Summary:
+    with opened_snapshot(parts, region, ledger, snapshot) as file:
         tip = file.tip()
         size = file.path.stat().st_size
     return {

@@ -1,6 +1,6 @@
 """The last statements in memory: what was asked, with which parameters, how it was read, how long it took.
 
-Writing a row costs a tuple; parameters and plans become text when somebody looks.
+Writing a row costs a tuple; parameters and plans become text when a row is shown.
 """
 
 from __future__ import annotations

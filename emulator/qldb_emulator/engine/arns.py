@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from ...records import dataclass
+from ..records import dataclass
 
 Kind = Literal["ledger", "table", "catalog", "stream"]
 
@@ -57,6 +57,11 @@ class QldbResource:
     account: str
     ledger: str
     id: str
+
+
+def qldb_arn(region: str, account: str, resource: str) -> str:
+    """The ARN of a resource of QLDB, such as ``ledger/cars``."""
+    return f"arn:{partition_of(region)}:qldb:{region}:{account}:{resource}"
 
 
 def partition_of(region: str) -> str:

@@ -1,0 +1,405 @@
+"""A commit, from top to bottom: a proposal becomes the journal's next block.
+
+::
+
+    commit ─► validate ─┬─► _append ─► build, append to the log, apply   (one SQLite transaction) ─► _publish ─► sync
+                        └─► _reserve    (the transaction only read: its block is written later)
+
+Two locks meet here, always in this order: ``lock``, which makes commits, changes of facts and the end of the ledger
+follow one another, and then the write lock of the ledger's file, which is held for one SQLite transaction.  Reading
+takes neither: rows say from which block to which they hold, so a snapshot is a number.
+
+A block of a transaction that only read changes no table.  It is *deferred*: its place in the journal, its time and its
+conflicts are settled at the commit, but it is built and written after the answer, or with the next block, whichever
+comes first (docs/design/009-after-the-answer.md).  In a shared log no place can be reserved, so nothing is deferred
+there.
+
+The journal itself is behind the seam of ``log`` (docs/design/011-journal-seam.md).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...clock import Clock
+from ...errors import NO_SUCH_SESSION, OCC_CONFLICT
+from ...ion.codec import loads
+from ...ion.values import Timestamp
+from ...journal.block import TransactionResult, build_block
+from ...journal.encode import encode_block
+from ...journal.merkle import RightEdge
+from ...journal.model import Block, BlockAddress
+from ...journal.parse import block_from_ion
+from ...log.seam import BlockRow, Log, LogError, LogWentBack, Rewrite, SlotTaken, UnknownOutcome
+from ...partiql.planning.catalogue import Catalogue
+from ...storage.errors import StorageError
+from ...storage.ledger_file import LedgerFile
+from .conflicts import ReadMark, WriteLog
+from .facts import Tags
+from .fold import Applied, ApplyError, apply_block, derive, stored_catalogue, stored_edge
+from .following import BlockNews
+
+if TYPE_CHECKING:
+    from ...storage.writer import Writer
+
+DEFERRED_MAX = 64
+"""Blocks that may be deferred: a burst of readers is written in few SQLite transactions, and a disk that fails is
+noticed soon."""
+
+UNKNOWN_OUTCOME_SECONDS = 30.0
+"""How long a commit whose answer was lost is asked for again, before its client is told that the outcome is unknown."""
+UNKNOWN_OUTCOME_PAUSE_SECONDS = 0.1
+
+
+# Each commit makes one of these; a named tuple takes half the time of a frozen class.
+class Proposal(NamedTuple):
+    """What a transaction asks to commit.
+
+    reads: everything that it read, up to the block ``snapshot``.  result: what its block is built from; without a
+    statement there is nothing for a block.  is_writing: whether the block holds more than statements.
+    """
+
+    reads: Collection[ReadMark]
+    snapshot: int
+    result: TransactionResult
+    is_writing: bool
+
+
+class PendingBlock(NamedTuple):
+    """A transaction that passed validation at ``now_ms``: what its block is built from."""
+
+    result: TransactionResult
+    now_ms: int
+
+
+class Tip(NamedTuple):
+    """The last block in the file: what the next one is built upon.  ``sequence_no`` is -1 before the first.
+
+    edge: of the Merkle tree up to this block; None when there is no tree.
+    """
+
+    sequence_no: int
+    block_hash: bytes
+    time_ms: int
+    catalogue: Catalogue
+    edge: RightEdge | None
+
+
+class AppendedBlock(NamedTuple):
+    """A block in a SQLite transaction that is not committed yet, what it changed, and the tip that it makes."""
+
+    block: Block
+    ion: bytes
+    applied: Applied
+    tip: Tip
+
+    @property
+    def row(self) -> BlockRow:
+        """The block as a log keeps it."""
+        block, tip = self.block, self.tip
+        previous_hash, transaction_id = block.previous_block_hash, block.transaction_id
+        return BlockRow(tip.sequence_no, tip.block_hash, previous_hash, transaction_id, tip.time_ms, self.ion)
+
+
+class Committer:
+    """Appends to one ledger's journal, and knows how far it is.
+
+    file: every access to it that must see deferred blocks goes through ``Ledger.file``.
+    on_table_tags: is told of the tags that a block gave to new tables, by table id.
+    """
+
+    def __init__(
+        self,
+        file: LedgerFile,
+        log: Log,
+        strand_id: str,
+        clock: Clock,
+        has_tree: bool,
+        on_table_tags: Callable[[dict[str, Tags]], None],
+    ) -> None:
+        self.lock = threading.RLock()
+        self.writes = WriteLog()
+        self.news = BlockNews()
+        self.is_closed = False
+        self._file = file
+        self._log = log
+        self._strand_id = strand_id
+        self._clock = clock
+        self._on_table_tags = on_table_tags
+        self._deferred: list[PendingBlock] = []
+        self._last_change = (
+            0  # number of the last SQLite commit that changed data; no answer leaves before it is synced
+        )
+        self._tip = stored_tip(file, has_tree)
+        # The last block's number and the catalogue after it, deferred blocks included.  One tuple, replaced as a
+        # whole, so that a snapshot takes both together without a lock.
+        self.state: tuple[int, Catalogue] = (self._tip.sequence_no, self._tip.catalogue)
+
+    # --- the commit --------------------------------------------------------------------------------------
+
+    def commit(self, proposal: Proposal) -> None:
+        """Turn a proposal into the journal's next block.
+
+        Returns when the block, and every block that its transaction may have read, is durable; a transaction that
+        only read leaves its own block to be written later (inferred: journal.md 1.6).
+        Raises NO_SUCH_SESSION, OCC_CONFLICT, StorageError; then nothing was written, except that after an
+        UnknownOutcome the block may still appear.
+        """
+        with self.lock:
+            # From here on no other commit of this server comes between the validation and the block.
+            if self.is_closed:  # deleted, restored or closed since the transaction began
+                raise NO_SUCH_SESSION()
+            self._validate(proposal)
+            if not proposal.result.statements:
+                return  # every statement failed: what they saw is validated, but there is nothing for a block
+            pending = PendingBlock(proposal.result, self._clock.now_ms())
+            if proposal.is_writing or self._log.is_shared:
+                self._append((*self._deferred, pending), proposal.is_writing, proposal)
+            else:
+                self._reserve(pending)
+            last_change = self._last_change
+        # The lock is free: while this commit waits for the disk, others are written, and the next sync is for all of
+        # them.  A transaction that only read waits as well, for the changes that it may have read.
+        self._file.sync(last_change)
+
+    def _validate(self, proposal: Proposal) -> None:
+        """Raises OCC_CONFLICT if a block after the proposal's snapshot wrote what the proposal read."""
+        if self.writes.conflict(proposal.reads, proposal.snapshot) is not None:
+            raise OCC_CONFLICT()
+
+    def _is_settled(self, proposal: Proposal | None, before: int) -> bool:
+        """Whether a block after ``before`` is the proposal's.  Raises OCC_CONFLICT if those blocks forbid its own.
+
+        Without a proposal it is block 0 that is appended, and another server's will do.
+        """
+        if proposal is None:
+            return self._tip.sequence_no > before
+        if self._file.has_transaction(proposal.result.transaction_id, before):
+            return True  # the answer that was lost said yes, or it was this block that came late
+        self._validate(proposal)
+        return False
+
+    def _reserve(self, pending: PendingBlock) -> None:
+        """Defer a block: it gets its number now, and its bytes later."""
+        if len(self._deferred) >= DEFERRED_MAX:
+            self.flush_deferred()
+        self._deferred.append(pending)
+        sequence_no, catalogue = self.state
+        self.state = (sequence_no + 1, catalogue)
+        if self.news.listeners:
+            self.news.wake()
+
+    def _append(self, pending: Sequence[PendingBlock], is_change: bool, proposal: Proposal | None) -> None:
+        """Append blocks to the log and apply them.  Holds the lock.  Raises StorageError, OCC_CONFLICT.
+
+        With SQLite alone the first attempt succeeds or fails for good.  A shared log may say that the slot is taken, or
+        its answer may be lost.  Then the blocks that it does have are folded; unless they settle the matter, the
+        proposal is validated against them, and its block is built anew upon them.
+        """
+        before = self._tip.sequence_no
+        deadline: float | None = None
+        while True:
+            try:
+                self._write(pending, is_change)
+                return
+            except SlotTaken:
+                self.catch_up()
+            except UnknownOutcome as error:
+                # No client may be answered before the slot is seen to be taken, by this block or another.  A block that
+                # arrives late is harmless: appending again either finds it, or takes the slot away from it.
+                if deadline is None:
+                    deadline = self._clock.monotonic() + UNKNOWN_OUTCOME_SECONDS
+                elif self._clock.monotonic() > deadline:
+                    raise
+                self._catch_up_after_failure(error)
+            if self._is_settled(proposal, before):
+                return
+
+    def _write(self, pending: Sequence[PendingBlock], is_change: bool) -> None:
+        """Build blocks, append them to the log, apply them: one SQLite transaction.  Then publish them."""
+        appended: list[AppendedBlock] = []
+        is_logged = False
+        tip = self._tip
+        try:
+            # Takes the file's write lock, and begins the SQLite transaction.
+            with self._file.write(sync=False) as writer:
+                for each in pending:
+                    appended.append(self._build_and_apply(writer, tip, each))
+                    tip = appended[-1].tip
+                # Here the order is decided.  With SQLite alone this does nothing: the COMMIT below is the append.
+                self._log.append_at((each.row for each in appended), rewrites_of(appended))
+                is_logged = self._log.is_shared
+            # The SQLite transaction is committed, unsynced, and the file's write lock is free.
+        except (SlotTaken, UnknownOutcome):
+            raise  # the SQLite transaction was rolled back
+        except StorageError:
+            # A disk that fails in the COMMIT itself leaves open whether it took place.  Memory must follow the disk.
+            stored = self._file.tip()
+            if appended and stored is not None and stored.sequence_no == tip.sequence_no:
+                self._publish(appended, is_change)
+            elif is_logged:
+                self.catch_up()
+            if is_logged:
+                return  # a shared log has the blocks, so they are committed, and now they are folded, too
+            raise
+        self._publish(appended, is_change)
+
+    def _build_and_apply(self, writer: Writer, tip: Tip, pending: PendingBlock) -> AppendedBlock:
+        """Build a block upon a tip, and apply it.  Raises StorageError, ApplyError."""
+        previous = None if tip.sequence_no < 0 else BlockAddress(self._strand_id, tip.sequence_no)
+        # The journal's times never go back, whatever the machine's clock does.
+        now = Timestamp.from_epoch_ms(max(pending.now_ms, tip.time_ms))
+        block = build_block((previous, tip.block_hash), self._strand_id, pending.result, now)
+        appended = apply_upon(writer, tip, block, encode_block(block))
+        if appended.applied.problems:
+            raise ApplyError(appended.applied.problems[0])
+        return appended
+
+    def _publish(self, appended: Sequence[AppendedBlock], is_change: bool) -> None:
+        """Show blocks that SQLite has committed to transactions that begin, and to validation.  Holds the lock."""
+        for each in appended:
+            if each.applied.table_tags:
+                self._on_table_tags(each.applied.table_tags)
+            # Before the state is replaced: no transaction may begin at a block whose writes are not recorded yet.
+            self.writes.record(each.applied.marks, each.tip.sequence_no)
+        if self.writes.is_long:
+            self.writes.prune(self.state[0])
+        if is_change:
+            self._last_change = self._file.commits
+        self._deferred.clear()
+        self._tip = appended[-1].tip
+        self.state = (self._tip.sequence_no, self._tip.catalogue)
+        if self.news.listeners:
+            self.news.wake()
+
+    # --- deferred blocks ---------------------------------------------------------------------------------
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether there are blocks to write."""
+        return bool(self._deferred)
+
+    def flush_deferred(self) -> None:
+        """Write the blocks that were deferred.  Raises StorageError; they then stay deferred."""
+        with self.lock:
+            if self._deferred:
+                self._append(tuple(self._deferred), is_change=False, proposal=None)
+
+    # --- the first block, and blocks of other servers ----------------------------------------------------
+
+    def begin_journal(self, transaction_id: str) -> None:
+        """Append block 0, unless there is one.  Raises StorageError."""
+        with self.lock:
+            if self._tip.sequence_no < 0:
+                first = PendingBlock(TransactionResult(transaction_id), self._clock.now_ms())
+                self._append((first,), is_change=True, proposal=None)
+        self._file.sync()
+
+    def catch_up(self) -> int:
+        """Fold what other servers have appended; returns the version of the log's facts.
+
+        Does nothing when the log is not shared.  Raises LogWentBack, LedgerGone, StorageError.
+        """
+        if not self._log.is_shared:
+            return 0
+        with self.lock:
+            end = self._log.tip()
+            while self._tip.sequence_no < end.sequence_no:
+                rows = self._log.read(self._tip.sequence_no + 1)
+                if not rows:
+                    raise self._went_back()
+                self._fold(rows)
+            if self._tip.sequence_no == end.sequence_no:
+                log_hash: bytes | None = end.block_hash
+            else:  # a block of this server's that the log took after it was asked for its end
+                log_hash = self._log.hash_at(self._tip.sequence_no)
+            if log_hash != self._tip.block_hash:
+                raise self._went_back()
+            return end.facts_version
+
+    def pause_after(self, error: LogError) -> None:
+        """Wait a moment when it was an answer that was lost; a slot that was taken can be tried again at once."""
+        if isinstance(error, UnknownOutcome):
+            self._clock.sleep(UNKNOWN_OUTCOME_PAUSE_SECONDS)
+
+    def _catch_up_after_failure(self, error: UnknownOutcome) -> None:
+        """Catch up, if the log answers.  Leaves it to the caller to give up.  Raises LogWentBack."""
+        self.pause_after(error)
+        try:
+            self.catch_up()
+        except LogWentBack:
+            raise
+        except LogError:
+            return  # the next append says so, too
+
+    def _fold(self, rows: Sequence[BlockRow]) -> None:
+        """Apply blocks that the log has, and publish them.  Holds the lock."""
+        appended: list[AppendedBlock] = []
+        tip = self._tip
+        with self._file.write(sync=False) as writer:
+            for row in rows:
+                # The log enforces the chain; this is the check that the file still belongs to it.
+                if row.sequence_no != tip.sequence_no + 1 or row.previous_hash != tip.block_hash:
+                    raise self._went_back()
+                appended.append(apply_upon(writer, tip, block_from_ion(loads(row.ion)), row.ion))
+                tip = appended[-1].tip
+        self._publish(appended, is_change=True)
+
+    def _went_back(self) -> LogWentBack:
+        return LogWentBack(
+            f"The log does not hold block {self._tip.sequence_no} of strand {self._strand_id} as this server has it. "
+            "It was restored from a backup, or failed over to a copy that lacked its last blocks. "
+            "Compare the digests of all servers, then remove the ledger files of those that are ahead of the log."
+        )
+
+    # --- life --------------------------------------------------------------------------------------------
+
+    @property
+    def time_ms(self) -> int:
+        """The time of the last block in the file, milliseconds since 1970."""
+        return self._tip.time_ms
+
+    def rebuild(self) -> None:
+        """Throw away everything derived from the blocks in the file, and derive it again."""
+        self.flush_deferred()
+        with self.lock, self._file.write() as writer:
+            writer.clear_derived()
+            catalogue = Catalogue()
+            for _, ion in writer.blocks():
+                catalogue = derive(writer, catalogue, block_from_ion(loads(ion))).catalogue
+            tip = self._tip
+            self._tip = Tip(tip.sequence_no, tip.block_hash, tip.time_ms, catalogue, tip.edge)
+            self.state = (self.state[0], catalogue)
+
+    def close(self) -> None:
+        """Refuse every commit from now on, and wake those who wait for blocks.  Deferred blocks are dropped."""
+        with self.lock:
+            self.is_closed = True
+            self._deferred.clear()
+            self.news.wake()
+
+
+def apply_upon(writer: Writer, tip: Tip, block: Block, ion: bytes) -> AppendedBlock:
+    """Apply a block that follows a tip.  The tip stays as it is."""
+    edge = None if tip.edge is None else tip.edge.copy()
+    applied = apply_block(writer, tip.catalogue, block, ion, edge)
+    made = Tip(block.address.sequence_no, block.block_hash, block.timestamp.epoch_ms(), applied.catalogue, edge)
+    return AppendedBlock(block, ion, applied, made)
+
+
+def stored_tip(file: LedgerFile, has_tree: bool) -> Tip:
+    """The tip of a file.  Raises StorageError when its Merkle tree should be whole and is not."""
+    stored = file.tip()
+    if stored is None:
+        return Tip(-1, b"", 0, Catalogue(), RightEdge())
+    edge = stored_edge(file, stored.sequence_no) if has_tree else None
+    catalogue = stored_catalogue(file, stored.sequence_no)
+    return Tip(stored.sequence_no, stored.block_hash, stored.timestamp_ms, catalogue, edge)
+
+
+def rewrites_of(appended: Sequence[AppendedBlock]) -> Iterator[Rewrite]:
+    """The earlier blocks that redactions erased data from."""
+    for each in appended:
+        yield from each.applied.rewrites

@@ -1,0 +1,232 @@
+"""The register of ledgers: open, create, list, restore, fork and delete."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ...clock import Clock
+from ...errors import LEDGER_FILE_UNUSABLE, LEDGER_LOG_UNUSABLE, NOT_SUPPORTED, QldbError
+from ...ids import IdSource
+from ...log.seam import LedgerGone, LogError, Logs
+from ...settings import Settings
+from ...storage.directory import DataDirectory
+from ...storage.errors import StorageError
+from ...storage.ledger_file import LedgerFile
+from .facts import LedgerFacts, changed_rows, facts_from_rows, read_facts, rows_from_facts, write_rows
+from .ledger import Ledger
+
+logger = logging.getLogger(__name__)
+
+
+def storage_problem(name: str, error: StorageError) -> QldbError:
+    """The answer to a request whose ledger's file or log cannot be used."""
+    problem = LEDGER_LOG_UNUSABLE if isinstance(error, LogError) else LEDGER_FILE_UNUSABLE
+    return problem(name=name, reason=error)
+
+
+class Register:
+    """All ledgers of an emulator, opened when first asked for.
+
+    The list of them is that of the logs: with SQLite alone, the data directory.
+    """
+
+    def __init__(self, directory: DataDirectory, logs: Logs, settings: Settings, clock: Clock, ids: IdSource) -> None:
+        self._directory = directory
+        self._logs = logs
+        self._settings = settings
+        self._clock = clock
+        self._ids = ids
+        self._open: dict[tuple[str, str], Ledger] = {}
+        self.lock = threading.RLock()
+        self.is_shut = False
+        self.on_open: Callable[[Ledger], None] = lambda ledger: None
+        self.on_delete: Callable[[Ledger], None] = lambda ledger: None
+
+    def find(self, region: str, name: str) -> Ledger | None:
+        """The ledger of a region and name, up to date with its log; None if there is none.
+
+        Raises LEDGER_FILE_UNUSABLE.
+        """
+        try:
+            ledger = self._find(region, name)
+            if ledger is not None and self._logs.is_shared:
+                ledger.catch_up()
+        except LedgerGone:  # another server deleted it; there may be a new one of the same name
+            self._forget(region, name)
+            return self.find(region, name)
+        except StorageError as error:
+            raise storage_problem(name, error) from error
+        if ledger is None or ledger.state != "DELETED":
+            return ledger
+        self.delete(ledger)
+        return None
+
+    def _find(self, region: str, name: str) -> Ledger | None:
+        ledger = self._open.get((region, name))
+        if ledger is not None:  # without the lock: most requests end here
+            return ledger
+        with self.lock:
+            if (region, name) in self._open:  # another request was faster
+                return self._open[region, name]
+            facts = None if self.is_shut else self._logs.facts_of(region, name)
+            if facts is None:
+                return None
+            return self._register(self._file(region, name, facts), region, name)
+
+    def _file(self, region: str, name: str, facts: Mapping[str, Any]) -> LedgerFile:
+        """The open file of a ledger that the logs know.  facts: as a shared log has them; the file is then a cache."""
+        if not self._logs.is_shared:
+            return self._directory.open(region, name)
+        if self._directory.exists(region, name):
+            file = self._directory.open(region, name)
+            if file.meta("strand_id") == facts["strand_id"]:
+                return file
+            file.close()  # of an older ledger of this name
+            self._directory.delete(region, name)
+        return self._directory.create(region, name, facts)
+
+    def _register(
+        self, file: LedgerFile, region: str, name: str, clock: Clock | None = None, ids: IdSource | None = None
+    ) -> Ledger:
+        try:
+            log = self._logs.open(region, name, file)
+            ledger = Ledger(file, log, region, self._settings, clock or self._clock, ids or self._ids)
+        except BaseException:
+            file.close()
+            raise
+        self._open[region, name] = ledger
+        self.on_open(ledger)
+        return ledger
+
+    def _forget(self, region: str, name: str) -> None:
+        """Close a ledger that another server deleted, and remove its file."""
+        with self.lock:
+            ledger = self._open.pop((region, name), None)
+            if ledger is not None:
+                self.on_delete(ledger)
+                ledger.close()
+            if self._directory.exists(region, name):
+                self._directory.delete(region, name)
+
+    def open_where(self, wanted: Callable[[LedgerFacts], bool]) -> None:
+        """Open every ledger whose facts are wanted.  One that cannot be opened says so in the log."""
+        for region in self._logs.regions():
+            for name in self._logs.names(region):
+                with self.lock:
+                    if self.is_shut or (region, name) in self._open:
+                        continue
+                    try:
+                        if wanted(self._facts_of(region, name)):
+                            self.find(region, name)
+                    except (StorageError, QldbError) as error:
+                        logger.warning("ledger %s in region %s stays closed: %s", name, region, error)
+
+    def _facts_of(self, region: str, name: str) -> LedgerFacts:
+        """The facts of a ledger that is not open.  Raises StorageError."""
+        if self._logs.is_shared:
+            rows = self._logs.facts_of(region, name)
+            if rows is None:
+                raise LedgerGone(f"The ledger {name} was deleted")
+            return facts_from_rows(rows)
+        with self._directory.open(region, name) as file:
+            return read_facts(file)
+
+    def create(self, region: str, facts: LedgerFacts) -> Ledger:
+        """A new ledger with its first block.  The caller holds ``lock`` and knows that the name is free.
+
+        Raises LedgerTaken when another server creates one of this name at the same time; StorageError.
+        """
+        name, rows = facts.name, rows_from_facts(facts)
+        self._logs.create(region, name, rows)
+        if self._logs.is_shared and self._directory.exists(region, name):  # of an older ledger of this name
+            self._directory.delete(region, name)
+        file = self._directory.create(region, name, rows)
+        return self._register(file, region, name)
+
+    def delete(self, ledger: Ledger) -> None:
+        """Delete a ledger for good: its journal and its file.  Does nothing for one that is deleted already."""
+        with self.lock:
+            if self._open.pop((ledger.region, ledger.name), None) is not ledger:
+                return
+            self.on_delete(ledger)
+            ledger.close()
+            self._logs.delete(ledger.region, ledger.name)
+            self._directory.delete(ledger.region, ledger.name)
+
+    def restore(self, ledger: Ledger, source: LedgerFile) -> Ledger:
+        """Put the contents of another file into a ledger's own and begin with it anew.
+
+        The file stays open: questions on their way are answered from before or after, never refused.
+        Raises StorageError; the ledger is then as it was, but its sessions have ended.
+        """
+        self._refuse_if_shared("Restoring a ledger")
+        with self.lock, ledger.commit_lock:
+            ledger.retire()
+            try:
+                ledger.file.restore(source)
+            finally:
+                restored = self._register(ledger.file, ledger.region, ledger.name)
+            return restored
+
+    def fork(
+        self,
+        source: LedgerFile,
+        region: str,
+        name: str,
+        change: Callable[[LedgerFacts], LedgerFacts],
+        clock: Clock | None = None,
+        ids: IdSource | None = None,
+    ) -> Ledger:
+        """A new ledger that begins as a copy of a file, under another name and without streams and exports.
+
+        change: what else is different about its facts.
+        clock, ids: of its own, for a ledger that is to be deterministic beside others that are not.
+        The caller holds ``lock`` and knows that the name is free.  Raises StorageError.
+        """
+        self._refuse_if_shared("A fork of a ledger")
+        path = self._directory.path(region, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = read_facts(source)
+        source.fork(path, changed_rows(before, replace(change(before), name=name)))
+        file = self._directory.open(region, name)
+        # The source may have got a stream before it was copied; and a row of null, which fork leaves, is no row.
+        copied = read_facts(file)
+        with file.write() as writer:
+            write_rows(writer, changed_rows(copied, copied.without_outgoing()))
+        return self._register(file, region, name, clock, ids)
+
+    def _refuse_if_shared(self, what: str) -> None:
+        """Raises NOT_SUPPORTED: a journal in a shared log cannot be replaced or copied as one file."""
+        if self._logs.is_shared:
+            raise NOT_SUPPORTED(what=f"{what} whose journal is in a shared log")
+
+    def names(self, region: str) -> list[str]:
+        """The names of a region's ledgers."""
+        return self._logs.names(region)
+
+    def in_region(self, region: str) -> list[Ledger]:
+        """The ledgers of a region, in any state, by name.  Raises LEDGER_FILE_UNUSABLE."""
+        found = (self.find(region, name) for name in self.names(region))
+        return [ledger for ledger in found if ledger is not None]
+
+    def elsewhere(self, region: str, name: str) -> str:
+        """For an error text: in which other regions a ledger of this name is; empty when in none."""
+        regions = [
+            other for other in self._logs.regions() if other != region and self._logs.facts_of(other, name) is not None
+        ]
+        return f" in region {region}; it is in {', '.join(sorted(regions))}" if regions else ""
+
+    def open_ledgers(self) -> list[Ledger]:
+        """The ledgers that are open now."""
+        return list(self._open.values())
+
+    def close(self) -> None:
+        """Close every ledger."""
+        with self.lock:
+            for ledger in self.open_ledgers():
+                ledger.close()
+            self._open.clear()

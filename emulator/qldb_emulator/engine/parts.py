@@ -1,0 +1,27 @@
+"""What the operations of the control plane and the workbench use of an emulator; ``Emulator`` has all of it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..clock import Clock
+from ..ids import IdSource
+from ..settings import Settings
+from ..storage.directory import DataDirectory
+from .ledger.register import Register
+from .outgoing.exports import Exports
+from .outgoing.streams import Streams
+from .session.sessions import Sessions
+
+
+class Parts(Protocol):
+    """The parts of one emulator."""
+
+    settings: Settings
+    directory: DataDirectory
+    clock: Clock
+    ids: IdSource
+    ledgers: Register
+    sessions: Sessions
+    streams: Streams
+    exports: Exports

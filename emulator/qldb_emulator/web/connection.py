@@ -1,0 +1,263 @@
+"""One client's connection, in a thread of its own: requests come and are answered one after the other.
+
+Clients of QLDB hold few connections open for long and send a short request at a time, so what counts is the way from
+one recv to one send (docs/design/002-own-front.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..errors import REQUEST_TOO_LARGE, SERIALIZATION, TOO_MANY_CONNECTIONS, ConnectionDropped, QldbError
+from .answer import Answer, Stream, encode_head
+from .dispatch import Dispatcher
+from .gateway import CONTROL, service_of
+from .http1 import BodyTooLargeError, HttpError, Request, RequestParser, TlsClientError
+from .occasionally import OccasionalLog
+from .peer import watch
+
+if TYPE_CHECKING:
+    import ssl
+
+# Drivers keep connections in a pool and may use one after a long pause: none is closed for being idle.
+IDLE_SECONDS = 3600
+PIECE_SECONDS = 60
+"""The longest silence within a request that has begun."""
+REQUEST_SECONDS = 300
+"""The longest that a request may take to arrive."""
+SEND_SECONDS = 300
+"""The longest that a client may leave an answer unread while the system's buffers are full."""
+HANDSHAKE_SECONDS = 10
+"""The longest that a TLS handshake may take."""
+REFUSAL_SECONDS = 2
+"""The longest that a connection lives that is one too many."""
+_DRAIN_SECONDS = 2
+_RECEIVE_BYTES = 65_536
+_TLS_HANDSHAKE = b"\x16"  # the first byte of every TLS connection (RFC 8446, 5.1)
+
+logger = logging.getLogger(__name__)
+_tls_to_plain = OccasionalLog(logger)
+_plain_to_tls = OccasionalLog(logger)
+_handshake_failed = OccasionalLog(logger)
+
+
+class _HangUp(Exception):
+    """The client is gone, or was silent for too long, or has no more to expect: the connection ends."""
+
+
+class Connection:
+    """A connection that was accepted.
+
+    is_stopping: whether the server stops; asked after every request.  tls: to speak TLS.
+    """
+
+    def __init__(
+        self,
+        accepted: socket.socket,
+        address: Any,
+        dispatcher: Dispatcher,
+        is_stopping: Callable[[], bool],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._socket = accepted
+        self._address = str(address[0])
+        self._dispatcher = dispatcher
+        self._is_stopping = is_stopping
+        self._tls = tls
+        self._parser = RequestParser(dispatcher.gateway.limits.request_bytes)
+        self._is_client_gone = watch(accepted)
+        self._is_busy = False
+
+    def close_when_idle(self) -> None:
+        """Close now if no request is under way; else the thread does when it has answered.  For other threads."""
+        if not self._is_busy:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close whatever is under way.  For other threads."""
+        try:
+            # Past TLS: its own shutdown would take the encryption from under the thread that reads.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        except OSError:
+            return  # closed already, by either side
+
+    def run(self) -> None:
+        """The life of the connection.  Never raises."""
+        self._live(self._serve)
+
+    def refuse(self) -> None:
+        """Its life when it is one too many: one request gets status 503.  Never raises."""
+        self._live(self._refuse_one)
+
+    def _live(self, serve: Callable[[], None]) -> None:
+        try:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # The kernel's own time-outs: Python's would cost a poll for every recv.
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
+            if self._tls is not None:
+                self._start_tls(self._tls)
+            self._set_silence(IDLE_SECONDS)
+            serve()
+        except (OSError, _HangUp, ConnectionDropped) as reason:
+            logger.debug("connection from %s ended: %r", self._address, reason)
+        except Exception:
+            logger.exception("a connection failed")
+        finally:
+            self._socket.close()
+
+    def _serve(self) -> None:
+        while self._serve_one() and not self._is_stopping():
+            pass
+
+    # --- one request -------------------------------------------------------------------------------------------
+
+    def _serve_one(self) -> bool:
+        """Answer one request; whether another may follow."""
+        try:
+            request = self._read_request()
+        except HttpError as error:
+            self._refuse_bytes(error)
+            return False
+        request.is_client_gone = self._is_client_gone
+        if self._tls is not None:
+            request.is_secure = True
+        keeps_alive = request.keeps_alive
+        answer = self._dispatcher.respond(request)
+        if isinstance(answer, Stream):
+            self._send_stream(answer, request)
+            return False
+        body = b"" if request.method == "HEAD" else answer.body
+        try:
+            self._socket.sendall(encode_head(answer.status_line, answer.headers, keeps_alive) + body)
+        finally:
+            if answer.after_response is not None:
+                answer.after_response()
+        # A request that is here already is served before a stop closes the connection.
+        self._is_busy = self._parser.has_begun
+        return keeps_alive
+
+    def _read_request(self) -> Request:
+        request = self._parser.next_request() if self._is_busy else None
+        if request is None:
+            data = self._receive()
+            self._is_busy = True
+            request = self._parser.feed(data)
+        return self._read_rest() if request is None else request
+
+    def _read_rest(self) -> Request:
+        """A request whose first bytes are here.  The rest must come in time, so that slow senders hold no thread."""
+        deadline = time.monotonic() + REQUEST_SECONDS
+        self._set_silence(PIECE_SECONDS)
+        while time.monotonic() < deadline:
+            if self._parser.take_continue():
+                self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request = self._parser.feed(self._receive())
+            if request is not None:
+                self._set_silence(IDLE_SECONDS)
+                return request
+        raise _HangUp("a request that took too long to arrive")
+
+    def _receive(self) -> bytes:
+        try:
+            data = self._socket.recv(_RECEIVE_BYTES)
+        except (BlockingIOError, TimeoutError) as error:
+            raise _HangUp("silent for too long") from error
+        if not data:
+            raise _HangUp("closed by the client")
+        return data
+
+    def _set_silence(self, seconds: int) -> None:
+        """How long recv waits."""
+        if self._tls is None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", seconds, 0))
+        else:
+            self._socket.settimeout(seconds)  # below TLS a time-out of the kernel only leads to another read
+
+    # --- TLS ---------------------------------------------------------------------------------------------------
+
+    def _start_tls(self, context: ssl.SSLContext) -> None:
+        """Shake hands, in this thread: a slow client keeps no other from being accepted."""
+        self._socket.settimeout(HANDSHAKE_SECONDS)
+        first = self._socket.recv(1, socket.MSG_PEEK)
+        if first and first != _TLS_HANDSHAKE:
+            self._refuse_plain()
+        plain = self._socket
+        try:
+            self._socket = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+            self._socket.do_handshake()
+        except OSError as error:
+            # The usual cause is a client that does not trust the certificate: it says so in an alert.
+            _handshake_failed.warn("the TLS handshake with %s failed: %s", self._address, error)
+            raise _HangUp("no TLS") from error
+
+    def _refuse_plain(self) -> None:
+        """Answer plain HTTP in plain HTTP: a client that expects it can read nothing else."""
+        _plain_to_tls.warn("%s speaks plain HTTP, but the server speaks TLS: use an https:// URL", self._address)
+        text = "This server speaks TLS: use an https:// URL"
+        self._send_refusal(self._dispatcher.gateway.refuse(SERIALIZATION(text=text), CONTROL))
+        raise _HangUp("no TLS")
+
+    # --- refusals ----------------------------------------------------------------------------------------------
+
+    def _refuse_bytes(self, error: HttpError) -> None:
+        """Answer what could not be read as a request."""
+        service = CONTROL
+        if isinstance(error, BodyTooLargeError):
+            service = service_of(error.request)
+            refusal: QldbError = REQUEST_TOO_LARGE(limit=self._dispatcher.gateway.limits.request_bytes)
+        else:
+            refusal = SERIALIZATION(text=f"The request is not valid HTTP: {error}")
+        if isinstance(error, TlsClientError):
+            _tls_to_plain.warn(
+                "%s speaks TLS, but the server speaks plain HTTP: use an http:// URL, or start it with --tls",
+                self._address,
+            )
+        self._send_refusal(self._dispatcher.gateway.refuse(refusal, service))
+
+    def _refuse_one(self) -> None:
+        self._set_silence(REFUSAL_SECONDS)
+        deadline = time.monotonic() + REFUSAL_SECONDS
+        service = CONTROL
+        try:
+            request = None
+            while request is None and time.monotonic() < deadline:
+                request = self._parser.feed(self._receive())
+            service = CONTROL if request is None else service_of(request)
+        except (HttpError, _HangUp) as reason:
+            logger.debug("connection from %s is one too many, and not a request either: %r", self._address, reason)
+        limit = self._dispatcher.gateway.limits.connections
+        self._send_refusal(self._dispatcher.gateway.refuse(TOO_MANY_CONNECTIONS(limit=limit), service))
+
+    def _send_refusal(self, answer: Answer) -> None:
+        """Send an answer and close without destroying it: closing over unread bytes would reset the connection."""
+        self._socket.sendall(encode_head(answer.status_line, answer.headers, False) + answer.body)
+        self._socket.shutdown(socket.SHUT_WR)
+        self._socket.settimeout(_DRAIN_SECONDS)
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while time.monotonic() < deadline and self._socket.recv(_RECEIVE_BYTES):
+            pass
+
+    # --- answers without an end --------------------------------------------------------------------------------
+
+    def _send_stream(self, stream: Stream, request: Request) -> None:
+        """Send an answer of unknown length piece by piece; the connection ends with it."""
+        is_chunked = not request.is_http10
+        framing = [("Transfer-Encoding", "chunked")] if is_chunked else []
+        try:
+            self._socket.sendall(encode_head(stream.status_line, [*stream.headers, *framing], False))
+            if request.method == "HEAD":
+                return
+            for piece in stream.pieces:
+                if self._is_stopping() or (not piece and self._is_client_gone()):
+                    break
+                if piece:
+                    self._socket.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
+            if is_chunked:
+                self._socket.sendall(b"0\r\n\r\n")
+        finally:
+            stream.close()

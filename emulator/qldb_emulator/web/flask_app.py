@@ -1,0 +1,32 @@
+"""The Flask application: what is below ``/_qldb``.
+
+It is imported with the first request that needs it: importing Flask would make a start longer by two thirds
+(docs/design/007-start-without-flask.md).
+"""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from .admin import add_admin, flask_response
+from .gateway import Gateway
+from .routes import Admin
+from .wsgi import REQUEST_KEY
+
+
+def build_flask(gateway: Gateway, admin: Admin) -> Flask:
+    """The application, with nothing in it but what the dispatcher leaves to it."""
+    # No static folder, no templates: there are no pages.
+    app = Flask("qldb_emulator.web", static_folder=None)
+    app.url_map.merge_slashes = False  # a redirect is no answer for an SDK
+    app.extensions["qldb_gateway"] = gateway
+    app.extensions["qldb_admin"] = admin
+
+    def no_such_route(error: HTTPException) -> Response:
+        # Unknown methods, and paths like /_qldb//: the API's own answer, not a page of HTML.
+        return flask_response(gateway.call(request.environ[REQUEST_KEY]))
+
+    add_admin(app, admin)
+    app.register_error_handler(HTTPException, no_such_route)
+    return app

@@ -1,0 +1,41 @@
+"""Whether the client of a connection is still there."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable
+
+# Linux tells that the other side has closed even when unread bytes are waiting.
+_CLOSED = getattr(select, "POLLRDHUP", 0)
+
+
+def watch(connection: socket.socket) -> Callable[[], bool]:
+    """A function that tells at once whether the client has closed a connection, without reading from it.
+
+    Any thread may call it, also after the connection was closed.  A client that only ends its own half counts as gone,
+    as it does for nginx and Go's net/http: the two cannot be told apart before something is sent.
+    """
+    if _CLOSED:
+        return lambda: _poll(connection)
+    return lambda: _peek(connection)
+
+
+def _poll(connection: socket.socket) -> bool:
+    descriptor = connection.fileno()
+    if descriptor < 0:
+        return True
+    poll = select.poll()
+    poll.register(descriptor, _CLOSED)  # errors and hang-ups are reported in any case
+    return bool(poll.poll(0))
+
+
+def _peek(connection: socket.socket) -> bool:
+    """The same where poll does not tell.  Misses a client that sent more bytes before it left."""
+    try:
+        # By the base class: an encrypted connection refuses flags, but has the same descriptor below.
+        return not socket.socket.recv(connection, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
