@@ -1,8 +1,9 @@
 """A verified journal as tables that any tool reads, and the proof that each row is what the journal says.
 
-Blocks go in, each after its checks; Parquet or CSV files, an SQLite file or tables of PostgreSQL come out: the history
-of each table, its current state, the blocks, the verdict.  ``follow`` keeps them up to date from a running ledger.
-Open ``rows.py`` first: what a row is made of.  Then ``build.py`` (from a journal to a target) and ``targets.py``.
+In: the blocks of an export or of a ledger, each after its checks.
+Out: Parquet or CSV files, an SQLite file, tables in PostgreSQL; a verdict on such tables later.
+``build`` writes them once, ``follow`` keeps them up to date, ``check`` proves them.
+Open ``rows`` first: what a row is made of.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 from .build import BrokenJournal, TablesReport, build_tables
 from .check import TablesVerdict, verify_tables
 from .follow import Follower, FollowError
+from .opening import open_target
 from .stores import ConnectionLost, open_store
-from .targets import TargetError, open_target
+from .targets import TargetError
 
 __all__ = [
     "BrokenJournal",

@@ -25,9 +25,10 @@ from ..verify.segments import Segment, Source, plan, segment_blocks, segment_byt
 from ..verify.sources import Journal
 from ..verify.verdict import SegmentVerdict, merge
 from ..verify.verdict_ion import verdict_to_ion
+from .content import Content
 from .layout import SCHEMA_VERSION, TableLayout, layouts, layouts_to_plain
-from .rows import BlockRow, rows_of
-from .spool import HistoryRow, Settled, Spool, SpoolFile, SpoolWriter, history_rows
+from .rows import rows_of
+from .spool import Settled, Spool, SpoolFile, SpoolWriter
 from .targets import Target
 
 SPOOL_BYTES = 32 << 20  # of rows that are held before they are written, where blocks do not come in segments
@@ -61,35 +62,6 @@ class TablesReport:
     layouts: tuple[TableLayout, ...]
     blocks: int
     revisions: int
-
-
-class Content:
-    """Everything that a target is filled with.
-
-    is_unique: whether no revision can be there twice, because the journal is not broken.
-    """
-
-    def __init__(
-        self,
-        verification: dict[str, Any],
-        tables: list[TableLayout],
-        spool: Spool,
-        settled: Settled,
-        is_unique: bool,
-    ) -> None:
-        self.verification = verification
-        self.tables = tables
-        self.is_unique = is_unique
-        self._spool = spool
-        self._settled = settled
-
-    def blocks(self) -> Iterator[BlockRow]:
-        """Rows of ``blocks``, in order."""
-        return self._spool.blocks()
-
-    def history(self, layout: TableLayout) -> Iterator[HistoryRow]:
-        """Rows of a history, in the order of blocks."""
-        return history_rows(self._spool, self._settled, layout)
 
 
 def build_tables(

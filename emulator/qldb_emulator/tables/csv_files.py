@@ -15,7 +15,7 @@ from .targets import TargetError, appearing, cannot_write, check_free_directory,
 from .texts import date_from_text, date_text, float_text, time_from_text, time_text
 
 if TYPE_CHECKING:
-    from .build import Content
+    from .content import Content
 
 SUFFIX = ".csv"
 LINES_AT_ONCE = 500

@@ -13,7 +13,7 @@ from .spool import is_current
 from .targets import TargetError, appearing, check_free_directory, check_version, missing
 
 if TYPE_CHECKING:
-    from .build import Content
+    from .content import Content
 
 ROWS_IN_GROUP = 20_000
 DECIMAL_DIGITS_MAX = 76  # of Parquet's widest decimal; longer ones are texts

@@ -12,7 +12,7 @@ from .targets import TargetError, check_version, missing
 from .texts import date_text, float_text, time_text
 
 if TYPE_CHECKING:
-    from .build import Content
+    from .content import Content
 
 TYPES: dict[ColumnKind, str] = {
     "BOOL": "boolean",

@@ -23,7 +23,7 @@ from .targets import TargetError, appearing, check_free_file, check_version, mis
 from .texts import date_from_text, date_text, float_text, time_from_text, time_text
 
 if TYPE_CHECKING:
-    from .build import Content
+    from .content import Content
 
 TYPES: dict[ColumnKind, str] = {
     "BOOL": "INTEGER",

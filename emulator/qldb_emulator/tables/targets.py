@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .layout import SCHEMA_VERSION, Columns, Dialect
 
 if TYPE_CHECKING:
-    from .build import Content
+    from .content import Content
 
 UNFINISHED = ".unfinished"
 
@@ -57,41 +57,6 @@ class Target(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
-
-
-def open_target(text: str) -> Target:
-    """The target that a user names.  Raises TargetError, also when a library is missing."""
-    scheme, colon, rest = text.partition(":")
-    if scheme in ("postgresql", "postgres") and rest.startswith("//"):
-        from .postgresql import PostgresTarget
-
-        return PostgresTarget(text)
-    if not colon or not rest or scheme not in _BY_PATH:
-        raise TargetError(
-            f"{text!r} is no target: parquet:DIRECTORY, csv:DIRECTORY, sqlite:FILE or postgresql://... is expected"
-        )
-    return _BY_PATH[scheme](Path(rest))
-
-
-def _parquet(path: Path) -> Target:
-    from .parquet import ParquetTarget
-
-    return ParquetTarget(path)
-
-
-def _csv(path: Path) -> Target:
-    from .csv_files import CsvTarget
-
-    return CsvTarget(path)
-
-
-def _sqlite(path: Path) -> Target:
-    from .sqlite import SqliteTarget
-
-    return SqliteTarget(path)
-
-
-_BY_PATH: dict[str, Callable[[Path], Target]] = {"parquet": _parquet, "csv": _csv, "sqlite": _sqlite}
 
 
 def missing(extra: str, library: str, error: ImportError) -> TargetError:

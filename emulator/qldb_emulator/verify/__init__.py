@@ -1,9 +1,9 @@
-"""Verification: every hash of a journal or a receipt is computed again from its bytes, never by the code that writes.
+"""Verification: every hash of a journal or a receipt again from its bytes, never by the code that writes blocks.
 
-A journal goes in (a directory, a zip, a file, S3; or the blocks of a ledger); a report comes out: the verdict, every
-finding, what could not be proved and why.  A journal can be cut into segments that are verified anywhere and merged.
-Open ``checks.py`` first: what must hold in a block.  Then ``chain.py`` (a run of blocks), ``verdict.py`` (merging),
-``audit.py`` (the report).
+In: a directory, a zip, a file, an S3 prefix or the blocks of a ledger; a receipt; a digest that was kept.
+Out: a report: the verdict, every finding, what could not be proved and why; signed and stamped if it is wanted.
+A journal can be cut into segments, which are verified anywhere; ``verdict`` merges what they come to.
+Open ``checks`` first: what must hold in a block.
 """
 
 from __future__ import annotations

@@ -90,7 +90,6 @@ ONLY_IN = {
     "sqlite_utils": {"tables"},
     "pyarrow": {"tables"},
     "psycopg": {"tables"},
-    "cryptography": {"verify"},
     "rfc3161_client": {"verify"},
     "asn1crypto": {"verify"},
     "jinja2": {"web", "verify"},
@@ -101,7 +100,7 @@ ONLY_IN = {
     "pytest": {"pytest_plugin"},
     "moto": {"aws"},
     "trustme": {"web"},
-    "cryptography": {"web"},
+    "cryptography": {"verify", "web"},
 }
 
 
@@ -233,9 +232,9 @@ SAYS_LINES = range(4, 9)
 
 # Packages that do not say yet what they are.  Remove a row when its package does.
 STILL_SILENT = {
-    *("aws", "aws_models", "auth", "cli", "client", "driver", "ion", "seeding", "testing", "verify", "web", "wire"),
+    *("aws", "aws_models", "auth", "cli", "client", "driver", "ion", "seeding", "testing", "web", "wire"),
     *("partiql", "partiql.language", "partiql.syntax", "partiql.planning", "partiql.execution"),
-    *("tables", "web.console", "web.interface"),
+    *("web.console", "web.interface"),
 }
 
 
