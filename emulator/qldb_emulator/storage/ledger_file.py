@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -308,6 +309,15 @@ def _appearing(path: Path, durability: Durability) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             remove_database(unfinished)
+
+
+def move_database(path: Path, target: Path, durability: Durability) -> None:
+    """Give a closed ledger file another place, also on another disk.  Raises StorageError when something is there."""
+    if target.exists():
+        raise StorageError(f"There is already a ledger file {target}")
+    with _appearing(target, durability) as unfinished:
+        shutil.move(path, unfinished)
+    remove_database(path)
 
 
 def remove_database(path: Path) -> None:
