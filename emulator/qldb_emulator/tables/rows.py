@@ -22,7 +22,8 @@ ion             the whole revision as Ion binary, as GetRevision gives it: what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..ion.codec import dumps
@@ -95,8 +96,11 @@ class BlockRows:
     redacted: list[Redacted]
 
 
-def rows_of(block: Block, flatten: bool) -> BlockRows:
-    """The rows of a block.  Raises TableMapError when it does not say which table a document is in."""
+def rows_of(block: Block, flatten: bool, data_hashes: Mapping[int, bytes] = MappingProxyType({})) -> BlockRows:
+    """The rows of a block.  Raises TableMapError when it does not say which table a document is in.
+
+    data_hashes: of its revisions by their id(), as far as a verifier has computed them.
+    """
     info = block.transaction_info or {}
     documents = info.get("documents", {})
     revisions = []
@@ -109,7 +113,7 @@ def rows_of(block: Block, flatten: bool) -> BlockRows:
             raise TableMapError(
                 f"Block {block.address.sequence_no} does not say which table document {metadata['id']} is in."
             )
-        revisions.append((TableKey(entry["tableId"], entry["tableName"]), revision_row(revision, flatten)))
+        revisions.append((TableKey(entry["tableId"], entry["tableName"]), revision_row(revision, flatten, data_hashes)))
     redacted = [
         Redacted(each["documentId"], each["version"]) for each in (block.redaction_info or {}).get("revisions", ())
     ]
@@ -133,14 +137,16 @@ def block_row(block: Block) -> BlockRow:
     )
 
 
-def revision_row(revision: Struct, flatten: bool) -> RevisionRow:
+def revision_row(
+    revision: Struct, flatten: bool, data_hashes: Mapping[int, bytes] = MappingProxyType({})
+) -> RevisionRow:
     """The row of a revision that has metadata."""
     metadata = revision["metadata"]
     data: IonValue = revision.get("data")
     has_data = "data" in revision
     if has_data:
         operation = "U" if metadata["version"] else "I"
-        data_hash: bytes | None = hash_value(data)
+        data_hash: bytes | None = data_hashes.get(id(revision)) or hash_value(data)
     else:
         data_hash = revision.get("dataHash")
         operation = "D" if data_hash is None else "R"

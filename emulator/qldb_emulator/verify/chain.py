@@ -57,6 +57,8 @@ class JournalVerifier:
         self._first: BlockEdge | None = None
         self._last: BlockEdge | None = None
         self._previous: Block | None = None
+        self.data_hashes: dict[int, bytes] = {}
+        """Of the last block: id() of a revision -> the Ion Hash of its data.  Tables have that hash, too."""
         self._counts = Counts()
         self._findings, self._if_service, self._if_own = Findings(), Findings(), Findings()
         self._undecided = 0
@@ -150,6 +152,7 @@ class JournalVerifier:
         self._json_blocks += from_json
         unproven = self._counts.deletions_unproven
         look = inspect_block(block, self._previous, own, self._counts, from_json, self._at_start)
+        self.data_hashes = look.data_hashes
         if self._versions is not None:
             self._check_versions(look, self._versions)
         if block.redaction_info is not None:
