@@ -12,7 +12,7 @@ import click
 from . import options
 from .failure import Failure
 from .options import Unreadable
-from .verify import EXIT_CODES, LEDGER_SUFFIX, LedgerAudit, report_json, report_text
+from .verify import EXIT_CODES, LEDGER_SUFFIX, ledger_audit, report_json, report_text
 
 if TYPE_CHECKING:
     from ..tables import TablesReport, TablesVerdict
@@ -121,8 +121,12 @@ def _from_ledger(
 ) -> TablesReport:
     from ..tables.build import build_from_blocks
 
-    with options.named_ledger(source, data_dir, region) as (file, name):
-        audit = LedgerAudit(file, f"ledger {name} in {file.path}", digest, tip, "Reading")
+    path = Path(source)
+    name = source
+    if source.endswith(LEDGER_SUFFIX):
+        name, region, data_dir = path.stem, path.absolute().parent.name, path.absolute().parent.parent
+    path = options.ledger_path(data_dir, region, name)
+    with ledger_audit(path, f"ledger {name} in {path}", digest, tip, "Reading") as audit:
         return build_from_blocks(audit.blocks(), audit.judged, target, wanted)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,8 @@ from . import options
 from .options import Unreadable
 
 if TYPE_CHECKING:
-    from ..journal.model import Block
-    from ..storage.ledger_file import LedgerFile
-    from ..verify import Finding, JournalReport, SegmentVerdict
-    from ..verify.sources import Part, Reading
+    from ..verify import JournalReport
+    from ..verify.ledger import LedgerAudit
 
 EXIT_CODES = {"whole": 0, "broken": 1, "incomplete": 4}
 LEDGER_SUFFIX = ".qldb"
@@ -150,79 +149,44 @@ def verify_ledger(
     target: str, digest: str | None, tip: str | None, data_dir: Path | None, region: str
 ) -> JournalReport:
     """The report on a ledger: its journal, its tree, and the rows that queries read.  Raises Unreadable."""
-    with options.named_ledger(target, data_dir, region) as (file, name):
-        return audit_ledger(file, f"ledger {name} in {file.path}", digest, tip)
+    path = Path(target)
+    name = target
+    if target.endswith(LEDGER_SUFFIX):
+        name, region, data_dir = path.stem, path.absolute().parent.name, path.absolute().parent.parent
+    path = options.ledger_path(data_dir, region, name)
+    return audit_ledger_file(path, f"ledger {name} in {path}", digest, tip)
 
 
-def audit_ledger(file: LedgerFile, source: str, digest: str | None, tip: str | None) -> JournalReport:
-    """The report on an open ledger file, as of its last block now."""
-    audit = LedgerAudit(file, source, digest, tip)
-    for _ in audit.blocks():
-        pass
-    return audit.report()
+def audit_ledger_file(path: Path, source: str, digest: str | None = None, tip: str | None = None) -> JournalReport:
+    """The report on a ledger file, as of its last block now; the file is not changed.  Raises Unreadable."""
+    with ledger_audit(path, source, digest, tip) as audit:
+        for _ in audit.blocks():
+            pass
+        return audit.report()
 
 
-class LedgerAudit:
-    """The audit of an open ledger file as of its last block now: the journal, its tree, the rows that queries read."""
+@contextmanager
+def ledger_audit(
+    path: Path, source: str, digest: str | None = None, tip: str | None = None, label: str = "Verifying"
+) -> Iterator[LedgerAudit]:
+    """The audit of a ledger file, which is not changed.  label: of the progress bar.  Raises Unreadable."""
+    from ..storage.errors import StorageError
+    from ..storage.stored_rows import StoredRows
+    from ..verify.ledger import LedgerAudit
+    from ..verify.sources import Part
 
-    def __init__(
-        self, file: LedgerFile, source: str, digest: str | None, tip: str | None, label: str = "Verifying"
-    ) -> None:
-        """label: of the progress bar."""
-        from ..verify import Audit, Journal
-        from ..verify.sources import Part
-
-        self._file = file
-        self._label = label
-        strand_id = file.meta("strand_id", "")
-        last = file.tip()
-        self._stop = -1 if last is None else last.sequence_no
-        self._first = next((number for number, _ in file.blocks(0, self._stop, 1)), 0)
-        self._part = Part(str(file.path), file.path.stat().st_size, strand_id, self._first, None)
-        about = file.meta("import") or {}
-        saved = options.saved_digest(digest, tip, lambda: strand_id)
-        types_lost = "JSON" in about.get("forms", ())
-        self._audit = Audit(
-            source, Journal(strand_id, (self._part,), (), ledger=file.meta("name", "")), saved, types_lost
-        )
-
-    def blocks(self) -> Iterator[Block]:
-        """Every block, after its checks."""
-        from ..verify.audit import TreeCheck, check_tables
-
-        file = self._file
-        tree = TreeCheck(self._audit, file.merkle_nodes)
-        with options.progress(self._stop + 1 - self._first, self._label) as done:
-            for block, _ in self._audit.blocks(ledger_values(file, self._part, self._stop)):
-                rows = file.block_revisions(block.address.sequence_no)
-                tree.add(block)
-                check_tables(self._audit, block, {row.document_id: (row.hash, row.data, row.data_hash) for row in rows})
-                yield block
-                done(1)
-        tree.finish()
-
-    def report(self) -> JournalReport:
-        """The verdict, once all blocks were pulled."""
-        return self._audit.report()
-
-    def judged(self) -> tuple[JournalReport, SegmentVerdict]:
-        """The same, and the verdict for a follower to go on with."""
-        return self._audit.report(), self._audit.verifier.verdict()
-
-
-def ledger_values(file: LedgerFile, part: Part, stop: int) -> Iterator[Reading]:
-    """The blocks of a ledger file as an audit takes them."""
-    from ..ion.codec import IonError, loads
-    from ..journal.model import BlockAddress
-    from ..verify import Finding
-
-    for sequence_no, ion in file.blocks(0, stop):
-        value: Any | Finding
-        try:
-            value = loads(ion)
-        except IonError as error:
-            value = Finding("file", BlockAddress(part.strand_id, sequence_no), "a block", str(error), part.name)
-        yield part, value, None
+    try:
+        with StoredRows.open(path) as stored:
+            facts, _ = stored.facts()
+            strand_id = facts.get("strand_id")
+            strand_id = strand_id if isinstance(strand_id, str) else ""
+            first, last = stored.ends() or (0, -1)
+            part = Part(str(path), path.stat().st_size, strand_id, first, None)
+            saved = options.saved_digest(digest, tip, lambda: strand_id)
+            with options.progress(last + 1 - first, label) as done:
+                yield LedgerAudit(stored, source, part, facts, saved, done)
+    except (StorageError, OSError) as error:
+        raise Unreadable(str(error)) from error
 
 
 def report_text(report: JournalReport) -> str:

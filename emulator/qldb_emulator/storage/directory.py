@@ -24,6 +24,11 @@ SNAPSHOTS = ".snapshots"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}\Z")
 
 
+def is_possible(name: str) -> bool:
+    """Whether a ledger, snapshot or region may have this name."""
+    return _NAME.match(name) is not None
+
+
 class DataDirectory:
     """A directory of ledger files, locked against other processes until it is closed.
 
@@ -65,14 +70,21 @@ class DataDirectory:
         return self._folder(region) / f"{_checked(name)}{SUFFIX}"
 
     def exists(self, region: str, name: str) -> bool:
-        """Whether there is a file for this ledger."""
-        return self.path(region, name).is_file()
+        """Whether there is a file for this ledger; there is none for what cannot be a file's name."""
+        return is_possible(region) and is_possible(name) and self.path(region, name).is_file()
+
+    def has_snapshot(self, region: str, ledger: str, snapshot: str) -> bool:
+        """Whether there is a file for this snapshot; there is none for what cannot be a file's name."""
+        names = (region, ledger, snapshot)
+        return all(map(is_possible, names)) and self.snapshot_path(region, ledger, snapshot).is_file()
 
     def create(self, region: str, name: str, facts: Mapping[str, Any] | None = None) -> LedgerFile:
         """Make a ledger's file and open it.  Raises StorageError when it exists."""
         path = self.path(region, name)
         self._make(path.parent)
-        return LedgerFile.create(path, self.durability, facts)
+        file = LedgerFile.create(path, self.durability, facts)
+        file.lock = self._lock
+        return file
 
     @contextmanager
     def appearing(self, region: str, name: str) -> Iterator[LedgerFile]:
@@ -97,7 +109,9 @@ class DataDirectory:
 
     def open(self, region: str, name: str) -> LedgerFile:
         """Open a ledger's file.  Raises StorageError, see LedgerFile.open."""
-        return LedgerFile.open(self.path(region, name), self.durability)
+        file = LedgerFile.open(self.path(region, name), self.durability)
+        file.lock = self._lock
+        return file
 
     def delete(self, region: str, name: str) -> None:
         """Remove a ledger's file, which must be closed.  Raises StorageError when there is none."""
@@ -150,8 +164,9 @@ class DataDirectory:
         self.close()
 
     def _remove_unfinished(self) -> None:
-        """Files of ledgers that a process was still writing when it died."""
-        for leftover in sorted(self.root.glob(f"*/*{SUFFIX}{UNFINISHED}*")):
+        """Files of ledgers and snapshots that a process was still writing when it died."""
+        name = f"*{SUFFIX}{UNFINISHED}*"
+        for leftover in [*self.root.glob(f"*/{name}"), *self.root.glob(f"*/{SNAPSHOTS}/*/{name}")]:
             with suppress(OSError):
                 leftover.unlink()
 
