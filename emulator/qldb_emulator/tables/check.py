@@ -278,7 +278,7 @@ class _Rows:
         self._next: tuple[Any, ...] | None = next(self._rows, None)
 
     def of(self, block: int) -> Iterator[tuple[Any, ...]]:
-        """The rows of a block, and those of blocks before it that nobody took."""
+        """The rows of a block, and those of blocks before it that were not taken."""
         while self._next is not None and self._next[_BLOCK] <= block:
             row, self._next = self._next, next(self._rows, None)
             yield row

@@ -15,7 +15,7 @@ from .targets import TargetError, appearing, check_free_directory, check_version
 if TYPE_CHECKING:
     from .content import Content
 
-ROWS_IN_GROUP = 20_000
+ROWS_IN_GROUP = 10_000  # some 20 MB of Python values
 DECIMAL_DIGITS_MAX = 76  # of Parquet's widest decimal; longer ones are texts
 SUFFIX = ".parquet"
 

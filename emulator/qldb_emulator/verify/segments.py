@@ -36,7 +36,7 @@ from .sources import Journal, Part, address_of
 from .verdict import FilePiece, SegmentVerdict
 
 SEGMENT_BYTES_MIN = 1 << 20  # below this, starting a process takes longer than the work
-SEGMENT_BYTES_MAX = 32 << 20
+SEGMENT_BYTES_MAX = 16 << 20
 SEGMENTS_WANTED = 64  # of a journal of middle size: enough for many processes to end at about the same time
 _SCAN_BYTES = 1 << 20
 _SYMBOL_TABLE_OPENING_MAX = 1 << 20

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers.authority import authority, needs_openssl, openssl
 from journals import sample
+from support import ROOT
 
 from qldb_emulator.cli import main
 from qldb_emulator.ion.codec import dumps, dumps_text
@@ -75,24 +76,15 @@ def test_without_key_certificates_and_source_it_says_what_it_did_not_check(folde
     assert states == {"form": "held"} | dict.fromkeys(("signature", "time stamp", "inputs"), "not checked")
 
 
+PAGE = ROOT / "docs" / "audit.md"
+
+
 def test_openssl_alone_checks_signature_stamp_and_files(folder):
-    openssl(
-        "pkeyutl",
-        "-verify",
-        "-pubin",
-        "-inkey",
-        "public.pem",
-        "-rawin",
-        "-in",
-        "report.json",
-        "-sigfile",
-        "report.json.sig",
-        folder=folder,
-    )
-    shown = openssl(
-        "ts", "-verify", "-data", "report.json", "-in", "report.json.tsr", "-CAfile", "ca.pem", folder=folder
-    )
-    assert shown is not None
+    """By the very lines of docs/audit.md."""
+    lines = [line for line in PAGE.read_text().splitlines() if re.match(r"openssl .*-verify ", line)]
+    assert [line.split()[1] for line in lines] == ["pkeyutl", "ts"]
+    for line in lines:
+        openssl(*line.split()[1:], folder=folder)
     report = json.loads((folder / "report.json").read_bytes())
     assert len(report["inputs"]) == 2
     for each in report["inputs"]:
