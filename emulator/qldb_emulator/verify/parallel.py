@@ -51,8 +51,9 @@ def process_pool(jobs: int) -> Iterator[Executor]:
     try:
         yield pool
     except BaseException:
+        processes = list((getattr(pool, "_processes", None) or {}).values())  # shutdown forgets them
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in list((getattr(pool, "_processes", None) or {}).values()):
+        for process in processes:
             process.terminate()  # what they work on is of no use any more
         raise
     pool.shutdown()
