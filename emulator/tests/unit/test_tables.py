@@ -395,6 +395,29 @@ def test_a_server_that_is_not_there(tmp_path):
     assert (result.exit_code, "secret" in result.output, result.output.count("\n")) == (1, False, 1)
 
 
+def test_a_connection_lost_in_the_middle_leaves_the_database_as_it_was(server, tmp_path, monkeypatch):
+    if server is None:
+        pytest.skip("needs PostgreSQL's server (apt-get install postgresql)")
+    from qldb_emulator.tables import postgresql
+
+    url = server.database("lost")
+    source = journal_file(tmp_path / "journal", documents({"a": 1}, {"a": 2}))
+    real = postgresql.copy
+
+    def copy(connection: Any, name: str, *arguments: Any) -> None:
+        if name.endswith("_history"):
+            server.kill()
+        real(connection, name, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(postgresql, "copy", copy)
+        result = run("tables", source, "--to", url)
+    server.start()
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert run("verify-tables", url).exit_code == 3
+    assert run("tables", source, "--to", url).exit_code == 0
+
+
 def test_tables_of_another_schema_version_are_refused(tmp_path):
     source = journal_file(tmp_path / "journal", documents({"a": 1}))
     path = tmp_path / "a.db"
