@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import __version__
 from . import options
+from .connection import answering, transport
 from .options import Unreadable
 
 if TYPE_CHECKING:
-    from ..verify import JournalReport
+    from ..verify import Journal, JournalReport
     from ..verify.ledger import LedgerAudit
 
 EXIT_CODES = {"whole": 0, "broken": 1, "incomplete": 4}
@@ -46,9 +48,11 @@ LEDGER_SUFFIX = ".qldb"
     help="Sign that report with an Ed25519 key (PEM).  [default report: report.json]",
 )
 @click.option("--timestamp", "authority", metavar="URL", help="Have that report stamped by an RFC 3161 authority.")
+@options.server_url
 @options.data_dir
 @options.region
 @click.pass_context
+@answering
 def verify(
     context: click.Context,
     target: str,
@@ -64,16 +68,24 @@ def verify(
     report_file: Path | None,
     key: Path | None,
     authority: str | None,
+    url: str | None,
     data_dir: Path | None,
     region: str,
 ) -> None:
     """Verify a ledger, or an exported journal: a directory, a zip, a file, or s3://bucket/prefix.
 
     A name that is no path is a ledger's, in the data directory; a running server need not be stopped.
+    With --url it is a ledger of that server: its blocks are fetched, and compared with --digest or the digest of now.
     """
     evidence = report_file or (Path("report.json") if key is not None or authority is not None else None)
     inputs: list[dict[str, Any]] = []
-    if target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX)):
+    if url is not None:
+        if evidence is not None:
+            raise click.UsageError("a ledger goes on changing: export it, and sign the verification of the export")
+        report = verify_remote(target, url, options.region_of_server(context, region), digest, tip)
+    elif os.sep in target and "://" not in target and not os.path.exists(target):
+        raise Unreadable(f"{target}: no such file or directory")
+    elif target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX)):
         if evidence is not None:
             inputs = hashed_inputs(target, strand, export_id, region, s3_endpoint)
         report = verify_source(target, digest, tip, strand, export_id, region, s3_endpoint, jobs, checkpoint)
@@ -115,6 +127,25 @@ def hashed_inputs(
         raise Unreadable(str(error)) from error
 
 
+def verify_remote(ledger: str, url: str, region: str | None, digest: str | None, tip: str | None) -> JournalReport:
+    """The report on a journal that a server hands out.  Raises QldbError, UnreachableError, Failure."""
+    from ..verify import SavedDigest, choose_journal, open_container, verify_container
+    from .export import FOREVER_MS, export_ledger
+    from .remote import fetch_journal
+
+    with closing(fetch_journal(transport(url, region), ledger)) as fetched, TemporaryDirectory() as folder:
+        directory = Path(folder, "journal")
+        export_ledger(fetched, ledger, directory, "ION_BINARY", "", (0, FOREVER_MS))
+        container = open_container(str(directory), "", None)
+        container.description = fetched.description
+        with closing(container):
+            journal = choose_journal(container, None, None)
+            saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
+            with options.progress(journal.size, "Verifying") as done:
+                of_now = SavedDigest(fetched.digest, fetched.tip_address)
+                return verify_container(container, journal, saved or of_now, done)
+
+
 def verify_source(
     target: str,
     digest: str | None,
@@ -135,6 +166,7 @@ def verify_source(
         container = source.open()
         try:
             journal = choose_journal(container, strand, export_id)
+            name_exports(journal)
             saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
             with options.progress(journal.size, "Verifying") as done:
                 count = verifying.available_cores() if jobs is None else jobs
@@ -143,6 +175,15 @@ def verify_source(
             container.close()
     except SourceError as error:
         raise Unreadable(str(error)) from error
+
+
+def name_exports(journal: Journal) -> None:
+    """Say on standard error which exports are read as one journal: a directory may hold more than was meant."""
+    if len(journal.manifests) < 2:
+        return
+    lines = [f"  {manifest.export_id}  {manifest.name}" for manifest in journal.manifests]
+    text = f"{len(lines)} exports are read as one journal; --export ID chooses one:"
+    click.echo("\n".join([text, *lines]), err=True)
 
 
 def verify_ledger(

@@ -2,7 +2,7 @@
 
 botocore reads the class of a session error from the body's ``__type`` only; JS from the header, or else from any
 member called code in any case; Java, Go and .NET from either (wire.md 2.6).  So both are sent, and with the header
-present a ``Code`` member harms nobody.
+present a ``Code`` member does no harm.
 """
 
 from __future__ import annotations
@@ -50,6 +50,9 @@ STATUSES = {
     "TooManyConnectionsException": Status(503, "ours", "drivers repeat a 503"),
     "NotSupportedByEmulatorException": Status(400, "ours", "asking again does not help"),
     "LedgerFileUnusableException": Status(400, "ours", "asking again does not help"),
+    "ReadOnlyException": Status(403, "ours", "named after the HTTP status"),
+    "SignInException": Status(401, "ours", "named after the HTTP status"),
+    "StatementTimeException": Status(408, "ours", "named after the HTTP status"),
     "AdminOffException": Status(403, "ours", "named after the HTTP status"),
     "AdminRequestException": Status(400, "ours", "named after the HTTP status"),
     "AdminNotFoundException": Status(404, "ours", "named after the HTTP status"),
@@ -59,11 +62,15 @@ _OURS = {name for name, status in STATUSES.items() if status.source == "ours"}
 REASONS = {
     200: "OK",
     400: "Bad Request",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
     409: "Conflict",
     412: "Precondition Failed",
     413: "Request Entity Too Large",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
