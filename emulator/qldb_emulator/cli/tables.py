@@ -138,9 +138,10 @@ def _print(report: JournalReport, made: TablesReport | None, target: str, as_jso
     if made is None:
         click.echo(f"{report_text(report)}\n\nNothing was written.")
         return
-    lines = [
-        f"Wrote {made.revisions:,} revisions of {len(made.layouts)} tables and {made.blocks:,} blocks to {target}:"
-    ]
+    from ..verify.audit import plural
+
+    what = f"{plural(made.revisions, 'revision')} of {plural(len(made.layouts), 'table')}"
+    lines = [f"Wrote {what} and {plural(made.blocks, 'block')} to {target}:"]
     lines += [f"  {each.current}, {each.history}" for each in made.layouts]
     click.echo(f"{report_text(report)}\n\n" + "\n".join(lines))
 

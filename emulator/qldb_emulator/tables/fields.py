@@ -46,7 +46,7 @@ Kind = Literal["BOOL", "INT", "DECIMAL", "FLOAT", "TEXT", "TIME", "DATE", "BYTES
 INT_MAX = 2**63 - 1
 MICROSECOND_DIGITS = 6
 _MINUTES = ("minute", "second")
-FLATTEN_DEPTH_MAX = 16  # deeper structs stay in data; a column name of more parts helps nobody read
+FLATTEN_DEPTH_MAX = 16  # deeper structs stay in data; a longer column name is hard to read
 
 Value = bool | int | float | str | bytes
 Fields = dict[str, tuple[Kind, Value]]

@@ -153,7 +153,7 @@ class FileReader:
         self._next = BlockAddress(piece.strand_id, piece.first)
 
     def take(self, value: IonValue | Finding) -> Block | None:
-        """The block that a value is, after its checks; None when it is none."""
+        """The block that a value is, after its checks; None when it is not a block."""
         if isinstance(value, Finding):
             self._verifier.note(value if value.address is not None else replace(value, address=self._next), True)
             return None

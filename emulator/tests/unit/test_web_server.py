@@ -139,7 +139,7 @@ CHUNKED = (
             b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
             400,
             b"SerializationException",
-            id="a length that is not a number",
+            id="a length without digits",
         ),
         pytest.param(
             b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400, b"SerializationException", id="unknown encoding"
