@@ -21,7 +21,7 @@ from qldb_emulator.partiql.syntax.script import is_unfinished, split_statements
     ids=["nothing", "blank", "one", "three", "semicolons in literals", "comments", "string not closed"],
 )
 def test_a_script_is_split_at_its_semicolons(text: str, expected: list[tuple[str, int]]) -> None:
-    assert [tuple(part) for part in split_statements(text).all()] == expected
+    assert [tuple(part)[:2] for part in split_statements(text).all()] == expected
 
 
 @pytest.mark.parametrize(
