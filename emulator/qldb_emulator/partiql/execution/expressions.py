@@ -32,7 +32,6 @@ from ..language.errors import PartiqlError
 from ..language.functions import function_named
 from ..language.texts import ion_text
 from ..language.values import MISSING, Bag
-from ..planning.analysis import walk
 from ..planning.plan import DATA_SLOT, PARAMETERS_SLOT, Failure, Slot, Subquery
 from ..syntax import ast
 from .aggregates import Accumulator, make_accumulator
@@ -58,19 +57,26 @@ class ExpressionCompiler:
     def __init__(self, compile_query: CompileQuery, has_positions: bool = False) -> None:
         self._compile_query = compile_query
         self.struct_of = made_struct_of if has_positions else struct_of
+        self._is_growing = False  # a part of the condition that is being compiled may report memory
 
     def compile(self, node: ast.Expr) -> Run:
         """The closure of an expression.  Raises PartiqlError for a function that does not exist."""
-        return _HANDLERS[type(node)](self, node)
+        kind = type(node)
+        if kind in _GROWING and _is_growing(node):
+            self._is_growing = True
+        return _HANDLERS[kind](self, node)
 
     def condition(self, node: ast.Expr, pos: ast.Pos | None = None) -> Run:
         """The closure of a WHERE or ON: True, False or None.
 
         It raises PartiqlError for what is no truth value, at *pos* if that is given.
         """
+        outer, self._is_growing = self._is_growing, False
         run = self.compile(node)
-        if any(map(_is_growing, walk(node))):
+        if self._is_growing:
             run = _released(run)
+        else:
+            self._is_growing = outer
         if _is_truth(node):
             return run
         pos = pos or node.pos
@@ -464,6 +470,14 @@ _LONG_TEXT = 1_024  # characters; a shorter text is not worth a report
 _LONG_LIST = 64  # items
 _PLACE_BYTES = 16  # of an element in a list, the list itself apart
 _FIELD_BYTES = 100  # of a field in a struct
+
+
+_GROWING = frozenset(
+    (
+        *(ast.ListConstructor, ast.BagConstructor, ast.SexpConstructor, ast.Path, ast.Chain),
+        *(Subquery, ast.Call, ast.Cast, ast.Trim),
+    )
+)
 
 
 def _is_growing(node: object) -> bool:
