@@ -19,6 +19,7 @@ from . import (
     shared_journals,
     statements,
     storage,
+    tables,
 )
 
 FAMILIES: tuple[Family, ...] = (
@@ -32,6 +33,7 @@ FAMILIES: tuple[Family, ...] = (
     scans.FAMILY,
     contention.FAMILY,
     journals.FAMILY,
+    tables.FAMILY,
     storage.FAMILY,
     shared_journals.FAMILY,
     libraries.FAMILY,

@@ -117,7 +117,9 @@ def postgres() -> Iterator[Postgres]:
     bin_folder = programs()
     if bin_folder is None:
         pytest.skip("needs PostgreSQL's server (apt-get install postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="qldb-postgres-"))
+    # As root the server runs as another user, who may not be able to enter the folder for temporary files.
+    parent = "/tmp" if os.geteuid() == 0 and Path("/tmp").is_dir() else None
+    folder = Path(tempfile.mkdtemp(prefix="qldb-postgres-", dir=parent))
     server = Postgres(folder, bin_folder)
     try:
         server.start()
