@@ -96,7 +96,7 @@ ONLY_IN = {
     "sqlite3": {"storage", "tables"},
     "sqlite_utils": {"tables"},
     "pyarrow": {"seeding", "tables"},
-    "psycopg": {"tables"},
+    "psycopg": {"log", "tables"},
     "rfc3161_client": {"verify"},
     "asn1crypto": {"verify"},
     "jinja2": {"web", "verify"},
@@ -107,7 +107,6 @@ ONLY_IN = {
     "pytest": {"pytest_plugin"},
     "moto": {"aws"},
     "trustme": {"web"},
-    "psycopg": {"log", "tables"},
     "cryptography": {"verify", "web"},
 }
 
