@@ -1,7 +1,7 @@
 """What servers that share journals tell each other through the log: who is there, and who owns which ledger.
 
 A ledger has one owner at a time, for speed: sessions of the ledger are on its owner, so appends do not meet.  Safety
-does not depend on it.  The slot key of the log decides who was first, whoever appends.
+does not depend on it.  The slot key of the log decides who was first, no matter which server appends.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 
 from ..context import RequestContext
 from ..engine.session.permissions import authorize_command
-from ..errors import NO_SUCH_SESSION
+from ..errors import NO_SUCH_SESSION, SERVICE_UNAVAILABLE
 from ..wire.send_command import serialize_command_result
 from .answer import Answer
 from .http1 import Request
@@ -73,6 +73,9 @@ class Forwarder:
 
         Raises QldbError.
         """
+        if not self._steward.server_id:
+            # It listens, and is not one of the servers yet: a session could not name it, nor could others fence it.
+            raise SERVICE_UNAVAILABLE()
         if FORWARDED in request.headers:
             return None
         if token is None:

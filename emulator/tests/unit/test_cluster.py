@@ -254,6 +254,24 @@ def test_a_token_of_no_server_is_no_session(pair: list[Member], token: str) -> N
     assert refusal.value.response["Error"]["Code"] in ("InvalidSessionException", "BadRequestException")
 
 
+def test_a_server_that_has_not_joined_the_others_begins_no_session(url: str) -> None:
+    """A token could not name it, so a commit that is sent again would be settled without it."""
+    with Emulator(Settings(is_ephemeral=True, journal=url), SystemClock(), RandomIds(SystemClock())) as emulator:
+        new_ledger(emulator)
+        with Server(create_dispatcher(emulator)) as server:
+            client = boto3.client(
+                "qldb-session",
+                endpoint_url=server.url,
+                region_name=REGION,
+                aws_access_key_id="local",
+                aws_secret_access_key="local",
+                config=Config(retries={"max_attempts": 0}),
+            )
+            with pytest.raises(ClientError, match="ServiceUnavailable"):
+                client.send_command(StartSession={"LedgerName": "cars"})
+            client.close()
+
+
 def test_metrics_tell_lag_owner_and_lost_slots(pair: list[Member]) -> None:
     import urllib.request
 
