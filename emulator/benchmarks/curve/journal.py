@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from qldb_emulator.cli.verify import audit_ledger
+from qldb_emulator.cli.verify import audit_ledger_file
 from qldb_emulator.engine.workbench.snapshots import fork_ledger
 from qldb_emulator.verify import JournalReport, verify_export
 
@@ -55,8 +55,8 @@ def verifying_export(curve: Curve, of: Filled) -> Case:
 
 
 def verifying_ledger(curve: Curve, of: Filled) -> Case:
-    file = curve.ledger(of).file
-    return timed(lambda: _whole(audit_ledger(file, of.name, None, None)))
+    path = curve.ledger(of).file.path
+    return timed(lambda: _whole(audit_ledger_file(path, of.name)))
 
 
 def _whole(report: JournalReport) -> None:

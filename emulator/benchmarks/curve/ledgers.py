@@ -115,6 +115,8 @@ class Curve:
             table = ledger.catalogue.active(TABLE)
             assert table is not None
             wanted = set(self.random.sample(range(of.documents), min(of.documents, self._sample)))
-            heads = (head for batch in ledger.file.scan_heads(table.number, ledger.tip().sequence_no) for head in batch)
-            self._ids[of.name] = [head.document_id for number, head in enumerate(heads) if number in wanted]
+            rows = (
+                row for batch in ledger.file.scan_documents(table.number, ledger.tip().sequence_no) for row in batch
+            )
+            self._ids[of.name] = [row[0] for number, row in enumerate(rows) if number in wanted]
         return self._ids[of.name]

@@ -113,21 +113,30 @@ def text_or_file(value: str) -> str:
         return value
 
 
-@contextmanager
-def ledger_for_reading(given: Path | None, region: str, name: str) -> Iterator[LedgerFile]:
-    """A ledger's file, also while a server is working with it.  Raises Unreadable."""
+def ledger_path(given: Path | None, region: str, name: str) -> Path:
+    """Where a ledger's file is.  Raises Unreadable when there is none, saying in which region there is one."""
     from ..storage.directory import SUFFIX
-    from ..storage.errors import StorageError
-    from ..storage.ledger_file import LedgerFile
 
     root = directory_of(given)
     path = root / region / f"{name}{SUFFIX}"
     try:
-        if not path.is_file():
-            elsewhere = sorted(other.parent.name for other in root.glob(f"*/{name}{SUFFIX}"))
-            hint = f"; there is one in region {', '.join(elsewhere)} (--region)" if elsewhere else ""
-            raise Unreadable(f"There is no ledger {name} in region {region} in {root}{hint}")
-        file = LedgerFile.open(path)
+        if path.is_file():
+            return path
+        elsewhere = sorted(other.parent.name for other in root.glob(f"*/{name}{SUFFIX}"))
+    except (OSError, ValueError) as error:
+        raise Unreadable(str(error)) from error
+    hint = f"; there is one in region {', '.join(elsewhere)} (--region)" if elsewhere else ""
+    raise Unreadable(f"There is no ledger {name} in region {region} in {root}{hint}")
+
+
+@contextmanager
+def ledger_for_reading(given: Path | None, region: str, name: str) -> Iterator[LedgerFile]:
+    """A ledger's file, also while a server is working with it.  Raises Unreadable."""
+    from ..storage.errors import StorageError
+    from ..storage.ledger_file import LedgerFile
+
+    try:
+        file = LedgerFile.open(ledger_path(given, region, name))
     except (StorageError, OSError, ValueError) as error:
         raise Unreadable(str(error)) from error
     try:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,9 +14,7 @@ from . import options
 from .options import Unreadable
 
 if TYPE_CHECKING:
-    from ..storage.ledger_file import LedgerFile
-    from ..verify import Finding, JournalReport
-    from ..verify.sources import Part, Reading
+    from ..verify import JournalReport
 
 EXIT_CODES = {"whole": 0, "broken": 1, "incomplete": 4}
 LEDGER_SUFFIX = ".qldb"
@@ -95,48 +92,29 @@ def verify_ledger(
     name = target
     if target.endswith(LEDGER_SUFFIX):
         name, region, data_dir = path.stem, path.absolute().parent.name, path.absolute().parent.parent
-    with options.ledger_for_reading(data_dir, region, name) as file:
-        return audit_ledger(file, f"ledger {name} in {file.path}", digest, tip)
+    path = options.ledger_path(data_dir, region, name)
+    return audit_ledger_file(path, f"ledger {name} in {path}", digest, tip)
 
 
-def audit_ledger(file: LedgerFile, source: str, digest: str | None, tip: str | None) -> JournalReport:
-    """The report on an open ledger file, as of its last block now."""
-    from ..verify import Audit, Journal
-    from ..verify.audit import TreeCheck, check_tables
+def audit_ledger_file(path: Path, source: str, digest: str | None = None, tip: str | None = None) -> JournalReport:
+    """The report on a ledger file, as of its last block now; the file is not changed.  Raises Unreadable."""
+    from ..storage.errors import StorageError
+    from ..storage.stored_rows import StoredRows
+    from ..verify.ledger import audit_ledger
     from ..verify.sources import Part
 
-    strand_id = file.meta("strand_id", "")
-    last = file.tip()
-    stop = -1 if last is None else last.sequence_no
-    first = next((number for number, _ in file.blocks(0, stop, 1)), 0)
-    part = Part(str(file.path), file.path.stat().st_size, strand_id, first, None)
-    about = file.meta("import") or {}
-    saved = options.saved_digest(digest, tip, lambda: strand_id)
-    audit = Audit(source, Journal(strand_id, (part,), ()), saved, types_lost="JSON" in about.get("forms", ()))
-    tree = TreeCheck(audit, file.merkle_nodes)
-    with options.progress(stop + 1 - first, "Verifying") as done:
-        for block, _ in audit.blocks(ledger_values(file, part, stop)):
-            rows = file.block_revisions(block.address.sequence_no)
-            tree.add(block)
-            check_tables(audit, block, {row.document_id: (row.hash, row.data, row.data_hash) for row in rows})
-            done(1)
-    tree.finish()
-    return audit.report()
-
-
-def ledger_values(file: LedgerFile, part: Part, stop: int) -> Iterator[Reading]:
-    """The blocks of a ledger file as an audit takes them."""
-    from ..ion.codec import IonError, loads
-    from ..journal.model import BlockAddress
-    from ..verify import Finding
-
-    for sequence_no, ion in file.blocks(0, stop):
-        value: Any | Finding
-        try:
-            value = loads(ion)
-        except IonError as error:
-            value = Finding("file", BlockAddress(part.strand_id, sequence_no), "a block", str(error), part.name)
-        yield part, value, None
+    try:
+        with StoredRows.open(path) as stored:
+            facts, _ = stored.facts()
+            strand_id = facts.get("strand_id")
+            strand_id = strand_id if isinstance(strand_id, str) else ""
+            first, last = stored.ends() or (0, -1)
+            part = Part(str(path), path.stat().st_size, strand_id, first, None)
+            saved = options.saved_digest(digest, tip, lambda: strand_id)
+            with options.progress(last + 1 - first, "Verifying") as done:
+                return audit_ledger(stored, source, part, facts, saved, done)
+    except (StorageError, OSError) as error:
+        raise Unreadable(str(error)) from error
 
 
 def report_text(report: JournalReport) -> str:

@@ -13,7 +13,7 @@ from .errors import DirectoryInUseError, StorageError, StorageVersionError
 from .ledger_file import LedgerFile
 from .lock import DirectoryLock
 from .reads import Reads
-from .rows import Counts, DocumentInfo, DocumentRow, Head, IndexRow, NodeId, RevisionRow, TableRow, Tip
+from .rows import Counts, DocumentInfo, DocumentRow, IndexRow, NodeId, RevisionRow, TableRow, Tip
 from .schema import LIVE, SCHEMA_VERSION
 from .writer import Writer
 
@@ -28,7 +28,6 @@ __all__ = [
     "DocumentInfo",
     "DocumentRow",
     "Durability",
-    "Head",
     "IndexRow",
     "LedgerFile",
     "NodeId",

@@ -7,7 +7,7 @@ from collections import deque
 from pathlib import Path
 from typing import Literal
 
-from .errors import StorageError, unusable
+from .errors import SQLITE_ERRORS, StorageError, unusable
 
 Durability = Literal["full", "cache", "off"]
 """full: an acknowledged commit survives a power cut.  cache: a power cut may take the last commits back, but the file
@@ -17,23 +17,32 @@ SYNCHRONOUS = {"full": 1, "cache": 1, "off": 0}
 """SQLite's level for a file.  NORMAL keeps log and file in order; that a commit is on the disk is LogSync's part."""
 
 _CACHE_KIB = 65_536
-_BUSY_SECONDS = 10  # only another process looking into the file (an SQLite shell) can make us wait at all
+BUSY_SECONDS = 10  # only another process looking into the file (an SQLite shell) can make us wait at all
 _STATEMENTS = 256
 _WAL_BYTES_KEPT = 64 * 1024 * 1024
 _IDLE_READERS = 8
 
 
-def connect(path: Path, mode: Literal["rw", "rwc"] = "rw") -> sqlite3.Connection:
-    """Open a database file; ``rw`` never creates one.  The caller starts and ends transactions itself."""
+def connect(path: Path, mode: Literal["rw", "rwc"] = "rw", options: str = "") -> sqlite3.Connection:
+    """Open a database file; ``rw`` never creates one.  The caller starts and ends transactions itself.
+
+    options: further parameters of SQLite's URI, each after an ``&``.
+    """
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
+        f"{path.absolute().as_uri()}?mode={mode}{options}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,  # handed from thread to thread, never used by two at once
         cached_statements=_STATEMENTS,
-        timeout=_BUSY_SECONDS,
+        timeout=BUSY_SECONDS,
     )
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    try:
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute("PRAGMA secure_delete = ON")  # a redaction leaves nothing in free pages
+        connection.execute("PRAGMA temp_store = MEMORY")  # nor in files that SQLite makes elsewhere
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -95,6 +104,6 @@ class ReaderPool:
         try:
             connection = connect(self._path)
             connection.execute("PRAGMA query_only = ON")
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self._path, problem) from problem
         return connection

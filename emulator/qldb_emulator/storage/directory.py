@@ -72,7 +72,9 @@ class DataDirectory:
         """Make a ledger's file and open it.  Raises StorageError when it exists."""
         path = self.path(region, name)
         self._make(path.parent)
-        return LedgerFile.create(path, self.durability, facts)
+        file = LedgerFile.create(path, self.durability, facts)
+        file.lock = self._lock
+        return file
 
     @contextmanager
     def appearing(self, region: str, name: str) -> Iterator[LedgerFile]:
@@ -88,7 +90,9 @@ class DataDirectory:
 
     def open(self, region: str, name: str) -> LedgerFile:
         """Open a ledger's file.  Raises StorageError, see LedgerFile.open."""
-        return LedgerFile.open(self.path(region, name), self.durability)
+        file = LedgerFile.open(self.path(region, name), self.durability)
+        file.lock = self._lock
+        return file
 
     def delete(self, region: str, name: str) -> None:
         """Remove a ledger's file, which must be closed.  Raises StorageError when there is none."""
@@ -141,8 +145,9 @@ class DataDirectory:
         self.close()
 
     def _remove_unfinished(self) -> None:
-        """Files of ledgers that a process was still writing when it died."""
-        for leftover in sorted(self.root.glob(f"*/*{SUFFIX}{UNFINISHED}*")):
+        """Files of ledgers and snapshots that a process was still writing when it died."""
+        name = f"*{SUFFIX}{UNFINISHED}*"
+        for leftover in [*self.root.glob(f"*/{name}"), *self.root.glob(f"*/{SNAPSHOTS}/*/{name}")]:
             with suppress(OSError):
                 leftover.unlink()
 

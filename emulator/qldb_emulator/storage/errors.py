@@ -9,7 +9,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+
+SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What sqlite3 raises for a file that it cannot use: the second where its own message quotes damaged text."""
 
 
 class StorageError(Exception):

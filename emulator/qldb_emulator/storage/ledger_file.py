@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .connections import SYNCHRONOUS, Durability, ReaderPool, connect, use_wal
-from .errors import StorageError, unusable
+from .connections import BUSY_SECONDS, SYNCHRONOUS, Durability, ReaderPool, connect, use_wal
+from .errors import SQLITE_ERRORS, StorageError, unusable
+from .lock import DirectoryLock, place_of
 from .log_sync import LogSync
 from .reads import Reads
-from .schema import check_schema, create_schema, put_meta
+from .schema import ERASED, check_schema, create_schema, put_meta
 from .writer import Writer
 
 UNFINISHED = ".unfinished"
+CHECKPOINT_WAIT_MS = 500
+"""How long emptying the write-ahead log waits for readers in other processes, in milliseconds."""
 
 
 class LedgerFile(Reads):
@@ -36,6 +41,10 @@ class LedgerFile(Reads):
         self._write_lock = threading.Lock()
         self._writing_thread: int | None = None
         self._log = LogSync(path, durability)
+        self._name = str(path)
+        self._place = place_of(self._name)
+        self._in_place_at = -math.inf
+        self.lock: DirectoryLock | None = None
 
     @classmethod
     def create(cls, path: Path, durability: Durability = "full", facts: Mapping[str, Any] | None = None) -> LedgerFile:
@@ -81,7 +90,10 @@ class LedgerFile(Reads):
             check_schema(connection)
             use_wal(connection)
             connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
-        except (sqlite3.Error, StorageError) as problem:
+            if has_erased(connection):  # by a process that was killed
+                vacuum(connection)
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except (*SQLITE_ERRORS, StorageError) as problem:
             if connection is not None:
                 connection.close()
             if isinstance(problem, StorageError):
@@ -89,12 +101,31 @@ class LedgerFile(Reads):
             raise unusable(path, problem) from problem
         return cls(path, durability, connection)
 
+    def check_in_place(self, interval_seconds: float = 0) -> None:
+        """Make sure that this is still the file which its path leads to, and that the directory is still locked.
+
+        SQLite goes on with a file that was removed; what it then writes is lost.  interval_seconds: not again so soon.
+        Raises StorageError.
+        """
+        if interval_seconds:
+            now = time.monotonic()
+            if now < self._in_place_at + interval_seconds:
+                return
+            self._in_place_at = now
+        if place_of(self._name) != self._place:
+            raise StorageError(
+                f"The ledger file {self.path} was removed or replaced while it was in use. Stop the server, put the"
+                " file back and start again"
+            )
+        if self.lock is not None:
+            self.lock.check()
+
     # --- reading -----------------------------------------------------------------------------------------------
     def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         connection = self._readers.take()
         try:
             return connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
         finally:
             self._readers.give(connection)
@@ -107,7 +138,7 @@ class LedgerFile(Reads):
         try:
             if self._connection is not None:
                 return self._connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
         finally:
             self._write_lock.release()
@@ -146,6 +177,7 @@ class LedgerFile(Reads):
         """For WriteTransaction: the writing connection, in a transaction of this thread's own."""
         connection = self._take()
         try:
+            self.check_in_place()
             connection.execute("BEGIN IMMEDIATE")
         except BaseException as problem:
             try:
@@ -178,7 +210,7 @@ class LedgerFile(Reads):
         """Take everything back.  Raises StorageError when it was SQLite that failed."""
         if connection.in_transaction:  # a full disk has rolled back by itself
             connection.execute("ROLLBACK")
-        if isinstance(problem, sqlite3.Error):
+        if isinstance(problem, SQLITE_ERRORS):
             raise unusable(self.path, problem) from problem
 
     def _take(self) -> sqlite3.Connection:
@@ -208,12 +240,37 @@ class LedgerFile(Reads):
 
     # --- the file ----------------------------------------------------------------------------------------------
     def checkpoint(self) -> None:
-        """Move everything from the write-ahead log into the file itself, and empty the log."""
+        """Move everything from the write-ahead log into the file itself, and empty the log.
+
+        Raises StorageError, also when another process reads the file and the log cannot be emptied.
+        """
         with self._alone() as connection:
             try:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            except sqlite3.Error as problem:
+                # Commits wait meanwhile, so another process that reads for long is not waited for.
+                connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
+                (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+            except SQLITE_ERRORS as problem:
                 raise unusable(self.path, problem) from problem
+        if is_busy:
+            raise StorageError(f"The write-ahead log of {self.path} cannot be emptied: another process reads it")
+
+    def finish_erasure(self, bytes_max: int | None = None) -> None:
+        """Leave nothing of erased rows in the file's unused space and in its write-ahead log.
+
+        SQLite moves rows between pages, and copies of them stay in the gaps, also with secure_delete; so the file is
+        written anew (VACUUM).  bytes_max: leave that to ``close`` when the file is larger.
+        Does nothing when nothing was erased since.  Raises StorageError.
+        """
+        with self._alone() as connection:
+            try:
+                if not has_erased(connection):
+                    return
+                if bytes_max is None or _size(connection) <= bytes_max:
+                    vacuum(connection)
+            except SQLITE_ERRORS as problem:
+                raise unusable(self.path, problem) from problem
+        self.checkpoint()
 
     def fork(self, destination: Path, facts: Mapping[str, Any] | None = None) -> None:
         """Copy the ledger as it is now into a new file, with these facts changed.
@@ -231,6 +288,8 @@ class LedgerFile(Reads):
                     copy.execute("PRAGMA synchronous = OFF")  # the whole file is synced before it appears
                     source.backup(copy)
                     put_meta(copy, facts or {})
+                    if has_erased(copy):
+                        vacuum(copy)
                 finally:
                     copy.close()
             finally:
@@ -247,7 +306,7 @@ class LedgerFile(Reads):
                 reader.backup(connection)
                 self._log.commits += 1
             self.sync()
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
         finally:
             source._readers.give(reader)
@@ -256,6 +315,8 @@ class LedgerFile(Reads):
         """Close all connections; commits that are not yet on the disk get there.  A second time does nothing."""
         if self._connection is None:
             return
+        with contextlib.suppress(StorageError):  # a full disk: the next open tries again
+            self.finish_erasure()
         with self._alone() as connection:
             self._connection = None
         self._readers.close()
@@ -303,11 +364,32 @@ def _appearing(path: Path, durability: Durability) -> Iterator[Path]:
         os.replace(unfinished, path)
         if durability == "full":
             _sync(path.parent)
-    except (sqlite3.Error, OSError) as problem:
+    except (*SQLITE_ERRORS, OSError) as problem:
         raise unusable(path, problem) from problem
     finally:
         with contextlib.suppress(OSError):
             remove_database(unfinished)
+
+
+def has_erased(connection: sqlite3.Connection) -> bool:
+    """Whether rows were erased since the file was last written anew."""
+    return connection.execute("SELECT 1 FROM meta WHERE key = ?", (ERASED,)).fetchone() is not None
+
+
+def vacuum(connection: sqlite3.Connection) -> None:
+    """Write a file anew, so that its unused space is empty.  A crash leaves it as it was, and still to be done."""
+    connection.execute("PRAGMA temp_store = FILE")  # holds live rows only, and may be as large as the ledger
+    try:
+        connection.execute("VACUUM")
+    finally:
+        connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("DELETE FROM meta WHERE key = ?", (ERASED,))
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    return int(pages) * int(page_bytes)
 
 
 def remove_database(path: Path) -> None:

@@ -20,6 +20,8 @@ class DirectoryLock:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._path = str(root / LOCK_FILE)
+        self._place: tuple[int, int] | None = None
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
@@ -42,6 +44,18 @@ class DirectoryLock:
             os.close(descriptor)
             raise StorageError(f"The data directory {self.root} cannot be locked: {problem}") from problem
         self._descriptor = descriptor
+        self._place = place_of(self._path)
+
+    def check(self) -> None:
+        """Make sure that others still see the lock.  Raises StorageError when its file was removed or replaced.
+
+        Does nothing when it is not held.
+        """
+        if self._descriptor is not None and place_of(self._path) != self._place:
+            raise StorageError(
+                f"The lock file {self.root / LOCK_FILE} was removed or replaced while it was held, so another process"
+                " may be working in the data directory. Stop this server and start it again"
+            )
 
     def release(self) -> None:
         """Give the directory back; does nothing when it is not held."""
@@ -58,6 +72,15 @@ class DirectoryLock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def place_of(path: str) -> tuple[int, int] | None:
+    """What names the file that a path leads to, for as long as it is open; None without one."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _owner(descriptor: int) -> int | None:

@@ -15,9 +15,11 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
+from .checksums import DAMAGES, block_crc, data_crc, revision_crc
 from .errors import StorageError
-from .rows import Batches, Counts, DocumentInfo, DocumentRow, Head, IndexRow, NodeId, RevisionRow, TableRow, Tip
+from .rows import Batches, Counts, DocumentInfo, DocumentRow, IndexRow, NodeId, RevisionRow, TableRow, Tip
 from .schema import DERIVED, LIVE, SEQ_BITS
 
 BATCH_ROWS = 256  # with documents of 128 KiB, the largest allowed, 32 MiB
@@ -25,12 +27,11 @@ _FIRST_BATCH = 32  # a page that needs a few rows does not fetch a full batch
 _BLOCK_BATCH = 32
 
 # tuple.__new__ is a third of the price of RevisionRow._make, which checks the length again
-_revision = partial(tuple.__new__, RevisionRow)
-_head = partial(tuple.__new__, Head)
+_new_row = partial(tuple.__new__, RevisionRow)
 
 _COLUMNS = (
     f"r.revision_no >> {SEQ_BITS}, r.document_id, r.table_no, r.version, r.revision_no & {LIVE}, r.tx_time_ms,"
-    " r.hash, r.data, r.data_hash, r.metadata"
+    " r.hash, r.data, r.data_hash, r.metadata, r.crc, r.data_crc"
 )
 
 
@@ -44,35 +45,33 @@ def _revision_at(doc_no: str, at_seq: str) -> str:
 
 _LIVE_DOCUMENTS = "d.table_no = :table_no AND d.doc_no > :after AND d.until_seq > :at_seq AND d.seq <= :at_seq"
 
+# LEFT JOIN: a document or an entry whose revision is not there gives a row of NULLs, which is noticed (_checked).
 SQL_SCAN = f"""
-    SELECT {_COLUMNS} FROM document d CROSS JOIN revision r ON r.revision_no =
+    SELECT {_COLUMNS}, d.doc_no, d.document_id FROM document d LEFT JOIN revision r ON r.revision_no =
         CASE WHEN d.last_seq <= :at_seq THEN d.doc_no << {SEQ_BITS} | d.last_seq
              ELSE {_revision_at("d.doc_no", ":at_seq")} END
     WHERE {_LIVE_DOCUMENTS} ORDER BY d.doc_no LIMIT :size"""
 
 SQL_SCAN_DOCUMENTS = f"""
-    SELECT d.document_id, r.hash, r.data, d.doc_no FROM document d CROSS JOIN revision r ON r.revision_no =
+    SELECT d.document_id, r.hash, r.data, d.doc_no, CASE WHEN r.document_id = d.document_id THEN r.data_crc END
+    FROM document d LEFT JOIN revision r ON r.revision_no =
         CASE WHEN d.last_seq <= :at_seq THEN d.doc_no << {SEQ_BITS} | d.last_seq
              ELSE {_revision_at("d.doc_no", ":at_seq")} END
-    WHERE {_LIVE_DOCUMENTS} AND r.data IS NOT NULL ORDER BY d.doc_no LIMIT :size"""
-
-SQL_SCAN_HEADS = f"""
-    SELECT d.doc_no,
-        CASE WHEN d.last_seq <= :at_seq THEN d.last_seq
-             ELSE {_revision_at("d.doc_no", ":at_seq")} & {LIVE} END,
-        d.document_id
-    FROM document d WHERE {_LIVE_DOCUMENTS} ORDER BY d.doc_no LIMIT :size"""
+    WHERE {_LIVE_DOCUMENTS} AND (r.data IS NOT NULL OR r.hash IS NULL OR r.data_crc IS NOT NULL)
+    ORDER BY d.doc_no LIMIT :size"""
 
 SQL_SEEK_INDEX = f"""
-    SELECT {_COLUMNS} FROM index_entry e CROSS JOIN revision r ON r.revision_no = {_revision_at("e.doc_no", "?")}
+    SELECT {_COLUMNS}, e.doc_no FROM index_entry e
+    LEFT JOIN revision r ON r.revision_no = {_revision_at("e.doc_no", "?")}
     WHERE e.index_no = ? AND e.key = ? AND e.until_seq > ? AND e.seq <= ? LIMIT ?"""
 
 SQL_SEEK_INDEX_DOCUMENTS = """
     SELECT doc_no FROM index_entry WHERE index_no = ? AND key = ? AND until_seq > ? AND seq <= ?"""
 
 SQL_SEEK_DOCUMENT = f"""
-    SELECT {_COLUMNS} FROM document d CROSS JOIN revision r ON r.revision_no = {_revision_at("d.doc_no", "?")}
-    WHERE d.document_id = ? AND d.table_no = ? AND d.until_seq > ?"""
+    SELECT {_COLUMNS}, d.doc_no, d.document_id FROM document d
+    LEFT JOIN revision r ON r.revision_no = {_revision_at("d.doc_no", "?")}
+    WHERE d.document_id = ? AND d.table_no = ? AND d.until_seq > ? AND d.seq <= ?"""
 
 SQL_REVISION_AT = f"""
     SELECT {_COLUMNS} FROM revision r WHERE r.revision_no BETWEEN ? AND ? ORDER BY r.revision_no DESC LIMIT 1"""
@@ -97,7 +96,7 @@ SQL_DOCUMENT_HISTORY = f"""
 
 SQL_BLOCK_ROWS = """
     SELECT b.seq, b.block_hash, coalesce((SELECT p.block_hash FROM block p WHERE p.seq = b.seq - 1), x''),
-        b.transaction_id, b.timestamp_ms, b.ion
+        b.transaction_id, b.timestamp_ms, b.ion, b.crc
     FROM block b WHERE b.seq >= ? ORDER BY b.seq LIMIT ?"""
 
 SQL_LEAF = "SELECT ?, seq, block_hash FROM block WHERE seq = ?"
@@ -112,7 +111,7 @@ SQL_REVISIONS_BETWEEN = f"""
 
 SQL_DOCUMENT_INFO = f"""
     SELECT d.doc_no, d.document_id, d.table_no, d.seq, d.until_seq, d.last_seq, r.version FROM document d
-    CROSS JOIN revision r ON r.revision_no = d.doc_no << {SEQ_BITS} | d.last_seq WHERE d.document_id = ?"""
+    LEFT JOIN revision r ON r.revision_no = d.doc_no << {SEQ_BITS} | d.last_seq WHERE d.document_id = ?"""
 
 SQL_TABLES = """
     SELECT t.number, t.table_id, v.name, v.status, t.seq FROM ledger_table t JOIN table_version v
@@ -121,6 +120,9 @@ SQL_TABLES = """
 SQL_INDEXES = """
     SELECT i.number, i.index_id, i.table_no, i.field_name, v.status, i.seq FROM ledger_index i JOIN index_version v
     ON v.index_no = i.number WHERE v.until_seq > :at_seq AND v.seq <= :at_seq ORDER BY i.number"""
+
+DROPPED_INDEXES = f"""
+    SELECT number FROM ledger_index EXCEPT SELECT index_no FROM index_version WHERE until_seq = {LIVE}"""
 
 
 class Reads(ABC):
@@ -139,12 +141,18 @@ class Reads(ABC):
     # --- facts -------------------------------------------------------------------------------------------------
     def meta(self, key: str, default: Any = None) -> Any:
         """A control-plane fact, or the default."""
-        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
-        return json.loads(rows[0][0]) if rows else default
+        rows = self._rows("SELECT key, value FROM meta WHERE key = ?", (key,))
+        return self._facts(rows)[key] if rows else default
 
     def all_meta(self) -> dict[str, Any]:
         """All control-plane facts."""
-        return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM meta ORDER BY key")}
+        return self._facts(self._rows("SELECT key, value FROM meta ORDER BY key"))
+
+    def _facts(self, rows: list[Any]) -> dict[str, Any]:
+        try:
+            return {key: json.loads(value) for key, value in rows}
+        except (TypeError, ValueError) as problem:
+            raise self._damaged(f"a fact of the table meta is not JSON ({problem})") from problem
 
     # --- the journal -------------------------------------------------------------------------------------------
     def tip(self) -> Tip | None:
@@ -154,15 +162,26 @@ class Reads(ABC):
 
     def block_bytes(self, seq: int) -> bytes | None:
         """The Ion bytes of a block; None when there is no such block."""
-        rows = self._few("SELECT ion FROM block WHERE seq = ?", (seq,))
-        return rows[0][0] if rows else None
+        rows = self._few("SELECT seq, block_hash, crc, ion FROM block WHERE seq = ?", (seq,))
+        return self._checked_blocks(rows)[0][1] if rows else None
+
+    def _checked_blocks(self, rows: list[Any]) -> list[tuple[int, bytes]]:
+        for seq, block_hash, crc, ion in rows:
+            try:
+                is_whole = block_crc(seq, block_hash, ion) == crc
+            except DAMAGES:
+                is_whole = False
+            if not is_whole:
+                raise self._damaged(f"block {seq} does not match its checksum")
+        return [(row[0], row[3]) for row in rows]
 
     def blocks(self, first: int = 0, last: int | None = None, batch: int = _BLOCK_BATCH) -> Iterator[tuple[int, bytes]]:
         """(sequence number, Ion bytes) of the blocks first..last, both included; last None: to the tip."""
         stop = LIVE if last is None else last
         while first <= stop:
-            rows = self._rows("SELECT seq, ion FROM block WHERE seq BETWEEN ? AND ? LIMIT ?", (first, stop, batch))
-            yield from rows
+            sql = "SELECT seq, block_hash, crc, ion FROM block WHERE seq BETWEEN ? AND ? LIMIT ?"
+            rows = self._rows(sql, (first, stop, batch))
+            yield from self._checked_blocks(rows)
             if len(rows) < batch:
                 return
             first = rows[-1][0] + 1
@@ -174,7 +193,9 @@ class Reads(ABC):
 
     def block_rows(self, first: int, at_most: int) -> list[tuple[int, bytes, bytes, str, int, bytes]]:
         """Blocks in order: (seq, hash, hash of the block before or b"", transaction id, timestamp_ms, Ion bytes)."""
-        return self._rows(SQL_BLOCK_ROWS, (first, at_most))
+        rows = self._rows(SQL_BLOCK_ROWS, (first, at_most))
+        self._checked_blocks([(row[0], row[1], row[6], row[5]) for row in rows])
+        return [row[:6] for row in rows]
 
     def has_transaction(self, transaction_id: str, after_seq: int) -> bool:
         """Whether a block after after_seq is of this transaction.  Reads every block after it."""
@@ -226,17 +247,16 @@ class Reads(ABC):
         found = self.merkle_nodes(wanted)
         for node in wanted:
             if node not in found:
-                missing = f"the Merkle node at level {node[0]}, index {node[1]} is missing"
-                raise StorageError(f"The ledger file {self.path} is damaged: {missing}")
+                raise self._damaged(f"the Merkle node at level {node[0]}, index {node[1]} is missing")
         return found
 
     def block_revisions(self, seq: int) -> list[RevisionRow]:
         """The revisions with a document id that a block holds, by document."""
-        return list(map(_revision, self._rows(SQL_BLOCK_REVISIONS, (seq,))))
+        return self._checked(self._rows(SQL_BLOCK_REVISIONS, (seq,)))
 
     def revisions_between(self, table_no: int, after_seq: int, to_seq: int, at_most: int) -> list[RevisionRow]:
         """The revisions of a table in the blocks after after_seq up to to_seq, oldest block first."""
-        return list(map(_revision, self._rows(SQL_REVISIONS_BETWEEN, (after_seq, to_seq, table_no, at_most))))
+        return self._checked(self._rows(SQL_REVISIONS_BETWEEN, (after_seq, to_seq, table_no, at_most)))
 
     # --- the catalogue -----------------------------------------------------------------------------------------
     def catalogue_rows(self, at_seq: int) -> list[TableRow]:
@@ -248,21 +268,31 @@ class Reads(ABC):
         tables = self._rows(SQL_TABLES, {"at_seq": at_seq})
         return [TableRow._make((*row, tuple(indexes.get(row[0], ())))) for row in tables]
 
+    def has_entries_of_dropped_indexes(self) -> bool:
+        """Whether there is something for Writer.purge_dropped_indexes."""
+        sql = f"SELECT EXISTS (SELECT 1 FROM ({DROPPED_INDEXES}) CROSS JOIN index_entry e ON e.index_no = number)"
+        return bool(self._rows(sql)[0][0])
+
     # --- documents ---------------------------------------------------------------------------------------------
     def scan(self, table_no: int, at_seq: int, batch: int = BATCH_ROWS) -> Batches:
         """The revisions that are current at a block, in the order in which the documents were inserted."""
-        for rows in self._pages(SQL_SCAN, {"table_no": table_no, "at_seq": at_seq, "after": 0}, batch):
-            yield list(map(_revision, rows))
+        parameters = {"table_no": table_no, "at_seq": at_seq, "after": 0}
+        for rows in self._pages(SQL_SCAN, parameters, batch, key=lambda row: row[12]):
+            yield self._checked(rows)
 
     def scan_documents(self, table_no: int, at_seq: int, batch: int = BATCH_ROWS) -> Iterator[list[DocumentRow]]:
         """As scan, but only what a document is made of, and none that are redacted.  Two thirds of the price."""
         parameters = {"table_no": table_no, "at_seq": at_seq, "after": 0}
-        return self._pages(SQL_SCAN_DOCUMENTS, parameters, batch, key=lambda row: row[3])
-
-    def scan_heads(self, table_no: int, at_seq: int, batch: int = 4 * BATCH_ROWS) -> Iterator[list[Head]]:
-        """As scan, but only which revision is current.  Under half the price; for whoever keeps revisions in memory."""
-        for rows in self._pages(SQL_SCAN_HEADS, {"table_no": table_no, "at_seq": at_seq, "after": 0}, batch):
-            yield list(map(_head, rows))
+        for rows in self._pages(SQL_SCAN_DOCUMENTS, parameters, batch, key=lambda row: row[3]):
+            # One loop in C for a batch: what it takes is in docs/design/010-what-verify-compares.md.
+            _, _, documents, numbers, crcs = zip(*rows, strict=True)
+            try:
+                is_whole = crcs == tuple(map(crc32, documents, numbers))
+            except DAMAGES:
+                is_whole = False
+            if not is_whole:
+                raise self._damage_of_document(rows)
+            yield rows
 
     def seek_index(self, index_no: int, keys: Iterable[bytes], at_seq: int, batch: int = BATCH_ROWS) -> Batches:
         """The revisions current at a block that have one of these keys: key by key, within a key by document.
@@ -273,7 +303,7 @@ class Reads(ABC):
             rows = self._few(SQL_SEEK_INDEX, (at_seq, index_no, key, at_seq, at_seq, batch + 1))
             if len(rows) <= batch:
                 if rows:
-                    yield sorted(map(_revision, rows))
+                    yield sorted(self._checked(rows))
             else:
                 yield from self._seek_many(index_no, key, at_seq, batch)
 
@@ -293,7 +323,7 @@ class Reads(ABC):
         """
         found: list[RevisionRow] = []
         for document_id in dict.fromkeys(document_ids):
-            found += map(_revision, self._few(SQL_SEEK_DOCUMENT, (at_seq, document_id, table_no, at_seq)))
+            found += self._checked(self._few(SQL_SEEK_DOCUMENT, (at_seq, document_id, table_no, at_seq, at_seq)))
             if len(found) >= batch:
                 yield found
                 found = []
@@ -303,7 +333,7 @@ class Reads(ABC):
     def revision_at(self, doc_no: int, at_seq: int) -> RevisionRow | None:
         """A document's last revision by a block, a deletion too; None when it did not exist yet."""
         rows = self._few(SQL_REVISION_AT, (doc_no << SEQ_BITS, doc_no << SEQ_BITS | at_seq if at_seq >= 0 else -1))
-        return _revision(rows[0]) if rows else None
+        return self._checked(rows)[0] if rows else None
 
     def next_revision_seq(self, doc_no: int, seq: int) -> int | None:
         """The block of the revision that follows the one of block seq; None when it is the document's last."""
@@ -317,7 +347,11 @@ class Reads(ABC):
     def document_info(self, document_id: str) -> DocumentInfo | None:
         """What is known of a document, dead or alive, now."""
         rows = self._few(SQL_DOCUMENT_INFO, (document_id,))
-        return DocumentInfo._make(rows[0]) if rows else None
+        if not rows:
+            return None
+        if rows[0][6] is None:
+            raise self._damaged(f"the last revision of document {document_id} is missing")
+        return DocumentInfo._make(rows[0])
 
     def history(
         self,
@@ -339,7 +373,7 @@ class Reads(ABC):
             return
         if document_ids is None:
             for rows in self._pages(SQL_HISTORY, {**where, "after": 0}, batch, key=_revision_no):
-                yield list(map(_revision, rows))
+                yield self._checked(rows)
             return
         infos = [info for document_id in set(document_ids) if (info := self.document_info(document_id))]
         for info in sorted(infos):
@@ -348,7 +382,42 @@ class Reads(ABC):
             first = info.doc_no << SEQ_BITS
             bounds = {**where, "after": first - 1, "last": first | at_seq}
             for rows in self._pages(SQL_DOCUMENT_HISTORY, bounds, batch, key=_revision_no):
-                yield list(map(_revision, rows))
+                yield self._checked(rows)
+
+    def _checked(self, rows: list[Any]) -> list[RevisionRow]:
+        """Rows of _COLUMNS, and what the row that led to each says of it.  Raises StorageError for a damaged one."""
+        checked = []
+        for row in rows:
+            try:
+                is_whole = (
+                    revision_crc(row) == row[10]
+                    and data_crc(row[0], row[7]) == row[11]
+                    and row[12:] == (row[0], row[1])[: len(row) - 12]
+                )
+            except DAMAGES:
+                is_whole = False
+            if not is_whole:
+                raise self._damage_of_revision(row)
+            checked.append(_new_row(row[:10]))
+        return checked
+
+    def _damage_of_revision(self, row: Any) -> StorageError:
+        if row[0] is None:
+            return self._damaged(f"a revision of document number {row[12]} is missing")
+        return self._damaged(f"the revision of document {row[1]!r} in block {row[4]} does not match its checksum")
+
+    def _damage_of_document(self, rows: list[Any]) -> StorageError:
+        for row in rows:
+            try:
+                is_whole = crc32(row[2], row[3]) == row[4]
+            except DAMAGES:
+                is_whole = False
+            if not is_whole:
+                return self._damaged(f"the document {row[0]!r} is missing or does not match its checksum")
+        raise AssertionError("the batch has a damaged document")
+
+    def _damaged(self, what: str) -> StorageError:
+        return StorageError(f"The ledger file {self.path} is damaged: {what}. Run qldb-emulator verify")
 
     def _pages(
         self, sql: str, parameters: dict[str, Any], batch: int, key: Any = lambda row: row[0]

@@ -32,16 +32,9 @@ class RevisionRow(NamedTuple):
 Batches = Iterator[list[RevisionRow]]
 
 
-DocumentRow = tuple[str, bytes, bytes, int]
-"""(document_id, hash, data, doc_no) of a current revision, see RevisionRow; a bare tuple, as SQLite makes it."""
-
-
-class Head(NamedTuple):
-    """Which revision of a document is current, without its bytes: (doc_no, seq) names the revision for ever."""
-
-    doc_no: int
-    seq: int
-    document_id: str
+DocumentRow = tuple[str, bytes, bytes, int, int]
+"""(document_id, hash, data, doc_no, checksum) of a current revision, see RevisionRow; a bare tuple, as SQLite makes
+it."""
 
 
 class DocumentInfo(NamedTuple):

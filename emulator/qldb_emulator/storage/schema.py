@@ -20,10 +20,17 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .checksums import block_crc, data_crc, revision_crc
 from .errors import StorageError, StorageVersionError
 
 APPLICATION_ID = 0x514C4442  # "QLDB"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+
+SECURE_SINCE = 3
+"""Files of this schema version and later were always written with secure_delete."""
+
+ERASED = "erased"
+"""The fact that rows were erased of which the file's unused space may still hold copies; see LedgerFile."""
 
 SEQ_BITS = 31
 LIVE = (1 << SEQ_BITS) - 1
@@ -38,9 +45,6 @@ def _leave_out_what_blocks_say(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM merkle_node WHERE level = 0")
 
 
-MIGRATIONS: Sequence[Migration] = (_leave_out_what_blocks_say,)
-"""MIGRATIONS[n] takes a file from version n + 1 to n + 2, inside the transaction that also writes the new version."""
-
 _TABLES = f"""
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
@@ -52,6 +56,7 @@ CREATE TABLE block (
     transaction_id TEXT NOT NULL,
     timestamp_ms INTEGER NOT NULL,              -- never goes back, so a block is found by its time without an index
     block_hash BLOB NOT NULL,                   -- a leaf of the Merkle tree
+    crc INTEGER NOT NULL,                       -- see checksums
     ion BLOB NOT NULL                           -- last: what stands before it is read without it
 );
 
@@ -108,6 +113,8 @@ CREATE TABLE revision (
     version INTEGER NOT NULL,
     tx_time_ms INTEGER NOT NULL,
     hash BLOB NOT NULL,
+    crc INTEGER NOT NULL,                       -- see checksums
+    data_crc INTEGER,                           -- of data; NULL without
     data BLOB,                                  -- NULL: deleted, or redacted
     data_hash BLOB,                             -- of a redacted revision only
     metadata BLOB NOT NULL,
@@ -138,12 +145,44 @@ DERIVED: Mapping[str, str] = {
 """Tables that follow from the blocks -> the order in which their rows are compared."""
 
 
+def _add_checksums(connection: sqlite3.Connection) -> None:
+    """To version 3: rows of blocks and revisions have checksums."""
+    connection.create_function("block_crc", 3, block_crc, deterministic=True)
+    connection.create_function("data_crc", 2, data_crc, deterministic=True)
+    connection.create_function("revision_crc", 10, lambda *row: revision_crc(row), deterministic=True)
+    connection.execute("DROP INDEX revision_of_block")
+    for table in ("block", "revision"):
+        connection.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
+    for statement in _statements():
+        if statement.startswith(("CREATE TABLE block ", "CREATE TABLE revision ", "CREATE INDEX revision_of_block ")):
+            connection.execute(statement)
+    connection.execute(
+        "INSERT INTO block SELECT seq, transaction_id, timestamp_ms, block_hash, block_crc(seq, block_hash, ion), ion"
+        " FROM old_block"
+    )
+    connection.execute(
+        "INSERT INTO revision (revision_no, document_id, table_no, version, tx_time_ms, hash, crc, data_crc, data,"
+        " data_hash, metadata) SELECT revision_no, document_id, table_no, version, tx_time_ms, hash,"
+        " revision_crc(doc_no, document_id, table_no, version, seq, tx_time_ms, hash, data, data_hash, metadata),"
+        " data_crc(doc_no, data), data, data_hash, metadata FROM old_revision"
+    )
+    for table in ("block", "revision"):
+        connection.execute(f"DROP TABLE old_{table}")
+
+
+MIGRATIONS: Sequence[Migration] = (_leave_out_what_blocks_say, _add_checksums)
+"""MIGRATIONS[n] takes a file from version n + 1 to n + 2, inside the transaction that also writes the new version."""
+
+
+def _statements() -> list[str]:
+    return [statement.strip() for statement in _TABLES.split(";\n") if statement.strip()]
+
+
 def create_schema(connection: sqlite3.Connection, facts: Mapping[str, Any]) -> None:
     """Write all tables, the marks of a ledger file and the first facts, in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
-    for statement in _TABLES.split(";\n"):
-        if statement.strip():
-            connection.execute(statement)
+    for statement in _statements():
+        connection.execute(statement)
     put_meta(connection, facts)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -177,6 +216,8 @@ def check_schema(
             )
         if not 1 <= version <= len(migrations):
             raise StorageError(f"its schema version {version} is unknown")
+        if version < SECURE_SINCE:
+            connection.execute("VACUUM")  # what was deleted before is still in free pages
         _migrate(connection, migrations[version - 1], version + 1)
 
 

@@ -7,19 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import StorageError, unusable
-from .reads import Reads
+from .checksums import block_crc, data_crc, revision_crc
+from .errors import SQLITE_ERRORS, StorageError, unusable
+from .reads import DROPPED_INDEXES, Reads
 from .rows import NodeId, RevisionRow
-from .schema import DERIVED, LIVE, SEQ_BITS, put_meta
+from .schema import DERIVED, ERASED, LIVE, SEQ_BITS, put_meta
 
 IndexEntry = tuple[int, bytes, int]
 """(index number, key, doc_no)."""
 
-INSERT_BLOCK = "INSERT INTO block VALUES (?, ?, ?, ?, ?)"
+INSERT_BLOCK = "INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)"
 INSERT_NODE = "INSERT INTO merkle_node VALUES (?, ?, ?)"
 INSERT_REVISION = f"""
-    INSERT INTO revision (revision_no, document_id, table_no, version, tx_time_ms, hash, data, data_hash, metadata)
-    VALUES (? << {SEQ_BITS} | ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    INSERT INTO revision
+        (revision_no, document_id, table_no, version, tx_time_ms, hash, data, data_hash, metadata, crc, data_crc)
+    VALUES (? << {SEQ_BITS} | ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 _INSERT_NEW_DOCUMENT = "INSERT INTO document VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (document_id) DO NOTHING"
 
@@ -53,13 +55,13 @@ class Writer(Reads):
     def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         try:
             return self.connection().execute(sql, parameters).fetchall()
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
         try:
             return self.connection().execute(sql, parameters)
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
 
     def _put(self, sql: str, row: Sequence[Any]) -> None:
@@ -68,7 +70,7 @@ class Writer(Reads):
     def _run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         try:
             self.connection().executemany(sql, rows)
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
 
     def connection(self) -> sqlite3.Connection:
@@ -82,7 +84,7 @@ class Writer(Reads):
         """Store control-plane facts; values are anything JSON can say."""
         try:
             put_meta(self.connection(), facts)
-        except sqlite3.Error as problem:
+        except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
 
     def delete_meta(self, key: str) -> None:
@@ -94,12 +96,15 @@ class Writer(Reads):
         """Append a block."""
         if not 0 <= seq < LIVE:
             raise StorageError(f"The sequence number {seq} is outside 0..{LIVE - 1}")
-        self._put(INSERT_BLOCK, (seq, transaction_id, timestamp_ms, block_hash, ion))
+        crc = block_crc(seq, block_hash, ion)
+        self._put(INSERT_BLOCK, (seq, transaction_id, timestamp_ms, block_hash, crc, ion))
 
     def replace_block(self, seq: int, ion: bytes) -> None:
         """Put other bytes in the place of a block's: for a redaction, which leaves its hash as it was."""
-        if self._run("UPDATE block SET ion = ? WHERE seq = ?", (ion, seq)).rowcount != 1:
+        rows = self._rows("SELECT block_hash FROM block WHERE seq = ?", (seq,))
+        if not rows:
             raise StorageError(f"There is no block {seq} to replace in {self.path}")
+        self._run("UPDATE block SET ion = ?, crc = ? WHERE seq = ?", (ion, block_crc(seq, rows[0][0], ion), seq))
 
     def insert_nodes(self, nodes: Iterable[tuple[NodeId, bytes]]) -> None:
         """Store nodes of the Merkle tree above its leaves: ((level, index), hash) of perfect nodes."""
@@ -140,11 +145,6 @@ class Writer(Reads):
         self._run("INSERT INTO index_version VALUES (?, ?, ?, ?)", (number, seq, LIVE, status))
         return number
 
-    def change_index(self, number: int, seq: int, status: str) -> None:
-        """Give an index another status from block seq on."""
-        self._end_index_version(number, seq)
-        self._run("INSERT INTO index_version VALUES (?, ?, ?, ?)", (number, seq, LIVE, status))
-
     def drop_index(self, number: int, seq: int) -> None:
         """Take an index out of the catalogue from block seq on.
 
@@ -152,13 +152,14 @@ class Writer(Reads):
         """
         self._end_index_version(number, seq)
 
-    def purge_dropped_indexes(self, before_seq: int) -> None:
-        """Delete the entries of indexes dropped by block before_seq: no reader of an earlier block may be left."""
-        self._run(
-            f"""DELETE FROM index_entry WHERE index_no IN (
-                SELECT index_no FROM index_version GROUP BY index_no HAVING max(until_seq) <= min(?, {LIVE - 1}))""",
-            (before_seq,),
-        )
+    def purge_dropped_indexes(self) -> None:
+        """Delete the entries of all dropped indexes: no reader of a block before the drop may be left."""
+        for (number,) in self._rows(DROPPED_INDEXES):
+            self._run("DELETE FROM index_entry WHERE index_no = ?", (number,))
+
+    def indexes_ever(self, table_no: int) -> list[tuple[int, str]]:
+        """(number, field name) of every index that a table has or had."""
+        return self._rows("SELECT number, field_name FROM ledger_index WHERE table_no = ?", (table_no,))
 
     def _end_index_version(self, number: int, seq: int) -> None:
         rows = self._rows(f"SELECT seq FROM index_version WHERE index_no = ? AND until_seq = {LIVE}", (number,))
@@ -212,7 +213,7 @@ class Writer(Reads):
         if row.version or (row.data is None and row.data_hash is None):
             self.insert_revisions((row,))
         else:
-            self._put(INSERT_REVISION, (row.doc_no, row.seq, *row[1:4], *row[5:]))
+            self._put(INSERT_REVISION, _insertion(row))
 
     def insert_revisions(self, rows: Iterable[RevisionRow]) -> None:
         """Add revisions of documents that are there, in the order of their blocks, one to a document and block.
@@ -222,7 +223,7 @@ class Writer(Reads):
         """
         insertions, advances, ends = [], [], []
         for row in rows:
-            insertions.append((row.doc_no, row.seq, *row[1:4], *row[5:]))
+            insertions.append(_insertion(row))
             if row.data is None and row.data_hash is None:
                 ends.append((row.seq, row.seq, row.table_no, row.doc_no))
             elif row.version:
@@ -233,14 +234,16 @@ class Writer(Reads):
         if ends:
             self._run_many(END_DOCUMENT, ends)
 
-    def redact_revision(self, doc_no: int, seq: int, data_hash: bytes) -> None:
-        """Erase the data of the revision that block seq holds, leaving the hash of the data."""
+    def redact_revision(self, row: RevisionRow, data_hash: bytes) -> None:
+        """Erase the data of a revision, leaving the hash of the data."""
+        crc = revision_crc(row._replace(data=None, data_hash=data_hash))
         changed = self._run(
-            "UPDATE revision SET data = NULL, data_hash = ? WHERE revision_no = ?",
-            (data_hash, doc_no << SEQ_BITS | seq),
+            "UPDATE revision SET data = NULL, data_crc = NULL, data_hash = ?, crc = ? WHERE revision_no = ?",
+            (data_hash, crc, row.doc_no << SEQ_BITS | row.seq),
         )
+        self.set_meta({ERASED: True})
         if changed.rowcount != 1:
-            raise StorageError(f"Document {doc_no} has no revision in block {seq} in {self.path}")
+            raise StorageError(f"Document {row.doc_no} has no revision in block {row.seq} in {self.path}")
 
     # --- indexes -----------------------------------------------------------------------------------------------
     def put_index_entries(self, entries: Iterable[IndexEntry], seq: int) -> None:
@@ -251,12 +254,17 @@ class Writer(Reads):
         """From block seq on, these documents are no longer found under these keys."""
         self._run_many(CLOSE_ENTRY, [(seq, index_no, key, doc_no) for index_no, key, doc_no in entries])
 
-    def delete_index_entries(self, entries: Iterable[IndexEntry], until_seq: int) -> None:
-        """Remove entries that ended at block until_seq without a trace: a redaction takes the keys with the data."""
-        self._run_many(
-            "DELETE FROM index_entry WHERE index_no = ? AND key = ? AND until_seq = ? AND doc_no = ?",
-            [(index_no, key, until_seq, doc_no) for index_no, key, doc_no in entries],
-        )
+    def erase_index_entries(self, entries: Iterable[IndexEntry], following: int) -> None:
+        """Remove the entries of a revision without a trace: a redaction takes the keys with the data.
+
+        following: the block of the document's next revision, at which the entries ended.  Of an index that was dropped
+        before, they never ended: those that began before the next revision go.
+        """
+        entries = list(entries)
+        ended = "DELETE FROM index_entry WHERE index_no = ? AND key = ? AND until_seq = ? AND doc_no = ?"
+        self._run_many(ended, [(index_no, key, following, doc_no) for index_no, key, doc_no in entries])
+        never_ended = f"{ended} AND seq < ?"
+        self._run_many(never_ended, [(index_no, key, LIVE, doc_no, following) for index_no, key, doc_no in entries])
 
     # --- the whole ---------------------------------------------------------------------------------------------
     def clear_derived(self) -> None:
@@ -264,3 +272,8 @@ class Writer(Reads):
         for table in DERIVED:
             self._run(f"DELETE FROM {table}")
         self._next_doc_no = None
+
+
+def _insertion(row: RevisionRow) -> tuple[Any, ...]:
+    """The parameters of INSERT_REVISION."""
+    return (row.doc_no, row.seq, *row[1:4], *row[5:], revision_crc(row), data_crc(row.doc_no, row.data))

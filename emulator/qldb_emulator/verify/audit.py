@@ -15,18 +15,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any, Literal
 
-from ..ion.codec import IonError, dumps, loads
-from ..ion.compare import ion_equal
 from ..journal.merkle import NodeID, Read, RightEdge
-from ..journal.model import Block, BlockAddress, Struct
+from ..journal.model import Block, BlockAddress
 from ..records import dataclass
 from .chain import JournalVerifier, VerificationReport
 from .checks import Finding, show
 from .inputs import SavedDigest
 from .sources import Journal, Part, Reading, form_of
-
-TableRow = tuple[bytes, bytes | None, bytes | None]
-"""What queries read of a revision: its hash, the document as Ion binary, the hash of redacted data."""
 
 _NODES_AT_ONCE = 128
 
@@ -57,7 +52,8 @@ CHECKS: dict[str, str] = {
     "times": "Blocks of this emulator: times are in order and of one form.",
     "digest": "The digest that was kept is the one of this journal.",
     "nodes": "Every node of the ledger's own Merkle tree, which proofs are made of, is that of the journal.",
-    "tables": "The revisions that queries read are those of the journal.",
+    "tables": "The rows that queries read, each column of each, are those that the journal leads to.",
+    "storage": "The ledger's file is sound: SQLite's structures, the checksums of rows, the facts a ledger needs.",
 }
 """Check -> what must hold, in the order of a report.  See ``checks`` for formulas and sources."""
 
@@ -262,44 +258,10 @@ class TreeCheck:
                 self._audit.verifier.note(Finding("nodes", address, show(expected), shown, detail))
         self._expected.clear()
 
-
-def check_tables(audit: Audit, block: Block, rows: dict[str, TableRow]) -> None:
-    """Note where the rows that queries read differ from a block's revisions.
-
-    rows: by document id.
-    """
-    revisions = {r["metadata"]["id"]: r for r in block.revisions or () if "metadata" in r}
-    for document_id in sorted({*revisions, *rows}):
-        revision, row = revisions.get(document_id), rows.get(document_id)
-        expected, found = _row_of(revision), row
-        if not _same_row(expected, found):
-            audit.verifier.note(
-                Finding("tables", block.address, _row_text(expected), _row_text(found), f"document {document_id}")
-            )
-
-
-def _row_of(revision: Struct | None) -> TableRow | None:
-    if revision is None:
-        return None
-    return revision["hash"], dumps(revision["data"]) if "data" in revision else None, revision.get("dataHash")
-
-
-def _same_row(expected: TableRow | None, found: TableRow | None) -> bool:
-    if expected == found or expected is None or found is None:
-        return expected == found
-    if (expected[0], expected[2]) != (found[0], found[2]) or expected[1] is None or found[1] is None:
-        return False
-    try:
-        return ion_equal(loads(expected[1]), loads(found[1]))  # one value has many encodings
-    except IonError:
-        return False
-
-
-def _row_text(row: TableRow | None) -> str:
-    if row is None:
-        return "no revision"
-    what = "redacted data" if row[2] is not None else "no data" if row[1] is None else f"{len(row[1])} bytes of data"
-    return f"{show(row[0])} with {what}"
+    @property
+    def nodes_above_leaves(self) -> int:
+        """How many nodes are stored beside the blocks: perfect ones above the leaves."""
+        return self._edge.size - self._edge.size.bit_count()
 
 
 def _text(address: BlockAddress) -> str:

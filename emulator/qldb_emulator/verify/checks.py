@@ -9,8 +9,8 @@ Two kinds of blocks (``own``):
   entries are internals nobody can recompute, so ``blockTimestamp`` and ``transactionId`` are covered only by the chain.
 - blocks of *ours*: every entry is known, so any altered field is found.  Which kind a block is shows in its entries.
 
-Checks of files (``manifest``, ``file``), of a whole journal (``digest``) and of a ledger's tables (``nodes``,
-``tables``) are made in ``audit``; ``CHECKS`` there has them all in sentences for a report.
+Checks of files (``manifest``, ``file``) and of a whole journal (``digest``) are made in ``audit``, those of a ledger's
+file (``nodes``, ``tables``, ``storage``) in ``ledger``; ``audit.CHECKS`` has them all in sentences for a report.
 
 ============  ====================================================================================  ================
 check         what must hold                                                                        source

@@ -154,7 +154,7 @@ def write_everything(writer: Writer) -> None:
     writer.create_index("index", table_no, "frame", 2)
     writer.change_table(1, 2, status="INACTIVE")
     writer.drop_index(1, 2)
-    writer.redact_revision(1, 1, HASH)
+    writer.redact_revision(next(r for r in writer.block_revisions(1) if r.doc_no == 1), HASH)
     writer.replace_block(1, b"redacted")
     writer.insert_document("b", table_no, 2)
     row = flat(writer.scan(1, 2))[0]

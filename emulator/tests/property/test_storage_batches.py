@@ -44,7 +44,7 @@ def asked(writer: Writer, table_no: int, seq: int, question: str) -> Any:
         case "redact":
             first = writer.revision_at(1, seq)
             if first is not None:
-                writer.redact_revision(1, first.seq, bytes(32))
+                writer.redact_revision(first, bytes(32))
         case "replace":
             writer.replace_block(seq, b"another")
     return None

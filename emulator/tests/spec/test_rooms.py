@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "log": {"storage"},
     "storage": {"journal.model"},
     "journal": {"ion"},
-    "verify": {"journal", "ion", "aws"},
+    "verify": {"journal", "ion", "aws", "partiql.syntax", "partiql.syntax.parser", "partiql.language.errors"},
     "aws": set(),
     "ion": set(),
     "aws_models": set(),

@@ -181,7 +181,7 @@ def test_a_tree_with_a_hole_fails_what_needs_it_and_nothing_else(emulator: Emula
     connection.execute("DELETE FROM merkle_node WHERE level = 3")
     shape, text = refusal(emulator.call, "GetDigest", {"Name": "cars"}, CONTEXT)
     assert shape == "LedgerFileUnusableException"
-    assert text.endswith("the Merkle node at level 3, index 0 is missing")
+    assert "the Merkle node at level 3, index 0 is missing" in text
     session.run("INSERT INTO T ?", {"k": 5})
     assert len(session.run("SELECT * FROM T")) == 6
 

@@ -383,7 +383,7 @@ def test_rows_that_were_changed_behind_the_journal_are_found(source):
         connection.execute("UPDATE revision SET data = ? WHERE version = 1 AND data IS NOT NULL", (dumps({"a": 1}),))
     connection.close()
     result = run("verify", path)
-    assert (result.exit_code, "tables (document" in result.output) == (1, True)
+    assert (result.exit_code, "tables (revision.data, revision of document" in result.output) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
@@ -15,6 +16,7 @@ import pytest
 from storage_steps import HASH, Put, Scribe, contents
 
 from qldb_emulator.storage import Durability, LedgerFile, StorageError, StorageVersionError, log_sync, schema
+from qldb_emulator.storage.stored_rows import StoredRows
 
 
 @pytest.fixture
@@ -223,17 +225,30 @@ def test_a_migration_that_fails_keeps_the_steps_before_it_and_goes_on_later(file
     connection.close()
 
 
-def make_version_1(path: Path) -> None:
-    """Take a file back to version 1, in which leaves of the tree and an index over times stood beside the blocks."""
-    connection = sqlite3.connect(path)
-    connection.execute("INSERT INTO merkle_node SELECT 0, seq, block_hash FROM block")
-    connection.execute("CREATE INDEX block_time ON block (timestamp_ms)")
-    connection.execute("PRAGMA user_version = 1")
-    connection.commit()
+VERSION_2 = """
+ALTER TABLE block DROP COLUMN crc;
+DROP INDEX revision_of_block;
+ALTER TABLE revision DROP COLUMN crc;
+ALTER TABLE revision DROP COLUMN data_crc;
+CREATE INDEX revision_of_block ON revision (seq);
+PRAGMA user_version = 2;
+"""
+VERSION_1 = """
+INSERT INTO merkle_node SELECT 0, seq, block_hash FROM block;
+CREATE INDEX block_time ON block (timestamp_ms);
+PRAGMA user_version = 1;
+"""
+
+
+def make_older(path: Path, version: int) -> None:
+    """Take a file back: before 3 without checksums, in 1 with leaves of the tree and an index over times as rows."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.executescript(VERSION_2 + (VERSION_1 if version == 1 else ""))
     connection.close()
 
 
-def test_a_file_of_version_1_says_the_same_and_what_blocks_say_only_once(file: LedgerFile, path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_file_says_the_same(file: LedgerFile, path: Path, version: int) -> None:
     scribe = Scribe(file)
     table_no = scribe.table("Cars", ["colour"])
     for number in range(5):
@@ -246,7 +261,12 @@ def test_a_file_of_version_1_says_the_same_and_what_blocks_say_only_once(file: L
 
     expected = said(file)
     file.close()
-    make_version_1(path)
+    make_older(path, version)
+    with StoredRows.open(path) as stored:  # verify looks at a migrated copy
+        assert [(row[0], is_sound) for row, is_sound in stored.blocks()] == [(seq, True) for seq in range(6)]
+        assert [is_sound for _, is_sound in stored.revisions(1)] == [True]
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchall() == [(version,)]
     with LedgerFile.open(path) as file:
         assert said(file) == expected
         assert file._rows("PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]

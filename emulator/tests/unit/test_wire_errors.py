@@ -141,7 +141,7 @@ def test_a_control_plane_error_has_capital_message_and_its_members_and_no_code()
 def test_only_our_failures_and_overload_are_5xx(service):
     shapes = {*STATUSES, *load_service(service).error_statuses}
     statuses = {shape: error_status(shape, service) for shape in shapes}
-    assert {"InternalFailure", "ServiceUnavailable", "CapacityExceededException"} == {
+    assert {"InternalFailure", "ServiceUnavailable", "CapacityExceededException", "TooManyConnectionsException"} == {
         shape for shape, status in statuses.items() if status is not None and status >= 500
     }
 

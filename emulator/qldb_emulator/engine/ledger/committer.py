@@ -108,6 +108,7 @@ class Committer:
 
     file: every access to it that must see deferred blocks goes through ``Ledger.file``.
     on_table_tags: is told of the tags that a block gave to new tables, by table id.
+    on_erased: is told when a block's redaction erased data of which there are copies elsewhere.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Committer:
         clock: Clock,
         has_tree: bool,
         on_table_tags: Callable[[dict[str, Tags]], None],
+        on_erased: Callable[[], None],
     ) -> None:
         self.lock = threading.RLock()
         self.writes = WriteLog()
@@ -128,6 +130,7 @@ class Committer:
         self._strand_id = strand_id
         self._clock = clock
         self._on_table_tags = on_table_tags
+        self._on_erased = on_erased
         self._deferred: list[PendingBlock] = []
         self._last_change = (
             0  # number of the last SQLite commit that changed data; no answer leaves before it is synced
@@ -264,6 +267,8 @@ class Committer:
                 self._on_table_tags(each.applied.table_tags)
             # Before the state is replaced: no transaction may begin at a block whose writes are not recorded yet.
             self.writes.record(each.applied.marks, each.tip.sequence_no)
+        if any(each.applied.has_erased for each in appended):
+            self._on_erased()
         if self.writes.is_long:
             self.writes.prune(self.state[0])
         if is_change:
@@ -390,10 +395,11 @@ def apply_upon(writer: Writer, tip: Tip, block: Block, ion: bytes) -> AppendedBl
 
 
 def stored_tip(file: LedgerFile, has_tree: bool) -> Tip:
-    """The tip of a file.  Raises StorageError when its Merkle tree should be whole and is not."""
+    """The tip of a file.  Raises StorageError when it is damaged, or its Merkle tree should be whole and is not."""
     stored = file.tip()
     if stored is None:
         return Tip(-1, b"", 0, Catalogue(), RightEdge())
+    file.block_bytes(stored.sequence_no)  # compares the checksum: the next block is built upon this one's hash
     edge = stored_edge(file, stored.sequence_no) if has_tree else None
     catalogue = stored_catalogue(file, stored.sequence_no)
     return Tip(stored.sequence_no, stored.block_hash, stored.timestamp_ms, catalogue, edge)

@@ -37,6 +37,10 @@ class DocumentCache:
                 self._old, self._young, self._young_bytes = self._young, {}, 0
         return value
 
+    def clear(self) -> None:
+        """Forget every document: the data of one was erased."""
+        self._young, self._old, self._young_bytes = {}, {}, 0
+
     def decode_uncached(self, revision_hash: bytes, data: bytes) -> IonValue:
         """The same for a scan: its documents do not push out those that were looked up."""
         value = self._young.get(revision_hash)

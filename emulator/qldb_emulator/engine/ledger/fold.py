@@ -46,6 +46,7 @@ class Applied:
 
     rewrites: earlier blocks that a redaction erased data from.
     problems: redactions that could not be carried out, in sentences; a commit of ours has none.
+    has_erased: whether the data of a revision was erased, so that copies of it must go, too.
     """
 
     catalogue: Catalogue
@@ -53,6 +54,7 @@ class Applied:
     table_tags: dict[str, Tags] = field(default_factory=dict)
     rewrites: list[Rewrite] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    has_erased: bool = False
 
 
 def apply_block(
@@ -317,18 +319,21 @@ def _apply_redactions(writer: Writer, applied: Applied, block: Block) -> None:
         ion = dumps(target.to_ion())
         writer.replace_block(sequence_no, ion)
         applied.rewrites.append(Rewrite(sequence_no, ion))
-        _redact_row(writer, applied.catalogue, document_id, sequence_no, target)
+        _redact_row(writer, applied, document_id, sequence_no, target)
 
 
-def _redact_row(writer: Writer, catalogue: Catalogue, document_id: str, sequence_no: int, target: Block) -> None:
+def _redact_row(writer: Writer, applied: Applied, document_id: str, sequence_no: int, target: Block) -> None:
     row = next((row for row in writer.block_revisions(sequence_no) if row.document_id == document_id), None)
     if row is None or row.data is None:
         return  # rebuilt or imported from a block that was redacted already
-    table = next(table for table in catalogue.tables if table.number == row.table_no)
-    # Index keys hold the values themselves when they are short, so they have to go with the data.
+    # Index keys hold the values themselves when they are short, so they have to go with the data: those of dropped
+    # indexes too, whose entries wait to be purged.
     following = writer.next_revision_seq(row.doc_no, sequence_no)
     if following is not None:
-        keys = _keys(table, loads(row.data))
-        writer.delete_index_entries([(index.number, key, row.doc_no) for index, key in keys], following)
+        document = loads(row.data)
+        keys = [(number, field_key(document, name)) for number, name in writer.indexes_ever(row.table_no)]
+        entries = [(number, key, row.doc_no) for number, key in keys if key is not None]
+        writer.erase_index_entries(entries, following)
     data_hash = next(r["dataHash"] for r in target.revisions or () if r.get("metadata", {}).get("id") == document_id)
-    writer.redact_revision(row.doc_no, sequence_no, data_hash)
+    writer.redact_revision(row, data_hash)
+    applied.has_erased = True

@@ -17,7 +17,6 @@ from ...partiql.planning.catalogue import Catalogue
 from ...settings import Settings
 from ...storage.errors import StorageError
 from ...storage.ledger_file import LedgerFile
-from ...storage.reads import Reads
 from ..session.statements import StatementCache
 from .committer import Committer
 from .documents import DocumentCache
@@ -26,6 +25,9 @@ from .tables import TableCache
 
 logger = logging.getLogger(__name__)
 
+ERASED_AT_ONCE_BYTES = 32 * 1024 * 1024
+"""A redaction writes a file of up to this size anew: 4 ms for each megabyte, while other commits wait.  A larger one
+is written anew when the ledger is closed."""
 FOLLOW_SECONDS = 0.5
 """How often a follower asks a shared log for blocks of other servers."""
 
@@ -39,7 +41,7 @@ class Ledger:
         self._file = file
         # The file, without flushing deferred blocks.  Safe for reading documents: only blocks of transactions that only
         # read can be missing.
-        self.documents: Reads = file
+        self.documents = file
         self.log = log
         self.region = region
         self.limits: Limits = settings.limits
@@ -55,12 +57,17 @@ class Ledger:
         self.tables = TableCache(file, self.cache, settings.cache_bytes)
         self.statements = StatementCache()
         has_tree = self.digest_problem is None
-        self.committer = Committer(file, log, self.strand_id, clock, has_tree, self._add_table_tags)
+        self.committer = Committer(
+            file, log, self.strand_id, clock, has_tree, self._add_table_tags, self._forget_documents
+        )
         self.commit_lock = self.committer.lock
         self.writes = self.committer.writes
         self.catch_up()
         if self.last_sequence_no < 0:
             self.committer.begin_journal(ids.new_id())
+        if file.has_entries_of_dropped_indexes():  # no transaction is open yet that may need them
+            with file.write() as writer:
+                writer.purge_dropped_indexes()
 
     @property
     def file(self) -> LedgerFile:
@@ -202,6 +209,16 @@ class Ledger:
     def wake(self) -> None:
         """Let everyone who waits for a block look again."""
         self.committer.news.wake()
+
+    def _forget_documents(self) -> None:
+        """A redaction erased data: drop every copy in memory, and what the file's unused space still holds of it."""
+        self.cache.clear()
+        self.tables.clear()
+        self.statements = StatementCache()
+        try:
+            self._file.finish_erasure(ERASED_AT_ONCE_BYTES)
+        except StorageError as problem:  # the redaction is committed; closing the ledger tries again
+            logger.warning("a redaction of ledger %s is not finished: %s", self.name, problem)
 
     # --- life --------------------------------------------------------------------------------------------
 

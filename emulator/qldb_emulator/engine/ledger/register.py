@@ -68,6 +68,11 @@ class Register:
     def _find(self, region: str, name: str) -> Ledger | None:
         ledger = self._open.get((region, name))
         if ledger is not None:  # without the lock: most requests end here
+            try:
+                ledger.documents.check_in_place()
+            except StorageError:
+                if not ledger.is_closed:  # else it was deleted, or the emulator ended, while this was asked
+                    raise
             return ledger
         with self.lock:
             if (region, name) in self._open:  # another request was faster
@@ -95,6 +100,11 @@ class Register:
         try:
             log = self._logs.open(region, name, file)
             ledger = Ledger(file, log, region, self._settings, clock or self._clock, ids or self._ids)
+        except (KeyError, TypeError, ValueError) as error:  # facts that no writer of ours stored
+            file.close()
+            raise StorageError(
+                f"The ledger file {file.path} is damaged: {error!r}. Run qldb-emulator verify"
+            ) from error
         except BaseException:
             file.close()
             raise
@@ -133,19 +143,30 @@ class Register:
                 raise LedgerGone(f"The ledger {name} was deleted")
             return facts_from_rows(rows)
         with self._directory.open(region, name) as file:
-            return read_facts(file)
+            try:
+                return read_facts(file)
+            except (KeyError, TypeError, ValueError) as error:
+                raise StorageError(f"The ledger file {file.path} is damaged: {error!r}") from error
 
     def create(self, region: str, facts: LedgerFacts) -> Ledger:
         """A new ledger with its first block.  The caller holds ``lock`` and knows that the name is free.
 
-        Raises LedgerTaken when another server creates one of this name at the same time; StorageError.
+        Raises LedgerTaken when another server creates one of this name at the same time; LEDGER_FILE_UNUSABLE, and
+        then there is no file.
         """
         name, rows = facts.name, rows_from_facts(facts)
         self._logs.create(region, name, rows)
         if self._logs.is_shared and self._directory.exists(region, name):  # of an older ledger of this name
             self._directory.delete(region, name)
-        file = self._directory.create(region, name, rows)
-        return self._register(file, region, name)
+        try:
+            file = self._directory.create(region, name, rows)
+            try:
+                return self._register(file, region, name)
+            except BaseException:  # a disk without room for the first block
+                self._directory.delete(region, name)
+                raise
+        except StorageError as error:
+            raise storage_problem(name, error) from error
 
     def delete(self, ledger: Ledger) -> None:
         """Delete a ledger for good: its journal and its file.  Does nothing for one that is deleted already."""

@@ -166,7 +166,7 @@ class TableCache:
                 self._sifted[table_no] = self._sifted.get(table_no, (0, 0))[0] + 1, size
 
     def _decoded(self, row: DocumentRow) -> Row:
-        document_id, revision_hash, data, _ = row
+        document_id, revision_hash, data, *_ = row
         return Row(document_id, self._documents.decode_uncached(revision_hash, data))
 
     def _read(self, table_no: int, at_seq: int) -> Iterator[Row]:
@@ -177,7 +177,7 @@ class TableCache:
         for batch in self._file.scan_documents(table_no, at_seq):
             found = list(map(self._decoded, batch))
             if size <= budget:
-                size += sum([len(data) for _, _, data, _ in batch])
+                size += sum([len(data) for _, _, data, *_ in batch])
                 if size <= budget:
                     rows += found
                 else:

@@ -64,6 +64,9 @@ if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
 
 Members = dict[str, Any]
+# A transaction's start looks this seldom whether the ledger's file is still in its place (5 µs); every commit that
+# writes does.
+IN_PLACE_SECONDS = 0.1
 logger = logging.getLogger(__name__)
 
 
@@ -269,6 +272,7 @@ class Sessions:
             session.open_transaction(now)  # raises TRANSACTION_EXPIRED, once
             raise TRANSACTION_ALREADY_OPEN()
         ledger = session.ledger
+        ledger.documents.check_in_place(IN_PLACE_SECONDS)
         if ledger.writes.open_count() >= ledger.limits.sessions_per_ledger:
             raise SESSION_LIMIT(limit=ledger.limits.sessions_per_ledger)
         if ledger.log.is_shared:
@@ -333,8 +337,7 @@ class Sessions:
             raise partiql_problem(error) from error
         return CommandResult({"Page": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)})
 
-    @staticmethod
-    def _commit_transaction(session: Session, now: float, members: Members) -> CommandResult:
+    def _commit_transaction(self, session: Session, now: float, members: Members) -> CommandResult:
         transaction = session.open_transaction(now, members["TransactionId"])
         committer = session.ledger.committer
         try:
@@ -344,6 +347,8 @@ class Sessions:
                 committer.commit(proposal)
         finally:
             session.end_transaction()  # also after a conflict or a wrong digest: there is nothing left to go on with
+        if transaction.redactions:  # any parameter and any text may hold what was redacted
+            self._statement_log.forget(session.ledger.region, session.ledger.name)
         result = {
             "TransactionId": transaction.id,
             "CommitDigest": members["CommitDigest"],

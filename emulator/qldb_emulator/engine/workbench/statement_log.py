@@ -95,6 +95,11 @@ class StatementLog:
         """The number of the newest row; 0 before the first."""
         return self._count
 
+    def forget(self, region: str, ledger: str) -> None:
+        """Forget the rows of one ledger; numbers go on."""
+        kept = [row for row in list(self._rows) if (row.region, row.ledger) != (region, ledger)]
+        self._rows = deque(kept, maxlen=self.size)
+
     def clear(self) -> None:
         """Forget every row; numbers go on."""
         self._rows.clear()

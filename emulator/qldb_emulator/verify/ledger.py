@@ -1,0 +1,518 @@
+"""What queries read, compared with the blocks: row by row, column by column.
+
+The rows of a ledger file are made by ``engine/ledger/fold.py``.  Here they are derived again, by other code that only
+reads: from the blocks, in their order, with the parser of PartiQL for DDL.  So a mistake in the one shows in the other,
+and neither can hide a row that somebody changed (docs/design/010-what-verify-compares.md).
+
+In memory: for each document some 500 bytes and the keys under which indexes find it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
+from typing import Any, Protocol
+
+from ..ids import derive_id
+from ..ion.codec import IonError, loads
+from ..ion.compare import index_key, ion_equal
+from ..ion.values import IonValue, strip_annotations
+from ..journal.merkle import NodeID
+from ..journal.model import Block, BlockAddress, Struct
+from ..partiql.language.errors import PartiqlError
+from ..partiql.syntax import ast
+from ..partiql.syntax.parser import parse
+from ..records import dataclass
+from .audit import Audit, JournalReport, TreeCheck
+from .checks import Finding
+from .inputs import SavedDigest
+from .sources import Journal, Part, Reading
+
+LIVE = (1 << 31) - 1
+"""until_seq of what has not ended."""
+
+Row = tuple[Any, ...]
+Key = tuple[int, bytes]
+"""(index number, key)."""
+
+_DDL = re.compile(r"\s*(?:--|/\*|CREATE|DROP|UNDROP)", re.IGNORECASE)
+_TABLE_NAME = re.compile(r"(?!_ql_)[A-Za-z_][A-Za-z0-9_]*\Z")  # documented: names; _ql_ is reserved
+
+REQUIRED_FACTS: Mapping[str, type | tuple[type, ...]] = {
+    "name": str,
+    "strand_id": str,
+    "permissions_mode": str,
+    "deletion_protection": bool,
+    "creation_ms": int,
+    "tags": dict,
+}
+"""Control-plane facts without which a ledger cannot be used.  They do not follow from blocks, so their values are not
+proved, but for the strand's id."""
+
+UNPROVED: Mapping[str, str] = {
+    "meta": "Names, tags, modes and the state of streams and exports do not follow from the journal.",
+    "index_entry of dropped indexes": "No query reads them; they are deleted when the ledger is opened next.",
+}
+"""What a ledger file holds and no block tells, and why that is."""
+
+
+class Stored(Protocol):
+    """A ledger file's rows; ``storage.stored_rows.StoredRows`` describes each method."""
+
+    def problems(self) -> list[str]: ...
+    def facts(self) -> tuple[dict[str, Any], list[str]]: ...
+    def blocks(self) -> Iterator[tuple[Row, bool]]: ...
+    def revisions(self, seq: int) -> list[tuple[Row, bool]]: ...
+    def data(self, doc_no: int, seq: int) -> bytes | None: ...
+    def rows(self, table: str) -> Iterator[Row]: ...
+    def entry_seq(self, index_no: int, key: bytes, until_seq: int, doc_no: int) -> Any: ...
+    def entry_counts(self) -> dict[Any, int]: ...
+    def count(self, table: str) -> int: ...
+    def merkle_nodes(self, ids: Iterable[NodeID]) -> dict[NodeID, bytes]: ...
+
+
+# --- What follows from the blocks ----------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Versions:
+    """(seq, until_seq, values) of a table or an index, oldest first."""
+
+    rows: list[tuple[int, int, Row]] = field(default_factory=list)
+
+    def change(self, seq: int, values: Row | None) -> None:
+        """Other values from a block on; None: it is gone.  What began in the same block leaves no trace."""
+        if self.rows:
+            since, _, before = self.rows.pop()
+            if since != seq:
+                self.rows.append((since, seq, before))
+        if values is not None:
+            self.rows.append((seq, LIVE, values))
+
+
+@dataclass(slots=True)
+class _Index:
+    number: int
+    index_id: str
+    field_name: str
+    seq: int
+    table_no: int
+    versions: _Versions = field(default_factory=_Versions)
+
+
+@dataclass(slots=True)
+class _Table:
+    number: int
+    table_id: str
+    name: str
+    seq: int
+    is_active: bool = True
+    has_revisions: bool = False
+    indexes: list[_Index] = field(default_factory=list)
+    versions: _Versions = field(default_factory=_Versions)
+
+    def set_status(self, is_active: bool, seq: int) -> None:
+        self.is_active = is_active
+        self.versions.change(seq, (self.name, "ACTIVE" if is_active else "INACTIVE"))
+
+
+@dataclass(slots=True)
+class _Document:
+    """keys: under which its last revision is found, and from which block on."""
+
+    table: _Table
+    doc_no: int
+    document_id: str
+    seq: int
+    until_seq: int
+    last_seq: int
+    keys: dict[Key, int] = field(default_factory=dict)
+
+
+class _Refold:
+    """The rows that blocks lead to.  ended: (index, key, until_seq, doc_no, seq) since the last ``take_ended``."""
+
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+        self.tables: list[_Table] = []
+        self.indexes: list[_Index] = []
+        self.documents: dict[str, _Document] = {}
+        self.ended: list[tuple[int, bytes, int, int, int]] = []
+
+    def take(self, block: Block) -> list[Row]:
+        """Go on by a block.  The rows of its revisions, as StoredRows.revisions has them, by document number."""
+        info = block.transaction_info or {}
+        made = self._apply_statements(block, info)
+        for index in made:
+            self._fill(index, block.address.sequence_no)
+        revisions = {r["metadata"]["id"]: r for r in block.revisions or () if "metadata" in r}
+        entries = info.get("documents", {})
+        order = dict.fromkeys((*(d for d in entries if d in revisions), *revisions))
+        rows = []
+        for document_id in order:
+            table = self._table_of(document_id, entries.get(document_id), block.address.sequence_no)
+            if table is not None:
+                rows.append(self._revise(table, revisions[document_id], block.address.sequence_no))
+        return sorted(rows, key=lambda row: row[0])
+
+    # --- DDL -------------------------------------------------------------------------------------------------
+
+    def _apply_statements(self, block: Block, info: Struct) -> list[_Index]:
+        made = []
+        for position, statement in enumerate(info.get("statements", ())):
+            if not _DDL.match(statement["statement"]):
+                continue
+            try:
+                node = parse(statement["statement"])
+            except PartiqlError:
+                continue
+            index = self._apply(node, block.transaction_id, position, block.address.sequence_no)
+            if index is not None:
+                made.append((index, node))
+        return [index for index, _ in made if index.versions.rows]
+
+    def _apply(self, node: object, transaction_id: str, position: int, seq: int) -> _Index | None:
+        """One DDL statement.  One that failed in the service has no effect.  A new index, still to be filled."""
+        match node:
+            case ast.CreateTable() if _TABLE_NAME.match(node.name) and self._active(node.name) is None:
+                self._add_table(derive_id(transaction_id, position, "table"), node.name, seq)
+            case ast.DropTable():
+                table = self._active(node.name)
+                if table is not None:
+                    table.set_status(False, seq)
+            case ast.UndropTable():
+                table = self._by_id(node.table_id)
+                if table is not None and not table.is_active and self._active(table.name) is None:
+                    table.set_status(True, seq)
+            case ast.CreateIndex():
+                table = self._active(node.table)
+                if table is not None and all(index.field_name != node.field_name for index in table.indexes):
+                    return self._add_index(table, derive_id(transaction_id, position, "index"), node.field_name, seq)
+            case ast.DropIndex():
+                table = self._active(node.table)
+                for index in [] if table is None else list(table.indexes):
+                    if table is not None and index.index_id == node.index_id:
+                        table.indexes.remove(index)
+                        index.versions.change(seq, None)
+        return None
+
+    def _active(self, name: str) -> _Table | None:
+        return next((table for table in self.tables if table.is_active and table.name == name), None)
+
+    def _by_id(self, table_id: str) -> _Table | None:
+        return next((table for table in self.tables if table.table_id == table_id), None)
+
+    def _add_table(self, table_id: str, name: str, seq: int) -> _Table:
+        table = _Table(len(self.tables) + 1, table_id, name, seq)
+        table.set_status(True, seq)
+        self.tables.append(table)
+        return table
+
+    def _add_index(self, table: _Table, index_id: str, field_name: str, seq: int) -> _Index:
+        index = _Index(len(self.indexes) + 1, index_id, field_name, seq, table.number)
+        index.versions.change(seq, ("ONLINE",))
+        self.indexes.append(index)
+        table.indexes.append(index)
+        return index
+
+    def _fill(self, index: _Index, seq: int) -> None:
+        """A new index finds every document that was live before its block.
+
+        Their data is that of the stored rows, each of which was compared with its block before.
+        """
+        for document in self.documents.values():
+            if document.table.number == index.table_no and document.until_seq == LIVE:
+                key = _stored_key(self._stored.data(document.doc_no, document.last_seq), index.field_name)
+                if key is not None:
+                    document.keys[index.number, key] = seq
+
+    # --- revisions -------------------------------------------------------------------------------------------
+
+    def _table_of(self, document_id: str, entry: Struct | None, seq: int) -> _Table | None:
+        if entry is None:
+            known = self.documents.get(document_id)
+            return None if known is None else known.table
+        table = self._by_id(entry["tableId"])
+        if table is not None:
+            return table
+        # A journal of the service names ids that only it could make: an empty table takes the id on.
+        table = self._active(entry["tableName"])
+        if table is None or table.has_revisions:
+            return self._add_table(entry["tableId"], entry["tableName"], seq)
+        table.table_id = entry["tableId"]
+        return table
+
+    def _revise(self, table: _Table, revision: Struct, seq: int) -> Row:
+        metadata = revision["metadata"]
+        table.has_revisions = True
+        document = self.documents.get(metadata["id"])
+        is_deletion = "data" not in revision and revision.get("dataHash") is None
+        if document is None:
+            document = _Document(table, len(self.documents) + 1, metadata["id"], seq, LIVE, seq)
+            self.documents[metadata["id"]] = document
+        else:
+            self._end_keys(table, document, seq)
+            if metadata["version"]:
+                document.last_seq = max(document.last_seq, seq)
+        if is_deletion:
+            document.until_seq = document.last_seq = seq
+        if "data" in revision:
+            for index in table.indexes:
+                key = _key(revision["data"], index.field_name)
+                if key is not None:
+                    document.keys[index.number, key] = seq
+        return (
+            document.doc_no,
+            metadata["id"],
+            table.number,
+            metadata["version"],
+            seq,
+            metadata["txTime"].epoch_ms(),
+            revision["hash"],
+            revision.get("data") if "data" in revision else _NO_DATA,
+            revision.get("dataHash"),
+            metadata,
+        )
+
+    def _end_keys(self, table: _Table, document: _Document, seq: int) -> None:
+        used = {index.number for index in table.indexes}
+        for (number, key), since in document.keys.items():
+            if number in used:
+                self.ended.append((number, key, seq, document.doc_no, since))
+        document.keys = {}
+
+    def take_ended(self) -> list[tuple[int, bytes, int, int, int]]:
+        """The index entries that ended since the last call."""
+        ended, self.ended = self.ended, []
+        return ended
+
+
+class _NoData:
+    def __repr__(self) -> str:
+        return "no data"
+
+
+_NO_DATA: Any = _NoData()
+
+
+def _key(document: IonValue, field_name: str) -> bytes | None:
+    value = strip_annotations(document)
+    return index_key(value[field_name]) if isinstance(value, dict) and field_name in value else None
+
+
+def _stored_key(data: bytes | None, field_name: str) -> bytes | None:
+    try:
+        return None if data is None else _key(loads(data), field_name)
+    except (IonError, TypeError):
+        return None  # a finding already: the row is not that of its block
+
+
+# --- The comparison ------------------------------------------------------------------------------------------
+
+_REVISION = (
+    *("doc_no", "document_id", "table_no", "version", "seq", "tx_time_ms", "hash", "data", "data_hash", "metadata"),
+)
+_BLOCK = ("seq", "transaction_id", "timestamp_ms", "block_hash")
+
+
+def audit_ledger(
+    stored: Stored, source: str, part: Part, facts: Mapping[str, Any], digest: SavedDigest | None, progress: Any
+) -> JournalReport:
+    """The report on a ledger file: its journal, its tree, and every row that queries read.
+
+    part: stands for the file in findings.  facts: the ledger's.  progress: is told of blocks as they are done.
+    Raises what ``stored`` raises.
+    """
+    about = facts.get("import") or {}
+    forms = about.get("forms", ()) if isinstance(about, dict) else ()
+    audit = Audit(source, Journal(part.strand_id, (part,), ()), digest, types_lost="JSON" in forms)
+    check = LedgerCheck(audit, stored, part)
+    check.file()
+    for block, _ in audit.blocks(check.values()):
+        check.block(block)
+        progress(1)
+    check.finish(digest)
+    return audit.report()
+
+
+class LedgerCheck:
+    """Notes where the rows of a file differ from its blocks."""
+
+    def __init__(self, audit: Audit, stored: Stored, part: Part) -> None:
+        self._audit = audit
+        self._stored = stored
+        self._part = part
+        self._refold = _Refold(stored)
+        self._tree = TreeCheck(audit, stored.merkle_nodes)
+        self._row: Row = ()
+        self._address: BlockAddress | None = None
+        self._revisions = 0
+        self._entries: dict[int, int] = {}
+        # Entries of an index that is dropped later may be gone, whenever they ended.
+        self._used = {row[0] for row in stored.rows("index_version") if row[2] == LIVE}
+
+    def _note(self, check: str, expected: object, found: object, detail: str, address: Any = None) -> None:
+        self._audit.verifier.note(Finding(check, address or self._address, _text(expected), _text(found), detail))
+
+    def file(self) -> None:
+        """What needs no block: SQLite's structures, and the facts."""
+        for problem in self._stored.problems():
+            self._note("storage", "a sound database", problem, self._part.name)
+        facts, damaged = self._stored.facts()
+        for key in damaged:
+            self._note("storage", "JSON", "something else", f"meta, {key}")
+        for key, kind in REQUIRED_FACTS.items():
+            if key not in damaged and not isinstance(facts.get(key), kind):
+                self._note("storage", "a value of its type", facts.get(key, "none"), f"meta, {key}")
+
+    def values(self) -> Iterator[Reading]:
+        """The blocks as an audit takes them."""
+        for row, is_sound in self._stored.blocks():
+            self._row = row
+            address = BlockAddress(self._part.strand_id, row[0])
+            if not is_sound:
+                self._note("storage", "a row that matches its checksum", "another", "block", address)
+            value: Any
+            try:
+                value = loads(row[4])
+            except (IonError, TypeError, ValueError) as error:
+                value = Finding("file", address, "a block", str(error), self._part.name)
+            yield self._part, value, None
+
+    def block(self, block: Block) -> None:
+        """Compare what is stored of a block: its own row, its revisions, and the index entries that ended with it."""
+        self._address = block.address
+        seq = block.address.sequence_no
+        self._tree.add(block)
+        if block.address.strand_id != self._part.strand_id:
+            self._note("strand", block.address.strand_id, self._part.strand_id, "meta, strand_id")
+        expected = (seq, block.transaction_id, block.timestamp.epoch_ms(), block.block_hash)
+        self._columns("block", _BLOCK, expected, self._row[:4], f"block {seq}")
+        rows = self._refold.take(block)
+        stored = self._stored.revisions(seq)
+        self._revisions += len(rows)
+        found = {row[0]: (row, is_sound) for row, is_sound in stored}
+        for row in rows:
+            self._compare_revision(row, found.pop(row[0], None))
+        for row, _ in found.values():
+            self._note("tables", "no revision", f"one of document {row[1]}", "revision")
+        for entry in self._refold.take_ended():
+            self._compare_entry(*entry)
+
+    def _compare_revision(self, expected: Row, found: tuple[Row, bool] | None) -> None:
+        name = f"revision of document {expected[1]}"
+        if found is None:
+            self._note("tables", "a revision", "none", name)
+            return
+        row, is_sound = found
+        if not is_sound:
+            self._note("storage", "a row that matches its checksums", "another", name)
+        self._columns("revision", _REVISION, expected, row, name)
+
+    def _columns(self, table: str, columns: Sequence[str], expected: Row, found: Row, name: str) -> None:
+        for column, wanted, stored in zip(columns, expected, found, strict=True):
+            if column in ("data", "metadata"):
+                is_same = _same_value(wanted, stored)
+            else:
+                is_same = wanted == stored and type(wanted) is type(stored)
+            if not is_same:
+                self._note("tables", wanted, stored, f"{table}.{column}, {name}")
+
+    def _compare_entry(self, index_no: int, key: bytes, until_seq: int, doc_no: int, seq: int) -> None:
+        if index_no not in self._used:
+            return
+        self._entries[index_no] = self._entries.get(index_no, 0) + 1
+        found = self._stored.entry_seq(index_no, key, until_seq, doc_no)
+        if found != seq:
+            detail = f"index_entry, index number {index_no}, document number {doc_no}, until block {until_seq}"
+            self._note("tables", f"an entry from block {seq}", "none" if found is None else found, detail)
+
+    def finish(self, digest: SavedDigest | None) -> None:
+        """Compare what is only known after the last block."""
+        self._tree.finish()
+        refold = self._refold
+        for document in refold.documents.values():
+            for (index_no, key), seq in document.keys.items():
+                self._compare_entry(index_no, key, LIVE, document.doc_no, seq)
+        self._compare_table(
+            "document",
+            ("table_no", "doc_no", "document_id", "seq", "until_seq", "last_seq"),
+            [
+                (d.table.number, d.doc_no, d.document_id, d.seq, d.until_seq, d.last_seq)
+                for d in refold.documents.values()
+            ],
+        )
+        self._compare_catalogue()
+        self._compare_counts()
+        tip = None if digest is None else digest.tip
+        if tip is not None and tip.strand_id == self._part.strand_id:
+            end = -1 if self._address is None else self._address.sequence_no
+            if tip.sequence_no > end:
+                found = "no block" if end < 0 else f"block {end} is the last"
+                self._note("digest", f"block {tip.sequence_no}", found, "the digest kept is of a longer journal")
+
+    def _compare_catalogue(self) -> None:
+        tables, indexes = self._refold.tables, self._refold.indexes
+        self._compare_table(
+            "ledger_table", ("number", "table_id", "seq"), [(t.number, t.table_id, t.seq) for t in tables]
+        )
+        self._compare_table(
+            "table_version",
+            ("table_no", "seq", "until_seq", "name", "status"),
+            [(t.number, *version[:2], *version[2]) for t in tables for version in t.versions.rows],
+        )
+        self._compare_table(
+            "ledger_index",
+            ("number", "index_id", "table_no", "field_name", "seq"),
+            [(i.number, i.index_id, i.table_no, i.field_name, i.seq) for i in indexes],
+        )
+        self._compare_table(
+            "index_version",
+            ("index_no", "seq", "until_seq", "status"),
+            [(i.number, *version[:2], *version[2]) for i in indexes for version in i.versions.rows],
+        )
+
+    def _compare_table(self, table: str, columns: Sequence[str], expected: list[Row]) -> None:
+        """Compare all rows of a table, both sides in one order, walking both at once."""
+        stored = self._stored.rows(table)
+        for number, row in enumerate(expected, 1):
+            found = next(stored, None)
+            if found is None:
+                self._note("tables", row, "no row", table)
+                return
+            if found != row:
+                self._columns(table, columns, row, found, f"row {number}")
+        for row in stored:
+            self._note("tables", "no row", row, table)
+
+    def _compare_counts(self) -> None:
+        found = self._stored.count("revision")
+        if found != self._revisions:
+            self._note("tables", f"{self._revisions} rows", f"{found} rows", "revision")
+        known = {index.number for index in self._refold.indexes}
+        for index_no, count in self._stored.entry_counts().items():
+            wanted = self._entries.get(index_no, 0)
+            if count != wanted and (index_no in self._used or index_no not in known):
+                self._note("tables", f"{wanted} rows", f"{count} rows", f"index_entry, index number {index_no}")
+        nodes = self._tree.nodes_above_leaves
+        found = self._stored.count("merkle_node")
+        if found != nodes:
+            self._note("nodes", f"{nodes} rows", f"{found} rows", "merkle_node")
+
+
+def _same_value(wanted: Any, stored: Any) -> bool:
+    """Whether stored binary is a value: one value has many encodings."""
+    if wanted is _NO_DATA or stored is None:
+        return wanted is _NO_DATA and stored is None
+    try:
+        return ion_equal(wanted, loads(stored))
+    except (IonError, TypeError, ValueError):
+        return False
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex() if len(value) <= 32 else f"{len(value)} bytes"
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
