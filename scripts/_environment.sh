@@ -22,7 +22,8 @@ environment() {
     say_what "$name" "pip; with uv installed it is faster" "$@"
     # A pip of its own is most of what making an environment costs; Python's pip can install into another one (22.3).
     local own_pip=()
-    if "$PYTHON" -m pip --python "$PYTHON" --version >/dev/null 2>&1; then own_pip=(--without-pip); fi
+    if "$PYTHON" -c 'import sys, pip; sys.exit([int(n) for n in pip.__version__.split(".")[:2]] < [22, 3])' 2>/dev/null
+    then own_pip=(--without-pip); fi
     "$PYTHON" -m venv "${own_pip[@]}" "$directory" ||
       { echo "The venv module is missing (Debian: apt-get install python3-venv)" >&2; exit 1; }
     local pip=("$directory/bin/python" -m pip)
