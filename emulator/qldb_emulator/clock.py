@@ -29,18 +29,41 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
-    """The machine's clock, held from going backwards (a journal's times must not)."""
-
-    def __init__(self) -> None:
-        self._last_ms = 0
+class WallClock:
+    """The machine's clock as it is, for what others measure by their own: signatures."""
 
     def now_ms(self) -> int:
-        now = time.time_ns() // 1_000_000
-        if now < self._last_ms:
-            return self._last_ms
-        self._last_ms = now
-        return now
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class SystemClock:
+    """The machine's clock, held from going backwards (a journal's times must not).
+
+    When the machine's clock is put back, this one goes on at half the speed until the other has caught up, as time
+    servers correct a clock: whatever waits for a time goes on, and the lead is lost in twice its length.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last_ms = 0
+        self._last_tick = 0.0  # time.monotonic() when _last_ms was told
+
+    def now_ms(self) -> int:
+        with self._lock:
+            now, tick = time.time_ns() // 1_000_000, time.monotonic()
+            if now < self._last_ms:
+                slowed_ms = int((tick - self._last_tick) * 500)
+                if not slowed_ms:
+                    return self._last_ms  # and the tick stays: many looks within a millisecond must not stop it
+                now = max(now, self._last_ms + slowed_ms)
+            self._last_ms, self._last_tick = now, tick
+            return now
 
     def monotonic(self) -> float:
         return time.monotonic()

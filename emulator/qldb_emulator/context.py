@@ -12,6 +12,11 @@ from .records import dataclass
 class Principal(Protocol):
     """A user whose permissions are limited."""
 
+    @property
+    def name(self) -> str:
+        """The user's name: sessions belong to it, whichever of the user's keys signs."""
+        ...
+
     def check(self, action: str, resource: str, account: str) -> None:
         """Raises ACCESS_DENIED unless an action (``SendCommand``) is allowed on a resource, given by its ARN."""
         ...

@@ -12,6 +12,7 @@ Exceptions::
     QldbError               one error of the service, ready for the wire
       partiql.errors.PartiqlError is turned into a BadRequest by the engine
     ConnectionDropped       no answer at all, because a fault rule says so
+      ClientGone              or because the client is gone
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ Source = Literal["recorded", "documented", "driver test", "sample", "inferred", 
 
 
 class ConnectionDropped(Exception):
-    """The client gets no answer at all: the connection closes under it.  Only a fault rule asks for this."""
+    """The client gets no answer at all: the connection closes under it.  A fault rule asks for this."""
+
+
+class ClientGone(ConnectionDropped):
+    """The client closed its connection while its statement was running, so no answer can reach it."""
 
 
 class QldbError(Exception):
@@ -97,7 +102,9 @@ SESSION_EXPIRED = Problem("InvalidSessionException", "Session {id} has expired",
 TRANSACTION_EXPIRED = Problem("InvalidSessionException", "Transaction {id} has expired", "documented", "driver-errors")
 NO_OPEN_TRANSACTION = Problem("BadRequestException", "No open transaction", "recorded", "driver-nodejs #40")
 TRANSACTION_ALREADY_OPEN = Problem("BadRequestException", "Transaction already open", "recorded", "qldb-shell #73")
-DIGESTS_DO_NOT_MATCH = Problem("BadRequestException", "Digests don't match", "recorded", "driver-nodejs #30")
+DIGESTS_DO_NOT_MATCH = Problem(
+    "BadRequestException", "Digests don't match", "recorded", "driver-nodejs #30; Code: ion-go #173", {"Code": "412"}
+)
 OCC_CONFLICT = Problem(
     "OccConflictException",
     "Optimistic concurrency control (OCC) failure encountered while committing the transaction",
@@ -121,6 +128,12 @@ STATEMENT_TOO_LONG = Problem(
     "The statement has {length} characters, more than the maximum of {limit}",
     "inferred",
     "partiql.md 6",
+)
+STATEMENT_TOO_LARGE = Problem(
+    "BadRequestException",
+    "The statement needs more than {limit} bytes of memory for its intermediate results",
+    "ours",
+    "limits.statement_memory_bytes",
 )
 TABLE_EXISTS = Problem(
     "BadRequestException", "Table with name: USER.{name} already exists", "recorded", "driver-go tests", {"Code": "412"}
@@ -170,9 +183,6 @@ HISTORY_RANGE = Problem(
     "The start time of a history must not be after its end time: {start} is after {end}",
     "inferred",
     "working.history",
-)
-TABLE_NOT_FOUND = Problem(
-    "BadRequestException", "{text}", "inferred", "the No such variable form: partiql.md 9 Q14", {"Code": "432"}
 )
 TABLE_NAME_NOT_VALID = Problem(
     "BadRequestException",

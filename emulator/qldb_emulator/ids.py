@@ -64,12 +64,6 @@ def is_id(text: str) -> bool:
     return _ID_PATTERN.match(text) is not None
 
 
-def id_seconds(text: str) -> int:
-    """The unix second embedded in a time-based id."""
-    high, _ = decode_id(text)
-    return (high & ((1 << _TIME_BITS) - 1)) >> _SUBSECOND_BITS
-
-
 def derive_id(transaction_id: str, statement_index: int, kind: str) -> str:
     """The id of what a statement creates, from its place in the journal alone.
 

@@ -56,6 +56,12 @@ class Limits:
     expression_depth: int = limit(
         200, "nested expressions", "ours: keeps a statement from exhausting the stack", BAD_REQUEST
     )
+    statement_memory_bytes: int = limit(
+        512 * MIB,
+        "bytes, estimated, of a statement's intermediate results",
+        "ours: keeps a statement from exhausting the memory",
+        BAD_REQUEST,
+    )
     ion_depth: int = limit(200, "nested containers", "ours: keeps a value from exhausting the stack", BAD_REQUEST)
     request_bytes: int = limit(
         16 * MIB,

@@ -390,10 +390,10 @@ def local_aws(port: int) -> LocalAws:
 def authenticator_of(file: Path) -> Authenticator:
     """What knows the keys of a file.  Raises Failure."""
     from ..auth.keys import AuthFileError, read_auth_file
-    from ..clock import SystemClock
+    from ..clock import WallClock
 
     try:
-        return read_auth_file(file, SystemClock())  # signatures are of the real time, also where the ledgers' is not
+        return read_auth_file(file, WallClock())  # signatures are of the real time, also where the ledgers' is not
     except (AuthFileError, OSError) as error:
         raise Failure(str(error)) from error
 

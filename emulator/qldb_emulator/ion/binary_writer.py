@@ -9,6 +9,7 @@ import struct as packing
 from collections.abc import Iterable
 from decimal import Decimal
 
+from ..budget import charge
 from .binary_reader import MAX_EXPONENT, MAX_FRACTION_DIGITS, VERSION_MARKER
 from .numerals import EXACT, decimal_to_int
 from .symbols import MAX_DEPTH, SYSTEM_SYMBOLS, TOO_DEEP, VERSION_MARKER_TEXT, is_symbol_table
@@ -46,6 +47,8 @@ NULL_OCTETS: dict[str, bytes] = {
 }
 _TRUE, _FALSE = b"\x11", b"\x10"
 pack_double = packing.Struct(">d").pack
+# A value that holds another many times over grows without end when it is written: what is large is reported.
+_LARGE_BYTES = 4_096
 _SHORT_DECIMAL = 24  # characters
 NAN_OCTETS = bytes.fromhex("7ff8000000000000")
 _SHORT = [[bytes((code << 4 | length,)) for length in range(14)] for code in range(16)]
@@ -293,6 +296,8 @@ def headed(code: int, contents: bytes) -> bytes:
         return _SHORT[code][length] + contents
     if length < 0x80:
         return bytes((code << 4 | 14, 0x80 | length)) + contents
+    if length > _LARGE_BYTES:
+        charge(length)
     return bytes((code << 4 | 14,)) + varuint(length) + contents
 
 
@@ -322,6 +327,8 @@ def _write(
         if kind is str:
             octets = value.encode()
             length = len(octets)
+            if length > _LARGE_BYTES:
+                charge(length)
             append(_STRING_HEADS[length] if length < 0x80 else b"\x8e" + varuint(length))
             append(octets)
         elif kind is dict or kind is Document:

@@ -17,6 +17,7 @@ from .values import Document, IonError, IonValue
 __all__ = [
     "DOCUMENT_DEPTH",
     "MAX_DEPTH",
+    "TOO_DEEP",
     "Document",
     "IonError",
     "dump_all",

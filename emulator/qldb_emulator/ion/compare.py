@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from hashlib import sha256
 
+from ..budget import charge, current
 from .hash import serialise
 from .numerals import EXACT, int_text, int_to_decimal
 from .values import (
@@ -41,6 +42,7 @@ from .values import (
 KEY_BYTES_MAX = 64  # a longer key is replaced by its class and SHA-256
 
 LONG_INT_BITS = 8000
+_LARGE_BYTES = 4_096  # of a key; a larger one is reported
 
 _NULL = "null"
 _NUMBER = "number"
@@ -174,6 +176,7 @@ def partiql_equal(a: IonValue, b: IonValue) -> bool:
     if sort == "list" or sort == "sexp":
         if len(a) != len(b):
             return False
+        current().spend(len(a))
         for x, y in zip(a, b, strict=True):  # noqa: SIM110 a generator would double the stack
             if not partiql_equal(x, y):
                 return False
@@ -181,6 +184,7 @@ def partiql_equal(a: IonValue, b: IonValue) -> bool:
     if sort == "struct" and type(a) is not MultiStruct and type(b) is not MultiStruct:
         if len(a) != len(b):
             return False
+        current().spend(len(a))
         for name, value in a.items():  # noqa: SIM110 a generator would double the stack
             if name not in b or not partiql_equal(value, b[name]):
                 return False
@@ -225,6 +229,7 @@ def _key(value: IonValue) -> bytes:
     if sort == _NULL:
         return tag
     parts = []
+    current().spend(len(value))
     if sort == "struct":
         for name, each in struct_items(value):
             parts.append(_delimited((_key(name), _key(each))))
@@ -238,7 +243,10 @@ def _key(value: IonValue) -> bytes:
 
 def _delimited(parts: Iterable[bytes]) -> bytes:
     """Parts one after another, each after its length, so that no two sequences look alike."""
-    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
+    joined = b"".join([len(part).to_bytes(4, "big") + part for part in parts])
+    if len(joined) > _LARGE_BYTES:
+        charge(len(joined))
+    return joined
 
 
 def _quick(value: int | float | Decimal) -> int | float | Decimal:

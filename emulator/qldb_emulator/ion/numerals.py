@@ -11,6 +11,8 @@ from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, clamp=0, traps=[])
 """Never rounds.  Its flags mean nothing, so threads may share it."""
 
+# A document has at most 128 KiB (documented: quotas), which an int of so many decimal digits fills.
+MAX_DIGITS = 315_653
 _SHORT_DIGITS = 4000
 _SHORT_BITS = 13_000  # fewer than 4000 digits
 

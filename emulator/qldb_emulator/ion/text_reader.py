@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from .binary_reader import MAX_EXPONENT, MAX_FRACTION_DIGITS
-from .numerals import parse_int
+from .numerals import MAX_DIGITS, parse_int
 from .symbols import MAX_DEPTH, SYSTEM_SYMBOLS, TOO_DEEP, VERSION_MARKER_TEXT, is_symbol_table, next_table
 from .values import (
     ION_TYPES,
@@ -455,6 +455,8 @@ class _Reader:
 
     def number(self, token: re.Match[str]) -> IonValue:
         text = token[_NUMBER]
+        if len(text) > MAX_DIGITS:
+            raise self.error(token.start(_NUMBER), f"a number of more than {MAX_DIGITS} characters")
         found = _NUMERAL(text)
         if found is None:
             return self.timestamp(token)

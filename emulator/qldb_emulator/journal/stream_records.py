@@ -10,14 +10,19 @@ REVISION_DETAILS tableInfo {tableName, tableId}, revision as in the block; none 
                  system items                                                           (Java sample)
 ===============  =====================================================================  ==================
 
-A block without revisions has no revisionSummaries, as it has no revisions (inferred).
+The genesis block is not streamed (sample).  A block without revisions has no revisionSummaries, as it has no
+revisions (inferred).
 """
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Literal
 
+from ..ion.codec import dumps
 from .model import Block, Struct
+
+GENESIS = 0  # the sequence number of the block that a ledger begins with
 
 ControlRecordType = Literal["CREATED", "COMPLETED"]
 
@@ -28,7 +33,12 @@ def control_record(stream_arn: str, kind: ControlRecordType) -> Struct:
 
 
 def block_records(stream_arn: str, block: Block) -> list[Struct]:
-    """The records of one block: its summary, then the details of each revision of a document."""
+    """The records of one block: its summary, then the details of each revision of a document.
+
+    The genesis block has none, whatever the stream's start time (sample: the Java tutorial's stream program counts).
+    """
+    if block.address.sequence_no == GENESIS:
+        return []
     payload = block.to_ion()
     if block.revisions is not None:
         del payload["revisions"]
@@ -39,6 +49,23 @@ def block_records(stream_arn: str, block: Block) -> list[Struct]:
         if "metadata" in revision:
             records.append(_revision_details(stream_arn, documents.get(revision["metadata"]["id"]), revision))
     return records
+
+
+def partition_key(record: Struct) -> str:
+    """The partition key of a record in Kinesis: its own hash in lower-case hexadecimal.
+
+    So the documents of a table spread over shards.  Captured (2021): a summary's is its blockHash, a revision's the
+    revision's hash.  That of a control record is not known; it gets the SHA-256 of its binary, which looks the same
+    (inferred).
+    """
+    payload = record["payload"]
+    if record["recordType"] == "BLOCK_SUMMARY":
+        own: bytes = payload["blockHash"]
+    elif record["recordType"] == "REVISION_DETAILS":
+        own = payload["revision"]["hash"]
+    else:
+        own = sha256(dumps(record)).digest()
+    return own.hex()
 
 
 def _summary(revision: Struct) -> Struct:

@@ -24,6 +24,11 @@ SNAPSHOTS = ".snapshots"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}\Z")
 
 
+def is_possible(name: str) -> bool:
+    """Whether a ledger, snapshot or region may have this name."""
+    return _NAME.match(name) is not None
+
+
 class DataDirectory:
     """A directory of ledger files, locked against other processes until it is closed.
 
@@ -65,8 +70,13 @@ class DataDirectory:
         return self._folder(region) / f"{_checked(name)}{SUFFIX}"
 
     def exists(self, region: str, name: str) -> bool:
-        """Whether there is a file for this ledger."""
-        return self.path(region, name).is_file()
+        """Whether there is a file for this ledger; there is none for what cannot be a file's name."""
+        return is_possible(region) and is_possible(name) and self.path(region, name).is_file()
+
+    def has_snapshot(self, region: str, ledger: str, snapshot: str) -> bool:
+        """Whether there is a file for this snapshot; there is none for what cannot be a file's name."""
+        names = (region, ledger, snapshot)
+        return all(map(is_possible, names)) and self.snapshot_path(region, ledger, snapshot).is_file()
 
     def create(self, region: str, name: str, facts: Mapping[str, Any] | None = None) -> LedgerFile:
         """Make a ledger's file and open it.  Raises StorageError when it exists."""

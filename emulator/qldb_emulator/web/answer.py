@@ -24,6 +24,7 @@ class Answer:
     headers: Content-Length among them.
     after_response: work that is left when the response has been sent; never raises.
     reason: of a status that we never give ourselves.
+    error_type: the shape of the error that it tells, whether or not a header says it; None for a success.
     """
 
     status: int
@@ -31,6 +32,7 @@ class Answer:
     body: bytes
     after_response: Callable[[], None] | None = None
     reason: str = ""
+    error_type: str | None = None
 
     @property
     def status_line(self) -> str:

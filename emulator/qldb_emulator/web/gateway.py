@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from .. import __version__, errors
 from ..context import Principal, RequestContext
-from ..errors import ConnectionDropped, QldbError
-from ..wire.errors import CONTENT_TYPES, encode_error
+from ..errors import ClientGone, ConnectionDropped, QldbError
+from ..wire.errors import CONTENT_TYPES, encode_error, shows_error_type
 from ..wire.model import SESSION_TARGET
 from ..wire.parse import COMMANDS, credential_scope, parse_call
 from ..wire.send_command import CommandReader, serialize_command_result
@@ -47,7 +47,7 @@ class Gateway:
         self.turns: Turns | None = None
 
     def send_command(self, request: Request) -> Answer:
-        """Answer a session request.  Raises ConnectionDropped, when a fault rule says so, and nothing else."""
+        """Answer a session request.  Raises ConnectionDropped, and nothing else."""
         started = self._begin()
         request_id = self._new_id()
         name = "SendCommand"
@@ -63,9 +63,10 @@ class Gateway:
             if result.debug is not None:
                 answer.headers.extend(_debug_headers(result.debug))
         except QldbError as error:
-            answer = self._refuse(error, SESSION, request_id)
-        except ConnectionDropped:
-            logger.info("%s request_id=%s outcome=connection dropped by a fault rule", name, request_id)
+            answer = self._refuse(error, SESSION, request_id, request.headers.get("user-agent", ""))
+        except ConnectionDropped as reason:
+            why = "its client is gone" if isinstance(reason, ClientGone) else "connection dropped by a fault rule"
+            logger.info("%s request_id=%s outcome=%s", name, request_id, why)
             if self.turns is not None:
                 self.turns.end(time.perf_counter())
             raise
@@ -129,19 +130,21 @@ class Gateway:
             self.turns.end(now)
         outcome = "ok"
         if answer.status != 200:
-            outcome = next((value for key, value in answer.headers if key == "x-amzn-ErrorType"), "ok")
+            outcome = answer.error_type or "ok"
         self.metrics.observe(name, outcome, seconds)
         # A line for every command of a session would cost a tenth of the command; what fails is worth one.
         level = logging.DEBUG if outcome == "ok" and name in COMMANDS else logging.INFO
         if logger.isEnabledFor(level):
             logger.log(level, "%s request_id=%s duration_ms=%.2f outcome=%s", name, request_id, seconds * 1000, outcome)
 
-    def _refuse(self, error: QldbError, service: str, request_id: str) -> Answer:
+    def _refuse(self, error: QldbError, service: str, request_id: str, user_agent: str = "") -> Answer:
         try:
             encoded = encode_error(error, service)
         except Exception:
             return _fail(service, request_id)
         answer = _answer(encoded.status, service, request_id, encoded.body, encoded.error_type)
+        if not shows_error_type(user_agent, error):
+            answer.headers.remove(("x-amzn-ErrorType", encoded.error_type))
         answer.headers.extend(_debug_headers(error.debug))
         return answer
 
@@ -182,7 +185,7 @@ def _answer(
     ]
     if error_type is not None:
         headers.append(("x-amzn-ErrorType", error_type))
-    return Answer(status, headers, body, after_response)
+    return Answer(status, headers, body, after_response, error_type=error_type)
 
 
 def _debug_headers(debug: Mapping[str, str]) -> list[tuple[str, str]]:

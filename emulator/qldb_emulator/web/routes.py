@@ -62,7 +62,12 @@ class AdminCall:
     def region(self) -> str:
         """``?region=``, or the server's own.  Raises ADMIN_REQUEST for what cannot be one."""
         region = self.query.get("region") or self.admin.emulator.settings.region
-        if not region.replace("-", "").isalnum() or not region.isascii() or len(region) > _REGION_CHARACTERS:
+        if (
+            region.startswith("-")
+            or not region.replace("-", "").isalnum()
+            or not region.isascii()
+            or len(region) > _REGION_CHARACTERS
+        ):
             raise ADMIN_REQUEST(text=f"{region!r} is no region")
         return region
 

@@ -24,8 +24,10 @@ from .turns import Turns
 if TYPE_CHECKING:
     import ssl
 
-STOP_SECONDS = 3
-"""How long a stop waits for requests that are under way."""
+STOP_SECONDS = 0.8
+"""How long a stop waits for requests that are under way: ``docker stop`` and users take two seconds for a hang."""
+ABANDON_SECONDS = 0.5
+"""How long it then waits, for all threads together, for those whose connections it has cut."""
 REFUSALS_MAX = 64
 """Connections beyond the limit that are told so at a time; others wait to be accepted."""
 _SPARE_DESCRIPTORS = 1_000  # beside those of connections: ledgers, the standard library
@@ -102,8 +104,10 @@ class Server:
         for connection, thread in connections:
             thread.join(max(0, deadline - time.monotonic()))
             if thread.is_alive():
-                connection.abandon()
-                thread.join(STOP_SECONDS)
+                connection.abandon()  # a running statement ends: its client is gone
+        deadline += ABANDON_SECONDS
+        for _, thread in connections:
+            thread.join(max(0, deadline - time.monotonic()))
 
     def serve_forever(self) -> None:
         """Serve until ``request_stop()``, then stop.  Starts if need be.

@@ -12,6 +12,7 @@ from ..records import dataclass
 from .model import load_service
 from .serialize import encode_json
 
+_GO_SDK = "aws-sdk-go-v2/"  # how its User-Agent begins
 _SESSION_NAMESPACE = "com.amazonaws.qldbsession#"
 _COMMON_NAMESPACE = "com.amazon.coral.service#"  # what AWS services use for errors outside their models (recorded)
 CONTENT_TYPES = {"qldb": "application/json", "qldb-session": "application/x-amz-json-1.0"}
@@ -101,6 +102,16 @@ def encode_error(error: QldbError, service: str) -> ErrorAnswer:
     members = {name: value for name, value in error.members.items() if value is not None}
     body = encode_json({"__type": _type_name(error.shape, service), "Message": error.message, **members})
     return ErrorAnswer(status, error.shape, body)
+
+
+def shows_error_type(user_agent: str, error: QldbError) -> bool:
+    """Whether a client gets the header ``x-amzn-ErrorType``.
+
+    The service sent no such header with a Code, so aws-sdk-go-v2 takes the Code for the error's name, and programs ask
+    for it: ``ErrorCode() == "412"`` (recorded: driver-go tests; wire.md 2.6).  Newer JavaScript SDKs would do the same
+    and lose the class that programs ask for there, so all others get the header.
+    """
+    return "Code" not in error.members or _GO_SDK not in user_agent
 
 
 def _type_name(shape: str, service: str) -> str:

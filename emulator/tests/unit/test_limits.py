@@ -131,6 +131,7 @@ ELSEWHERE = {
     "page_bytes",
     "expression_depth",
     "ion_depth",
+    "statement_memory_bytes",
     "request_bytes",
     "ledgers_per_region",
     "exports_per_ledger",

@@ -175,6 +175,7 @@ def test_changes_and_their_writes(ledger: MemoryLedger, text: str, changes: list
     assert shown(ledger.changes(text, *parameters)) == changes
 
 
+UNRESOLVED = "Document path cannot be resolved: the remaining path was not found: DocumentPath(path="
 REFUSED = {
     "a document that is no struct": ("INSERT INTO Two 5", "column 17: A document must be a STRUCT, not INT"),
     "a list as a single document": ("INSERT INTO Two VALUE [{}]", "column 23: A document must be a STRUCT, not LIST"),
@@ -189,11 +190,11 @@ REFUSED = {
     ),
     "SET through what is missing": (
         "UPDATE Two SET x.y = 1",
-        "column 16: The document has no 'x' on the path to the target",
+        f"{UNRESOLVED}[Field(name=y)])",
     ),
     "SET through what is missing, deeper": (
         "UPDATE Two SET x.y.z = 1",
-        "The document has no 'x' on the path to the target",
+        f"{UNRESOLVED}[Field(name=y), Field(name=z)])",
     ),
     "SET through a scalar": ("UPDATE Two SET a.b = 1", "The target is not in a STRUCT or LIST that can hold it"),
     "SET of a name in a list": ("UPDATE T SET tags.x = 1", "The target is not in a STRUCT or LIST that can hold it"),
@@ -208,7 +209,11 @@ REFUSED = {
     "a position that is none": ("UPDATE T SET tags[true] = 1", "A position must be an INT or a STRING, not BOOL"),
     "INSERT INTO what is missing": (
         "UPDATE Two INSERT INTO x VALUE 1",
-        "The document has no 'x' on the path to the target",
+        f"{UNRESOLVED}[])",
+    ),
+    "INSERT INTO what is missing, at a position": (  # the whole text is recorded: driver-nodejs #78
+        "FROM Two AS t INSERT INTO t.jobs VALUE {} AT 0",
+        f"{UNRESOLVED}[Index(index=0)])",
     ),
     "INSERT INTO a scalar": (
         "UPDATE Two INSERT INTO a VALUE 1",
@@ -233,7 +238,7 @@ REFUSED = {
 def test_a_change_is_refused_for(ledger: MemoryLedger, text: str, message: str) -> None:
     with pytest.raises(PartiqlError) as caught:
         ledger.changes(text)
-    assert str(caught.value).startswith("Evaluator Error: at line 1, column ")
+    assert str(caught.value).startswith(("Evaluator Error: at line 1, column ", UNRESOLVED))
     assert message in str(caught.value)
 
 

@@ -247,6 +247,19 @@ def test_an_outcome_that_stays_unknown_is_told_as_a_failure(
     assert same_journal(*pair)
 
 
+def test_a_ledger_whose_first_block_fails_is_not_there(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committer, "UNKNOWN_OUTCOME_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(committer, "UNKNOWN_OUTCOME_SECONDS", -1.0)
+    with servers(store) as (first, second):
+        store.next_faults = ["lost before"] * 3
+        with pytest.raises(QldbError, match="The journal of ledger cars cannot be used"):
+            new_ledger(first)
+        store.next_faults = []
+        assert store.journals == {}
+        new_ledger(second).run("CREATE TABLE T")
+        assert same_journal(first, second)
+
+
 def test_a_log_that_lost_blocks_is_refused_in_words(store: Store, pair: tuple[Emulator, Emulator]) -> None:
     session = LocalSession(pair[0], "cars")
     session.run("INSERT INTO T ?", {"k": 1})

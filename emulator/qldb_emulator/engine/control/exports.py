@@ -23,12 +23,17 @@ if TYPE_CHECKING:
     from ..parts import Parts
 
 
+# The JavaScript SDK rounds times to whole seconds, up half of the time, and AWS's tutorial exports "until now"
+# (sample: journal.md 5.4): an end less than a second ahead is one.
+CLOCK_TOLERANCE_MS = 1_000
+
+
 def export_journal(parts: Parts, members: Members, region: str) -> Members:
     """ExportJournalToS3."""
     ledger = active_ledger(parts, members["Name"], region)
     configuration = members["S3ExportConfiguration"]
     encryption = configuration["EncryptionConfiguration"]
-    now = parts.clock.now_ms()
+    now = ledger.now_ms()
     _check_range(members["InclusiveStartTime"], members["ExclusiveEndTime"], now)
     _check_key(encryption)
     if not is_role_arn(members["RoleArn"]):
@@ -111,7 +116,7 @@ def _check_range(start_ms: int, end_ms: int, now_ms: int) -> None:
     """Raises START_AFTER_END also when both are equal: the start must be before the end (documented)."""
     if start_ms >= end_ms:
         raise START_AFTER_END(parameter="InclusiveStartTime")
-    if end_ms > now_ms:
+    if end_ms >= now_ms + CLOCK_TOLERANCE_MS:
         raise END_IN_FUTURE(parameter="ExclusiveEndTime")
 
 

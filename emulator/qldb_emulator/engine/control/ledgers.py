@@ -96,12 +96,13 @@ def update_ledger(parts: Parts, members: Members, region: str) -> Members:
     ledger = changeable_ledger(parts, members["Name"], region)
     protection = members.get("DeletionProtection")
     key = _key_arn(parts, members.get("KmsKey"), region)
-    ready_ms = 0 if key is None else parts.clock.now_ms() + parts.settings.state_delay_ms
+    now = parts.clock.now_ms()
+    ready_ms = now + parts.settings.state_delay_ms
 
     def change(facts: LedgerFacts) -> LedgerFacts:
         if protection is not None:
             facts = replace(facts, deletion_protection=protection)
-        return facts if key is None else replace(facts, kms_key_arn=key, key_ready_ms=ready_ms)
+        return facts if key is None else replace(facts, kms_key_arn=key, key_changed_ms=now, key_ready_ms=ready_ms)
 
     ledger.change_facts(change)
     answer = _description(parts, ledger)
@@ -127,8 +128,8 @@ def delete_ledger(parts: Parts, members: Members, region: str) -> Members:
         parts.streams.end_ledger(ledger)
         delay_ms = parts.settings.state_delay_ms
         if delay_ms:
-            gone_ms = parts.clock.now_ms() + delay_ms
-            ledger.change_facts(lambda facts: replace(facts, gone_ms=gone_ms))
+            now = parts.clock.now_ms()
+            ledger.change_facts(lambda facts: replace(facts, deleted_ms=now, gone_ms=now + delay_ms))
         else:
             parts.ledgers.delete(ledger)
     return {}
@@ -155,8 +156,10 @@ def _description(parts: Parts, ledger: Ledger) -> Members:
 
 
 def _encryption(parts: Parts, ledger: Ledger) -> Members | None:
-    key = ledger.facts.kms_key_arn
-    is_updating = parts.clock.now_ms() < ledger.facts.key_ready_ms
+    facts = ledger.facts
+    key = facts.kms_key_arn
+    # A clock that was put back to before the change says nothing about it: then it is over.
+    is_updating = facts.key_changed_ms <= parts.clock.now_ms() < facts.key_ready_ms
     if key is None or (key == AWS_OWNED_KEY and not is_updating):
         return None
     return {"KmsKeyArn": key, "EncryptionStatus": "UPDATING" if is_updating else "ENABLED"}

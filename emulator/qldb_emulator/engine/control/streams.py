@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
     from ..parts import Parts
 
-KEPT_MS = 7 * 24 * 60 * 60 * 1000
-
 
 def start_stream(parts: Parts, members: Members, region: str) -> Members:
     """StreamJournalToKinesis."""
@@ -67,11 +65,13 @@ def start_stream(parts: Parts, members: Members, region: str) -> Members:
         next_seq=0 if before is None else before + 1,
     )
 
+    now = ledger.clock.now_ms()
+
     def add(facts: LedgerFacts) -> LedgerFacts:
         if stream.id in facts.streams:
             return facts
         _check_running(ledger, facts, stream.name)  # another may have been started meanwhile
-        over = [other.id for other in facts.streams.values() if not _is_kept(ledger, other)]
+        over = [other.id for other in facts.streams.values() if not other.is_kept(now)]
         return facts.without_streams(over).with_stream(stream).with_tags("stream", stream.id, tags)
 
     ledger.change_facts(add)
@@ -88,7 +88,7 @@ def describe_stream(parts: Parts, members: Members, region: str) -> Members:
 def list_streams(parts: Parts, members: Members, region: str) -> Members:
     """ListJournalKinesisStreamsForLedger: by creation time, then id (inferred)."""
     ledger = active_ledger(parts, members["LedgerName"], region)
-    streams = [stream for stream in streams_of(ledger) if _is_kept(ledger, stream)]
+    streams = [stream for stream in streams_of(ledger) if stream.is_kept(ledger.clock.now_ms())]
     operation = "ListJournalKinesisStreamsForLedger"
     page, token = paginate(operation, members, streams, lambda stream: (stream.created_ms, stream.id), region)
     answer: Members = {"Streams": [_description(parts, ledger, stream) for stream in page]}
@@ -145,13 +145,9 @@ def _check_kinesis(parts: Parts, arn: str) -> None:
 
 def _stream(ledger: Ledger, stream_id: str) -> Stream:
     stream = find_stream(ledger, stream_id)
-    if stream is None or not _is_kept(ledger, stream):
+    if stream is None or not stream.is_kept(ledger.clock.now_ms()):
         raise STREAM_NOT_FOUND(id=stream_id, name=ledger.name)
     return stream
-
-
-def _is_kept(ledger: Ledger, stream: Stream) -> bool:
-    return stream.ended_ms is None or ledger.clock.now_ms() < stream.ended_ms + KEPT_MS
 
 
 def _description(parts: Parts, ledger: Ledger, stream: Stream) -> Members:

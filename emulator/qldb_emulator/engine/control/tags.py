@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from ...errors import INVALID_PARAMETER, RESOURCE_NOT_FOUND, TAGS_LIMIT
 from ..arns import QldbResource, parse_qldb_arn
 from ..ledger.facts import LedgerFacts, Tags
-from ..session.statements import RESERVED_TAG_PREFIX
+from ..ledger.tags import RESERVED_PREFIX, reserved_keys
 from .lookup import Members
 
 if TYPE_CHECKING:
@@ -64,9 +64,8 @@ def list_tags(parts: Parts, members: Members, region: str) -> Members:
 
 def checked_tags(parts: Parts, before: Tags, added: Tags) -> dict[str, str]:
     """The tags after adding some.  Raises INVALID_PARAMETER or TAGS_LIMIT."""
-    reserved = [key for key in added if key.lower().startswith(RESERVED_TAG_PREFIX)]
-    if reserved:
-        text = f"The parameter Tags is not valid: keys that begin with {RESERVED_TAG_PREFIX} are reserved"
+    if reserved_keys(added):
+        text = f"The parameter Tags is not valid: keys that begin with {RESERVED_PREFIX} are reserved"
         raise INVALID_PARAMETER(text=text, parameter="Tags")
     tags = {**before, **added}
     limit = parts.settings.limits.tags_per_resource

@@ -294,11 +294,11 @@ class Committer:
 
     # --- the first block, and blocks of other servers ----------------------------------------------------
 
-    def begin_journal(self, transaction_id: str) -> None:
-        """Append block 0, unless there is one.  Raises StorageError."""
+    def begin_journal(self, transaction_id: str, created_ms: int) -> None:
+        """Append block 0 at the ledger's creation time, unless there is one.  Raises StorageError."""
         with self.lock:
             if self._tip.sequence_no < 0:
-                first = PendingBlock(TransactionResult(transaction_id), self._clock.now_ms())
+                first = PendingBlock(TransactionResult(transaction_id), created_ms)
                 self._append((first,), is_change=True, proposal=None)
         self._file.sync()
 

@@ -30,6 +30,11 @@ def key_mark(index_id: str, key: bytes) -> ReadMark:
     return ("key", index_id, key)
 
 
+def revision_marks(table_id: str, document_id: str, keys: Iterable[tuple[str, bytes]]) -> list[ReadMark]:
+    """What a new revision writes: its table, its document, and the keys it has, by index id."""
+    return [table_mark(table_id), document_mark(document_id), *(key_mark(index_id, key) for index_id, key in keys)]
+
+
 def name_mark(table_name: str) -> ReadMark:
     """What a table name stands for, and the table's indexes."""
     return ("name", table_name)

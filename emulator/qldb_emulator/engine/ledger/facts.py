@@ -16,6 +16,9 @@ from ...records import dataclass
 from ...storage.reads import Reads
 from ...storage.writer import Writer
 
+KEPT_MS = 7 * 24 * 60 * 60 * 1000
+"""How long a stream or export that ended is still listed, in milliseconds (documented)."""
+
 Tags = Mapping[str, str]
 Tagged = Literal["ledger", "catalog", "table", "stream"]
 """What can have tags."""
@@ -48,6 +51,10 @@ class Stream:
     impaired_ms: int | None = None
     ended_ms: int | None = None
 
+    def is_kept(self, now_ms: int) -> bool:
+        """Whether the stream is still listed."""
+        return self.ended_ms is None or now_ms < self.ended_ms + KEPT_MS
+
 
 @dataclass(frozen=True, slots=True)
 class ExportJob:
@@ -58,6 +65,10 @@ class ExportJob:
     kms_key_arn: str | None
     status: str = "IN_PROGRESS"
     finished_ms: int | None = None
+
+    def is_kept(self, now_ms: int) -> bool:
+        """Whether the export is still listed."""
+        return self.finished_ms is None or now_ms < self.finished_ms + KEPT_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +84,10 @@ class FilePosition:
 class LedgerFacts:
     """The facts of one ledger.  Times are milliseconds since 1970.
 
-    active_ms: until then the ledger is CREATING.  gone_ms: from then on it is DELETED; None when it is to stay.
-    kms_key_arn: as given, or AWS_OWNED_KMS_KEY; None when none was given.  key_ready_ms: until then it is UPDATING.
+    active_ms: until then the ledger is CREATING.  deleted_ms: of DeleteLedger.  gone_ms: from then on the ledger is
+      DELETED; None when it is to stay.
+    kms_key_arn: as given, or AWS_OWNED_KMS_KEY; None when none was given.  key_changed_ms: of the change.
+      key_ready_ms: until then the key is UPDATING.
     is_read_only: imported to be looked at: statements that write are refused, and reading writes no block.
     digest_problem: why there is no digest and no proof: blocks are missing.  None for a whole journal.
     imported: where an imported journal came from, when, and what its verification said.
@@ -87,8 +100,10 @@ class LedgerFacts:
     permissions_mode: str = "ALLOW_ALL"
     deletion_protection: bool = True
     active_ms: int = 0
+    deleted_ms: int = 0
     gone_ms: int | None = None
     kms_key_arn: str | None = None
+    key_changed_ms: int = 0
     key_ready_ms: int = 0
     is_read_only: bool = False
     digest_problem: str | None = None
@@ -148,8 +163,10 @@ _SCALARS = {
     "permissions_mode": "permissions_mode",
     "deletion_protection": "deletion_protection",
     "active_ms": "active_ms",
+    "deleted_ms": "deleted_ms",
     "gone_ms": "gone_ms",
     "kms_key_arn": "kms_key_arn",
+    "key_changed_ms": "key_changed_ms",
     "key_ready_ms": "key_ready_ms",
     "is_read_only": "read_only",
     "digest_problem": "digest_problem",

@@ -25,7 +25,7 @@ from ...partiql.syntax import ast
 from ...partiql.syntax.parser import parse
 from ...records import dataclass
 from ...storage.rows import RevisionRow
-from .conflicts import CATALOGUE, ReadMark, document_mark, key_mark, name_mark, table_mark
+from .conflicts import CATALOGUE, ReadMark, document_mark, key_mark, name_mark, revision_marks, table_mark
 from .ddl import DDL_NODES, DdlEffect, ddl_effect, is_ddl_text, table_tags
 from .facts import Tags, stored_table_tags, write_table_tags
 from .keys import field_key
@@ -242,10 +242,6 @@ def _apply_revision(writer: Writer, applied: Applied, block: Block, table: Table
     sequence_no = block.address.sequence_no
     metadata = revision["metadata"]
     document_id = metadata["id"]
-    marks = applied.marks
-    marks.add(table_mark(table.table_id))
-    marks.add(document_mark(document_id))
-
     doc_no = writer.insert_new_document(document_id, table.number, sequence_no) if metadata["version"] == 0 else None
     if doc_no is None:
         known = writer.document_info(document_id)
@@ -253,7 +249,7 @@ def _apply_revision(writer: Writer, applied: Applied, block: Block, table: Table
             doc_no = writer.insert_document(document_id, table.number, sequence_no)
         else:
             doc_no = known.doc_no
-            _close_entries(writer, marks, table, doc_no, known.last_seq, sequence_no)
+            _close_entries(writer, applied.marks, table, doc_no, known.last_seq, sequence_no)
     has_data = "data" in revision
     data = revision.get("data")
     row = RevisionRow(
@@ -269,13 +265,11 @@ def _apply_revision(writer: Writer, applied: Applied, block: Block, table: Table
         metadata=encode_metadata(metadata),
     )
     writer.insert_revision(row)
-    if not has_data:
-        return
-    entries = []
-    for index, key in _keys(table, data):
-        entries.append((index.number, key, doc_no))
-        marks.add(key_mark(index.index_id, key))
-    writer.put_index_entries(entries, sequence_no)
+    keys = _keys(table, data) if has_data else []
+    if keys:
+        writer.put_index_entries([(index.number, key, doc_no) for index, key in keys], sequence_no)
+    ids_and_keys = [(index.index_id, key) for index, key in keys]
+    applied.marks.update(revision_marks(table.table_id, document_id, ids_and_keys))
 
 
 def _keys(table: TableInfo, document: IonValue) -> list[tuple[IndexInfo, bytes]]:

@@ -64,7 +64,8 @@ class Ledger:
         self.writes = self.committer.writes
         self.catch_up()
         if self.last_sequence_no < 0:
-            self.committer.begin_journal(ids.new_id())
+            # Not after CreationDateTime: a stream or export from then on must not miss or show it (journal.md 1.5).
+            self.committer.begin_journal(ids.new_id(), self.facts.creation_ms)
         if file.has_entries_of_dropped_indexes():  # no transaction is open yet that may need them
             with file.write() as writer:
                 writer.purge_dropped_indexes()
@@ -135,10 +136,28 @@ class Ledger:
         gone_ms = facts.gone_ms
         if gone_ms is None and facts.active_ms <= self._known_ms:
             return "ACTIVE"  # without a look at the clock, for every StartSession
-        self._known_ms = self.clock.now_ms()
+        self._known_ms = max(self._known_ms, self.clock.now_ms())
         if gone_ms is not None:
-            return "DELETED" if gone_ms <= self._known_ms else "DELETING"
-        return "ACTIVE" if facts.active_ms <= self._known_ms else "CREATING"
+            return "DELETING" if self._waits(facts.deleted_ms, gone_ms) else "DELETED"
+        if self._waits(facts.creation_ms, facts.active_ms):
+            return "CREATING"
+        self._known_ms = max(self._known_ms, facts.active_ms)
+        return "ACTIVE"
+
+    def _waits(self, since_ms: int, until_ms: int) -> bool:
+        """Whether a delay is not over.
+
+        It is over when the clock shows a time before its beginning: then the clock was put back while the server was
+        down, and what was ACTIVE must stay so.  It is over, too, when there is a block of a later time.
+        """
+        return since_ms <= self._known_ms < until_ms and self.committer.time_ms < until_ms
+
+    def now_ms(self) -> int:
+        """The ledger's present: the clock's, but never before the last block.
+
+        After a restart the machine's clock may be behind the journal; another server's clock may be ahead.
+        """
+        return max(self.clock.now_ms(), self.committer.time_ms)
 
     @property
     def permissions_mode(self) -> str:

@@ -165,8 +165,11 @@ class Register:
             except BaseException:  # a disk without room for the first block
                 self._directory.delete(region, name)
                 raise
-        except StorageError as error:
-            raise storage_problem(name, error) from error
+        except BaseException as error:
+            self._logs.delete(region, name)
+            if isinstance(error, StorageError):
+                raise storage_problem(name, error) from error
+            raise
 
     def delete(self, ledger: Ledger) -> None:
         """Delete a ledger for good: its journal and its file.  Does nothing for one that is deleted already."""

@@ -4,7 +4,7 @@
 behaviour                      here                                                                  source
 =============================  ====================================================================  ==========
 delivery                       at least once; after a failure or restart records may come again      documented
-partition key                  a fresh id for every record                                           captured
+partition key                  see ``journal.stream_records``                                        captured
 first, last record             CREATED; COMPLETED once the end time is over, none after a cancel     documented
 the data stream is gone        IMPAIRED, KINESIS_STREAM_NOT_FOUND                                    documented
 Kinesis denies access          IMPAIRED, IAM_PERMISSION_REVOKED                                      documented
@@ -27,7 +27,7 @@ from ...aws.kinesis import TOO_LARGE, UserRecord
 from ...ion.codec import dumps, loads
 from ...journal.model import Block, Struct
 from ...journal.parse import block_from_ion
-from ...journal.stream_records import block_records, control_record
+from ...journal.stream_records import block_records, control_record, partition_key
 from ...storage.errors import StorageError
 from ..ledger.facts import Stream
 from ..ledger.following import next_blocks
@@ -80,14 +80,12 @@ class Delivery:
         stream_id: str,
         arn: str,
         target: DeliveryTarget,
-        new_key: Callable[[], str],
         on_end: Callable[[Delivery], None],
     ) -> None:
         self._ledger = ledger
         self.stream_id = stream_id
         self._arn = arn
         self._target = target
-        self._new_key = new_key
         self._on_end = on_end
         self._stop = threading.Event()
         self._failures = 0
@@ -159,7 +157,7 @@ class Delivery:
         if stream.end_ms is None:
             return None
         with self._ledger.commit_lock:  # no commit is under way that has taken its time already
-            if self._ledger.clock.now_ms() < stream.end_ms:
+            if self._ledger.now_ms() < stream.end_ms:
                 return None
         last = self._ledger.file.last_block_before(stream.end_ms)
         return -1 if last is None else last
@@ -167,7 +165,7 @@ class Delivery:
     def _deliver(self, stream: Stream, records: list[Struct], **progress: Any) -> Stream | None:
         """Put records and take note; when it fails, the stream as it was but for its status, after a pause."""
         if records:
-            user_records = [(self._new_key(), dumps(record)) for record in records]
+            user_records = [(partition_key(record), dumps(record)) for record in records]
             try:
                 self._target.put(user_records, stream.is_aggregated)
             except AwsError as error:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("qldb_emulator.exports")
 
-KEPT_MS = 7 * 24 * 3600 * 1000
-STOP_SECONDS = 10
+STOP_SECONDS = 1.0  # for all together: a server stops within two
+LONGEST_WAIT_MS = 1_000
 
 Put = Callable[[str, bytes, str], None]
 """Writes an object: its key, its contents, its content type."""
@@ -132,7 +133,7 @@ class Exports:
     def of(self, ledger: Ledger) -> list[ExportJob]:
         """A ledger's jobs that are still listed."""
         now = self._clock.now_ms()
-        return [job for job in jobs_of(ledger) if not _is_old(job, now)]
+        return [job for job in jobs_of(ledger) if job.is_kept(now)]
 
     def resume(self, ledger: Ledger) -> None:
         """Go on with the jobs of a ledger, just opened, that a stop interrupted."""
@@ -144,8 +145,9 @@ class Exports:
     def close(self) -> None:
         """Let jobs in progress end after the object they are writing; they are resumed another time."""
         self._stop.set()
+        deadline = time.monotonic() + STOP_SECONDS
         for thread in list(self._running.values()):
-            thread.join(STOP_SECONDS)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def wait(self) -> None:
         """Wait until no job is running."""
@@ -162,6 +164,7 @@ class Exports:
         export = job.export
         status = "CANCELLED"
         try:
+            self._wait_until(ledger, export.end_ms)
             count = write_export(ledger.file, export, self._put(ledger, job), self._stop)
             status = "COMPLETED"
             logger.info("export %s of ledger %s completed: %d blocks", export.export_id, ledger.name, count)
@@ -180,6 +183,15 @@ class Exports:
             logger.warning("export %s of ledger %s: its end cannot be kept: %s", export.export_id, ledger.name, error)
         with self._lock:
             self._running.pop(export.export_id, None)
+
+    def _wait_until(self, ledger: Ledger, end_ms: int) -> None:
+        """Let the end of an export pass, which may be less than a second ahead: blocks before it still come.
+
+        Raises Stopped.
+        """
+        ahead_ms = end_ms - ledger.now_ms()
+        if ahead_ms > 0 and self._stop.wait(min(ahead_ms, LONGEST_WAIT_MS) / 1000):
+            raise Stopped
 
     def _put(self, ledger: Ledger, job: ExportJob) -> Put:
         bucket, encryption = job.export.bucket, dict(ENCRYPTION[job.export.encryption])
@@ -205,8 +217,4 @@ def has_running_exports(facts: LedgerFacts) -> bool:
 
 
 def _without_old(facts: LedgerFacts, now_ms: int) -> LedgerFacts:
-    return replace(facts, exports={id_: job for id_, job in facts.exports.items() if not _is_old(job, now_ms)})
-
-
-def _is_old(job: ExportJob, now_ms: int) -> bool:
-    return job.finished_ms is not None and job.finished_ms + KEPT_MS <= now_ms
+    return replace(facts, exports={id_: job for id_, job in facts.exports.items() if job.is_kept(now_ms)})

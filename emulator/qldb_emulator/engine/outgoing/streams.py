@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...aws.kinesis import KinesisStream
-from ...clock import Clock, SystemClock
-from ...ids import RandomIds
+from ...clock import Clock
 from ...settings import Settings
 from ..arns import parse_arn, qldb_arn
 from ..ledger.facts import Stream
@@ -18,7 +17,7 @@ from .stream_facts import RUNNING, change_stream, streams_of
 if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
 
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 1.0
 
 OpenTarget = Callable[[str], DeliveryTarget]
 """Makes the target of a Kinesis data stream from its ARN."""
@@ -35,8 +34,6 @@ class Streams:
         self._deliveries: dict[str, Delivery] = {}
         self._lock = threading.Lock()
         self._is_closed = False
-        # A source of its own: a thread takes ids at any moment, and must not disturb the emulator's seeded one.
-        self._keys = RandomIds(SystemClock())
 
     def target(self, kinesis_arn: str) -> DeliveryTarget:
         """Where a stream is delivered to.  Its methods raise AwsError."""
@@ -61,7 +58,7 @@ class Streams:
             if before is not None:
                 before.request_stop()
             arn, target = self.arn(ledger, stream.id), self.target(stream.kinesis_arn)
-            delivery = Delivery(ledger, stream.id, arn, target, self._keys.new_id, self._ended)
+            delivery = Delivery(ledger, stream.id, arn, target, self._ended)
             self._deliveries[stream.id] = delivery
         delivery.start()
 

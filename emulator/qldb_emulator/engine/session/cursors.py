@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ...budget import current
 from ...errors import PAGE_TOKEN_NOT_VALID, RESULT_TOO_DEEP
-from ...ion.codec import IonError, dumps
+from ...ion.codec import TOO_DEEP, IonError, dumps
 from ...ion.values import IonValue
 from ...limits import Limits
 from ...partiql.planning.data import Data, Whole
@@ -66,6 +67,9 @@ class Cursor:
                 raise self._failure
             try:
                 self._latest = self._pull()
+            except RecursionError as error:
+                self._failure = RESULT_TOO_DEEP(reason=TOO_DEEP)
+                raise self._failure from error
             except Exception as error:  # the rows are at their end now: asked again, the page must fail again
                 self._failure = error
                 raise
@@ -88,11 +92,13 @@ class Cursor:
             size = len(self._row_ahead)
             self._row_ahead = None
         max_values, max_bytes = self._limits.page_values, self._limits.page_bytes
+        budget = current()
         for row in self._rows:
             try:
                 value = row.ion if type(row) is Whole else dumps(row)
             except IonError as error:
                 raise RESULT_TOO_DEEP(reason=error) from error
+            budget.held = 0  # what the row was made of is gone
             size += len(value)
             if len(values) >= max_values or (values and size > max_bytes):
                 self._row_ahead = value

@@ -179,8 +179,7 @@ class StatementReader:
         """The range in milliseconds.  Raises BadRequest if the range is not valid (working.history)."""
         if start is None and end is None:
             return None, None
-        # A block of another server, or from before this machine's clock was set back, may be of a later time.
-        now_ms = max(self._ledger.clock.now_ms(), self._ledger.committer.time_ms)
+        now_ms = self._ledger.now_ms()
         start_ms = start.epoch_ms() if start is not None else None
         end_ms = end.epoch_ms() if end is not None else now_ms
         if end_ms > now_ms:

@@ -6,6 +6,9 @@ event                     effect                                                
 StartTransaction twice    ``Transaction already open``; the open one survives         recorded
 command without one       ``No open transaction``                                     recorded
 statement fails           the transaction stays open                                  recorded
+statement runs on         ends with its transaction's time, at an abort or the end    ours
+                          of its session or ledger, and when its client is gone
+another principal's       ``No such session``                                         inferred
 OCC conflict              the transaction is gone, the session stays                  recorded
 abort, any time           success                                                     inferred
 expired transaction       ``Transaction <id> has expired`` once; then it is gone      documented
@@ -28,8 +31,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...budget import Budget, enter
 from ...clock import Clock
-from ...context import CommandResult, Principal, RequestContext
+from ...context import CommandResult, Principal, RequestContext, client_is_there
 from ...errors import (
     NO_OPEN_TRANSACTION,
     NO_SUCH_SESSION,
@@ -41,6 +45,7 @@ from ...errors import (
     SESSION_TOKEN_MISSING,
     TRANSACTION_ALREADY_OPEN,
     TRANSACTION_EXPIRED,
+    ClientGone,
     ConnectionDropped,
     QldbError,
 )
@@ -64,6 +69,8 @@ if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
 
 Members = dict[str, Any]
+# Commands that say that the client wants no more of a transaction: a statement that still runs in it stops.
+_ENDING = ("AbortTransaction", "EndSession")
 # A transaction's start looks this seldom whether the ledger's file is still in its place (5 µs); every commit that
 # writes does.
 IN_PLACE_SECONDS = 0.1
@@ -73,23 +80,56 @@ logger = logging.getLogger(__name__)
 class Session:
     """One session: a token, its ledger and at most one open transaction.  Commands of one session run one at a time."""
 
-    def __init__(self, session_id: str, ledger: Ledger) -> None:
+    def __init__(self, session_id: str, ledger: Ledger, principal: Principal | None = None) -> None:
         self.id = session_id
         self.ledger = ledger
         self.started = ledger.clock.monotonic()
         self.lock = threading.Lock()
         self.transaction: Transaction | None = None
         self.is_ended = False
-        self.principal: Principal | None = None
+        self.principal = principal
+        self.abandoned: Transaction | None = None
+        self.is_client_gone = client_is_there  # of the command that runs now
 
     def has_expired(self, now: float) -> bool:
         """Whether the session is older than sessions get.  now: of its ledger's clock, monotonic."""
         return now - self.started > self.ledger.limits.session_seconds
 
+    def belongs_to(self, principal: Principal | None) -> bool:
+        """Whether the session was started by this principal: by any of its keys."""
+        if self.principal is None or principal is None:
+            return self.principal is principal
+        return self.principal.name == principal.name
+
     def end_transaction(self) -> None:
         """Forget the open transaction, if any."""
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
+            self.ledger.writes.close(transaction.id)
+
+    def check_running(self, transaction: Transaction) -> None:
+        """Raise what ends a running statement: the end of its time, transaction, session or ledger, a gone client.
+
+        Called from within the statement (see ``budget``); what raises here is the statement's answer.
+        """
+        if self.is_ended or self.ledger.is_closed:
+            raise NO_SUCH_SESSION()
+        if transaction is not self.transaction or transaction is self.abandoned:
+            raise NO_OPEN_TRANSACTION()
+        if time.monotonic() - transaction.running_since > self.ledger.limits.transaction_seconds:
+            transaction.is_over = True  # by the machine's time, where the emulator's own stands still
+        self.open_transaction(self.ledger.clock.monotonic())
+        if self.is_client_gone():
+            raise ClientGone
+
+    def close_expired(self) -> None:
+        """Free the place of a transaction whose time is over; the next command in it is told so.
+
+        Called under the session's lock.
+        """
+        transaction = self.transaction
+        if transaction is not None and transaction.has_expired(self.ledger.clock.monotonic()):
+            transaction.is_over = True
             self.ledger.writes.close(transaction.id)
 
     def open_transaction(self, now: float, transaction_id: str | None = None) -> Transaction:
@@ -100,7 +140,7 @@ class Session:
         transaction = self.transaction
         if transaction is None:
             raise NO_OPEN_TRANSACTION()
-        if now - transaction.started > self.ledger.limits.transaction_seconds:
+        if transaction.has_expired(now):
             self.end_transaction()
             raise TRANSACTION_EXPIRED(id=transaction.id)
         if transaction_id is not None and transaction_id != transaction.id:
@@ -156,15 +196,18 @@ class Sessions:
             return self._start_session(members["LedgerName"], context)
         if token is None:
             raise SESSION_TOKEN_MISSING()
-        session = self._sessions.get(token)
+        session = self._find(token, context)
         if session is None:
             raise NO_SUCH_SESSION()
         ledger = session.ledger
         if principal is not None:
             authorize_command(principal, ledger.name, context.region, self._account)
+        if command in _ENDING:
+            session.abandoned = session.transaction  # a statement that runs in it ends, and frees the lock
         # Commands of one session run one at a time: a driver sends the next when it has the answer to the last.
         with session.lock:
-            session.principal = principal
+            session.principal = principal  # another key of the same principal may have another policy
+            session.is_client_gone = context.is_client_gone
             if session.is_ended:  # while this request waited for the lock
                 raise NO_SUCH_SESSION()
             now = ledger.clock.monotonic()
@@ -192,12 +235,17 @@ class Sessions:
             return NO_SUCH_SESSION()
         return storage_problem(session.ledger.name, error)
 
+    def _find(self, token: str, context: RequestContext) -> Session | None:
+        """The session of a token; None also for a session of another principal, which must learn nothing of it."""
+        session = self._sessions.get(token)
+        return session if session is not None and session.belongs_to(context.principal) else None
+
     # --- faults ------------------------------------------------------------------------------------------
 
     def _send_with_faults(
         self, command: str, token: str | None, members: Members, context: RequestContext
     ) -> CommandResult:
-        session = None if token is None else self._sessions.get(token)
+        session = None if token is None else self._find(token, context)
         ledger_name = session.ledger.name if session is not None else members.get("LedgerName")
         strike = self._faults.strike(
             Event(command, ledger_name, lambda: _texts(session, members), lambda: _tables(session, members))
@@ -257,7 +305,7 @@ class Sessions:
             raise SESSION_LEDGER_NOT_ACTIVE(name=ledger_name, state=ledger.state)
         token = self._ids.new_token()
         with self._lock:
-            self._sessions[token] = Session(context.request_id, ledger)
+            self._sessions[token] = Session(context.request_id, ledger, context.principal)
             self._started += 1
             expired = []
             if self._started % self.SWEEP_EVERY == 0:
@@ -266,19 +314,37 @@ class Sessions:
             self._forget(old_token, session)
         return CommandResult({"SessionToken": token})
 
-    @staticmethod
-    def _start_transaction(session: Session, now: float, members: Members) -> CommandResult:
+    def _start_transaction(self, session: Session, now: float, members: Members) -> CommandResult:
         if session.transaction is not None:
             session.open_transaction(now)  # raises TRANSACTION_EXPIRED, once
             raise TRANSACTION_ALREADY_OPEN()
         ledger = session.ledger
         ledger.documents.check_in_place(IN_PLACE_SECONDS)
-        if ledger.writes.open_count() >= ledger.limits.sessions_per_ledger:
-            raise SESSION_LIMIT(limit=ledger.limits.sessions_per_ledger)
+        limit = ledger.limits.sessions_per_ledger
+        if ledger.writes.open_count() >= limit:
+            self._end_expired_transactions(ledger)
+            if ledger.writes.open_count() >= limit:
+                raise SESSION_LIMIT(limit=limit)
         if ledger.log.is_shared:
             ledger.catch_up()  # so that the snapshot has everything that any server answered before
-        session.transaction = Transaction(ledger, ledger.ids.new_id(), now)
-        return CommandResult({"TransactionId": session.transaction.id})
+        transaction = session.transaction = Transaction(ledger, ledger.ids.new_id(), now)
+        transaction.budget = Budget(partial(session.check_running, transaction), ledger.limits.statement_memory_bytes)
+        return CommandResult({"TransactionId": transaction.id})
+
+    def _end_expired_transactions(self, ledger: Ledger) -> None:
+        """Free the places of transactions whose clients have left.
+
+        A session whose lock is taken is left out: its command finds out by itself that the time is over.
+        """
+        now = ledger.clock.monotonic()
+        for session in list(self._sessions.values()):
+            transaction = session.transaction
+            is_over = session.ledger is ledger and transaction is not None and transaction.has_expired(now)
+            if is_over and session.lock.acquire(blocking=False):
+                try:
+                    session.close_expired()
+                finally:
+                    session.lock.release()
 
     def _execute_statement(self, session: Session, now: float, members: Members) -> CommandResult:
         transaction = session.open_transaction(now, members["TransactionId"])
@@ -287,11 +353,16 @@ class Sessions:
         before = set(transaction.reads) if self._shows_plans else None
         started = time.perf_counter()
         execution = Execution(transaction, permit)
+        before_budget = enter(transaction.budget)
+        transaction.running_since = time.monotonic()
         try:
+            transaction.budget.begin()
             cursor, page = execution.run(text, holders)
         except QldbError as error:
             self._log(transaction, execution.program, text, holders, started, error=error)
             raise
+        finally:
+            enter(before_budget)
         self._log(transaction, execution.program, text, holders, started, read_ios=page.read_ios)
         debug = None
         if before is not None:
@@ -331,10 +402,14 @@ class Sessions:
         cursor = transaction.cursors.get(members["NextPageToken"])
         if cursor is None:
             raise PAGE_TOKEN_NOT_VALID()
+        transaction.running_since = time.monotonic()
+        before_budget = enter(transaction.budget)
         try:
             page = cursor.page(members["NextPageToken"])
         except PartiqlError as error:
             raise partiql_problem(error) from error
+        finally:
+            enter(before_budget)
         return CommandResult({"Page": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)})
 
     def _commit_transaction(self, session: Session, now: float, members: Members) -> CommandResult:

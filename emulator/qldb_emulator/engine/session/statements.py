@@ -9,6 +9,7 @@ The reader (``session.reader``) marks everything that is read, for the validatio
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,15 @@ from ...errors import (
     PARAMETER_COUNT,
     PARAMETER_NOT_ION,
     PARTIQL_ERROR,
+    RESULT_TOO_DEEP,
     STATEMENT_TOO_LONG,
     TABLE_TAGS_ALLOW_ALL,
     TABLE_TAGS_NOT_VALID,
     QldbError,
 )
-from ...ion.codec import DOCUMENT_DEPTH, IonError, loads
+from ...ion.codec import DOCUMENT_DEPTH, TOO_DEEP, IonError, loads
 from ...ion.values import IonValue, Timestamp
+from ...limits import KIB, MIB
 from ...partiql.execution.compiler import Program, compile_plan
 from ...partiql.language.errors import PartiqlError
 from ...partiql.planning.catalogue import Catalogue
@@ -33,6 +36,7 @@ from ...partiql.syntax.parser import parse
 from ...records import dataclass
 from ..ledger.conflicts import CATALOGUE, name_mark
 from ..ledger.ddl import DDL_NODES, ddl_effect, table_tags
+from ..ledger.tags import tags_problem
 from .cursors import Cursor, Page
 from .reader import StatementReader
 from .redactions import redact_revision
@@ -41,10 +45,6 @@ from .sent_statement import SentStatement
 if TYPE_CHECKING:
     from .permissions import Permit
     from .transactions import Transaction
-
-TAG_KEY_CHARACTERS = 128
-TAG_VALUE_CHARACTERS = 256
-RESERVED_TAG_PREFIX = "aws:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +56,22 @@ class Prepared:
 
 
 class StatementCache:
-    """Prepared statements by text.  One per ledger; bounded; shared by all sessions."""
+    """Prepared statements by text.  One per ledger; bounded in bytes; shared by all sessions.
 
-    # A program keeps its tree, plan and closures: some kilobytes.  An application has tens of texts, not thousands,
-    # unless it writes values into them; those must not fill the memory.
-    MAX_TEXTS = 1_000
+    An application has tens of texts, not thousands, unless it writes values into them; those must not fill the memory.
+    The oldest texts make way for new ones.
+    """
+
+    MAX_BYTES = 16 * MIB
     MAX_TEXT_CHARACTERS = 4_000
+    # A program keeps its tree, plan and closures.  Measured on Python 3.11: 140 to 420 bytes a character of its text.
+    PROGRAM_BYTES = 4 * KIB
+    CHARACTER_BYTES = 420
 
     def __init__(self) -> None:
         self._prepared: dict[str, Prepared] = {}
+        self._bytes = 0
+        self._lock = threading.Lock()  # only to remember: looking up needs none
 
     def prepare(self, text: str, catalogue: Catalogue, max_depth: int) -> Program:
         """The program of a text under a catalogue.  Raises PartiqlError."""
@@ -78,9 +85,19 @@ class StatementCache:
     def _remember(self, text: str, prepared: Prepared) -> None:
         if len(text) > self.MAX_TEXT_CHARACTERS:
             return
-        if len(self._prepared) >= self.MAX_TEXTS:
-            self._prepared.clear()
-        self._prepared[text] = prepared
+        with self._lock:
+            if text not in self._prepared:
+                self._bytes += self.size_of(text)
+            self._prepared[text] = prepared
+            while self._bytes > self.MAX_BYTES:
+                oldest = next(iter(self._prepared))
+                del self._prepared[oldest]
+                self._bytes -= self.size_of(oldest)
+
+    @classmethod
+    def size_of(cls, text: str) -> int:
+        """About how many bytes the program of a text takes, at most."""
+        return cls.PROGRAM_BYTES + cls.CHARACTER_BYTES * len(text)
 
 
 class Execution:
@@ -112,7 +129,7 @@ class Execution:
         # From here on the statement counts for the commit digest, whatever becomes of it.
         sent = self.sent = SentStatement(text, parameters)
         transaction.sent.append(sent)
-        start_time = Timestamp.from_epoch_ms(transaction.ledger.clock.now_ms())
+        start_time = Timestamp.from_epoch_ms(transaction.ledger.now_ms())
         try:
             # Parsed, planned and compiled; or found in the cache, if the catalogue is still the same.
             program = self.program = transaction.ledger.statements.prepare(
@@ -128,6 +145,8 @@ class Execution:
             # That a table is not there, or there already, was seen: a commit that rests on it conflicts with any DDL.
             transaction.reads.add(CATALOGUE)
             raise (partiql_problem(error) if isinstance(error, PartiqlError) else error) from error
+        except RecursionError as error:  # values that statements nest in each other have no bound of their own
+            raise RESULT_TOO_DEEP(reason=TOO_DEEP) from error
         transaction.record(sent, start_time)
         return cursor, page
 
@@ -198,23 +217,13 @@ def define(transaction: Transaction, statement: ast.Statement, permit: Permit | 
             raise TABLE_TAGS_ALLOW_ALL()
         if permit is not None:
             permit.check_tags()
-        _check_tags(table_tags(statement), ledger.limits.tags_per_resource)
+        tags = table_tags(statement)
+        limit = ledger.limits.tags_per_resource
+        problem = "it must be a struct of strings" if tags is None else tags_problem(tags, limit)
+        if problem is not None:
+            raise TABLE_TAGS_NOT_VALID(reason=problem)
     effect = ddl_effect(transaction.catalogue, statement, transaction.id, len(transaction.statements), ledger.limits)
     transaction.define(effect)
     # Whether a name is free and how many tables there are was read, too.
     transaction.reads.update((CATALOGUE, name_mark(effect.table.name)))
     return {"tableId": effect.table.table_id}
-
-
-def _check_tags(tags: dict[str, str] | None, limit: int) -> None:
-    """Raises TABLE_TAGS_NOT_VALID for what TagResource would refuse (its model; documented: tagging)."""
-    if tags is None:
-        raise TABLE_TAGS_NOT_VALID(reason="it must be a struct of strings")
-    if len(tags) > limit:
-        raise TABLE_TAGS_NOT_VALID(reason=f"it has more than {limit} tags")
-    for key, value in tags.items():
-        if not 1 <= len(key) <= TAG_KEY_CHARACTERS or len(value) > TAG_VALUE_CHARACTERS:
-            reason = f"a key has 1 to {TAG_KEY_CHARACTERS} characters, a value at most {TAG_VALUE_CHARACTERS}"
-            raise TABLE_TAGS_NOT_VALID(reason=reason)
-        if key.lower().startswith(RESERVED_TAG_PREFIX):
-            raise TABLE_TAGS_NOT_VALID(reason=f"keys that begin with {RESERVED_TAG_PREFIX} are reserved")

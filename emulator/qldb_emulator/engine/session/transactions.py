@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from ...budget import UNBOUNDED, Budget
 from ...errors import (
     DIGESTS_DO_NOT_MATCH,
     DOCUMENT_NOT_STRUCT,
@@ -59,13 +60,20 @@ class Transaction:
         self.redactions: list[Redaction] = []
         self.cursors: dict[str, Cursor] = {}
         self.statement_bytes = 0
+        self.budget: Budget = UNBOUNDED  # until a session, which knows when a statement has to end, gives it one
+        self.running_since = 0.0  # time.monotonic() when its last statement, or page of one, was begun
+        self.is_over = False  # its place was given away: no clock can bring it back
         self._utc_now: Timestamp | None = None
 
     def utc_now(self) -> Timestamp:
         """The transaction's present: fixed at the first look (inferred: partiql.md 4.3)."""
         if self._utc_now is None:
-            self._utc_now = Timestamp.from_epoch_ms(self.ledger.clock.now_ms())
+            self._utc_now = Timestamp.from_epoch_ms(self.ledger.now_ms())
         return self._utc_now
+
+    def has_expired(self, now: float) -> bool:
+        """Whether the transaction's time is over, counted from StartTransaction, idle time included."""
+        return self.is_over or now - self.started > self.ledger.limits.transaction_seconds
 
     @property
     def is_writing(self) -> bool:
@@ -103,11 +111,16 @@ class Transaction:
     # --- writes ------------------------------------------------------------------------------------------
 
     def apply(self, changes: list[Change], sent: SentStatement) -> list[str]:
-        """Take over the changes of one DML statement, all or none.  Returns the document ids, in order.
+        """Take over the changes of one DML statement, all or none.  Returns the document id of each row, in order.
 
         Raises the BadRequests of the limits on documents and transactions, with nothing changed.
         """
         overlay = self.overlay
+        if (
+            len({change.document_id for change in changes if change.document_id})
+            > self.ledger.limits.transaction_documents
+        ):
+            raise TRANSACTION_DOCUMENTS(limit=self.ledger.limits.transaction_documents)  # before any is written out
         pending = [self._pending(change, overlay, sent) for change in changes]
         self._check_transaction_limits(pending, overlay)
         writable = overlay.writable()
@@ -115,10 +128,13 @@ class Transaction:
             writable.put(document)
             self.reads.add(document_mark(document.document_id))
         self.overlay = writable
-        return [document.document_id for document in pending]
+        return [
+            document.document_id for document, change in zip(pending, changes, strict=True) for _ in range(change.rows)
+        ]
 
     def _pending(self, change: Change, overlay: Overlay, sent: SentStatement) -> PendingDocument:
         value, size_bytes, parameter = None, 0, None
+        self.budget.spend(1)
         if change.kind != "delete":
             value, size_bytes = self._checked_document(change.value)
             place = sent.place_of(change.value)

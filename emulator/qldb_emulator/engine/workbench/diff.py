@@ -64,7 +64,7 @@ def diff_ledger(parts: Parts, region: str, ledger: str, before: str, after: str,
 
 
 def _state(parts: Parts, stack: ExitStack, region: str, ledger: str, text: str) -> State:
-    if text == NOW or text.isdigit():
+    if text == NOW or text.isdecimal():
         live = any_ledger(parts, ledger, region)
         tip = live.tip().sequence_no
         sequence_no = tip if text == NOW else int(text)

@@ -51,7 +51,7 @@ def opened_snapshot(parts: Parts, region: str, ledger: str, snapshot: str) -> It
     """A snapshot's file.  Raises ADMIN_NOT_FOUND, which names those that there are."""
     with _as_answers():
         directory = parts.directory
-        if not directory.snapshot_path(region, ledger, snapshot).is_file():
+        if not directory.has_snapshot(region, ledger, snapshot):
             names = [name for owner, name in directory.snapshots(region) if owner == ledger]
             known = f"it has {', '.join(names)}" if names else "it has none"
             raise ADMIN_NOT_FOUND(text=f"The ledger {ledger} has no snapshot {snapshot}: {known}")

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
+from ...budget import charge, current
 from ...ion.compare import index_key, kind, order_key
 from ...ion.values import Annotated, IonValue, struct_items
 from ..language import faults
@@ -24,6 +25,10 @@ from ..language.faults import shown, type_name
 from ..language.kinds import is_unknown
 
 _NUMBERS: Final = frozenset({"INT", "FLOAT", "DECIMAL"})
+
+
+_KEY_PART_BYTES = 100  # of the sort key of one element
+_SEEN_BYTES = 100  # of a key among those seen, its octets apart
 
 
 class Accumulator(Protocol):
@@ -145,6 +150,8 @@ def natural_order(value: IonValue) -> tuple[Any, ...]:
         return (rank,)
     if of == "lob":
         return rank, bytes(bare)
+    if of in ("list", "sexp", "bag", "struct"):
+        charge(_KEY_PART_BYTES * len(bare))
     if of in ("list", "sexp"):
         return rank, [natural_order(element) for element in bare]
     if of == "bag":
@@ -166,6 +173,7 @@ class Distinct:
     def add(self, value: IonValue) -> None:
         key = None if is_unknown(value) else index_key(value)
         if key is not None and key not in self._seen:
+            current().keep(len(key) + _SEEN_BYTES)
             self._seen.add(key)
             self._inner.add(value)
 

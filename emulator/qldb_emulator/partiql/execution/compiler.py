@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
+from itertools import islice
 from typing import Any, Literal
 
-from ...ion.values import Annotated, IonValue, Timestamp, strip_annotations, struct_items, struct_of
+from ...budget import ROW_BYTES, ROWS_BETWEEN_REPORTS, current
+from ...ion.values import STRUCT_TYPES, Annotated, IonValue, Timestamp, strip_annotations, struct_items, struct_of
 from ...records import dataclass
 from ..language import semantics
 from ..language.errors import PartiqlError
@@ -185,9 +187,10 @@ class _Compiler:
         slot, id_slot = access.slot, access.id_slot
 
         def pull(frame: Frame, rows: Iterator[Row]) -> Iterator[IonValue]:
-            data = frame[DATA_SLOT]
+            data, spend = frame[DATA_SLOT], current().spend
             for document_id, value in rows:
                 data.read_ios += 1
+                spend(1)
                 if type(value) is Whole:
                     yield value
                     continue
@@ -202,7 +205,7 @@ class _Compiler:
     def _subquery(self, node: Subquery) -> Run:
         query = self.query(node.query, is_output=False)
         if not node.is_scalar:
-            return lambda frame: Bag(query(frame))
+            return lambda frame: Bag(_gathered(query(frame)))
         projection, pos = node.query.projection, node.pos
         assert isinstance(projection, ProjectStruct)
         column = projection.columns[0]
@@ -210,7 +213,7 @@ class _Compiler:
         name = column.name
 
         def value(frame: Frame) -> IonValue:
-            found = list(query(frame))
+            found = _gathered(query(frame))
             if len(found) > 1:
                 raise PartiqlError("Evaluator", pos, f"A nested SELECT used as a value gave {len(found)} rows")
             return found[0].get(name, MISSING) if found else None
@@ -230,7 +233,10 @@ class _Compiler:
 
         def total(frame: Frame, opened: Iterator[None]) -> None:
             running = [(new(), argument, pos) for _, new, argument, pos in parts]
+            budget = current()
+            held = budget.held
             for _ in opened:
+                budget.held = held  # what the row before was made of is gone
                 for sum_, argument, pos in running:
                     value = argument(frame)
                     try:
@@ -304,8 +310,9 @@ class _Compiler:
         depth = len(outer)
 
         def pull(frame: Frame, first: Iterator[None]) -> Iterator[None]:
-            stack = [first]
+            stack, spend = [first], current().spend
             while stack:
+                spend(1)
                 if next(stack[-1], _END) is _END:
                     stack.pop()
                 elif len(stack) < depth:
@@ -436,8 +443,9 @@ def _pull_rows(access: Access, condition: Run | None) -> Callable[[Frame, Iterat
     slot, id_slot = access.slot, access.id_slot
 
     def pull(frame: Frame, rows: Iterator[Row]) -> Iterator[None]:
-        data = frame[DATA_SLOT]
-        taken = 0  # handed over when the caller may look: an attribute for every row would cost as much as a comparison
+        data, spend = frame[DATA_SLOT], current().spend
+        # Both are handed over now and then: an attribute for every row would cost as much as a comparison.
+        taken = unreported = 0
         for document_id, value in rows:
             taken += 1
             frame[slot] = value
@@ -445,9 +453,18 @@ def _pull_rows(access: Access, condition: Run | None) -> Callable[[Frame, Iterat
                 frame[id_slot] = document_id
             if condition is None or condition(frame) is True:
                 data.read_ios += taken
+                unreported += taken
                 taken = 0
+                if unreported >= ROWS_BETWEEN_REPORTS:
+                    spend(unreported)
+                    unreported = 0
                 yield
+            elif taken >= ROWS_BETWEEN_REPORTS:
+                data.read_ios += taken
+                spend(taken)
+                taken = 0
         data.read_ios += taken
+        spend(1 + taken + unreported)
 
     return pull
 
@@ -458,9 +475,10 @@ def _screened_rows(access: Scan, screen: Screen, condition: Run) -> Open:
     pull_all = _pull_rows(access, condition)
 
     def pull(frame: Frame, batches: Batches) -> Iterator[None]:
-        data = frame[DATA_SLOT]
+        data, spend = frame[DATA_SLOT], current().spend
         for taken, passing in batches:
             data.read_ios += taken
+            spend(taken)
             for document_id, value in passing:
                 frame[slot] = value
                 if id_slot is not None:
@@ -494,7 +512,10 @@ def _table_count(plan: SelectPlan, project: Run) -> Callable[[Frame], Iterator[I
     source = access.source
 
     def count(frame: Frame, batches: Batches) -> Iterator[IonValue]:
-        rows = sum([looked_at for looked_at, _ in batches])
+        rows, spend = 0, current().spend
+        for looked_at, _ in batches:
+            rows += looked_at
+            spend(looked_at)
         frame[DATA_SLOT].read_ios += rows
         for slot in slots:
             frame[slot] = rows
@@ -511,7 +532,14 @@ def _unnest(access: Unnest, collection: Run, condition: Run | None) -> Open:
         ranged = collection(frame)
         if ranged is MISSING and position_slot is not None:
             return  # a DML statement has nothing to change in what a document has not
-        for value, at, position in elements(ranged):
+        rows = elements(ranged)
+        bare = ranged.value if type(ranged) is Annotated else ranged
+        size = len(bare) if type(bare) in _SIZED else 1
+        if size <= ROWS_BETWEEN_REPORTS:
+            current().spend(1 + size)
+        else:
+            rows = _reported(rows)
+        for value, at, position in rows:
             frame[slot] = value
             if at_slot is not None:
                 frame[at_slot] = at
@@ -521,6 +549,30 @@ def _unnest(access: Unnest, collection: Run, condition: Run | None) -> Open:
                 yield
 
     return pull
+
+
+_SIZED = frozenset((list, Bag, *STRUCT_TYPES))
+_Element = tuple[IonValue, IonValue, IonValue]
+
+
+def _reported(elements: Iterator[_Element]) -> Iterator[_Element]:
+    """The same elements, each reported: what is done with one may take long."""
+    spend = current().spend
+    for element in elements:
+        spend(1)
+        yield element
+
+
+def _gathered(rows: Iterator[IonValue]) -> list[IonValue]:
+    """All rows, which count against the memory of the statement."""
+    hold = current().hold
+    found: list[IonValue] = []
+    while batch := list(islice(rows, ROWS_BETWEEN_REPORTS)):
+        hold(ROW_BYTES * len(batch))
+        if len(batch) < ROWS_BETWEEN_REPORTS:
+            return found + batch if found else batch
+        found += batch
+    return found
 
 
 def _elements(value: IonValue) -> Iterator[tuple[IonValue, IonValue, IonValue]]:

@@ -214,6 +214,7 @@ def compile_update(plan: UpdatePlan, rows: Rows, compile_expression: Compile) ->
     """The changes of an UPDATE: one per document, in the order in which they were first met."""
     edits = [_compile_edit(edit, plan, compile_expression) for edit in plan.edits]
     table, slot, id_slot = plan.table, plan.slot, plan.id_slot
+    row_count = max(1, sum(edit.kind == "set" for edit in plan.edits))
 
     def changes(frame: Frame) -> list[Change]:
         drafts: dict[str, _Draft] = {}
@@ -225,9 +226,9 @@ def compile_update(plan: UpdatePlan, rows: Rows, compile_expression: Compile) ->
             for apply in edits:
                 apply(frame, draft)
         return [
-            Change("delete", table, document_id, None, draft.writes)
+            Change("delete", table, document_id, None, draft.writes, row_count)
             if draft.is_deleted
-            else Change("update", table, document_id, draft.root.close(), draft.writes)
+            else Change("update", table, document_id, draft.root.close(), draft.writes, row_count)
             for document_id, draft in drafts.items()
         ]
 
@@ -292,16 +293,28 @@ def _child(cell: _Cell, key: Key) -> _Cell | None:
     return None
 
 
-def _reach(draft: _Draft, keys: list[Key], pos: ast.Pos) -> _Cell:
-    """The cell at the end of the keys.  Raises PartiqlError when there is nothing (partiql.md 9 Q6)."""
+def _reach(draft: _Draft, keys: list[Key], last: Key | None, pos: ast.Pos) -> _Cell:
+    """The cell at the end of the keys.  last: the place within it that is wanted, for the error's text.
+
+    Raises PartiqlError when there is nothing, with the text recorded in driver-nodejs #78: what remains of the path
+    after the step that was not found.
+    """
     cell = draft.root
-    for key in keys:
+    for number, key in enumerate(keys, 1):
         child = _child(cell, key)
         if child is None:
-            name = f"'{key.name}'" if isinstance(key, ast.FieldStep) else f"[{key}]"
-            raise _error(f"The document has no {name} on the path to the target", pos)
+            raise path_not_resolved([*keys[number:], *([] if last is None else [last])], pos)
         cell = child
     return cell
+
+
+def path_not_resolved(remaining: list[Key], pos: ast.Pos) -> PartiqlError:
+    """The error of a target that is not there.  How a name prints is inferred; an index is recorded."""
+    steps = ", ".join(
+        f"Field(name={key.name})" if isinstance(key, ast.FieldStep) else f"Index(index={key})" for key in remaining
+    )
+    text = f"Document path cannot be resolved: the remaining path was not found: DocumentPath(path=[{steps}])"
+    return PartiqlError("Evaluator", pos, text, is_whole=True)
 
 
 def _set(keys_of: Keys, value_of: Run, pos: ast.Pos) -> Apply:
@@ -311,7 +324,7 @@ def _set(keys_of: Keys, value_of: Run, pos: ast.Pos) -> Apply:
         if not keys:
             draft.root.value = _document(value, pos)
             return
-        container, key = _reach(draft, keys[:-1], pos).opened(), keys[-1]
+        container, key = _reach(draft, keys[:-1], keys[-1], pos).opened(), keys[-1]
         if isinstance(container, _StructDraft) and isinstance(key, ast.FieldStep):
             container.put(key, value)
         elif isinstance(container, _ListDraft) and isinstance(key, int) and key >= 0:
@@ -330,8 +343,9 @@ def _insert(keys_of: Keys, value_of: Run, at: Run | None, pos: ast.Pos) -> Apply
     def apply(frame: Frame, draft: _Draft) -> None:
         value = value_of(frame)
         value = None if value is MISSING else value
-        container = _reach(draft, keys_of(frame), pos).opened()
+        keys = keys_of(frame)
         key = None if at is None else _key(at(frame), pos)
+        container = _reach(draft, keys, key, pos).opened()
         draft.writes += 1
         if isinstance(container, _StructDraft) and isinstance(key, ast.FieldStep):
             container.put(key, value)

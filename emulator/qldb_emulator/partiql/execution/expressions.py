@@ -12,6 +12,7 @@ import operator as operator_module
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from ...budget import charge, current
 from ...ion.values import (
     STRUCT_TYPES,
     Annotated,
@@ -28,6 +29,7 @@ from ..language.casts import cast
 from ..language.errors import PartiqlError
 from ..language.functions import function_named
 from ..language.values import MISSING, Bag
+from ..planning.analysis import walk
 from ..planning.plan import DATA_SLOT, PARAMETERS_SLOT, Slot, Subquery
 from ..syntax import ast
 from .aggregates import Accumulator, make_accumulator
@@ -57,6 +59,8 @@ class ExpressionCompiler:
     def condition(self, node: ast.Expr) -> Run:
         """The closure of a WHERE or ON: True, False or None.  It raises PartiqlError for what is no truth value."""
         run = self.compile(node)
+        if any(map(_is_growing, walk(node))):
+            run = _released(run)
         if _is_truth(node):
             return run
         pos = node.pos
@@ -139,6 +143,7 @@ class ExpressionCompiler:
             values: list[IonValue] = [root(frame)]
             for step in steps:
                 values = [found for value in values for found in step(frame, value)]
+                charge(_PLACE_BYTES * len(values))
             return Bag(values)
 
         return collect
@@ -242,7 +247,14 @@ class ExpressionCompiler:
 
     def _cast(self, node: ast.Cast) -> Run:
         name = node.type.name
-        return _apply_1(lambda value: cast(value, name), self.compile(node.value), node.pos)
+
+        def converted(value: IonValue) -> IonValue:
+            result = cast(value, name)
+            if isinstance(result, str) and len(result) > _LONG_TEXT:
+                charge(len(result))
+            return result
+
+        return _apply_1(converted, self.compile(node.value), node.pos)
 
     def _case(self, node: ast.Case) -> Run:
         whens = [(self.compile(when), self.compile(then), when.pos) for when, then in node.whens]
@@ -297,9 +309,12 @@ class ExpressionCompiler:
         def run(frame: Frame) -> IonValue:
             values = [argument(frame) for argument in arguments]
             try:
-                return call(frame[DATA_SLOT], values)
+                result = call(frame[DATA_SLOT], values)
             except PartiqlError as error:
                 raise located(error, pos) from None
+            if type(result) is str and len(result) > _LONG_TEXT:
+                charge(len(result))
+            return result
 
         return run
 
@@ -307,15 +322,15 @@ class ExpressionCompiler:
 
     def _list(self, node: ast.ListConstructor) -> Run:
         items = [self.compile(item) for item in node.items]
-        return lambda frame: [item(frame) for item in items]
+        return _charged(lambda frame: [item(frame) for item in items], len(items))
 
     def _bag(self, node: ast.BagConstructor) -> Run:
         items = [self.compile(item) for item in node.items]
-        return lambda frame: Bag([item(frame) for item in items])
+        return _charged(lambda frame: Bag([item(frame) for item in items]), len(items))
 
     def _sexp(self, node: ast.SexpConstructor) -> Run:
         items = [self.compile(item) for item in node.items]
-        return lambda frame: Sexp([item(frame) for item in items])
+        return _charged(lambda frame: Sexp([item(frame) for item in items]), len(items))
 
     def _struct(self, node: ast.StructConstructor) -> Run:
         """Fields whose value is MISSING, or whose name is no text, are left out."""
@@ -360,6 +375,23 @@ _HANDLERS: Final[Mapping[type[ast.Expr], Callable[[ExpressionCompiler, Any], Run
 
 
 _TRUTH_OPERATORS = frozenset(("=", "<>", "<", "<=", ">", ">=", "AND", "OR", "NOT"))
+
+
+_LONG_TEXT = 1_024  # characters; a shorter text is not worth a report
+_LONG_LIST = 64  # items
+_PLACE_BYTES = 16  # of an element in a list, the list itself apart
+_FIELD_BYTES = 100  # of a field in a struct
+
+
+def _is_growing(node: object) -> bool:
+    """Whether a node of a plan, apart from what is in it, may report memory."""
+    if isinstance(node, ast.ListConstructor | ast.BagConstructor | ast.SexpConstructor):
+        return len(node.items) >= _LONG_LIST
+    if isinstance(node, ast.Path):
+        return any(isinstance(step, ast.ElementsStep | ast.FieldsStep) for step in node.steps)
+    if isinstance(node, ast.Chain):
+        return node.operator == "||"
+    return isinstance(node, Subquery | ast.Call | ast.Cast | ast.Trim)
 
 
 def _is_truth(node: ast.Expr) -> bool:
@@ -521,9 +553,36 @@ def _fold(operator: Callable[[IonValue, IonValue], IonValue], operands: list[Run
                 value = operator(value, other)
             except PartiqlError as error:
                 raise located(error, pos) from None
+            if type(value) is str and len(value) > _LONG_TEXT:
+                charge(len(value))
         return value
 
     return apply
+
+
+def _charged(run: Run, items: int) -> Run:
+    """A constructor of so many items: a long one reports what it takes."""
+    if items < _LONG_LIST:
+        return run
+
+    def build(frame: Frame) -> IonValue:
+        charge(_PLACE_BYTES * items)
+        return run(frame)
+
+    return build
+
+
+def _released(run: Run) -> Run:
+    """What a condition is made of is gone when it has been answered: it no longer counts against the memory."""
+
+    def check(frame: Frame) -> IonValue:
+        budget = current()
+        held = budget.held
+        value = run(frame)
+        budget.held = held
+        return value
+
+    return check
 
 
 def _negate_if(is_negated: bool, run: Run) -> Run:
@@ -537,10 +596,12 @@ def to_ion(value: IonValue) -> IonValue:
     """A value as Ion has it: bags are lists, MISSING is left out of structs and null elsewhere (partiql.md 2.3, Q8)."""
     kind = type(value)
     if kind is Bag or kind is list:
+        charge(_PLACE_BYTES * len(value))
         return [to_ion(element) for element in value]
     if kind is Document:
         return value  # stored, so it holds nothing but Ion
     if kind is dict or kind is MultiStruct:
+        charge(_FIELD_BYTES * len(value))
         return struct_of((name, to_ion(part)) for name, part in struct_items(value) if part is not MISSING)
     if kind is Sexp:
         return Sexp(to_ion(element) for element in value)

@@ -37,15 +37,23 @@ class PartiqlError(Exception):
     category: "Lexer", "Parser", "Semantic" or "Evaluator".
     pos: of the token at fault.
     generated: what kind of mistake, with the token in it.  thrown: the second sentence, None when there is none.
+    is_whole: the text on the wire is ``generated`` alone, without category and place.
     code: the value of the exception's member ``Code``; taken from :data:`CODES` when not given.
 
     ``str()`` is the text on the wire (partiql.md 7: confirmed by every recorded sample).
     """
 
     def __init__(
-        self, category: Category, pos: Pos, generated: str, thrown: str | None = None, code: str | None = None
+        self,
+        category: Category,
+        pos: Pos,
+        generated: str,
+        thrown: str | None = None,
+        code: str | None = None,
+        is_whole: bool = False,
     ) -> None:
         super().__init__(category, pos, generated, thrown)
+        self.is_whole = is_whole
         self.category: Category = category
         self.pos = pos
         self.generated = generated
@@ -53,5 +61,7 @@ class PartiqlError(Exception):
         self.code = CODES[category].value if code is None else code
 
     def __str__(self) -> str:
+        if self.is_whole:
+            return self.generated
         text = f"{self.category} Error: at line {self.pos.line}, column {self.pos.column}: {self.generated}"
         return text if self.thrown is None else f"{text}; {self.thrown}"

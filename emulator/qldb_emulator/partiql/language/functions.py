@@ -69,6 +69,7 @@ INT: Final = Parameter(frozenset({"INT"}))
 TIMESTAMP: Final = Parameter(frozenset({"TIMESTAMP"}))
 CONTAINER: Final = Parameter(frozenset({"LIST", "BAG", "SEXP", "STRUCT"}))
 MANY: Final = 2**31 - 1
+_MANY_CHARACTERS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +187,23 @@ def _trim(side: str, characters: str, text: str) -> str:
     text = str(text)
     if not characters:
         return text  # str.strip("") would take blanks for it
+    if len(characters) > _MANY_CHARACTERS:
+        return _trim_many(side, frozenset(characters), text)
     if side == "leading":
         return text.lstrip(characters)
     return text.rstrip(characters) if side == "trailing" else text.strip(characters)
+
+
+def _trim_many(side: str, characters: frozenset[str], text: str) -> str:
+    """As str.strip, which searches all the characters for each character of the text."""
+    start, end = 0, len(text)
+    if side != "trailing":
+        while start < end and text[start] in characters:
+            start += 1
+    if side != "leading":
+        while end > start and text[end - 1] in characters:
+            end -= 1
+    return text[start:end]
 
 
 # --- Date and time -------------------------------------------------------------------------------------------

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import groupby
 from typing import Final
 
+from ...budget import current
 from . import faults
 from .faults import shown
 
@@ -43,6 +45,7 @@ def like_matcher(pattern: str, escape: str | None) -> Callable[[str], bool]:
     return matches
 
 
+_REGEX_CHARACTERS: Final = 200
 _ANY_CHARACTER: Final = None
 _Run = list[str | None]  # characters; None stands for "_"
 
@@ -81,10 +84,53 @@ def _find_run(
     if _ANY_CHARACTER not in run:
         word = "".join(character for character in run if character is not None)
         return length, lambda text, start, end: text.find(word, start, end), lambda text, at: text.startswith(word, at)
-    expression = re.compile("".join("." if c is _ANY_CHARACTER else re.escape(c) for c in run), re.DOTALL)
+    if length <= _REGEX_CHARACTERS:
+        expression = re.compile("".join("." if c is _ANY_CHARACTER else re.escape(c) for c in run), re.DOTALL)
+
+        def search(text: str, start: int, stop: int) -> int:
+            found = expression.search(text, start, stop)
+            return found.start() if found else -1
+
+        return length, search, lambda text, at: expression.match(text, at) is not None
+    return length, *_find_long_run(run)
+
+
+def _find_long_run(run: _Run) -> tuple[Callable[[str, int, int], int], Callable[[str, int], bool]]:
+    """As _find_run, for a run with ``_`` that is too long for ``re``: it takes seconds to compile one of 100,000."""
+    words = _words(run)
+    length = len(run)
+
+    def stands(text: str, at: int) -> bool:
+        for count, (offset, word) in enumerate(words):
+            if not text.startswith(word, at + offset):
+                current().spend(count + 1)
+                return False
+        current().spend(len(words))
+        return at + length <= len(text)
+
+    if not words:
+        return lambda text, start, stop: start if start + length <= stop else -1, stands
+    offset, word = max(words, key=lambda each: len(each[1]))
 
     def find(text: str, start: int, stop: int) -> int:
-        found = expression.search(text, start, stop)
-        return found.start() if found else -1
+        last = stop - length + offset + len(word)
+        while (at := text.find(word, start + offset, last)) >= 0:
+            start = at - offset
+            if stands(text, start):
+                return start
+            start += 1
+        return -1
 
-    return length, find, lambda text, at: expression.match(text, at) is not None
+    return find, stands
+
+
+def _words(run: _Run) -> list[tuple[int, str]]:
+    """(offset, text) of the parts of a run between its ``_``."""
+    words: list[tuple[int, str]] = []
+    begin = 0
+    for is_any, part in groupby(run, lambda character: character is _ANY_CHARACTER):
+        characters = list(part)
+        if not is_any:
+            words.append((begin, "".join(c for c in characters if c is not None)))
+        begin += len(characters)
+    return words

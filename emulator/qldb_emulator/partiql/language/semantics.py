@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Final
 
+from ...budget import current
 from ...ion.compare import NotComparable, compare, kind, partiql_equal
 from ...ion.values import STRUCT_TYPES, Annotated, IonValue, Sexp, struct_items
 from . import faults
@@ -79,6 +80,7 @@ __all__ = (
 )
 
 Truth = bool | None
+_MANY: Final = 64  # fields or elements: a longer loop over them reports its steps
 
 # --- Logic ---------------------------------------------------------------------------------------------------
 
@@ -202,6 +204,8 @@ def in_(value: IonValue, collection: IonValue) -> Truth:
         if not isinstance(collection, list):
             return None
     has_unknown = False
+    if len(collection) > _MANY:
+        current().spend(len(collection))
     for element in collection:
         found = equal(value, element)
         if found:
@@ -276,6 +280,8 @@ def field_getter(name: str, is_quoted: bool) -> Callable[[IonValue], IonValue]:
             found = value.get(name, MISSING)
             if found is not MISSING:
                 return found
+            if len(value) > _MANY:
+                current().spend(len(value))
             for other, found in struct_items(value):
                 if other.lower() == lowered:
                     return found

@@ -69,6 +69,8 @@ class Change:
     document_id: None for an insert (the engine makes the id).  value: the whole new document; None for a delete.
     writes: how many write operations the statement did on it: one per SET assignment, INSERT INTO or REMOVE; 1 for an
     insert or a delete (recorded: captured stream records, ``documents.<id>.statements``).
+    rows: how many rows of the result tell of it: one per SET item, else 1 (sample: the Node tutorial's own test of an
+    UPDATE with two SET items; localstack #7433).
     """
 
     kind: ChangeKind
@@ -76,6 +78,7 @@ class Change:
     document_id: str | None
     value: IonValue | None
     writes: int = 1
+    rows: int = 1
 
 
 class Data(Protocol):

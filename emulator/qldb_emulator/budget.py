@@ -1,0 +1,108 @@
+"""What bounds the work of one statement: its time, through a look at whether it may go on, and its memory.
+
+Python cannot stop a thread from outside, so every loop whose length a statement decides reports its steps here, and
+everything that grows reports its bytes.  The engine enters the budget of the open transaction for the time of a
+command; code below finds it by :func:`current`.  Outside a command the budget has no bounds.
+
+The budget of a thread is kept in a thread-local variable and not handed down: comparing, writing and matching values
+may be long, too, and have no frame to carry it.  Measured: a report costs 60 ns, so loops report every 256 rows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from .errors import STATEMENT_TOO_LARGE
+
+# A step is about a microsecond of work, a row or a nested value.  A look costs about one, so this is one in a thousand.
+STEPS_BETWEEN_LOOKS = 1_000
+ROWS_BETWEEN_REPORTS = 256
+# What a row kept in memory takes at least: a dict of one field, and its place in a list.
+ROW_BYTES = 200
+# Bytes that are copied at once count as a step each so many.
+BYTES_PER_STEP = 4_096
+
+
+class Budget:
+    """The bounds of one transaction's statements.  Used by one thread at a time, under the session's lock.
+
+    look: called every STEPS_BETWEEN_LOOKS steps; raises what ends the statement.
+    most_bytes: how much the intermediate results of a statement may take; an estimate, to be right within a few times.
+    held: bytes of what may be dropped again (see ``ExpressionCompiler.condition``).  kept: of what lasts.
+    """
+
+    __slots__ = ("_left", "_look", "_most_bytes", "held", "kept")
+
+    def __init__(self, look: Callable[[], None], most_bytes: float) -> None:
+        self._look = look
+        self._most_bytes = most_bytes
+        self._left = STEPS_BETWEEN_LOOKS
+        self.held = 0
+        self.kept = 0
+
+    def begin(self) -> None:
+        """A statement begins: nothing is in memory yet, and it may have to end at once."""
+        self.held = self.kept = 0
+        self._look()
+
+    def spend(self, steps: int) -> None:
+        """Report steps done.  Raises what ends the statement."""
+        self._left -= steps
+        if self._left < 0:
+            self._left = STEPS_BETWEEN_LOOKS
+            self._look()
+
+    def hold(self, size: int) -> None:
+        """Report bytes of a temporary value.  Raises STATEMENT_TOO_LARGE."""
+        self.held += size
+        if self.held + self.kept > self._most_bytes:
+            raise STATEMENT_TOO_LARGE(limit=int(self._most_bytes))
+
+    def keep(self, size: int) -> None:
+        """Report bytes that are kept until the statement ends.  Raises STATEMENT_TOO_LARGE."""
+        self.kept += size
+        self.hold(0)
+
+
+class _Unbounded(Budget):
+    """Nothing is counted, so threads may share it."""
+
+    __slots__ = ()
+
+    def spend(self, steps: int) -> None:
+        pass
+
+    def hold(self, size: int) -> None:
+        pass
+
+    def keep(self, size: int) -> None:
+        pass
+
+
+UNBOUNDED: Budget = _Unbounded(lambda: None, float("inf"))
+
+
+class _Current(threading.local):
+    budget: Budget = UNBOUNDED
+
+
+_current = _Current()
+
+
+def current() -> Budget:
+    """The budget of the statement that this thread works for."""
+    return _current.budget
+
+
+def enter(budget: Budget) -> Budget:
+    """Work for this budget from now on.  Returns the one before, which the caller enters again at the end."""
+    before, _current.budget = _current.budget, budget
+    return before
+
+
+def charge(size: int) -> None:
+    """Report bytes copied into a temporary value, and the time that takes.  Raises what ends the statement."""
+    budget = _current.budget
+    budget.spend(size // BYTES_PER_STEP + 1)
+    budget.hold(size)
