@@ -56,7 +56,7 @@ def test_a_ledger_gives_its_own(tmp_path: Path) -> None:
         session.run("CREATE INDEX ON Vehicle (VIN)")
         assert explain(STATEMENT, "--ledger", "cars", "--data-dir", tmp_path).output == PLAN
     result = explain(STATEMENT, "--ledger", "boats", "--data-dir", tmp_path)
-    assert (result.exit_code, "There is no ledger boats" in result.output) == (3, True)
+    assert (result.exit_code, "Ledger boats is not found" in result.output) == (3, True)
     nobody = explain("cars", STATEMENT, "--url", "http://127.0.0.1:1")
     assert (nobody.exit_code, "No emulator answers" in nobody.output) == (3, True)
 
