@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import __version__
 from .gateway import PRODUCT
+from .process_metrics import process_text
 from .routes import AdminCall, Route, Text, Unready
 
 
@@ -39,7 +40,7 @@ def _metrics(call: AdminCall) -> Text:
         ("qldb_open_transactions", "Open transactions.", float(sum(x.writes.open_count() for x in ledgers))),
         ("qldb_blocks", "Blocks of the ledgers in use.", float(sum(x.tip().sequence_no + 1 for x in ledgers))),
     ]
-    return Text(call.admin.gateway.metrics.text(gauges), "text/plain; version=0.0.4; charset=utf-8")
+    return Text(call.admin.gateway.metrics.text(gauges) + process_text(), "text/plain; version=0.0.4; charset=utf-8")
 
 
 HEALTH_ROUTES = (

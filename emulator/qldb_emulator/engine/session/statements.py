@@ -82,6 +82,15 @@ class StatementCache:
         self._remember(text, Prepared(catalogue, program))
         return program
 
+    def emptied(self) -> StatementCache:
+        """A new cache of this kind."""
+        return StatementCache()
+
+    def has(self, text: str, catalogue: Catalogue) -> bool:
+        """Whether a text is ready to run under a catalogue."""
+        prepared = self._prepared.get(text)
+        return prepared is not None and prepared.catalogue is catalogue
+
     def _remember(self, text: str, prepared: Prepared) -> None:
         if len(text) > self.MAX_TEXT_CHARACTERS:
             return
