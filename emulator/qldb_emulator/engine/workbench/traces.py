@@ -12,8 +12,8 @@ commit      CommitTransaction               ``db.namespace``, ``qldb.transaction
 
 What fails has the status ERROR, the error's name as ``error.type``, and the exception as an event.
 
-Without traces nothing here is imported: the spans are laid around commands and caches of one emulator by ``trace``, so a
-server without them pays nothing.
+Without traces nothing here is imported: the spans are laid around commands and caches of one emulator by ``trace``, so
+a server without them pays nothing.
 """
 
 from __future__ import annotations
