@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from pygments.lexer import RegexLexer
-from pygments.token import Comment, Keyword, Number, Punctuation, String, Text
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "emulator"))
 
 from qldb_emulator import __version__  # noqa: E402
+from qldb_emulator.cli.shell.highlight import PartiqlLexer  # noqa: E402
 
 project = "qldb-emulator"
 author = "the authors of qldb-emulator"
@@ -87,28 +86,6 @@ def _tables_that_scroll(app: Sphinx, document: nodes.document, page: str) -> Non
     for table in document.findall(nodes.table):
         for literal in table.findall(nodes.literal):
             literal["classes"].append("in-table")
-
-
-class PartiqlLexer(RegexLexer):
-    """Colours Ion values and the statements that hold them; Pygments knows neither."""
-
-    name = "PartiQL"
-    flags = re.IGNORECASE
-    tokens = {  # noqa: RUF012 - Pygments declares it so
-        "root": [
-            (r"(?:--|//)[^\n]*", Comment),
-            (r"/\*[\s\S]*?\*/", Comment),
-            (r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.)*\"", String),
-            (
-                r"\b(?:select|from|where|insert|into|value|values|update|set|delete|create|drop|table|index|on|as|by|and|or"
-                r"|not|in|is|null|missing|history|remove|exec|with|join|at|like|between|true|false)\b",
-                Keyword,
-            ),
-            (r"\d{4}-\d\d[0-9T:.Z+-]*|-?\d[\d.]*(?:[de][+-]?\d+)?", Number),
-            (r"[\[\]{}()<>,;:.?*=`]+", Punctuation),
-            (r"\s+|\w+|.", Text),
-        ]
-    }
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from qldb_emulator.cli import ENVIRONMENT_PREFIX, main
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN = ["README.md", "docs/getting-started.md", "docs/snapshots.md", "docs/faults.md", "docs/contributing.md"]
+RUN += ["docs/console.md", "docs/plain-http.md"]
 LANGUAGES = {"", "sh", "python", "py", "js", "java", "go", "csharp", "hcl", "json", "ini", "sql", "ion", "yaml"}
 
 NOT_RUN = {

@@ -42,9 +42,11 @@ class Budget:
         self.kept = 0
 
     def begin(self) -> None:
-        """A statement begins: nothing is in memory yet, and it may have to end at once."""
+        """A statement begins: nothing is in memory yet.
+
+        Its session has just checked that the transaction may go on, so the first look comes with the steps.
+        """
         self.held = self.kept = 0
-        self._look()
 
     def spend(self, steps: int) -> None:
         """Report steps done.  Raises what ends the statement."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 from click.core import ParameterSource
@@ -184,6 +184,14 @@ def check_hosts(_context: click.Context, _parameter: click.Parameter, values: Se
     "--auth]",
 )
 @click.option(
+    "--console",
+    default="on",
+    show_default=True,
+    type=click.Choice(["on", "read-only", "off"]),
+    envvar="QLDB_EMULATOR_CONSOLE",
+    help="Pages for a browser at /.  read-only: neither they nor the JSON interface under /_qldb change anything.",
+)
+@click.option(
     "--deterministic",
     metavar="SEED",
     envvar="QLDB_EMULATOR_DETERMINISTIC",
@@ -294,6 +302,7 @@ def serve(
     traces: str | None,
     init_dir: Path,
     has_admin: bool | None,
+    console: Literal["on", "read-only", "off"],
     deterministic: str | None,
     statement_log: int,
     seeds: tuple[Path, ...],
@@ -330,6 +339,7 @@ def serve(
         region=region,
         account=account,
         has_admin=((ephemeral or is_loopback(host)) and auth_file is None) if has_admin is None else has_admin,
+        console=console,
         deterministic_seed=deterministic,
         statement_log=statement_log,
         shows_plans=show_plans,
