@@ -31,7 +31,12 @@ def say(text: str) -> None:
 def run(*command: str | Path, cwd: Path = ROOT, **variables: str) -> str:
     """What a command prints.  Raises ReleaseError with what it said when it fails."""
     done = subprocess.run(
-        [str(word) for word in command], cwd=cwd, env={**os.environ, **variables}, capture_output=True, text=True, check=False
+        [str(word) for word in command],
+        cwd=cwd,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise ReleaseError(f"{' '.join(map(str, command))}:\n{done.stdout}{done.stderr}")
@@ -50,7 +55,9 @@ def version() -> str:
 def release_notes(name: str) -> str:
     """The section of a version in the changelog.  Raises ReleaseError when there is none."""
     text = (ROOT / "CHANGELOG.md").read_text()
-    found = re.search(rf"^## {re.escape(name)}(?: - \d{{4}}-\d\d-\d\d)?\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^## {re.escape(name)}(?: - \d{{4}}-\d\d-\d\d)?\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL
+    )
     if found is None or not found[1].strip():
         raise ReleaseError(f"CHANGELOG.md has no section {name}")
     return found[1].strip() + "\n"
@@ -217,7 +224,9 @@ def main() -> None:
     for tool in missing:
         say(f"not tried: {tool} is not installed")
     if mode == "release":
-        say(f"To publish: git tag -s v{name} && git push --tags; twine upload {sys.argv[2]}/*.whl {sys.argv[2]}/*.tar.gz")
+        say(
+            f"To publish: git tag -s v{name} && git push --tags; twine upload {sys.argv[2]}/*.whl {sys.argv[2]}/*.tar.gz"
+        )
         say(f"The image: {(target / 'IMAGE').read_text().strip()}")
 
 

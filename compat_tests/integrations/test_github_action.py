@@ -32,10 +32,17 @@ def step(folder: Path, **inputs: str) -> tuple[subprocess.CompletedProcess[str],
     }
     command = yaml.safe_load((ACTION / "action.yml").read_text())["runs"]["steps"][0]["run"]
     done = subprocess.run(
-        ["bash", "-e", "-c", command], env=environment, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        ["bash", "-e", "-c", command],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     added, outputs = (
-        dict(line.split("=", 1) for line in files[name].read_text().splitlines()) for name in ("GITHUB_ENV", "GITHUB_OUTPUT")
+        dict(line.split("=", 1) for line in files[name].read_text().splitlines())
+        for name in ("GITHUB_ENV", "GITHUB_OUTPUT")
     )
     return done, added, outputs
 

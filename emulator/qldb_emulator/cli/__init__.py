@@ -20,9 +20,9 @@ ENVIRONMENT_PREFIX = "QLDB_EMULATOR"
 
 # subcommand -> (module of this package, name of its click command, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "completion": ("completion_script", "completion", "Print what a shell sources to complete commands and options."),
     "env": ("env", "env", "Print what a shell exports to point AWS tools here."),
     "doctor": ("doctor", "doctor", "Check SDKs, endpoint, clock and credentials, and say how to fix them."),
-    "completion": ("completion", "completion", "Print or install what completes commands in your shell."),
     "fork": ("snapshot", "fork", "Make a new ledger that begins as another is now."),
     "load": ("load", "load", "Insert the rows of a CSV, JSON, Ion or Parquet file into a table."),
     "ledgers": ("ledgers", "ledgers", "List, create, describe and delete ledgers."),

@@ -150,7 +150,7 @@ def test_the_catalogue_commands(cars: Run) -> None:
     assert cars("shell", "cars", stdin="\\l").stdout == "cars\n"
     assert "by index on VIN" in cars("shell", "cars", stdin="\\explain SELECT * FROM Car WHERE VIN = '1'").stdout
     missing = cars("shell", "cars", stdin="\\d Nope")
-    assert (missing.exit_code, "There is no table Nope; the ledger has Car" in missing.stderr) == (1, True)
+    assert (missing.exit_code, "Table Nope is not found; the ledger has Car" in missing.stderr) == (1, True)
 
 
 def test_explain_tells_an_index_from_a_scan(cars: Run) -> None:

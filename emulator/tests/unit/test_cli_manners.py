@@ -175,6 +175,19 @@ def test_help_of_groups_is_whole(run: Run) -> None:
         assert "..." not in run(group, "--help").stdout.split("Commands:")[1]
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shells_can_complete_commands(run: Run, shell: str) -> None:
+    script = run("completion", shell).stdout
+    assert "_QLDB_EMULATOR_COMPLETE" in script
+    assert "qldb-emulator" in script
+
+
+def test_bash_completes_commands_and_options(run: Run) -> None:
+    words = {"_QLDB_EMULATOR_COMPLETE": "bash_complete", "COMP_WORDS": "qldb-emulator ledg", "COMP_CWORD": "1"}
+    answer = CliRunner().invoke(main, [], prog_name="qldb-emulator", env=words)
+    assert answer.stdout == "plain,ledgers\n"
+
+
 def test_numbers_and_times() -> None:
     assert [counted(n, "block") for n in (0, 1, 2, 1_000)] == ["0 blocks", "1 block", "2 blocks", "1,000 blocks"]
     assert iso_time(1_577_836_800.5) == "2020-01-01T00:00:00.500Z"

@@ -279,15 +279,6 @@ def test_a_collector_that_is_no_url_is_refused(tmp_path: Path) -> None:
 # --- completion, man page, unit ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_of_a_shell_is_printed(shell: str) -> None:
-    if shell == "bash" and shutil.which("bash") is None:
-        pytest.skip("needs bash")
-    done = CliRunner().invoke(main, ["completion", shell])
-    assert done.exit_code == 0, done.output
-    assert "_QLDB_EMULATOR_COMPLETE" in done.output
-
-
 def test_completion_is_installed_where_bash_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert CliRunner().invoke(main, ["completion", "bash", "--install"]).exit_code == 0
@@ -295,10 +286,9 @@ def test_completion_is_installed_where_bash_looks(tmp_path: Path, monkeypatch: p
     assert "qldb-emulator" in text
 
 
-def test_completion_for_an_unknown_shell_names_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHELL", "/bin/tcsh")
-    done = CliRunner().invoke(main, ["completion"])
-    assert (done.exit_code, "bash, zsh or fish" in done.output) == (2, True)
+def test_zsh_looks_in_no_place_of_its_own() -> None:
+    done = CliRunner().invoke(main, ["completion", "zsh", "--install"])
+    assert (done.exit_code, "~/.zshrc" in done.output) == (1, True)
 
 
 def test_commands_and_options_are_completed() -> None:

@@ -252,7 +252,7 @@ def test_a_reader_that_leaves_ends_a_command_silently(run: Run, url: str, argume
         process.stdout.readline()
         process.stdout.close()
         if arguments[0] == "stream":
-            run("-c", "INSERT INTO Car {'VIN': '3'}")  # the next record is written to nobody
+            run("-c", "INSERT INTO Car {'VIN': '3'}")  # the next record is written to a closed pipe
         errors = process.stderr.read() if process.stderr else ""
         process.wait(20)
     assert (process.returncode, errors) == (141, "")
@@ -320,6 +320,13 @@ def test_no_line_of_a_table_is_wider_than_the_terminal(rows: list[dict[str, Any]
 def test_a_table_that_cannot_fit_is_shown_as_lines() -> None:
     row = {f"field{number}": number for number in range(20)}
     assert written("table", [[row]], Layout(80, True, None)).startswith("-[ row 1 ]-\nfield0  = 0\n")
+
+
+def test_columns_grow_with_later_pages_while_the_terminal_has_room() -> None:
+    pages = [[{"n": 1, "a": "x"}], [{"n": 100, "a": "y"}], [{"n": 5, "a": "z" * 100}]]
+    lines = written("table", pages, Layout(20)).splitlines()
+    assert lines[:4] == ["n | a", "--+--", "1 | x", "100 | y"]
+    assert lines[4] == "  5 | …"
 
 
 def test_wide_characters_count_twice() -> None:
@@ -438,3 +445,12 @@ def test_the_help_tells_every_command() -> None:
     text = help_text()
     assert [command.names[0] for command in COMMANDS if command.names[0] not in text] == []
     assert all(find_command(name) for command in COMMANDS for name in command.names)
+
+
+def test_what_only_a_prompt_needs_is_loaded_at_a_prompt_only() -> None:
+    program = (
+        "import sys; import qldb_emulator.cli.shell.command; print({'prompt_toolkit', 'pygments'} & {*sys.modules})"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "emulator")}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

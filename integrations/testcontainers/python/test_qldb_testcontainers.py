@@ -28,9 +28,7 @@ def test_what_the_engine_is_asked_for(tmp_path: Path, monkeypatch: pytest.Monkey
     assert container.image == IMAGE
     assert [int(str(port).split("/")[0]) for port in container.ports] == [PORT]
     assert container.env == {"QLDB_EMULATOR_EPHEMERAL": "1"}
-    assert container.volumes == {
-        str(tmp_path / "cars.partiql"): {"bind": f"{INIT_FOLDER}/cars.partiql", "mode": "ro"}
-    }
+    assert container.volumes == {str(tmp_path / "cars.partiql"): {"bind": f"{INIT_FOLDER}/cars.partiql", "mode": "ro"}}
 
 
 @pytest.mark.skipif(not has_image(), reason=f"needs a Docker engine with the image {IMAGE}")

@@ -26,7 +26,7 @@ from ...ion.json import to_json
 from ...ion.values import IonValue, is_null, strip_annotations, struct_items
 from ...records import dataclass
 from .pretty import pretty
-from .table import Column, cell_text, fitted, minimal_width, ruled
+from .table import Column, cell_text, fitted, minimal_width, ruled, widened
 
 FORMATS = ("ion", "json", "jsonl", "csv", "table", "markdown", "line")
 SPOOLED_BYTES = 8 * 1024 * 1024  # of a result that must be read twice; more goes to a temporary file
@@ -166,6 +166,8 @@ class _Table:
             had_columns = bool(self._columns)
             self._columns = fitted(names, cells, width)
             yield ("\n" if had_columns else "") + ruled(self._columns, self._layout.has_lines)
+        else:
+            self._columns = widened(self._columns, cells, self._layout.width)
         for row in cells:
             separator = " │ " if self._layout.has_lines else " | "
             texts = [column.cell(row.get(column.name), column.name in row, is_terminal) for column in self._columns]

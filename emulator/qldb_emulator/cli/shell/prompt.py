@@ -23,6 +23,7 @@ from prompt_toolkit.history import FileHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout.processors import ConditionalProcessor, HighlightMatchingBracketProcessor
 from prompt_toolkit.lexers import PygmentsLexer
+from prompt_toolkit.output import create_output
 from prompt_toolkit.styles import Style as ToolkitStyle
 from prompt_toolkit.styles import merge_styles, style_from_pygments_cls
 from pygments.styles import get_style_by_name
@@ -51,6 +52,7 @@ class Prompt:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._session: PromptSession[str] = PromptSession(
+            output=create_output(always_prefer_tty=True),  # rows may go to a pipe while the prompt is on the terminal
             message=self._message,
             prompt_continuation=self._continuation,
             multiline=True,

@@ -92,6 +92,18 @@ def fitted(names: Sequence[str], rows: Sequence[dict[str, IonValue]], width: int
     return [Column(name, size, right) for name, size, right in zip(names, wanted, rights, strict=True)]
 
 
+def widened(columns: Sequence[Column], rows: Sequence[dict[str, IonValue]], width: int | None) -> list[Column]:
+    """The columns for further rows: wider where these need it and the terminal has room, else as they were.
+
+    A later page has longer numbers, for example.  The columns then move, but no cell is cut without need.
+    """
+    needed = fitted([column.name for column in columns], rows, None)
+    wider = [max(old.width, new.width) for old, new in zip(columns, needed, strict=True)]
+    if width is not None and sum(wider) + SEPARATOR_WIDTH * (len(wider) - 1) > width:
+        return list(columns)
+    return [Column(column.name, size, column.is_right) for column, size in zip(columns, wider, strict=True)]
+
+
 def _shared(wanted: list[int], room: int) -> list[int]:
     """The widths, reduced to fit into *room*: a common limit is sought that only the wider ones feel."""
     if sum(wanted) <= room:
