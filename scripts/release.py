@@ -224,9 +224,7 @@ def main() -> None:
     for tool in missing:
         say(f"not tried: {tool} is not installed")
     if mode == "release":
-        say(
-            f"To publish: git tag -s v{name} && git push --tags; twine upload {sys.argv[2]}/*.whl {sys.argv[2]}/*.tar.gz"
-        )
+        say(f"To publish: git tag -s v{name} && git push --tags; twine upload {target.name}/*.whl {target.name}/*.gz")
         say(f"The image: {(target / 'IMAGE').read_text().strip()}")
 
 

@@ -128,9 +128,9 @@ def man_page() -> str:
         ".I COMMAND",
         "[OPTIONS] [ARGUMENTS]",
         ".SH DESCRIPTION",
-        "Each option can also be given by an environment variable, QLDB_EMULATOR_COMMAND_OPTION or the one named here, or in "
-        "the configuration file qldb-emulator.toml.  The command line goes before the environment, the environment before "
-        "the file.",
+        "Each option can also be given by an environment variable, QLDB_EMULATOR_COMMAND_OPTION or the one named "
+        "here, or in the configuration file qldb-emulator.toml.  The command line goes before the environment, the "
+        "environment before the file.",
     ]
     context = click.Context(main, info_name="qldb-emulator", auto_envvar_prefix=ENVIRONMENT_PREFIX)
     for name in sorted(COMMANDS):

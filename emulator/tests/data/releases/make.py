@@ -24,7 +24,8 @@ STATEMENTS = (
     "CREATE TABLE Car",
     "CREATE INDEX ON Car (VIN)",
     "CREATE INDEX ON Car (owner)",
-    "INSERT INTO Car << {'VIN': '1', 'owner': 'Maria', 'price': 12.50}, {'VIN': '2', 'owner': 'Raul', 'bought': `2020-01-31T`},"
+    "INSERT INTO Car << {'VIN': '1', 'owner': 'Maria', 'price': 12.50},"
+    " {'VIN': '2', 'owner': 'Raul', 'bought': `2020-01-31T`},"
     " {'VIN': '3', 'owner': 'Brent', 'tags': ['a', {'b': `{{aGVsbG8=}}`}]} >>",
     "UPDATE Car SET owner = 'Richard' WHERE VIN = '1'",
     "UPDATE Car SET price = 13.00 WHERE VIN = '1'",
