@@ -166,7 +166,7 @@ def run_shell(block: Block, environment: dict[str, str], folder: Path) -> None:
         if not any(re.match(pattern, line) for pattern in NOT_RUN)
     ]
     for line in commands(block.text):
-        script = re.search(r"(?<!\S)scripts/\w+", line)
+        script = re.search(r"(?<!\S)scripts/[\w-]+", line)
         assert script is None or os.access(ROOT / script[0], os.X_OK), f"there is no {line}"
     if lines:
         command = ["bash", "-e", "-c", "\n".join(lines)]
