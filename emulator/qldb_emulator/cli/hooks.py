@@ -80,7 +80,7 @@ class Hooks:
                 stop()
 
         def begin() -> None:
-            # A signal's handler may interrupt itself: whoever gets the lock first runs the programs.
+            # A signal's handler may interrupt itself: the first call that gets the lock runs the programs.
             if not (self._directory / "shutdown.d").is_dir() or not self._is_stopping.acquire(blocking=False):
                 stop()
                 return

@@ -71,7 +71,7 @@ def test_a_line_of_the_log_is_a_json_object(tmp_path: Path) -> None:
         rows = [json.loads(line) for line in lines]
     assert {"time", "level", "logger", "message", "thread"} == set(rows[-1])
     assert (rows[-1]["level"], rows[-1]["message"]) == ("info", "Ready.")
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", rows[-1]["time"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", rows[-1]["time"])
 
 
 def test_an_exception_stays_in_its_line() -> None:
