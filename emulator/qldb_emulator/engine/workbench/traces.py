@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ...errors import QldbError
-from ..session.statements import StatementCache
+from ...partiql.prepare import StatementCache
 
 if TYPE_CHECKING:
     from ...context import CommandResult
