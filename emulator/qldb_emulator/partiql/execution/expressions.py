@@ -12,7 +12,7 @@ import operator as operator_module
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from ...budget import charge, current
+from ...budget import Budget, charge, current
 from ...ion.values import (
     STRUCT_TYPES,
     Annotated,
@@ -30,7 +30,7 @@ from ..language.errors import PartiqlError
 from ..language.functions import function_named
 from ..language.values import MISSING, Bag
 from ..planning.analysis import walk
-from ..planning.plan import DATA_SLOT, PARAMETERS_SLOT, Slot, Subquery
+from ..planning.plan import BUDGET_SLOT, DATA_SLOT, PARAMETERS_SLOT, Slot, Subquery
 from ..syntax import ast
 from .aggregates import Accumulator, make_accumulator
 
@@ -576,7 +576,7 @@ def _released(run: Run) -> Run:
     """What a condition is made of is gone when it has been answered: it no longer counts against the memory."""
 
     def check(frame: Frame) -> IonValue:
-        budget = current()
+        budget = frame[BUDGET_SLOT]
         held = budget.held
         value = run(frame)
         budget.held = held
@@ -594,17 +594,32 @@ def _negate_if(is_negated: bool, run: Run) -> Run:
 
 def to_ion(value: IonValue) -> IonValue:
     """A value as Ion has it: bags are lists, MISSING is left out of structs and null elsewhere (partiql.md 2.3, Q8)."""
+    if type(value) in _CONTAINERS:
+        return _container_to_ion(value, current())
+    return None if value is MISSING else value
+
+
+_CONTAINERS = frozenset((Bag, list, dict, MultiStruct, Sexp, Annotated))  # a Document holds nothing but Ion
+
+
+def _container_to_ion(value: Any, budget: Budget) -> IonValue:
+    """A value that holds one other many times over grows when it is copied, so the copy is counted."""
+    if budget.is_due:
+        budget.look()
     kind = type(value)
-    if kind is Bag or kind is list:
-        charge(_PLACE_BYTES * len(value))
-        return [to_ion(element) for element in value]
-    if kind is Document:
-        return value  # stored, so it holds nothing but Ion
     if kind is dict or kind is MultiStruct:
-        charge(_FIELD_BYTES * len(value))
-        return struct_of((name, to_ion(part)) for name, part in struct_items(value) if part is not MISSING)
-    if kind is Sexp:
-        return Sexp(to_ion(element) for element in value)
+        budget.held += _FIELD_BYTES * len(value)
+        return struct_of(
+            (name, _part_to_ion(part, budget)) for name, part in struct_items(value) if part is not MISSING
+        )
     if kind is Annotated:
-        return Annotated(value.annotations, to_ion(value.value))
+        return Annotated(value.annotations, _part_to_ion(value.value, budget))
+    budget.held += _PLACE_BYTES * len(value)
+    parts = [_part_to_ion(part, budget) for part in value]
+    return Sexp(parts) if kind is Sexp else parts
+
+
+def _part_to_ion(value: IonValue, budget: Budget) -> IonValue:
+    if type(value) in _CONTAINERS:
+        return _container_to_ion(value, budget)
     return None if value is MISSING else value
