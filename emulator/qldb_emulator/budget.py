@@ -4,9 +4,9 @@ Python cannot stop a thread from outside, so every loop whose length a statement
 everything that grows reports its bytes.  The engine begins the budget of the open transaction for the time of a
 command.  Outside a command there are no bounds.
 
-How a look becomes due: a thread of this module marks the budget of every running statement each LOOK_SECONDS.  So a loop
-reads one attribute (some 5 ns), and a statement that is over before the first mark never looks.  Counting steps in the
-loops was measured too: it took a tenth to a quarter of a short statement's time.
+How a look becomes due: a thread of this module marks the budget of every running statement each LOOK_SECONDS.  So a
+loop reads one attribute (some 5 ns), and a statement that is over before the first mark never looks.  Counting steps
+in the loops was measured too: it took a tenth to a quarter of a short statement's time.
 
 Code that has a frame finds the budget there; other code by :func:`current`, which takes some 60 ns.
 """

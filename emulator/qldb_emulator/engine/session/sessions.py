@@ -97,8 +97,10 @@ class Session:
 
     def belongs_to(self, principal: Principal | None) -> bool:
         """Whether the session was started by this principal: by any of its keys."""
+        if self.principal is principal:  # mostly None, without ``--auth``
+            return True
         if self.principal is None or principal is None:
-            return self.principal is principal
+            return False
         return self.principal.name == principal.name
 
     def end_transaction(self) -> None:
@@ -196,8 +198,8 @@ class Sessions:
             return self._start_session(members["LedgerName"], context)
         if token is None:
             raise SESSION_TOKEN_MISSING()
-        session = self._find(token, context)
-        if session is None:
+        session = self._sessions.get(token)
+        if session is None or not session.belongs_to(principal):  # who asks must not learn that it exists
             raise NO_SUCH_SESSION()
         ledger = session.ledger
         if principal is not None:
@@ -235,17 +237,14 @@ class Sessions:
             return NO_SUCH_SESSION()
         return storage_problem(session.ledger.name, error)
 
-    def _find(self, token: str, context: RequestContext) -> Session | None:
-        """The session of a token; None also for a session of another principal, which must learn nothing of it."""
-        session = self._sessions.get(token)
-        return session if session is not None and session.belongs_to(context.principal) else None
-
     # --- faults ------------------------------------------------------------------------------------------
 
     def _send_with_faults(
         self, command: str, token: str | None, members: Members, context: RequestContext
     ) -> CommandResult:
-        session = None if token is None else self._find(token, context)
+        session = None if token is None else self._sessions.get(token)
+        if session is not None and not session.belongs_to(context.principal):
+            session = None
         ledger_name = session.ledger.name if session is not None else members.get("LedgerName")
         strike = self._faults.strike(
             Event(command, ledger_name, lambda: _texts(session, members), lambda: _tables(session, members))

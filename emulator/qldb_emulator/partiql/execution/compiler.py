@@ -11,7 +11,7 @@ from dataclasses import field
 from itertools import islice
 from typing import Any, Literal
 
-from ...budget import ROW_BYTES, ROWS_BETWEEN_LOOKS, Budget, current
+from ...budget import ROW_BYTES, ROWS_BETWEEN_LOOKS, UNBOUNDED, Budget
 from ...ion.values import Annotated, IonValue, Timestamp, strip_annotations, struct_items, struct_of
 from ...records import dataclass
 from ..language import semantics
@@ -80,19 +80,19 @@ class Program:
     _changes: Changes | None = field(default=None, repr=False)
     _arguments: tuple[Run, ...] = field(default=(), repr=False)
 
-    def rows(self, parameters: Sequence[IonValue], data: Data) -> Iterator[IonValue]:
+    def rows(self, parameters: Sequence[IonValue], data: Data, budget: Budget = UNBOUNDED) -> Iterator[IonValue]:
         """The rows of a query, as Ion values or ``Whole``.  Raises PartiqlError, now or while rows are pulled."""
         assert self._rows is not None
-        return self._rows(_new_frame(self.plan, parameters, data))
+        return self._rows(_new_frame(self.plan, parameters, data, budget))
 
-    def changes(self, parameters: Sequence[IonValue], data: Data) -> list[Change]:
+    def changes(self, parameters: Sequence[IonValue], data: Data, budget: Budget = UNBOUNDED) -> list[Change]:
         """What a DML statement asks for; nothing is applied.  Raises PartiqlError."""
         assert self._changes is not None
-        return self._changes(_new_frame(self.plan, parameters, data))
+        return self._changes(_new_frame(self.plan, parameters, data, budget))
 
-    def arguments(self, parameters: Sequence[IonValue], data: Data) -> list[IonValue]:
+    def arguments(self, parameters: Sequence[IonValue], data: Data, budget: Budget = UNBOUNDED) -> list[IonValue]:
         """The evaluated arguments of an EXEC.  Raises PartiqlError."""
-        frame = _new_frame(self.plan, parameters, data)
+        frame = _new_frame(self.plan, parameters, data, budget)
         return [to_ion(run(frame)) for run in self._arguments]
 
 
@@ -110,20 +110,20 @@ def evaluate(plan: Plan, parameters: Sequence[IonValue], data: Data) -> IonValue
     For those who compare values of the language, not of Ion.  Raises PartiqlError.
     """
     compiler = _Compiler()
-    frame = _new_frame(plan, parameters, data)
+    frame = _new_frame(plan, parameters, data, UNBOUNDED)
     if isinstance(plan.root, SelectPlan):
         return Bag(compiler.query(plan.root, is_output=False)(frame))
     assert isinstance(plan.root, ExpressionPlan)
     return compiler.expression(plan.root.value)(frame)
 
 
-def _new_frame(plan: Plan, parameters: Sequence[IonValue], data: Data) -> Frame:
-    return [data, parameters, current(), *[MISSING] * (plan.slot_count - FIRST_FREE_SLOT)]
+def _new_frame(plan: Plan, parameters: Sequence[IonValue], data: Data, budget: Budget) -> Frame:
+    return [data, parameters, budget, *[MISSING] * (plan.slot_count - FIRST_FREE_SLOT)]
 
 
 class _Compiler:
     def __init__(self) -> None:
-        self._expressions = ExpressionCompiler(self._subquery)
+        self._expressions = ExpressionCompiler(self._subquery, self._exists)
         self.expression = self._expressions.compile
 
     def program(self, plan: Plan) -> Program:
@@ -221,6 +221,20 @@ class _Compiler:
             return found[0].get(name, MISSING) if found else None
 
         return value
+
+    def _exists(self, node: Subquery) -> Run:
+        """EXISTS: every row is computed, for its errors and its reads, but none is kept."""
+        query = self.query(node.query, is_output=False)
+
+        def exists(frame: Frame) -> IonValue:
+            budget = frame[BUDGET_SLOT]
+            held, is_any = budget.held, False
+            for _ in query(frame):
+                is_any = True
+                budget.held = held
+            return is_any
+
+        return exists
 
     def _aggregates(self, calls: tuple[AggregateCall, ...]) -> Callable[[Frame, Iterator[None]], None]:
         parts = [

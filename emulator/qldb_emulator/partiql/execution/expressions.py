@@ -16,7 +16,6 @@ from ...budget import Budget, charge, current
 from ...ion.values import (
     STRUCT_TYPES,
     Annotated,
-    Document,
     IonValue,
     MultiStruct,
     Sexp,
@@ -47,10 +46,11 @@ def located(error: PartiqlError, pos: ast.Pos) -> PartiqlError:
 
 
 class ExpressionCompiler:
-    """compile_query: how a nested SELECT becomes a closure (``compiler`` knows)."""
+    """compile_query: how a nested SELECT becomes a closure (``compiler`` knows); compile_exists: one in an EXISTS."""
 
-    def __init__(self, compile_query: CompileQuery) -> None:
+    def __init__(self, compile_query: CompileQuery, compile_exists: CompileQuery) -> None:
         self._compile_query = compile_query
+        self._compile_exists = compile_exists
 
     def compile(self, node: ast.Expr) -> Run:
         """The closure of an expression.  Raises PartiqlError for a function that does not exist."""
@@ -59,7 +59,7 @@ class ExpressionCompiler:
     def condition(self, node: ast.Expr) -> Run:
         """The closure of a WHERE or ON: True, False or None.  It raises PartiqlError for what is no truth value."""
         run = self.compile(node)
-        if any(map(_is_growing, walk(node))):
+        if _grows(node):
             run = _released(run)
         if _is_truth(node):
             return run
@@ -284,6 +284,9 @@ class ExpressionCompiler:
     # --- Calls ---------------------------------------------------------------------------------------------
 
     def _call(self, node: ast.Call) -> Run:
+        query = _query_of_exists(node)
+        if query is not None:
+            return self._compile_exists(query)
         return self._function(node, [self.compile(argument) for argument in node.arguments])
 
     def _date_call(self, node: ast.DateCall) -> Run:
@@ -381,6 +384,22 @@ _LONG_TEXT = 1_024  # characters; a shorter text is not worth a report
 _LONG_LIST = 64  # items
 _PLACE_BYTES = 16  # of an element in a list, the list itself apart
 _FIELD_BYTES = 100  # of a field in a struct
+
+
+def _query_of_exists(node: object) -> Subquery | None:
+    """The nested SELECT whose rows an EXISTS asks for: they are not kept."""
+    if isinstance(node, ast.Call) and node.name == "exists" and len(node.arguments) == 1:
+        (argument,) = node.arguments
+        if isinstance(argument, Subquery) and not argument.is_scalar:
+            return argument
+    return None
+
+
+def _grows(node: ast.Expr) -> bool:
+    """Whether an expression may report memory.  EXISTS of a nested SELECT takes back what it has reported."""
+    return any(
+        _query_of_exists(part) is None and _is_growing(part) for part in walk(node, stop_at=(Subquery, ast.Call))
+    )
 
 
 def _is_growing(node: object) -> bool:
