@@ -23,6 +23,7 @@ from qldb_emulator.cli import ENVIRONMENT_PREFIX, main
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN = ["README.md", "docs/getting-started.md", "docs/snapshots.md", "docs/faults.md", "docs/contributing.md"]
+RUN += ["docs/console.md", "docs/plain-http.md"]
 LANGUAGES = {"", "sh", "python", "py", "js", "java", "go", "csharp", "hcl", "json", "ini", "sql", "ion", "yaml"}
 
 NOT_RUN = {
@@ -148,7 +149,7 @@ def test_the_commands_and_programs_of_a_page_run(page: str, environment: dict[st
 
 def run_shell(block: Block, environment: dict[str, str], folder: Path) -> None:
     lines = [
-        line.replace(".venvs/serve/bin/", "").replace(DEFAULT_URL, environment["QLDB_EMULATOR_URL"])
+        line.replace("scripts/qldb-emulator", "qldb-emulator").replace(DEFAULT_URL, environment["QLDB_EMULATOR_URL"])
         for line in commands(block.text)
         if not any(re.match(pattern, line) for pattern in NOT_RUN)
     ]

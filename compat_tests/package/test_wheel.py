@@ -51,6 +51,9 @@ def test_the_wheel_has_all_it_needs_and_nothing_else(wheel: Path) -> None:
         "qldb_emulator/aws_models/qldb-session/2019-07-11/service-2.json",
         "qldb_emulator/seeding/samples/vehicle-registration.ion",
         "qldb_emulator/pytest_plugin.py",
+        "qldb_emulator/web/console/templates/parts/blocks.html",
+        "qldb_emulator/web/console/static/console.css",
+        "qldb_emulator/web/console/static/icons.svg",
     ]
     assert [name for name in needed if name not in names] == []
     assert any(name.endswith("licenses/LICENSE") for name in names)
@@ -109,6 +112,9 @@ def test_it_serves_and_stops(command: Path, server: tuple[str, subprocess.Popen[
     url, _ = server
     with urllib.request.urlopen(f"{url}/_qldb/ready", timeout=5) as answer:
         assert answer.status == 200
+    page = urllib.request.Request(url, headers={"Accept": "text/html"})
+    with urllib.request.urlopen(page, timeout=5) as answer:
+        assert "vehicle-registration</a></h2>" in answer.read().decode()
     query = ["shell", "vehicle-registration", "--url", url, "-c", "SELECT VALUE FirstName FROM Person"]
     rows = subprocess.run([command, *query], capture_output=True, text=True, check=True).stdout
     assert sorted(rows.split()) == ['"Alexis"', '"Brent"', '"Melvin"', '"Raul"', '"Salvatore"']

@@ -63,8 +63,10 @@ def main() -> None:
     names = [name for name, _ in present]
     for name, path in present:
         (target / f"{name}.html").write_text(page(f"qldb-emulator: {name}", path.read_text(), names))
-    for picture in (ROOT / "docs").glob("*.svg"):
-        (target / picture.name).write_bytes(picture.read_bytes())
+    for picture in [*(ROOT / "docs").glob("*.svg"), *(ROOT / "docs").glob("pictures/*.jpg")]:
+        copy = target / picture.relative_to(ROOT / "docs")
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(picture.read_bytes())
     missing = [
         f"{name}.html -> {link}"
         for name in names

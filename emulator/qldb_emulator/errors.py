@@ -542,5 +542,15 @@ ADMIN_OFF = Problem(
     "(without --auth it is on by itself on a loopback address, and with --ephemeral)",
     "ours",
 )
+READ_ONLY = Problem(
+    "ReadOnlyException", "This server's console and JSON interface are read only: --console read-only", "ours"
+)
+SIGN_IN = Problem(
+    "SignInException", "Sign in with an access key of this server, or sign the request (Signature Version 4)", "ours"
+)
+STATEMENT_TIME = Problem("StatementTimeException", "The request took longer than its {seconds} seconds", "ours")
+LIMIT_OPEN_TRANSACTIONS = Problem(
+    "LimitExceededException", "Exceeded the limit of {limit} transactions that are open over plain HTTP", "ours"
+)
 ADMIN_REQUEST = Problem("AdminRequestException", "{text}", "ours")
 ADMIN_NOT_FOUND = Problem("AdminNotFoundException", "{text}", "ours")

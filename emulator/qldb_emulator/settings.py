@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from pathlib import Path
+from typing import Literal
 
 from .limits import STRICT, Limits
 from .records import dataclass
@@ -26,6 +27,8 @@ class Settings:
     state_delay_ms: how long a ledger is CREATING, DELETING, and its key UPDATING; 0: not at all.
     cache_bytes: how much memory each of a ledger's two caches may take, that of decoded documents and that of whole
       tables; estimated as MEMORY_PER_BYTE times the documents' Ion binary (see engine.documents).
+    console: whether a browser gets pages: "on"; "read-only", where neither they nor the JSON interface below /_qldb
+      change anything; or "off".
     has_admin: whether the admin interface under /_qldb answers.
     deterministic_seed: when given, ids, tokens and time follow from it and from the order of the requests.
     statement_log: how many recent statements are kept in memory for the admin interface; 0 for none.
@@ -40,6 +43,7 @@ class Settings:
     account: str = DEFAULT_ACCOUNT
     limits: Limits = field(default=STRICT)
     cache_bytes: int = DEFAULT_CACHE_BYTES
+    console: Literal["on", "read-only", "off"] = "on"
     has_admin: bool = False
     deterministic_seed: str | None = None
     statement_log: int = DEFAULT_STATEMENT_LOG

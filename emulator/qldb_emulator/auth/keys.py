@@ -53,6 +53,10 @@ class Authenticator:
         """Who signed a request.  Raises the errors of signatures that are none."""
         return self._users[verify(request, self._secret, self._clock.now_ms())]
 
+    def user(self, access_key: str) -> User | None:
+        """Who an access key belongs to; None for an unknown one."""
+        return self._users.get(access_key)
+
     def _secret(self, access_key: str) -> str | None:
         user = self._users.get(access_key)
         return None if user is None else user.secret

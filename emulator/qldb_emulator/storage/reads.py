@@ -274,9 +274,12 @@ class Reads(ABC):
         return bool(self._rows(sql)[0][0])
 
     # --- documents ---------------------------------------------------------------------------------------------
-    def scan(self, table_no: int, at_seq: int, batch: int = BATCH_ROWS) -> Batches:
-        """The revisions that are current at a block, in the order in which the documents were inserted."""
-        parameters = {"table_no": table_no, "at_seq": at_seq, "after": 0}
+    def scan(self, table_no: int, at_seq: int, batch: int = BATCH_ROWS, after: int = 0) -> Batches:
+        """The revisions that are current at a block, in the order in which the documents were inserted.
+
+        after: only documents with a greater ``doc_no``.
+        """
+        parameters = {"table_no": table_no, "at_seq": at_seq, "after": after}
         for rows in self._pages(SQL_SCAN, parameters, batch, key=lambda row: row[12]):
             yield self._checked(rows)
 

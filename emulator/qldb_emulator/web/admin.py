@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from ..errors import ADMIN_NOT_FOUND, ADMIN_OFF
+from ..errors import ADMIN_NOT_FOUND, ADMIN_OFF, READ_ONLY
 from .admin_faults import FAULT_ROUTES
 from .admin_ledgers import LEDGER_ROUTES
 from .admin_streams import STREAM_ROUTES
@@ -64,12 +64,19 @@ def _answer(admin: Admin, route: Route, path: dict[str, str]) -> Response:
     def call() -> AdminCall:
         if not route.is_open and not admin.emulator.settings.has_admin:
             raise ADMIN_OFF()
+        if not route.is_open and admin.emulator.settings.console == "read-only" and _changes_from_page():
+            raise READ_ONLY()
         return AdminCall(admin, path, request.args, read_members(request.get_data()))
 
     answer = admin.answer(route, call)
     if isinstance(answer, Pieces):
         return Response(answer.pieces, content_type=answer.content_type, headers={"Cache-Control": "no-store"})
     return flask_response(answer)
+
+
+def _changes_from_page() -> bool:
+    """Whether a page in a browser asks for a change: browsers say which page asks, programs do not."""
+    return request.method != "GET" and ("Origin" in request.headers or "Sec-Fetch-Site" in request.headers)
 
 
 def flask_response(answer: Answer) -> Response:

@@ -83,7 +83,8 @@ def _diff(call: AdminCall) -> Members:
 def _requests(call: AdminCall) -> Members:
     log = call.emulator.statement_log
     rows = log.rows(call.number("after", 0, 999_999_999), call.query.get("ledger"))
-    return {"last": log.last_number(), "statements": [row.members() for row in rows]}
+    shown = [{**row.members(), "outcome": log.outcome(row.transaction_id)} for row in rows]
+    return {"last": log.last_number(), "statements": shown}
 
 
 def _forget_requests(call: AdminCall) -> Members:

@@ -5,7 +5,8 @@ request                                            answered by
 =================================================  ==============================================================
 of a host name or web page that is not welcome     ``Access.check`` refuses it
 ``POST /`` with the session API's target           ``Gateway.send_command``
-``GET /``                                          ``Gateway.product``
+``GET /`` of a browser                             Flask: the console
+``GET /`` of any other client                      ``Gateway.product``
 ``GET`` of health, readiness, metrics              ``Admin.answer`` with a row of ``health.HEALTH_ROUTES``
 anything else below ``/_qldb``                     Flask, which is imported for it
 everything else                                    ``Gateway.call``: the control plane
@@ -61,12 +62,16 @@ class Dispatcher:
         path = "/" + request.path.lstrip("/")
         if request.method.upper() in ("GET", "HEAD"):
             if path == "/":
-                return self.gateway.product()
+                return self._ask_flask(request) if self._gets_page(request) else self.gateway.product()
             if path in _HEALTH:
                 return self._health(path, request)
         if path == PREFIX or path.startswith(f"{PREFIX}/"):
             return self._ask_flask(request)
         return self.gateway.call(request)
+
+    def _gets_page(self, request: Request) -> bool:
+        """Whether a browser asks, which gets the console: programs do not name text/html."""
+        return "text/html" in request.headers.get("accept", "") and self.admin.emulator.settings.console != "off"
 
     def _health(self, path: str, request: Request) -> Answer:
         answer = self.admin.answer(_HEALTH[path], lambda: AdminCall(self.admin, {}, {}, read_members(request.body)))

@@ -1,4 +1,4 @@
-"""The Flask application: what is below ``/_qldb``.
+"""The Flask application: what is below ``/_qldb``, and the console.
 
 It is imported with the first request that needs it: importing Flask would make a start longer by two thirds
 (docs/design/007-start-without-flask.md).
@@ -10,15 +10,17 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from .admin import add_admin, flask_response
+from .console.pages import add_console
 from .gateway import Gateway
+from .interface.routes import add_interface
 from .routes import Admin
 from .wsgi import REQUEST_KEY
 
 
 def build_flask(gateway: Gateway, admin: Admin) -> Flask:
     """The application, with nothing in it but what the dispatcher leaves to it."""
-    # No static folder, no templates: there are no pages.
-    app = Flask("qldb_emulator.web", static_folder=None)
+    app = Flask("qldb_emulator.web", static_folder=None)  # the console has its own
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # to the dispatcher, which answers them
     app.url_map.merge_slashes = False  # a redirect is no answer for an SDK
     app.extensions["qldb_gateway"] = gateway
     app.extensions["qldb_admin"] = admin
@@ -27,6 +29,8 @@ def build_flask(gateway: Gateway, admin: Admin) -> Flask:
         # Unknown methods, and paths like /_qldb//: the API's own answer, not a page of HTML.
         return flask_response(gateway.call(request.environ[REQUEST_KEY]))
 
+    add_console(app, admin)
+    add_interface(app, admin)
     add_admin(app, admin)
     app.register_error_handler(HTTPException, no_such_route)
     return app

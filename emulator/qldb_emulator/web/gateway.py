@@ -38,7 +38,7 @@ class Gateway:
 
     def __init__(self, emulator: Emulator, authenticator: Authenticator | None = None) -> None:
         self._emulator = emulator
-        self._authenticator = authenticator
+        self.authenticator = authenticator
         self.limits = emulator.settings.limits
         self._region = emulator.settings.region
         self._new_id = emulator.ids.new_request_id
@@ -101,9 +101,9 @@ class Gateway:
 
     def _authenticate(self, request: Request) -> Principal | None:
         """Who signed the request; None without --auth.  Raises QldbError if the signature is missing or invalid."""
-        if self._authenticator is None:
+        if self.authenticator is None:
             return None
-        return self._authenticator.authenticate(signed_request(request))
+        return self.authenticator.authenticate(signed_request(request))
 
     def product(self) -> Answer:
         """What answers here, for people and health checks."""

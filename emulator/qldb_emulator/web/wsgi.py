@@ -77,13 +77,13 @@ def read_body(environ: WSGIEnvironment, limit: int) -> bytes:
 
 def environ_of(request: Request) -> WSGIEnvironment:
     """The environ of a request."""
-    path, _, query = request.target.partition("?")
+    path = request.target.partition("?")[0]
     name, port = split_host(request.host or "localhost")
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-        "QUERY_STRING": query,
+        "QUERY_STRING": request.query,
         "RAW_URI": request.target,
         "SERVER_NAME": name,
         "SERVER_PORT": port or ("443" if request.is_secure else "80"),

@@ -41,6 +41,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": {"aws_models"},
 }
 
+# Parts of a room that may import more than the rest of it: the JSON interface and the console show what is stored.
+MAY_ALSO_IMPORT: dict[str, set[str]] = {
+    "web/interface": {"ion", "journal", "partiql", "verify", "storage.rows", "storage.errors"},
+    "web/console": {"ion", "journal", "partiql", "storage.rows", "seeding"},
+}
+
 
 def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
@@ -77,6 +83,7 @@ def test_arrows_point_down(path: Path) -> None:
         target = name[1:]
         top = target.split(".")[0]
         allowed = {""} | LEAVES | {room} | (set() if room in LEAVES else MAY_IMPORT[room])
+        allowed |= MAY_ALSO_IMPORT.get("/".join(path.relative_to(PACKAGE).parts[:2]), set())
         if top not in allowed and target not in allowed:
             wrong.append(target)
     assert wrong == []
@@ -158,8 +165,6 @@ CORE_FILES_MAX = 4
 # Circles that still are to be cut, by the rooms they are in.  Remove a row with its last circle.
 STILL_CIRCULAR = {
     "engine": "the ledger imports the statement cache from the session, which belongs in partiql",
-    "partiql": "a plan explains itself",
-    "web": "the dispatcher imports the Flask application, which imports the dispatcher",
 }
 
 
@@ -225,9 +230,9 @@ SAYS_LINES = range(4, 9)
 
 # Packages that do not say yet what they are.  Remove a row when its package does.
 STILL_SILENT = {
-    *("aws", "aws_models", "auth", "cli", "client", "driver", "ion", "seeding", "testing", "verify", "web", "wire"),
+    *("cli", "client", "driver", "seeding", "testing", "verify"),
     *("partiql", "partiql.language", "partiql.syntax", "partiql.planning", "partiql.execution"),
-    *("tables", "web.console", "web.interface"),
+    "tables",
 }
 
 

@@ -134,7 +134,7 @@ def wait_ready(process: subprocess.Popen[str]) -> tuple[str, list[str]]:
     for line in process.stderr:
         lines.append(line)
         if "Ready on " in line:
-            url = line.split("Ready on ")[1].split(" ")[0]
+            url = line.split("Ready on ")[1].split()[0]
         if line.rstrip().endswith("Ready."):
             return url, lines
     raise AssertionError("".join(lines))

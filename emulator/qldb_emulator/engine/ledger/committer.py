@@ -109,6 +109,7 @@ class Committer:
     file: every access to it that must see deferred blocks goes through ``Ledger.file``.
     on_table_tags: is told of the tags that a block gave to new tables, by table id.
     on_erased: is told when a block's redaction erased data of which there are copies elsewhere.
+    tip: the last block in the file.  state: number of the last block, deferred ones included, and the catalogue then.
     """
 
     def __init__(
@@ -135,10 +136,10 @@ class Committer:
         self._last_change = (
             0  # number of the last SQLite commit that changed data; no answer leaves before it is synced
         )
-        self._tip = stored_tip(file, has_tree)
+        self.tip = stored_tip(file, has_tree)
         # The last block's number and the catalogue after it, deferred blocks included.  One tuple, replaced as a
         # whole, so that a snapshot takes both together without a lock.
-        self.state: tuple[int, Catalogue] = (self._tip.sequence_no, self._tip.catalogue)
+        self.state: tuple[int, Catalogue] = (self.tip.sequence_no, self.tip.catalogue)
 
     # --- the commit --------------------------------------------------------------------------------------
 
@@ -178,7 +179,7 @@ class Committer:
         Without a proposal it is block 0 that is appended, and another server's will do.
         """
         if proposal is None:
-            return self._tip.sequence_no > before
+            return self.tip.sequence_no > before
         if self._file.has_transaction(proposal.result.transaction_id, before):
             return True  # the answer that was lost said yes, or it was this block that came late
         self._validate(proposal)
@@ -201,7 +202,7 @@ class Committer:
         its answer may be lost.  Then the blocks that it does have are folded; unless they settle the matter, the
         proposal is validated against them, and its block is built anew upon them.
         """
-        before = self._tip.sequence_no
+        before = self.tip.sequence_no
         deadline: float | None = None
         while True:
             try:
@@ -224,7 +225,7 @@ class Committer:
         """Build blocks, append them to the log, apply them: one SQLite transaction.  Then publish them."""
         appended: list[AppendedBlock] = []
         is_logged = False
-        tip = self._tip
+        tip = self.tip
         try:
             # Takes the file's write lock, and begins the SQLite transaction.
             with self._file.write(sync=False) as writer:
@@ -274,8 +275,8 @@ class Committer:
         if is_change:
             self._last_change = self._file.commits
         self._deferred.clear()
-        self._tip = appended[-1].tip
-        self.state = (self._tip.sequence_no, self._tip.catalogue)
+        self.tip = appended[-1].tip
+        self.state = (self.tip.sequence_no, self.tip.catalogue)
         if self.news.listeners:
             self.news.wake()
 
@@ -297,7 +298,7 @@ class Committer:
     def begin_journal(self, transaction_id: str, created_ms: int) -> None:
         """Append block 0 at the ledger's creation time, unless there is one.  Raises StorageError."""
         with self.lock:
-            if self._tip.sequence_no < 0:
+            if self.tip.sequence_no < 0:
                 first = PendingBlock(TransactionResult(transaction_id), created_ms)
                 self._append((first,), is_change=True, proposal=None)
         self._file.sync()
@@ -311,16 +312,16 @@ class Committer:
             return 0
         with self.lock:
             end = self._log.tip()
-            while self._tip.sequence_no < end.sequence_no:
-                rows = self._log.read(self._tip.sequence_no + 1)
+            while self.tip.sequence_no < end.sequence_no:
+                rows = self._log.read(self.tip.sequence_no + 1)
                 if not rows:
                     raise self._went_back()
                 self._fold(rows)
-            if self._tip.sequence_no == end.sequence_no:
+            if self.tip.sequence_no == end.sequence_no:
                 log_hash: bytes | None = end.block_hash
             else:  # a block of this server's that the log took after it was asked for its end
-                log_hash = self._log.hash_at(self._tip.sequence_no)
-            if log_hash != self._tip.block_hash:
+                log_hash = self._log.hash_at(self.tip.sequence_no)
+            if log_hash != self.tip.block_hash:
                 raise self._went_back()
             return end.facts_version
 
@@ -342,7 +343,7 @@ class Committer:
     def _fold(self, rows: Sequence[BlockRow]) -> None:
         """Apply blocks that the log has, and publish them.  Holds the lock."""
         appended: list[AppendedBlock] = []
-        tip = self._tip
+        tip = self.tip
         with self._file.write(sync=False) as writer:
             for row in rows:
                 # The log enforces the chain; this is the check that the file still belongs to it.
@@ -354,17 +355,12 @@ class Committer:
 
     def _went_back(self) -> LogWentBack:
         return LogWentBack(
-            f"The log does not hold block {self._tip.sequence_no} of strand {self._strand_id} as this server has it. "
+            f"The log does not hold block {self.tip.sequence_no} of strand {self._strand_id} as this server has it. "
             "It was restored from a backup, or failed over to a copy that lacked its last blocks. "
             "Compare the digests of all servers, then remove the ledger files of those that are ahead of the log."
         )
 
     # --- life --------------------------------------------------------------------------------------------
-
-    @property
-    def time_ms(self) -> int:
-        """The time of the last block in the file, milliseconds since 1970."""
-        return self._tip.time_ms
 
     def rebuild(self) -> None:
         """Throw away everything derived from the blocks in the file, and derive it again."""
@@ -374,8 +370,8 @@ class Committer:
             catalogue = Catalogue()
             for _, ion in writer.blocks():
                 catalogue = derive(writer, catalogue, block_from_ion(loads(ion))).catalogue
-            tip = self._tip
-            self._tip = Tip(tip.sequence_no, tip.block_hash, tip.time_ms, catalogue, tip.edge)
+            tip = self.tip
+            self.tip = Tip(tip.sequence_no, tip.block_hash, tip.time_ms, catalogue, tip.edge)
             self.state = (self.state[0], catalogue)
 
     def close(self) -> None:

@@ -94,6 +94,10 @@ class WriteLog:
         self._last = {mark: seq for mark, seq in self._last.items() if seq > oldest}
         self._prune_at = max(self.PRUNE_AT_LEAST, 2 * len(self._last))
 
+    def last_write(self, mark: ReadMark) -> int:
+        """The block that last wrote a mark; -1 when none is remembered."""
+        return self._last.get(mark, -1)
+
     def conflict(self, marks: Iterable[ReadMark], snapshot: int) -> ReadMark | None:
         """A mark that was written after the snapshot, or None.  Called under the ledger's commit lock."""
         if self._newest <= snapshot:

@@ -150,14 +150,14 @@ class Ledger:
         It is over when the clock shows a time before its beginning: then the clock was put back while the server was
         down, and what was ACTIVE must stay so.  It is over, too, when there is a block of a later time.
         """
-        return since_ms <= self._known_ms < until_ms and self.committer.time_ms < until_ms
+        return since_ms <= self._known_ms < until_ms and self.committer.tip.time_ms < until_ms
 
     def now_ms(self) -> int:
         """The ledger's present: the clock's, but never before the last block.
 
         After a restart the machine's clock may be behind the journal; another server's clock may be ahead.
         """
-        now, last = self.clock.now_ms(), self.committer.time_ms
+        now, last = self.clock.now_ms(), self.committer.tip.time_ms
         return now if now > last else last
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ..ledger.conflicts import ReadMark
+from ..ledger.conflicts import ReadMark, WriteLog
 
 if TYPE_CHECKING:
     from ...partiql.execution.compiler import Program
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS = 4_000  # many clients refuse headers of more than 8 KiB
 _CUT = " ..."
+CONFLICT_CHARACTERS = 300
+# What a reader learns most from comes first: of several marks that a block wrote, one is told.
+_TELLING = ("table", "key", "document", "name", "catalogue")
 
 
 def explained(transaction: Transaction, program: Program | None, marks: set[ReadMark], read_ios: int) -> str:
@@ -24,7 +27,7 @@ def explained(transaction: Transaction, program: Program | None, marks: set[Read
     marks: what the transaction has read since the statement began.  What does not fit is left out, and said to be.
     """
     plan = [] if program is None else program.plan.explain().split("\n")
-    reads = sorted(_text(mark, transaction) for mark in marks)
+    reads = sorted(mark_text(mark, transaction) for mark in marks)
     while True:
         text = json.dumps({"plan": plan, "reads": reads, "readIOs": read_ios})
         if len(text) <= MAX_CHARACTERS:
@@ -41,7 +44,7 @@ def _halved(lines: list[str]) -> list[str]:
     return [line if len(line) < 50 else line[: len(line) // 2] + _CUT for line in lines]
 
 
-def _text(mark: ReadMark, transaction: Transaction) -> str:
+def mark_text(mark: ReadMark, transaction: Transaction) -> str:
     """A mark as the plan's text names things."""
     kind = mark[0]
     tables = transaction.catalogue.tables
@@ -53,3 +56,17 @@ def _text(mark: ReadMark, transaction: Transaction) -> str:
     if kind == "table":
         return "every document of " + next((table.name for table in tables if table.table_id == mark[1]), str(mark[1]))
     return "catalogue" if len(mark) == 1 else f"{kind} {mark[1]}"
+
+
+def conflict_explained(transaction: Transaction, writes: WriteLog) -> dict[str, str]:
+    """Why a commit was refused: what the transaction read, and the block that has written it since; for headers.
+
+    Empty when nothing is remembered, as for a conflict that a fault rule asked for.
+    """
+    reads = sorted(transaction.reads, key=lambda mark: (_TELLING.index(mark[0]), repr(mark)))
+    mark = writes.conflict(reads, transaction.snapshot)
+    if mark is None:
+        return {}
+    # Names are the user's, and this becomes a header: escaped as JSON does it.
+    text = json.dumps(mark_text(mark, transaction))[1:-1]
+    return {"conflict": text[:CONFLICT_CHARACTERS], "conflict-block": str(writes.last_write(mark))}

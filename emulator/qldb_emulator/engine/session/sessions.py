@@ -37,6 +37,7 @@ from ...context import CommandResult, Principal, RequestContext, client_is_there
 from ...errors import (
     NO_OPEN_TRANSACTION,
     NO_SUCH_SESSION,
+    OCC_CONFLICT,
     PAGE_TOKEN_NOT_VALID,
     SESSION_EXPIRED,
     SESSION_LEDGER_NOT_ACTIVE,
@@ -60,7 +61,7 @@ from ..workbench.faults import KINDS, Event, Faults
 from ..workbench.statement_log import StatementLog
 from .cursors import Cursor, Page
 from .permissions import Permit, authorize_command
-from .plan_header import explained
+from .plan_header import conflict_explained, explained
 from .statements import Execution, partiql_problem, statement_tables
 from .transactions import Transaction
 
@@ -199,7 +200,8 @@ class Sessions:
         if token is None:
             raise SESSION_TOKEN_MISSING()
         session = self._sessions.get(token)
-        if session is None or not session.belongs_to(principal):  # who asks must not learn that it exists
+        # Without --auth, or with the very key that started the session, there is nothing to compare.
+        if session is None or (session.principal is not principal and not session.belongs_to(principal)):
             raise NO_SUCH_SESSION()
         ledger = session.ledger
         if principal is not None:
@@ -418,6 +420,12 @@ class Sessions:
             proposal = transaction.proposal()
             if proposal is not None:
                 committer.commit(proposal)
+            self._statement_log.end(transaction.id, None)
+        except QldbError as error:
+            if error.shape == OCC_CONFLICT.shape:
+                error.debug |= conflict_explained(transaction, committer.writes)
+            self._statement_log.end(transaction.id, error)
+            raise
         finally:
             session.end_transaction()  # also after a conflict or a wrong digest: there is nothing left to go on with
         if transaction.redactions:  # any parameter and any text may hold what was redacted

@@ -8,10 +8,10 @@ streams are cut.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import field
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...ion.codec import dumps
 from ...ion.stream import ahead
@@ -21,8 +21,11 @@ from ...partiql.planning.catalogue import Catalogue
 from ...records import dataclass
 from ...storage.batches import BatchWriter
 from ...storage.ledger_file import LedgerFile
-from ..ledger.facts import LedgerFacts
-from ..ledger.fold import apply_block
+from ..ledger.facts import LedgerFacts, rows_from_facts, write_rows
+from ..ledger.fold import ApplyError, apply_block
+
+if TYPE_CHECKING:
+    from ...storage.directory import DataDirectory
 
 BATCH_BLOCKS = 256  # a SQLite transaction for each costs a fifth of the import when blocks are small
 PROBLEMS_KEPT = 20
@@ -84,6 +87,49 @@ def _with_size(found: tuple[Block, bytes | None]) -> tuple[tuple[Block, bytes], 
     block, given = found
     ion = given or dumps(block.to_ion())
     return (block, ion), len(ion)
+
+
+class NotImported(Exception):
+    """The journal is broken; nothing is left behind.  report: what is wrong."""
+
+    def __init__(self, report: Any) -> None:
+        super().__init__()
+        self.report = report
+
+
+def import_audited(
+    directory: DataDirectory,
+    region: str,
+    name: str,
+    strand_id: str,
+    audit: Any,
+    blocks: Iterator[tuple[Block, bytes | None]],
+    now_ms: int,
+    is_writable: bool,
+) -> Any:
+    """Make a ledger of blocks while they are audited; its report.  The file appears complete or not at all.
+
+    audit: a ``verify.Audit``, which says ``has_findings`` and makes the ``report()``; blocks: what it gives.
+    Raises NotImported for a broken journal, ApplyError, StorageError.
+    """
+    with directory.appearing(region, name) as file:
+        folded = fold(file, (block for block in blocks if not audit.has_findings))
+        report = audit.report()
+        if report.verdict == "broken" or not folded.blocks:
+            raise NotImported(report)
+        if folded.problems:
+            raise ApplyError(folded.problems[0])
+        about = {
+            "source": report.source,
+            "verdict": report.verdict,
+            "forms": list(report.forms),
+            "not_proved": list(report.limits),
+            "not_redacted": list(folded.problems),
+        }
+        facts = imported_facts(name, strand_id, now_ms, is_writable, report.verification.digest_problem, folded, about)
+        with file.write() as writer:
+            write_rows(writer, rows_from_facts(facts))
+    return report
 
 
 @dataclass(slots=True)

@@ -73,6 +73,7 @@ class StatementLog:
     size: int
     _rows: deque[StatementRow] = field(init=False)
     _count: int = 0
+    _ends: dict[str, QldbError | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._rows = deque(maxlen=self.size)
@@ -86,6 +87,23 @@ class StatementLog:
         if len(text) + sum(map(_size, holders)) > MAX_SIZE:
             text, left_out, holders = text[:MAX_SIZE], len(holders), ()
         self._rows.append(StatementRow(self._count, text=text, holders=holders, left_out=left_out, **values))
+
+    def end(self, transaction_id: str, error: QldbError | None) -> None:
+        """A transaction was committed, or its commit was refused with an error."""
+        if not self.size:
+            return
+        self._ends[transaction_id] = error
+        if len(self._ends) > self.size:  # a transaction without a row is of no interest
+            self._ends.pop(next(iter(self._ends)), None)
+
+    def outcome(self, transaction_id: str) -> Members | None:
+        """How the commit of a transaction went; None while there was none that is remembered."""
+        if transaction_id not in self._ends:
+            return None
+        error = self._ends[transaction_id]
+        if error is None:
+            return {"committed": True}
+        return {"committed": False, "type": error.shape, "message": error.message, "debug": dict(error.debug)}
 
     def rows(self, after: int = 0, ledger: str | None = None) -> list[StatementRow]:
         """The rows with a greater number, oldest first."""
@@ -103,6 +121,7 @@ class StatementLog:
     def clear(self) -> None:
         """Forget every row; numbers go on."""
         self._rows.clear()
+        self._ends.clear()
 
 
 def _scanned(node: object) -> Iterator[str]:
