@@ -252,7 +252,7 @@ def test_a_reader_that_leaves_ends_a_command_silently(run: Run, url: str, argume
         process.stdout.readline()
         process.stdout.close()
         if arguments[0] == "stream":
-            run("-c", "INSERT INTO Car {'VIN': '3'}")  # the next record is written to nobody
+            run("-c", "INSERT INTO Car {'VIN': '3'}")  # the next record is written to a closed pipe
         errors = process.stderr.read() if process.stderr else ""
         process.wait(20)
     assert (process.returncode, errors) == (141, "")

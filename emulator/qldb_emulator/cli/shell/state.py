@@ -32,7 +32,7 @@ TRANSACTION_SECONDS = PRESETS["strict"].transaction_seconds
 class Shell:
     """The state of one shell.
 
-    ask: puts a question to the user; None where there is nobody to ask.
+    ask: puts a question to the user; None where no user can answer.
     """
 
     def __init__(
