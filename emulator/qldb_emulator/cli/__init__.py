@@ -6,12 +6,14 @@ Each subcommand is a module of its own, imported when it runs: ``--help`` must n
 from __future__ import annotations
 
 import importlib
+import os
 
 import click
 
 from .. import __version__
 from .config import config_file, defaults_for, read_config
 from .groups import MainGroup
+from .localstack import serve_defaults
 
 # An option without a variable of its own has QLDB_EMULATOR_COMMAND_OPTION.
 ENVIRONMENT_PREFIX = "QLDB_EMULATOR"
@@ -63,10 +65,14 @@ class LazyGroup(MainGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command, its options' defaults taken from the configuration file.  Raises UsageError."""
         name, command, rest = super().resolve_command(ctx, args)
+        if command is None or name is None:
+            return name, command, rest
         path = config_file()
-        if path is not None and command is not None and name is not None:
-            table = read_config(path).get(name, {})
-            ctx.default_map = {name: defaults_for(command, table, name, path)}
+        defaults = {} if path is None else defaults_for(command, read_config(path).get(name, {}), name, path)
+        if name == "serve":
+            defaults |= serve_defaults(os.environ)
+        if defaults:
+            ctx.default_map = {name: defaults}
         return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from .gateway import PRODUCT
 from .metrics import Family
+from .process_metrics import process_text
 from .routes import AdminCall, Route, Text, Unready
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def _metrics(call: AdminCall) -> Text:
         gauges.append(
             ("qldb_servers", "Servers that share the journals and are alive.", float(emulator.steward.alive()))
         )
-    return Text(call.admin.gateway.metrics.text(gauges, families), "text/plain; version=0.0.4; charset=utf-8")
+    text = call.admin.gateway.metrics.text(gauges, families) + process_text()
+    return Text(text, "text/plain; version=0.0.4; charset=utf-8")
 
 
 def _of_shared_journals(emulator: Emulator) -> list[Family]:

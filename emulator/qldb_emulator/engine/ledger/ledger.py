@@ -233,7 +233,7 @@ class Ledger:
         """A redaction erased data: drop every copy in memory, and what the file's unused space still holds of it."""
         self.cache.clear()
         self.tables.clear()
-        self.statements = StatementCache()
+        self.statements = self.statements.emptied()
         try:
             self._file.finish_erasure(ERASED_AT_ONCE_BYTES)
         except StorageError as problem:  # the redaction is committed; closing the ledger tries again

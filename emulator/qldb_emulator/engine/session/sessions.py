@@ -70,6 +70,9 @@ if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
 
 Members = dict[str, Any]
+Command = Callable[["Session", float, Members], CommandResult]
+"""(session, the time by its ledger's clock, members of the request) -> result.  Raises QldbError."""
+
 # Commands that say that the client wants no more of a transaction: a statement that still runs in it stops.
 _ENDING = ("AbortTransaction", "EndSession")
 # A transaction's start looks this seldom whether the ledger's file is still in its place (5 µs); every commit that
@@ -176,7 +179,7 @@ class Sessions:
         self._started = 0
         self.name_token: Callable[[str, Ledger], str] = lambda token, ledger: token
         self._lock = threading.Lock()
-        self._commands: dict[str, Callable[[Session, float, Members], CommandResult]] = {
+        self._commands: dict[str, Command] = {
             "StartTransaction": self._start_transaction,
             "ExecuteStatement": self._execute_statement,
             "FetchPage": self._fetch_page,
@@ -244,6 +247,10 @@ class Sessions:
         return session if session is not None and session.belongs_to(context.principal) else None
 
     # --- faults ------------------------------------------------------------------------------------------
+
+    def wrap(self, command: str, wrapper: Callable[[Command], Command]) -> None:
+        """Lay something around a command, such as a span of its time.  Call it before requests come."""
+        self._commands[command] = wrapper(self._commands[command])
 
     def _send_with_faults(
         self, command: str, token: str | None, members: Members, context: RequestContext
