@@ -59,12 +59,14 @@ run_checkout() {
     case "$word" in
       --with-aws) extras+=(aws) ;;
       --tls) extras+=(tls) ;;
+      --journal | --journal=*) extras+=(postgres) ;;
       --traces | --traces=*) extras+=(otel) ;;
       --s3-endpoint | --s3-endpoint=* | --kinesis-endpoint | --kinesis-endpoint=* | s3://*) extras+=(aws) ;;
     esac
   done
   if [ -n "${QLDB_EMULATOR_WITH_AWS:-}" ]; then extras+=(aws); fi
   if [ -n "${QLDB_EMULATOR_TLS:-}" ]; then extras+=(tls); fi
+  if [ -n "${QLDB_EMULATOR_JOURNAL:-}" ]; then extras+=(postgres); fi
   if [ -n "${QLDB_EMULATOR_TRACES:-}" ]; then extras+=(otel); fi
   if [ ${#extras[@]} -gt 0 ]; then
     mapfile -t extras < <(printf '%s\n' "${extras[@]}" | sort -u)

@@ -183,6 +183,8 @@ class Load:
         if self._errors:
             raise self._errors[0]
         hide_overwritten(self.history)
+        client.close()  # a balancer has closed the connection, if the run was long
+        client = Client(self._new_channel())
         final = final_versions(client)
         client.close()
         return anomalies(self.history, final)
