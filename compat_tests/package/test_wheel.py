@@ -73,7 +73,7 @@ def test_its_metadata_is_whole(wheel: Path) -> None:
     )
     assert {"aws", "test"} <= set(metadata.get_all("Provides-Extra"))
     needed = {line.split(">")[0].split(";")[0] for line in metadata.get_all("Requires-Dist") if "extra" not in line}
-    assert needed == {"flask", "click"}
+    assert needed == {"flask", "click", "prompt_toolkit", "pygments", "wcwidth"}
     entries = archive.read(name.replace("METADATA", "entry_points.txt")).decode()
     assert "qldb-emulator = qldb_emulator.cli:main" in entries
     assert "qldb_emulator = qldb_emulator.pytest_plugin" in entries
