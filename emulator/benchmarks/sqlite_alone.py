@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+import weakref
 from pathlib import Path
 
 from qldb_emulator.ion.codec import dumps
@@ -36,4 +37,5 @@ def sqlite_commit(directory: Path) -> Case:
         connection.execute("INSERT INTO entry VALUES (?, ?)", (b"%017d" % number, number))
         connection.execute("COMMIT")
 
+    weakref.finalize(commit, connection.close)  # a case has no end of its own
     return timed(commit)
