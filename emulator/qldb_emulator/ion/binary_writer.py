@@ -9,7 +9,7 @@ import struct as packing
 from collections.abc import Iterable
 from decimal import Decimal
 
-from ..budget import charge, current
+from ..budget import charge, check
 from .binary_reader import MAX_EXPONENT, MAX_FRACTION_DIGITS, VERSION_MARKER
 from .numerals import EXACT, decimal_to_int
 from .symbols import MAX_DEPTH, SYSTEM_SYMBOLS, TOO_DEEP, VERSION_MARKER_TEXT, is_symbol_table
@@ -49,7 +49,6 @@ _TRUE, _FALSE = b"\x11", b"\x10"
 pack_double = packing.Struct(">d").pack
 # A value that holds another many times over grows without end when it is written: what is large is reported.
 _LARGE_BYTES = 4_096
-_BYTES_PER_STEP = 8  # of contents: an int or a short text takes some microseconds
 _SHORT_DECIMAL = 24  # characters
 NAN_OCTETS = bytes.fromhex("7ff8000000000000")
 _SHORT = [[bytes((code << 4 | length,)) for length in range(14)] for code in range(16)]
@@ -301,7 +300,7 @@ def headed(code: int, contents: bytes) -> bytes:
     if length < 0x80:
         return bytes((code << 4 | 14, 0x80 | length)) + contents
     # A row may name one list a thousand times: many containers of middle size are to be reported, too.
-    current().spend(length // _BYTES_PER_STEP)
+    check()
     if length > _LARGE_BYTES:
         charge(length)
     return bytes((code << 4 | 14,)) + varuint(length) + contents
