@@ -22,6 +22,11 @@ class Principal(Protocol):
         ...
 
 
+def is_same_principal(a: Principal | None, b: Principal | None) -> bool:
+    """Whether two requests are of one user, by any of the user's keys; without --auth all are."""
+    return a is b if a is None or b is None else a.name == b.name
+
+
 def client_is_there() -> bool:
     """For a request without a connection that could close: its client never leaves."""
     return False

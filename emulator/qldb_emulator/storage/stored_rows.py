@@ -18,8 +18,8 @@ import json
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from .errors import SQLITE_ERRORS, StorageError, unusable
 from .ledger_file import LedgerFile
 from .reads import SQL_LEAF, SQL_NODE
 from .rows import NodeId
-from .schema import APPLICATION_ID, DERIVED, LIVE, SCHEMA_VERSION, SEQ_BITS, check_schema
+from .schema import APPLICATION_ID, DERIVED, LIVE, SCHEMA_VERSION, SEQ_BITS, check_schema, create_schema
 
 Row = tuple[Any, ...]
 
@@ -78,12 +78,24 @@ class StoredRows:
             raise unusable(self.path, problem) from problem
 
     def problems(self) -> list[str]:
-        """What SQLite finds wrong with its own structures, in its words (PRAGMA integrity_check).
+        """What SQLite finds wrong with its own structures (PRAGMA integrity_check), and what is not of the schema.
 
-        That is quick_check, and whether every index has an entry for every row.
+        That is quick_check, and whether every index has an entry for every row.  A trigger would change rows with the
+        next commit, and a view could stand for a table, so the file may have nothing but the schema.
         """
         found = [str(row[0]) for row in self._rows(f"PRAGMA integrity_check({_PROBLEMS_MAX})")]
-        return [] if found == ["ok"] else found
+        return ([] if found == ["ok"] else found) + self._schema_problems()
+
+    def _schema_problems(self) -> list[str]:
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+            create_schema(fresh, {})
+            wanted = _shape(fresh.execute)
+        found = _shape(self._connection.execute)
+        return [
+            f"{kind} {name}: {'missing' if (kind, name) not in found else 'not of the schema'}"
+            for kind, name in sorted({*wanted, *found})
+            if wanted.get((kind, name)) != found.get((kind, name))
+        ]
 
     def facts(self) -> tuple[dict[str, Any], list[str]]:
         """The control-plane facts, and the keys of those that are not JSON."""
@@ -156,6 +168,19 @@ def _is_sound_revision(row: Row) -> bool:
         return (revision_crc(row), data_crc(row[0], row[7])) == (row[10], row[11])
     except DAMAGES:
         return False
+
+
+def _shape(execute: Callable[[str], Iterable[Row]]) -> dict[tuple[str, str], list[Row]]:
+    """(kind, name) of everything in a database -> its columns.
+
+    Texts are not compared: those of a file that was made by an older version have other comments.
+    """
+    shape = {}
+    for kind, name in list(execute("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'")):
+        quoted = '"' + name.replace('"', '""') + '"'
+        pragma = {"table": "table_xinfo", "index": "index_xinfo"}.get(kind)
+        shape[kind, name] = [] if pragma is None else list(execute(f"PRAGMA {pragma}({quoted})"))
+    return shape
 
 
 def _open(path: Path, folder: Path) -> sqlite3.Connection:

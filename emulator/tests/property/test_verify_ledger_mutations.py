@@ -235,3 +235,24 @@ def test_whatever_was_done_to_a_ledger_it_is_whole(tmp_path_factory: pytest.Temp
         report = audit_ledger_file(path, "")
         assert (report.verdict, report.findings) == ("whole", ())
         model.emulator.close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TRIGGER t AFTER INSERT ON revision BEGIN DELETE FROM index_entry; END",
+        "CREATE VIEW v AS SELECT 1",
+        "CREATE TABLE t (a)",
+        "CREATE INDEX i ON document (seq)",
+        "DROP INDEX revision_of_block",
+        "ALTER TABLE block ADD COLUMN note",
+    ],
+    ids=lambda sql: " ".join(sql.split()[:2]),
+)
+def test_what_is_not_of_the_schema_is_found(ledger_file: Path, tmp_path: Path, sql: str) -> None:
+    """A trigger would change rows with the next commit, and a view could stand for a table."""
+    copy = tmp_path / "changed.qldb"
+    shutil.copyfile(ledger_file, copy)
+    with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        connection.execute(sql)
+    assert is_found(copy)

@@ -447,6 +447,26 @@ def test_with_keys_a_request_needs_a_signature_and_its_policy_holds(emulator: Em
     assert ask("POST", "/_qldb/operations/DeleteLedger", b'{"Name":"cars"}').status_code == 403
 
 
+def test_with_keys_an_upload_belongs_to_who_began_it(emulator: Emulator, tmp_path: Path) -> None:
+    clock = SystemClock()
+    policy = {"Statement": [{"Effect": "Allow", "Action": "qldb:*", "Resource": "*"}]}
+    users = {"AK": "maria", "BK": "ben", "CK": "maria"}
+    keys = [{"access_key": key, "secret_key": "SK", "user": user, "policy": policy} for key, user in users.items()]
+    (tmp_path / "auth.json").write_text(json.dumps({"keys": keys}))
+    client = create_app(emulator, read_auth_file(tmp_path / "auth.json", clock)).test_client()
+
+    def ask(key: str, method: str, path: str, body: bytes = b"{}") -> Any:
+        headers = {"host": "localhost", "content-type": "application/json"}
+        signed = sign(SignedRequest(method, path, "", headers, body), key, "SK", "us-east-1", clock.now_ms())
+        return client.open(path, method=method, data=body, headers={**headers, **signed})
+
+    path = f"/_qldb/uploads/{ask('AK', 'POST', '/_qldb/uploads').json['uploadId']}"
+    calls = [("PUT", path), ("POST", f"{path}/verify"), ("POST", f"{path}/import"), ("DELETE", path)]
+    assert [ask("BK", *call).status_code for call in calls] == [404] * 4
+    assert ask("AK", "PUT", path).json == {"bytes": 2}
+    assert ask("CK", "DELETE", path).status_code == 200  # another key of the same user
+
+
 # --- OpenAPI ----------------------------------------------------------------------------------------------------
 
 

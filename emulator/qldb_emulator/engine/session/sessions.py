@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...budget import Budget, enter, leave
 from ...clock import Clock
-from ...context import CommandResult, Principal, RequestContext, client_is_there
+from ...context import CommandResult, Principal, RequestContext, client_is_there, is_same_principal
 from ...errors import (
     NO_OPEN_TRANSACTION,
     NO_SUCH_SESSION,
@@ -101,11 +101,7 @@ class Session:
 
     def belongs_to(self, principal: Principal | None) -> bool:
         """Whether the session was started by this principal: by any of its keys."""
-        if self.principal is principal:  # mostly None, without ``--auth``
-            return True
-        if self.principal is None or principal is None:
-            return False
-        return self.principal.name == principal.name
+        return is_same_principal(self.principal, principal)
 
     def end_transaction(self) -> None:
         """Forget the open transaction, if any."""

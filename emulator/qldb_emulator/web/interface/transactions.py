@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...context import is_same_principal
 from ...errors import ADMIN_NOT_FOUND, ADMIN_REQUEST, LIMIT_OPEN_TRANSACTIONS, READ_ONLY, QldbError
 from ...ion.codec import dumps
 from ...ion.hash import hash_value
@@ -138,7 +139,7 @@ class OpenTransactions:
         if (
             transaction is None
             or (transaction.ledger, transaction.region) != (call.path["ledger"], call.region)
-            or transaction.principal is not call.principal
+            or not is_same_principal(transaction.principal, call.principal)
         ):
             text = f"There is no open transaction {call.path['transaction'][:100]}: it was ended, or has expired"
             raise ADMIN_NOT_FOUND(text=text)

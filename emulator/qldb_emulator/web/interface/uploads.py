@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...context import Principal, is_same_principal
 from ...engine.ledger.fold import ApplyError
 from ...engine.workbench.imports import NotImported, import_audited, is_ledger_name
 from ...errors import ADMIN_NOT_FOUND, ADMIN_REQUEST, INVALID_PARAMETER, LEDGER_EXISTS, READ_ONLY, QldbError
@@ -56,9 +57,10 @@ Progress = Callable[[int], None]
 
 @dataclass(slots=True)
 class Upload:
-    """A file on its way.  size: bytes so far."""
+    """A file on its way.  owner: who began it, None without --auth.  size: bytes so far."""
 
     path: Path
+    owner: Principal | None
     size: int = 0
 
 
@@ -70,27 +72,27 @@ class Uploads:
         self._uploads: dict[str, Upload] = {}
         self._lock = threading.Lock()
 
-    def start(self, upload_id: str) -> None:
+    def start(self, upload_id: str, owner: Principal | None) -> None:
         """A new, empty file."""
         with self._lock:
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="qldb-emulator-uploads-", ignore_cleanup_errors=True)
             while len(self._uploads) >= UPLOADS:
                 self._remove(next(iter(self._uploads)))
-            self._uploads[upload_id] = Upload(Path(self._folder.name) / upload_id)
+            self._uploads[upload_id] = Upload(Path(self._folder.name) / upload_id, owner)
 
-    def find(self, upload_id: str) -> Upload:
-        """A file.  Raises ADMIN_NOT_FOUND."""
+    def find(self, call: Call) -> Upload:
+        """The file of the path.  Raises ADMIN_NOT_FOUND, also for a file of another user."""
+        upload_id = call.path["upload"]
         found = self._uploads.get(upload_id)
-        if found is None:
+        if found is None or not is_same_principal(found.owner, call.principal):
             raise ADMIN_NOT_FOUND(
                 text=f"There is no upload {upload_id[:40]}: it was removed, or newer ones took its place"
             )
         return found
 
-    def append(self, upload_id: str, offset: int, data: bytes) -> int:
+    def append(self, upload: Upload, offset: int, data: bytes) -> int:
         """Put a piece at the end; the size with it.  Raises ADMIN_REQUEST for another place, or too much."""
-        upload = self.find(upload_id)
         with self._lock:
             if offset != upload.size:
                 raise ADMIN_REQUEST(text=f"the upload has {upload.size} bytes, so the next piece begins there")
@@ -127,25 +129,25 @@ class Uploads:
 def start_upload(call: Call, uploads: Uploads) -> Members:
     """``POST /uploads``."""
     upload_id = call.emulator.ids.new_request_id()
-    uploads.start(upload_id)
+    uploads.start(upload_id, call.principal)
     return {"uploadId": upload_id, "pieceBytes": call.emulator.settings.limits.request_bytes // 2}
 
 
 def add_piece(call: Call, uploads: Uploads) -> Members:
     """``PUT /uploads/{upload}?offset=``."""
-    return {"bytes": uploads.append(call.path["upload"], call.number("offset", 0, 2**40), call.body())}
+    return {"bytes": uploads.append(uploads.find(call), call.number("offset", 0, 2**40), call.body())}
 
 
 def remove_upload(call: Call, uploads: Uploads) -> Members:
     """``DELETE /uploads/{upload}``."""
-    uploads.find(call.path["upload"])
+    uploads.find(call)
     uploads.remove(call.path["upload"])
     return {"removed": True}
 
 
 def verify_upload(call: Call, uploads: Uploads) -> Lines:
     """``POST /uploads/{upload}/verify``: lines of progress, then the report."""
-    upload = uploads.find(call.path["upload"])
+    upload = uploads.find(call)
     digest = _digest(call)
 
     def work(container: Container, journal: Journal, progress: Progress) -> Members:
@@ -159,7 +161,7 @@ def verify_upload(call: Call, uploads: Uploads) -> Lines:
 
 def import_upload(call: Call, uploads: Uploads) -> Lines:
     """``POST /uploads/{upload}/import``: lines of progress, then the report and the new ledger's name."""
-    upload = uploads.find(call.path["upload"])
+    upload = uploads.find(call)
     digest, name, region = _digest(call), call.text("name"), call.region
     is_writable = bool(call.members.get("writable", False))
     if call.is_read_only:
