@@ -82,7 +82,8 @@ def right_edge(size: int) -> list[NodeID]:
 def inclusion_nodes(index: int, size: int) -> list[list[NodeID]]:
     """Return the parts of the proof of leaf *index* among *size* leaves, leaf side first: perfect nodes per sibling.
 
-    Every sibling is one perfect node, except the one ragged sibling that a proof can have: its right edge, largest first.
+    Every sibling is one perfect node, except the one ragged sibling that a proof can have: that is its right edge,
+    largest first.
     Requires 0 <= index < size; raises ProofRangeError.
     """
     _check_range(index, size)
