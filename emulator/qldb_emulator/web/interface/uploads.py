@@ -1,6 +1,6 @@
-"""Files that a browser drops: kept for a while in a folder of the server's own, then verified, or imported.
+"""Uploaded files: kept for a while in a folder of the server, then verified or imported.
 
-A file comes in pieces, each below the limit on a request's body, so an archive of gigabytes never is in memory.
+A file comes in pieces, each below the limit of a request's body, so an archive of gigabytes is never in memory.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 UPLOAD_BYTES = 8 * 1024**3
-"""Of all files that are kept at once (ours: a full disk would stop the ledgers)."""
+"""Total size of all files kept at once (ours: a full disk would stop the ledgers)."""
 
 UPLOADS = 20
-"""Files kept at once (ours); the oldest goes first."""
+"""Files kept at once (ours); the oldest is deleted first."""
 
 FINDINGS_SHOWN = 50
 
@@ -63,7 +63,7 @@ class Upload:
 
 
 class Uploads:
-    """The files of one server.  Any thread may ask."""
+    """The files of one server.  Any thread may call."""
 
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -80,7 +80,7 @@ class Uploads:
             self._uploads[upload_id] = Upload(Path(self._folder.name) / upload_id)
 
     def find(self, upload_id: str) -> Upload:
-        """A file.  Raises ADMIN_NOT_FOUND."""
+        """Return a file.  Raises ADMIN_NOT_FOUND."""
         found = self._uploads.get(upload_id)
         if found is None:
             raise ADMIN_NOT_FOUND(
@@ -89,7 +89,7 @@ class Uploads:
         return found
 
     def append(self, upload_id: str, offset: int, data: bytes) -> int:
-        """Put a piece at the end; the size with it.  Raises ADMIN_REQUEST for another place, or too much."""
+        """Append a piece; return the new size.  Raises ADMIN_REQUEST for another position, or too much."""
         upload = self.find(upload_id)
         with self._lock:
             if offset != upload.size:
@@ -105,7 +105,7 @@ class Uploads:
             return upload.size
 
     def remove(self, upload_id: str) -> None:
-        """Forget a file.  Harmless when repeated."""
+        """Delete a file.  Calling it again does nothing."""
         with self._lock:
             self._remove(upload_id)
 
@@ -125,26 +125,26 @@ class Uploads:
 
 
 def start_upload(call: Call, uploads: Uploads) -> Members:
-    """``POST /uploads``."""
+    """Return ``POST /uploads``."""
     upload_id = call.emulator.ids.new_request_id()
     uploads.start(upload_id)
     return {"uploadId": upload_id, "pieceBytes": call.emulator.settings.limits.request_bytes // 2}
 
 
 def add_piece(call: Call, uploads: Uploads) -> Members:
-    """``PUT /uploads/{upload}?offset=``."""
+    """Return ``PUT /uploads/{upload}?offset=``."""
     return {"bytes": uploads.append(call.path["upload"], call.number("offset", 0, 2**40), call.body())}
 
 
 def remove_upload(call: Call, uploads: Uploads) -> Members:
-    """``DELETE /uploads/{upload}``."""
+    """Return ``DELETE /uploads/{upload}``."""
     uploads.find(call.path["upload"])
     uploads.remove(call.path["upload"])
     return {"removed": True}
 
 
 def verify_upload(call: Call, uploads: Uploads) -> Lines:
-    """``POST /uploads/{upload}/verify``: lines of progress, then the report."""
+    """Return ``POST /uploads/{upload}/verify``: lines of progress, then the report."""
     upload = uploads.find(call.path["upload"])
     digest = _digest(call)
 
@@ -158,7 +158,7 @@ def verify_upload(call: Call, uploads: Uploads) -> Lines:
 
 
 def import_upload(call: Call, uploads: Uploads) -> Lines:
-    """``POST /uploads/{upload}/import``: lines of progress, then the report and the new ledger's name."""
+    """Return ``POST /uploads/{upload}/import``: lines of progress, then the report and the new ledger's name."""
     upload = uploads.find(call.path["upload"])
     digest, name, region = _digest(call), call.text("name"), call.region
     is_writable = bool(call.members.get("writable", False))
@@ -189,7 +189,7 @@ def import_upload(call: Call, uploads: Uploads) -> Lines:
 
 
 def verify_answer(call: Call) -> Members:
-    """``POST /verify``: a saved answer of GetRevision or GetBlock with its proof, and a digest."""
+    """Return ``POST /verify``: a saved answer of GetRevision or GetBlock with its proof, and a digest."""
     try:
         saved = read_answer(json.dumps({k: call.members[k] for k in call.members if k != "digest"}).encode())
         digest = _digest(call)
@@ -203,7 +203,7 @@ def verify_answer(call: Call) -> Members:
 
 
 def shown(report: JournalReport) -> Members:
-    """A report for a page: its verdict in words, its facts, what is wrong and what is not proved."""
+    """Return a report for a page: its verdict in words, its facts, the errors, and what is not proved."""
     return {
         "verdict": report.verdict,
         "text": VERDICTS[report.verdict],
@@ -216,7 +216,7 @@ def shown(report: JournalReport) -> Members:
 
 
 def _digest(call: Call) -> SavedDigest | None:
-    """The digest of the body: base64, hexadecimal, or GetDigest's answer.  Raises ADMIN_REQUEST."""
+    """Return the digest of the body: base64, hexadecimal, or GetDigest's answer.  Raises ADMIN_REQUEST."""
     given: Any = call.members.get("digest")
     if given is None or given == "":
         return None
@@ -227,7 +227,7 @@ def _digest(call: Call) -> SavedDigest | None:
 
 
 def _working(upload: Upload, work: Callable[[Container, Journal, Progress], Members]) -> Iterator[bytes]:
-    """Progress while work goes on in a thread of its own, then its outcome."""
+    """Yield progress while work runs in a thread of its own, then its outcome."""
     done = threading.Event()
     told: dict[str, Any] = {"read": 0}
     thread = threading.Thread(target=_run, args=(upload, work, told, done), name="qldb-emulator-upload", daemon=True)
