@@ -1,11 +1,12 @@
-"""What bounds the work of one statement: its time, through a look at whether it may go on, and its memory.
+"""Bounds the work of one statement: its time, by regular checks whether it may go on, and its memory.
 
 Python cannot stop a thread from outside, so every loop whose length a statement decides reports its steps here, and
 everything that grows reports its bytes.  The engine enters the budget of the open transaction for the time of a
 command; code below finds it by :func:`current`.  Outside a command the budget has no bounds.
 
-The budget of a thread is kept in a thread-local variable and not handed down: comparing, writing and matching values
-may be long, too, and have no frame to carry it.  Measured: a report costs 60 ns, so loops report every 256 rows.
+The budget of a thread is kept in a thread-local variable instead of being passed down: comparing, writing and matching
+values may take long, too, and have no frame to carry it.  Measured: a report costs 60 ns, so loops report every 256
+rows.
 """
 
 from __future__ import annotations
@@ -15,21 +16,22 @@ from collections.abc import Callable
 
 from .errors import STATEMENT_TOO_LARGE
 
-# A step is about a microsecond of work, a row or a nested value.  A look costs about one, so this is one in a thousand.
+# A step is about a microsecond of work, a row or a nested value.  A check takes about one, so this is one in a
+# thousand.
 STEPS_BETWEEN_LOOKS = 1_000
 ROWS_BETWEEN_REPORTS = 256
-# What a row kept in memory takes at least: a dict of one field, and its place in a list.
+# The least memory of a row that is kept: a dict of one field, and its place in a list.
 ROW_BYTES = 200
-# Bytes that are copied at once count as a step each so many.
+# Copying this many bytes at once counts as a step.
 BYTES_PER_STEP = 4_096
 
 
 class Budget:
     """The bounds of one transaction's statements.  Used by one thread at a time, under the session's lock.
 
-    look: called every STEPS_BETWEEN_LOOKS steps; raises what ends the statement.
+    look: called every STEPS_BETWEEN_LOOKS steps; raises an error to end the statement.
     most_bytes: how much the intermediate results of a statement may take; an estimate, to be right within a few times.
-    held: bytes of what may be dropped again (see ``ExpressionCompiler.condition``).  kept: of what lasts.
+    held: bytes that may be freed again (see ``ExpressionCompiler.condition``).  kept: bytes that stay.
     """
 
     __slots__ = ("_left", "_look", "_most_bytes", "held", "kept")
@@ -42,14 +44,14 @@ class Budget:
         self.kept = 0
 
     def begin(self) -> None:
-        """A statement begins: nothing is in memory yet.
+        """Begin a statement: nothing is in memory yet.
 
-        Its session has just checked that the transaction may go on, so the first look comes with the steps.
+        Its session has just checked that the transaction may go on, so the first check comes with the steps.
         """
         self.held = self.kept = 0
 
     def spend(self, steps: int) -> None:
-        """Report steps done.  Raises what ends the statement."""
+        """Report finished steps.  Raises the error that ends the statement."""
         self._left -= steps
         if self._left < 0:
             self._left = STEPS_BETWEEN_LOOKS
@@ -68,7 +70,7 @@ class Budget:
 
 
 class _Unbounded(Budget):
-    """Nothing is counted, so threads may share it."""
+    """A budget that counts nothing, so threads may share it."""
 
     __slots__ = ()
 
@@ -93,7 +95,7 @@ _current = _Current()
 
 
 def current() -> Budget:
-    """The budget of the statement that this thread works for."""
+    """Return the budget of the statement that this thread works for."""
     return _current.budget
 
 
@@ -104,7 +106,7 @@ def enter(budget: Budget) -> Budget:
 
 
 def charge(size: int) -> None:
-    """Report bytes copied into a temporary value, and the time that takes.  Raises what ends the statement."""
+    """Report bytes copied into a temporary value, and their time.  Raises the error that ends the statement."""
     budget = _current.budget
     budget.spend(size // BYTES_PER_STEP + 1)
     budget.hold(size)

@@ -119,7 +119,7 @@ def abort(call: Call, transactions: OpenTransactions) -> Members:
 
 
 def explain(call: Call) -> Members:
-    """Return ``POST /ledgers/{ledger}/explain``: how a statement would run and what it would read, without running it."""
+    """Return ``POST /ledgers/{ledger}/explain``: how a statement would run, and what it would read."""
     ledger = call.ledger("SendCommand")
     _, catalogue = ledger.snapshot()
     try:
