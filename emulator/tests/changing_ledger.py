@@ -24,7 +24,7 @@ def begin(root: Path) -> Emulator:
 
 
 def token(number: int, size: int) -> str:
-    """A value that occurs nowhere else; a large one moves the document to pages of its own."""
+    """Return a value that occurs nowhere else; a large one moves the document to pages of its own."""
     return f"<secret-{number:06}>" * size
 
 

@@ -233,7 +233,7 @@ def expect(actual: str, expected: str) -> None:
 
 
 def run_workload(seed: int, steps: int) -> list[Record]:
-    """The history of one interleaving."""
+    """Return the history of one interleaving."""
     with new_emulator(seed=f"workload {seed}") as emulator:
         workload = Workload(seed, emulator)
         workload.run(steps)

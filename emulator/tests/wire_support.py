@@ -42,18 +42,18 @@ class FakeEmulator:
         self.settings = Settings(limits=limits or Limits())
         self.clock = ManualClock()
         self.ids = RandomIds(self.clock, seed="tests")
-        self.asked: list[tuple[str, dict[str, Any], RequestContext]] = []
+        self.received: list[tuple[str, dict[str, Any], RequestContext]] = []
         self.tokens: list[str | None] = []
         self.answers: dict[str, Any] = {}
 
     def call(self, operation_name: str, parameters: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        self.asked.append((operation_name, parameters, context))
+        self.received.append((operation_name, parameters, context))
         return self._answer(operation_name)
 
     def send_command(
         self, command: str, session_token: str | None, members: dict[str, Any], context: RequestContext
     ) -> CommandResult:
-        self.asked.append((command, members, context))
+        self.received.append((command, members, context))
         self.tokens.append(session_token)
         return CommandResult(self._answer(command))
 
@@ -77,7 +77,7 @@ class Reply(NamedTuple):
 def environ_of(
     method: str, path: str, query: str = "", headers: dict[str, str] | None = None, body: bytes | io.RawIOBase = b""
 ) -> dict[str, Any]:
-    """A WSGI environ; path is still percent-encoded, as it travels."""
+    """Return a WSGI environ; path is still percent-encoded, as it travels."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
@@ -123,7 +123,7 @@ def ask(app: Any, environ: dict[str, Any]) -> Reply:
 
 
 def client_request(service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The WSGI environ of the request that botocore makes of these parameters, with our model."""
+    """Return the WSGI environ of the request that botocore makes of these parameters, with our model."""
     model = CLIENT_MODELS[service]
     serializer = botocore.serialize.create_serializer(model.metadata["protocol"], include_validation=True)
     made = serializer.serialize_to_request(parameters, model.operation_model(operation))
@@ -135,7 +135,7 @@ def client_request(service: str, operation: str, parameters: dict[str, Any]) -> 
 
 
 def client_reads(service: str, operation: str, reply: Reply) -> dict[str, Any]:
-    """What botocore makes of a reply, with our model; ``ResponseMetadata`` taken off."""
+    """Return what botocore makes of a reply, with our model; ``ResponseMetadata`` taken off."""
     model = CLIENT_MODELS[service]
     parser = botocore.parsers.create_parser(model.metadata["protocol"])
     response = {"status_code": reply.status, "headers": reply.headers, "body": reply.body}
@@ -153,5 +153,5 @@ def _bytes(value: str | bytes | None) -> bytes:
 
 
 def refusal(raised: QldbError) -> tuple[str, str, dict[str, Any]]:
-    """The comparable parts of an error."""
+    """Return the comparable parts of an error."""
     return raised.shape, raised.message, raised.members

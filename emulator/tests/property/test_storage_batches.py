@@ -27,7 +27,7 @@ blocks = st.lists(st.tuples(changes, questions), min_size=1, max_size=10)
 
 
 def asked(writer: Writer, table_no: int, seq: int, question: str) -> Any:
-    """What a writer answers; or it changes what is there already."""
+    """Return what a writer answers, or change what is there already."""
     match question:
         case "info":
             return [writer.document_info(each) for each in DOCUMENTS]

@@ -59,7 +59,7 @@ def test_a_text(text):
 
 
 def _places(value: object) -> list[tuple[object, object]]:
-    """(container, key) of everything inside."""
+    """Return (container, key) of everything inside."""
     items = list(value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())
     return [place for key, inner in items for place in [(value, key), *_places(inner)]]
 

@@ -33,7 +33,7 @@ def tracked() -> list[str]:
 
 
 def words_of(path: Path) -> list[tuple[int, str]]:
-    """(line, text) of the prose of a file: all of a page; comments and strings of a program."""
+    """Return (line, text) of the prose of a file: all of a page; comments and strings of a program."""
     text = path.read_text(encoding="utf-8")
     if path.suffix in PROSE:
         return list(enumerate(text.splitlines(), 1))

@@ -76,7 +76,7 @@ def test_a_scan_of_every_row_keeps_the_table_the_first_time(session: LocalSessio
     assert ledger.tables.kept() == 1
 
 
-def test_scans_that_nobody_reads_to_the_end_do_not_count(session: LocalSession, ledger: Ledger) -> None:
+def test_scans_that_are_not_read_to_the_end_do_not_count(session: LocalSession, ledger: Ledger) -> None:
     for _ in range(SIFTS_MAX + 2):
         transaction = session.begin()
         assert transaction.execute_raw("SELECT * FROM T WHERE n >= 0")["FirstPage"]["NextPageToken"]

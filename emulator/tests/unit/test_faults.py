@@ -29,7 +29,7 @@ def add(emulator: Emulator, kind: str, **options: Any) -> dict[str, Any]:
 
 
 def outcome(call: Any, *arguments: Any) -> str:
-    """The class of what a call raises, or ok."""
+    """Return the class of what a call raises, or ok."""
     try:
         call(*arguments)
     except QldbError as error:

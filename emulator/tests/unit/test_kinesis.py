@@ -19,7 +19,7 @@ RECORDS = st.lists(st.tuples(KEYS, st.binary(min_size=1, max_size=300)), min_siz
 
 
 def deaggregated(entries: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    """What consumers see, by the library of AWS Labs."""
+    """Return what consumers see, by the library of AWS Labs."""
     library = pytest.importorskip("aws_kinesis_agg.deaggregator")
     received = [
         {

@@ -33,7 +33,7 @@ def _published(name: str) -> dict[str, Any]:
 
 
 def _facts(value: Any) -> Any:
-    """A model without its prose and without an order where order says nothing."""
+    """Return a model without its prose and without an order where order says nothing."""
     if isinstance(value, dict):
         return {
             key: sorted(part) if key in ("required", "enum") else _facts(part)

@@ -23,7 +23,7 @@ sys.stdin.read()
 
 
 def hold_lock(root: Path) -> subprocess.Popen[str]:
-    """Another process that holds the directory until its input ends."""
+    """Return another process that holds the directory until its input ends."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD_LOCK, str(root)],
         stdin=subprocess.PIPE,

@@ -23,7 +23,7 @@ CREATE = {"Name": "cars", "PermissionsMode": "ALLOW_ALL", "DeletionProtection": 
 
 @contextmanager
 def small_disk(folder: Path, kib: int) -> Iterator[Path]:
-    """A file system of a size; a skip where this user may not mount one."""
+    """Yield a file system of a size; a skip where this user may not mount one."""
     folder.mkdir()
     options = ["-t", "tmpfs", "-o", f"size={kib}k", "none"]
     if os.geteuid() or subprocess.run(["mount", *options, folder], capture_output=True).returncode:

@@ -20,7 +20,7 @@ MACHINE = socket.gethostname()
 
 
 def refusal(access: Access, host: str | None, **headers: str) -> str | None:
-    """The error of a request; None if it is let in."""
+    """Return the error of a request; None if it is let in."""
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
         access.check(Request("GET", "/", "/", "", host is None, fields, host))
