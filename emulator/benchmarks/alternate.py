@@ -16,7 +16,7 @@ Case = Callable[[], float]
 
 
 def timed(action: Callable[[], object]) -> Case:
-    """A case that counts all of an action."""
+    """Return a case that counts all of an action."""
 
     def run() -> float:
         began = time.perf_counter_ns()
@@ -27,7 +27,7 @@ def timed(action: Callable[[], object]) -> Case:
 
 
 def alternate(cases: Sequence[Case], repetitions: int, count: int, random: Random) -> list[tuple[float, ...]]:
-    """The mean of each repetition for each case, in nanoseconds.
+    """Return the mean of each repetition for each case, in nanoseconds.
 
     Every case runs once unmeasured before each repetition, so that neither pays for what the other pushed out.
     """

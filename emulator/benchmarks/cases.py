@@ -22,7 +22,7 @@ Parameters = Callable[[], Sequence[IonValue]]
 
 
 def nothing() -> Sequence[IonValue]:
-    """No parameters."""
+    """Return no parameters."""
     return ()
 
 

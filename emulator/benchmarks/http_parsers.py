@@ -35,7 +35,7 @@ REQUEST = b"\r\n".join((b"POST / HTTP/1.1", *FIELDS, b"", b"")) + BODY
 
 
 def ours() -> Callable[[], object]:
-    """The parser of ``web``."""
+    """Return the parser of ``web``."""
     parser = RequestParser(1 << 20)
     return lambda: parser.feed(REQUEST)
 

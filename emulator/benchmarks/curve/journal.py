@@ -20,7 +20,7 @@ FORK = "fork"
 
 
 def exported(curve: Curve, of: Filled) -> Path:
-    """The ledger's export as Ion binary, made when first asked for."""
+    """Return the ledger's export as Ion binary, made when first asked for."""
     directory = curve.directory / f"export-{of.name}"
     if not directory.exists():
         export(curve.ledger(of).file, directory)

@@ -51,7 +51,7 @@ def sizes(bench: Bench) -> str:
 
 
 def any_number(bench: Bench, blocks: int) -> Callable[[], int]:
-    """The number of any of a ledger's registrations."""
+    """Return the number of any of a ledger's registrations."""
     return lambda: bench.random.randrange(blocks - OVERHEAD_BLOCKS)
 
 

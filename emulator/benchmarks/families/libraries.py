@@ -14,7 +14,7 @@ from ..rows import Family, Row, Samples, Unit, control
 
 
 def comparing(comparison: str, unit: Unit = "µs", note: str = "") -> Callable[[Bench], Samples]:
-    """The measurement of a row.  comparison: of ``benchmarks.libraries``."""
+    """Return the measurement of a row.  comparison: of ``benchmarks.libraries``."""
 
     def measure(bench: Bench) -> Samples:
         if bench.tools.libraries is None:

@@ -26,7 +26,7 @@ _SHARE, _COLD_SHARE = 20, 100  # a run reads a whole table
 
 @contextmanager
 def emulator(bench: Bench) -> Iterator[Emulator]:
-    """One ledger with one table."""
+    """Yield one ledger with one table."""
     with Emulator(Settings(is_ephemeral=True)) as made:
         bench.say(f"filling a table of {bench.scale.scanned:,} documents")
         create_ledger(made, LEDGER, {TABLE: INDEXED})
@@ -36,14 +36,17 @@ def emulator(bench: Bench) -> Iterator[Emulator]:
 
 
 def path(bench: Bench) -> Path:
-    """The ledger's file."""
+    """Return the ledger's file."""
     ledger = bench.shared(emulator).ledgers.find(REGION, LEDGER)
     assert ledger is not None
     return ledger.file.path
 
 
 def fetching(bench: Bench, is_cold: bool) -> Case:
-    """The stored documents as bytes, one after the other; of one document's time.  is_cold: with a connection anew."""
+    """Return the stored documents as bytes, one after the other; of one document's time.
+
+    is_cold: with a connection anew.
+    """
     where, documents = f"{path(bench).as_uri()}?mode=ro", bench.scale.scanned
     reader = sqlite3.connect(where, uri=True)
 
@@ -85,7 +88,7 @@ def scanning(bench: Bench, is_cold: bool) -> Case:
 
 
 def warmed(case: Case) -> Case:
-    """A scan that has run so often that its table is kept decoded."""
+    """Run a scan so often that its table is kept decoded."""
     for _ in range(SIFTS_MAX + 1):
         case()
     return case

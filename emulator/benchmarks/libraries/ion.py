@@ -24,7 +24,7 @@ _SHA256 = hasher.hashlib_hash_function_provider("sha256")
 
 
 def document() -> bytes:
-    """A registration as Ion binary with its own symbol table."""
+    """Return a registration as Ion binary with its own symbol table."""
     return dumps(registration(7))
 
 
