@@ -85,7 +85,7 @@ def test_the_content_type_of_a_request_does_not_matter(app, emulator, operation,
     method, path, document = MINIMAL[operation]
     headers = {} if content_type is None else {"Content-Type": content_type}
     reply = ask(app, environ_of(method, path, headers=headers, body=encode_json(document)))
-    assert (200, operation) == (reply.status, emulator.request[0][0])
+    assert (200, operation) == (reply.status, emulator.received[0][0])
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_a_chunked_body_is_read(server, emulator):
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (START[:7], START[7:])) + b"0\r\n\r\n"
     [answer] = _raw(server, CHUNKED + chunks)
     assert answer.startswith(b"HTTP/1.1 200 OK")
-    assert emulator.request[0][0] == "StartTransaction"
+    assert emulator.received[0][0] == "StartTransaction"
 
 
 CHUNKED = (
@@ -139,7 +139,7 @@ CHUNKED = (
             b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
             400,
             b"SerializationException",
-            id="a length that is not a number",
+            id="a length without digits",
         ),
         pytest.param(
             b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400, b"SerializationException", id="unknown encoding"
