@@ -120,7 +120,7 @@ class StubProtocol(asyncio.Protocol):
             if len(self._received) < stop:
                 return
             body, self._received = self._received[start:stop], self._received[stop:]
-            # A request without a body only asks whether anybody is there.
+            # A request without a body only checks that the server answers.
             self._transport.write(self._answers.answer(body) if body else response(b"{}"))
 
 

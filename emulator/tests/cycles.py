@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-NOTHING = None  # the version of a key before anybody wrote it
+NOTHING = None  # the version of a key before the first write
 Version = int | None
 Edges = dict[int, dict[int, str]]
 

@@ -1,4 +1,4 @@
-"""Short requests beside a long one, over HTTP: what a client that wants one row notices of another's scan."""
+"""Short requests beside a long one, over HTTP: how much longer a lookup takes while another client scans a table."""
 
 from __future__ import annotations
 

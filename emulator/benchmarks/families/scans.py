@@ -45,7 +45,7 @@ def path(bench: Bench) -> Path:
 def fetching(bench: Bench, is_cold: bool) -> Case:
     """Return the stored documents as bytes, one after the other; of one document's time.
 
-    is_cold: with a connection anew.
+    is_cold: with a new connection.
     """
     where, documents = f"{path(bench).as_uri()}?mode=ro", bench.scale.scanned
     reader = sqlite3.connect(where, uri=True)
@@ -69,7 +69,7 @@ def fetching(bench: Bench, is_cold: bool) -> Case:
 
 
 def scanning(bench: Bench, is_cold: bool) -> Case:
-    """ExecuteStatement; of one document's time.  is_cold: the ledger is opened anew, so nothing is known of it."""
+    """ExecuteStatement; of one document's time.  is_cold: the ledger is opened again, so no cache holds it."""
     made, documents = bench.shared(emulator), bench.scale.scanned
     wanted = registration(documents // 2)["LicensePlateNumber"]
     driver = LocalDriver(made, LEDGER)
@@ -103,7 +103,7 @@ def measure_control(bench: Bench) -> Samples:
 
 
 def measure_cold(bench: Bench) -> Samples:
-    text = note(bench, "both sides open the file anew; the system has it in memory")
+    text = note(bench, "both sides open the file again; the system has it in memory")
     return bench.compare(scanning(bench, True), fetching(bench, True), "µs", text, share=_COLD_SHARE)
 
 

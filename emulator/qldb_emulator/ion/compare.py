@@ -104,7 +104,7 @@ class NotComparable(TypeError):
 def kind(value: IonValue) -> str:
     """Return the class of a value for comparing; "null" for a null of any type.
 
-    Raises TypeError for what is no value.
+    Raises TypeError for an object that is not a value.
     """
     if type(value) is Annotated:
         value = value.value

@@ -1,4 +1,4 @@
-"""Commits that share a sync of the disk: what is answered rests on it, and what fails is told to everybody."""
+"""Commits that share a sync of the disk: no answer comes before it, and a failed one is an error for every commit."""
 
 from __future__ import annotations
 
