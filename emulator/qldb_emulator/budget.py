@@ -18,7 +18,7 @@ from .errors import STATEMENT_TOO_LARGE
 
 # A step is about a microsecond of work, a row or a nested value.  A check takes about one, so this is one in a
 # thousand.
-STEPS_BETWEEN_LOOKS = 1_000
+STEPS_BETWEEN_CHECKS = 1_000
 ROWS_BETWEEN_REPORTS = 256
 # The least memory of a row that is kept: a dict of one field, and its place in a list.
 ROW_BYTES = 200
@@ -29,17 +29,17 @@ BYTES_PER_STEP = 4_096
 class Budget:
     """The bounds of one transaction's statements.  Used by one thread at a time, under the session's lock.
 
-    look: called every STEPS_BETWEEN_LOOKS steps; raises an error to end the statement.
+    check: called every STEPS_BETWEEN_CHECKS steps; raises an error to end the statement.
     most_bytes: how much the intermediate results of a statement may take; an estimate, to be right within a few times.
     held: bytes that may be freed again (see ``ExpressionCompiler.condition``).  kept: bytes that stay.
     """
 
-    __slots__ = ("_left", "_look", "_most_bytes", "held", "kept")
+    __slots__ = ("_check", "_left", "_most_bytes", "held", "kept")
 
-    def __init__(self, look: Callable[[], None], most_bytes: float) -> None:
-        self._look = look
+    def __init__(self, check: Callable[[], None], most_bytes: float) -> None:
+        self._check = check
         self._most_bytes = most_bytes
-        self._left = STEPS_BETWEEN_LOOKS
+        self._left = STEPS_BETWEEN_CHECKS
         self.held = 0
         self.kept = 0
 
@@ -54,8 +54,8 @@ class Budget:
         """Report finished steps.  Raises the error that ends the statement."""
         self._left -= steps
         if self._left < 0:
-            self._left = STEPS_BETWEEN_LOOKS
-            self._look()
+            self._left = STEPS_BETWEEN_CHECKS
+            self._check()
 
     def hold(self, size: int) -> None:
         """Report bytes of a temporary value.  Raises STATEMENT_TOO_LARGE."""

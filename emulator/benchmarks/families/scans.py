@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.ledger.tables import SIFTS_MAX
+from qldb_emulator.engine.ledger.tables import PREFILTERED_SCANS_MAX
 from qldb_emulator.settings import Settings
 
 from ..alternate import Case, timed
@@ -89,7 +89,7 @@ def scanning(bench: Bench, is_cold: bool) -> Case:
 
 def warmed(case: Case) -> Case:
     """Run a scan so often that its table is kept decoded."""
-    for _ in range(SIFTS_MAX + 1):
+    for _ in range(PREFILTERED_SCANS_MAX + 1):
         case()
     return case
 

@@ -58,7 +58,7 @@ class WriteLog:
         with self._lock:
             self._snapshots[transaction_id] = snapshot
 
-    def know(self, transaction_id: str, snapshot: int) -> None:
+    def set_snapshot(self, transaction_id: str, snapshot: int) -> None:
         """Set the snapshot of a transaction that was opened before it was known.  One store, so it needs no lock."""
         self._snapshots[transaction_id] = snapshot
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 CHANGES_MAX = 2_000
 # Complete scans with a prefilter before a table is decoded and kept.  That takes as long as some eight of them, and
 # makes later scans several times faster.
-SIFTS_MAX = 2
+PREFILTERED_SCANS_MAX = 2
 
-LayOver = Callable[[Iterator[Any]], Iterator[Any]]
+MergeWrites = Callable[[Iterator[Any]], Iterator[Any]]
 """Merges a transaction's own writes (Row) into the rows of a table, which begin with the document's id."""
 
 
@@ -87,9 +87,8 @@ class TableCache:
         self._documents = documents
         self._budget = budget_bytes // MEMORY_PER_BYTE
         self._tables: dict[int, _Table] = {}
-        self._prefiltered_scans: dict[
-            int, tuple[int, int]
-        ] = {}  # table -> (complete scans by a prefilter, bytes at the last)
+        # table -> (complete scans with a prefilter, bytes at the last)
+        self._prefiltered_scans: dict[int, tuple[int, int]] = {}
         self._lock = threading.Lock()
 
     def scan(self, table_no: int, at_seq: int) -> Iterator[Row]:
@@ -97,13 +96,15 @@ class TableCache:
         kept = self._current(table_no, at_seq)
         return iter(kept) if kept is not None else self._read(table_no, at_seq)
 
-    def prefiltered_scan(self, table_no: int, at_seq: int, prefilter: Prefilter, lay_over: LayOver | None) -> Batches:
+    def prefiltered_scan(
+        self, table_no: int, at_seq: int, prefilter: Prefilter, merge_writes: MergeWrites | None
+    ) -> Batches:
         """Yield the same without the rows that the prefilter excludes, and with the transaction's writes, if any."""
         kept = self._current(table_no, at_seq)
         if kept is None and not self._is_worth_keeping(table_no):
-            return self._prefiltered(table_no, at_seq, prefilter, lay_over)
+            return self._prefiltered(table_no, at_seq, prefilter, merge_writes)
         rows = iter(kept) if kept is not None else self._read(table_no, at_seq)
-        return prefilter.batches(rows if lay_over is None else lay_over(rows))
+        return prefilter.batches(rows if merge_writes is None else merge_writes(rows))
 
     def kept(self) -> int:
         """Return how many tables are kept."""
@@ -137,13 +138,15 @@ class TableCache:
 
     def _is_worth_keeping(self, table_no: int) -> bool:
         count, size = self._prefiltered_scans.get(table_no, (0, 0))
-        return count >= SIFTS_MAX and size <= self._room()
+        return count >= PREFILTERED_SCANS_MAX and size <= self._room()
 
-    def _prefiltered(self, table_no: int, at_seq: int, prefilter: Prefilter, lay_over: LayOver | None) -> Batches:
+    def _prefiltered(
+        self, table_no: int, at_seq: int, prefilter: Prefilter, merge_writes: MergeWrites | None
+    ) -> Batches:
         """Read from the file, and decode the rows that pass."""
         rows: Iterator[DocumentRow | Row] = chain.from_iterable(self._file.scan_documents(table_no, at_seq))
-        if lay_over is not None:
-            rows = lay_over(rows)
+        if merge_writes is not None:
+            rows = merge_writes(rows)
         size = 0
         while batch := list(islice(rows, BATCH_ROWS)):
             stored = [row for row in batch if not isinstance(row, Row)]

@@ -22,7 +22,7 @@ CONFLICT_CHARACTERS = 300
 _TELLING = ("table", "key", "document", "name", "catalogue")
 
 
-def explained(transaction: Transaction, program: Program | None, marks: set[ReadMark], read_ios: int) -> str:
+def plan_header(transaction: Transaction, program: Program | None, marks: set[ReadMark], read_ios: int) -> str:
     """Return JSON in ASCII, at most MAX_CHARACTERS: ``{"plan": [line], "reads": [text], "readIOs": 3}``.
 
     marks: what the transaction has read since the statement began.  What does not fit is left out, and the text says
@@ -60,7 +60,7 @@ def mark_text(mark: ReadMark, transaction: Transaction) -> str:
     return "catalogue" if len(mark) == 1 else f"{kind} {mark[1]}"
 
 
-def conflict_explained(transaction: Transaction, writes: WriteLog) -> dict[str, str]:
+def conflict_header(transaction: Transaction, writes: WriteLog) -> dict[str, str]:
     """Return why a commit was refused, for headers: what the transaction read, and the block that wrote it since.
 
     Empty if nothing is remembered, as for a conflict that a fault rule requested.

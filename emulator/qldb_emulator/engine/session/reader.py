@@ -64,8 +64,8 @@ class StatementReader:
         overlay = self._overlay.of_table(table.table_id)
         if not table.number:
             return prefilter.batches(with_pending_writes(overlay, iter(())))
-        lay_over = partial(with_pending_writes, overlay) if overlay else None
-        return self._ledger.tables.prefiltered_scan(table.number, self._transaction.snapshot, prefilter, lay_over)
+        merge_writes = partial(with_pending_writes, overlay) if overlay else None
+        return self._ledger.tables.prefiltered_scan(table.number, self._transaction.snapshot, prefilter, merge_writes)
 
     def _stored_scan(self, table: TableInfo) -> Iterator[RevisionRow]:
         if table.number:

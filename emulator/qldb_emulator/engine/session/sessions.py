@@ -61,7 +61,7 @@ from ..workbench.faults import KINDS, Event, Faults
 from ..workbench.statement_log import StatementLog
 from .cursors import Cursor, Page
 from .permissions import Permit, authorize_command
-from .plan_header import conflict_explained, explained
+from .plan_header import conflict_header, plan_header
 from .statements import Execution, partiql_problem, statement_tables
 from .transactions import Transaction
 
@@ -369,7 +369,7 @@ class Sessions:
         debug = None
         if before is not None:
             read = transaction.reads - before
-            debug = {"plan": explained(transaction, execution.program, read, page.read_ios)}
+            debug = {"plan": plan_header(transaction, execution.program, read, page.read_ios)}
         # Hashing parameters can wait until the answer was sent: no answer before the commit's holds a hash.
         after = execution.sent.compute_digest if holders and execution.sent is not None else None
         return CommandResult({"FirstPage": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)}, debug, after)
@@ -425,7 +425,7 @@ class Sessions:
             self._statement_log.end(transaction.id, None)
         except QldbError as error:
             if error.shape == OCC_CONFLICT.shape:
-                error.debug |= conflict_explained(transaction, committer.writes)
+                error.debug |= conflict_header(transaction, committer.writes)
             self._statement_log.end(transaction.id, error)
             raise
         finally:

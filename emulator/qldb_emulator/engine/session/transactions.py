@@ -51,7 +51,7 @@ class Transaction:
         # Registered before the snapshot is taken, so that no later write is forgotten in between.
         ledger.writes.open(transaction_id, -1)
         self.snapshot, self.catalogue = ledger.snapshot()
-        ledger.writes.know(transaction_id, self.snapshot)
+        ledger.writes.set_snapshot(transaction_id, self.snapshot)
         self.sent: list[SentStatement] = []  # all statements, failed ones included
         self.reads: set[ReadMark] = set()
         self.overlay = Overlay()

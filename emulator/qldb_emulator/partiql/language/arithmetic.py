@@ -232,7 +232,7 @@ def multiply(left: IonValue, right: IonValue) -> int | float | Decimal | None:
 
 
 def divide(left: IonValue, right: IonValue) -> int | float | Decimal | None:
-    """``left / right``; of two ints the integer part.  Raises PartiqlError for a zero and for other values than numbers."""
+    """``left / right``; of two ints the integer part.  Raises PartiqlError for a zero or other values than numbers."""
     return _arithmetic(left, right, _int_divide, _float_divide, ARITHMETIC.divide, faults.DIVIDE_BY_ZERO)
 
 
