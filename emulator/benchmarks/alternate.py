@@ -1,4 +1,4 @@
-"""The method: the sides of a comparison take turns, run by run, in random order.
+"""The method: both sides of a comparison alternate, run by run, in random order.
 
 Measured (measurements.md 1): two identical servers compared in blocks of 50 came out between 0.75 and 1.38; taking
 turns at every transaction, between 0.97 and 1.02.

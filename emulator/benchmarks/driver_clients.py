@@ -1,4 +1,4 @@
-"""Official drivers in processes of their own, the servers they talk to, and what they are told to do.
+"""Runs official drivers in processes of their own, with the servers that they talk to.
 
 A case is what ``clients/`` reads: its kind, where to and with what.  Two cases take turns in one client process.
 """

@@ -1,4 +1,4 @@
-"""SendCommand over a socket, for clients that must cost less than the server they press.
+"""SendCommand over a socket, for clients that must use less time than the server under load.
 
 An :class:`HttpEmulator` answers what LocalDriver asks of an emulator, from one that listens on a port.
 """

@@ -1,4 +1,4 @@
-"""From bytes to a request: our parser beside httptools and h11 (docs/design/002-own-front.md).
+"""Compares our HTTP parser with httptools and h11 (docs/design/002-own-front.md).
 
 Run it with: PYTHONPATH=emulator python -m benchmarks.http_parsers
 """

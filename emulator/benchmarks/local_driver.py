@@ -1,4 +1,4 @@
-"""A driver without HTTP: plays what pyqldb does against an Emulator of this process, and times the engine alone."""
+"""A driver without HTTP: does what pyqldb does with an Emulator of this process, to time the engine alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the figures were measured on and with: without it they mean little."""
+"""Describes the machine and the versions of a run, without which its figures mean little."""
 
 from __future__ import annotations
 

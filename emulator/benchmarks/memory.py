@@ -1,4 +1,4 @@
-"""What a process takes that holds a ledger, from outside and from inside; its stages are those of a busy day."""
+"""The memory of a process with a ledger, from outside and inside, in the stages of a busy day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results, for people and as JSON."""
+"""Formats results for people and as JSON."""
 
 from __future__ import annotations
 

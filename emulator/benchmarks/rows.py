@@ -1,4 +1,4 @@
-"""What a row of the table is, and a family of rows."""
+"""A row of the table, and a family of rows."""
 
 from __future__ import annotations
 

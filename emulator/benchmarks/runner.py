@@ -1,4 +1,4 @@
-"""Runs families one after the other and collects what they measured."""
+"""Runs families one after the other and collects their results."""
 
 from __future__ import annotations
 

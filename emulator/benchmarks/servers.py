@@ -1,4 +1,4 @@
-"""Servers as processes of their own: the emulator, the stub, moto."""
+"""Servers in processes of their own: the emulator, the stub, moto."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A durable commit with SQLite and nothing else: what the disk and the storage engine take for themselves."""
+"""A durable commit with SQLite alone: the share of the disk and the storage engine."""
 
 from __future__ import annotations
 

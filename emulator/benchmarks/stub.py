@@ -1,4 +1,4 @@
-"""A server that answers at once: what a client alone costs.
+"""A server that answers at once, to measure the cost of a client alone.
 
 A raw asyncio protocol with answers made beforehand; it reads of a request no more than which command it is, and the
 commit digest, which a driver wants back.  An INSERT is answered with a ``{documentId}`` for each of DOCUMENTS (1) and a

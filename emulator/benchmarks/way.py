@@ -1,4 +1,4 @@
-"""The way of a request through the source: which files it enters, and how often it goes from one to another.
+"""Traces a request through the source: which files it enters, and how often it switches between them.
 
 ``python -m benchmarks.way`` traces two requests in one process: a SELECT by index, and the commit of one INSERT.  The
 same requests have run before, so every cache is warm.  A file is *entered* when a function of it is called.  A *switch*

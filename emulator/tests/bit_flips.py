@@ -1,4 +1,4 @@
-"""Bits of a ledger file flip; what do queries say then?  For the test, and by itself for a count over many flips::
+"""Flips bits of a ledger file and classifies the answers of queries; alone, it counts over many flips::
 
 PYTHONPATH=emulator:emulator/tests python emulator/tests/bit_flips.py 2000
 """

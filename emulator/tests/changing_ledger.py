@@ -1,4 +1,4 @@
-"""A ledger under random changes, each value of which occurs nowhere else: for tests of redaction and `verify`."""
+"""A ledger under random changes with unique values, for tests of redaction and ``verify``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks a real emulator for control plane operations as botocore does: serialized, through the app, parsed."""
+"""Calls control plane operations of a real emulator as botocore does: serialized, through the app, parsed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Concurrent transactions on lists and registers, and the history for ``cycles`` to judge.
+"""Runs concurrent transactions on lists and registers, and records the history for ``cycles``.
 
 As a program: ``cycle_load.py --transactions 100000 --threads 16 [--in-process]``; prints what it did and every anomaly.
 """

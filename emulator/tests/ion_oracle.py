@@ -1,4 +1,4 @@
-"""The outside judges of our Ion layer: amazon.ion, whichever version is installed, and ionhash.
+"""The oracles for our Ion layer: amazon.ion, in the installed version, and ionhash.
 
 ionhash 1.2.1 is made for amazon.ion up to 0.9.3.  On newer ones it still hashes right, once two names that it imports
 and that have gone are put back.

@@ -1,4 +1,4 @@
-"""A random interleaving of transactions, and the record of what each one asked, saw and became.
+"""A random interleaving of transactions, and the record of what each requested, read and became.
 
 Several sessions take turns, one statement at a time, in one thread: every order is possible and every run repeats from
 its seed.  Nothing here knows what the right answers are; that is the auditor's business.

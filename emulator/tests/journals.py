@@ -1,4 +1,4 @@
-"""A small journal of ours in which every kind of block occurs, for the tests of verification."""
+"""A small journal of ours with every kind of block, for the tests of verification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small ledger in which every kind of transaction occurs, for tests of exports, imports and verification."""
+"""A small ledger with every kind of transaction, for tests of exports, imports and verification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gives a statement what it needs to run: tables, a document that it finds, parameters of sensible types.
+"""Prepares what a statement needs to run: tables, a matching document, parameters of sensible types.
 
 All of it follows from the statement's own plan: the paths that it takes into its tables make the document, what they
 are compared with makes their values.

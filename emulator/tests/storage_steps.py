@@ -1,4 +1,4 @@
-"""For the tests of storage: blocks written the short way, and what was written read back the short way."""
+"""Short functions that write blocks and read them back, for the tests of storage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of wire and web share: an emulator that only records, a WSGI caller, botocore as outside oracle."""
+"""Shared by the tests of wire and web: an emulator that records, a WSGI caller, and botocore as the oracle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes through a whole journal: export, import, verification, a fork.  All of it may grow, by the block."""
+"""Operations on a whole journal: export, import, verification, a fork.  All may grow with the number of blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The method: the ledgers take turns at one operation after the other, the smallest twice.
+"""The method: the ledgers alternate, one operation after the other, the smallest ledger twice.
 
 Every ledger has caches of its own, of the same size, so none takes another's place in them; turns in random order give
 each the same neighbours in the processor's.  Files are in the system's memory: they were just copied.

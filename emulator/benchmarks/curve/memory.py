@@ -1,4 +1,4 @@
-"""The memory of a process with one ledger, after everything that the curve measures was done in it."""
+"""The memory of a process with one ledger, after every operation of the curve has run in it."""
 
 from __future__ import annotations
 

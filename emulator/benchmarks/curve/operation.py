@@ -1,4 +1,4 @@
-"""What an operation of the curve is."""
+"""An operation of the curve."""
 
 from __future__ import annotations
 

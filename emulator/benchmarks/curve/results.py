@@ -1,4 +1,4 @@
-"""What was measured: ratios to the smallest ledger, as text and as JSON."""
+"""The results: ratios to the smallest ledger, as text and as JSON."""
 
 from __future__ import annotations
 

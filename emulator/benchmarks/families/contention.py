@@ -1,4 +1,4 @@
-"""What many writers at once cost: threads on one key, on keys of their own, and inserting without reading."""
+"""The cost of many writers: threads on one key, on keys of their own, and inserting without reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server inside the process that tests, as a fixture has it: what it takes, and whether it leaves anything behind."""
+"""A server as a test fixture: its start and stop times, and whether it leaves threads or files behind."""
 
 from __future__ import annotations
 

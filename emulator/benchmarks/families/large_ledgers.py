@@ -1,4 +1,4 @@
-"""What a client notices of a ledger's size: whole requests over HTTP to a large ledger and to a small one.
+"""The effect of a ledger's size on a client: whole requests over HTTP to a large ledger and to a small one.
 
 One server has both ledgers, so that nothing but the size differs.
 """

@@ -1,4 +1,4 @@
-"""The process itself: how soon it answers, and what it takes while no client asks."""
+"""The process itself: the time to its first answer, and its cost while it is idle."""
 
 from __future__ import annotations
 

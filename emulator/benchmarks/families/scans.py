@@ -1,4 +1,4 @@
-"""Scans without an index against what no scan can avoid: fetching the stored documents, undecoded, from SQLite."""
+"""Scans without an index compared with the least work of any scan: fetching the stored documents from SQLite."""
 
 from __future__ import annotations
 

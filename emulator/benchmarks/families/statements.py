@@ -1,4 +1,4 @@
-"""What statements cost in the engine, without HTTP."""
+"""The time of statements in the engine, without HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The disk and the memory: a commit against SQLite alone, and what documents and sessions take."""
+"""Disk and memory: a commit compared with SQLite alone, and the memory of documents and sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ion against amazon.ion in its ordinary mode, and Ion Hash against ionhash, on one document."""
+"""Ion compared with amazon.ion in its ordinary mode, and Ion Hash with ionhash, on one document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold of the Ion layer for every value: nothing is lost, all ways agree, the outside judges agree too."""
+"""Laws of the Ion layer for every value: nothing is lost, all functions agree, and the oracles agree, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After a redaction no byte of the value is in any file of the ledger, nor in what the server remembers.
+"""After a redaction no byte of the value is in any file of the ledger, or in the memory of the server.
 
 Values are random tokens given as parameters: the text of a statement is part of the journal and cannot be redacted.
 """

@@ -1,4 +1,4 @@
-"""Rows that waited are the rows that were written at once, and a reader in between gets the same answers."""
+"""A batched writer leaves the same rows as a direct one, and answers the same in between."""
 
 from __future__ import annotations
 

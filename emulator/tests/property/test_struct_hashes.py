@@ -1,4 +1,4 @@
-"""The hashes of a block's own structs by their known names are those of the general way, whatever the struct holds."""
+"""The hashes of a block's own structs by their layout equal the general Ion Hash, for every struct."""
 
 from __future__ import annotations
 

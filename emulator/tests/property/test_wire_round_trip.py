@@ -1,4 +1,4 @@
-"""botocore is the outside oracle, for all operations: we read what it sends, and it reads what we send."""
+"""botocore is the oracle for all operations: we read what it sends, and it reads what we send."""
 
 from __future__ import annotations
 

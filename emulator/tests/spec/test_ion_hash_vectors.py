@@ -1,4 +1,4 @@
-"""Ion Hash against what others published: the official test suite, ionhash, and digests that drivers sent."""
+"""Ion Hash compared with published results: the official test suite, ionhash, and digests sent by drivers."""
 
 from __future__ import annotations
 

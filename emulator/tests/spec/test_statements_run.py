@@ -1,4 +1,4 @@
-"""Statements that people sent to QLDB, run by the engine: what ran there runs here, and what failed is refused."""
+"""Statements that people sent to QLDB: those that ran there run here, and those that failed are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that official clients really sent, byte for byte from the captures, arrive as what was meant."""
+"""Captured requests of official clients, byte for byte, are understood as their clients meant them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prose is plain: comments, docstrings, messages and pages have none of the words that make a reader stop."""
+"""Prose is plain: comments, docstrings, messages and pages have no words that make a reader stop."""
 
 from __future__ import annotations
 

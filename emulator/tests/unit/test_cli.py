@@ -1,4 +1,4 @@
-"""The command line against a running server: what it says, where, and with which exit code."""
+"""The command line with a running server: its output, where the output goes, and its exit codes."""
 
 from __future__ import annotations
 

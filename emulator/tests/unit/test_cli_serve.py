@@ -1,4 +1,4 @@
-"""``serve`` when something is in its way: one sentence, the right exit code, nothing lost; and how it stops."""
+"""``serve`` with obstacles: one sentence, the right exit code, no loss; and how it stops."""
 
 from __future__ import annotations
 

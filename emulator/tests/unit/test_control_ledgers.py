@@ -1,4 +1,4 @@
-"""Ledgers through the control plane, asked as botocore asks, compared with recorded answers of the service."""
+"""Ledgers through the control plane, called as botocore does, compared with recorded answers of the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Page tokens: opaque, good for the request they continue and for no other."""
+"""Page tokens are opaque, and valid only for the request that they continue."""
 
 from __future__ import annotations
 

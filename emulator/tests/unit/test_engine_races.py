@@ -1,4 +1,4 @@
-"""Ledgers that go away, files that cannot be written, many requests on one session: clear errors, nothing broken."""
+"""Ledgers deleted under requests, unwritable files, many requests on one session: clear errors, nothing broken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a scan comes by its rows: from their binary, decoded to be kept, or kept already.  It always says the same."""
+"""The sources of a scan's rows (binary, decoded to be kept, kept already) have the same result."""
 
 from __future__ import annotations
 

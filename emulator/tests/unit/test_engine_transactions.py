@@ -1,4 +1,4 @@
-"""What transactions see, write and conflict over; and what the journal makes of them."""
+"""What transactions see, write and conflict over, and what their blocks hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults on demand: which requests a rule strikes, and what the session is like afterwards."""
+"""Faults on demand: which requests a rule strikes, and the state of the session afterwards."""
 
 from __future__ import annotations
 

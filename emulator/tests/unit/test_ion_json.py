@@ -1,4 +1,4 @@
-"""The down-conversion to JSON, by table; the outside oracle is Python's own JSON reader."""
+"""The down-conversion to JSON, by table; the oracle is Python's own JSON reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records on their way to Kinesis: aggregation read by a library that is not ours, limits, refusals, moto."""
+"""Records sent to Kinesis: aggregation checked by another library, limits, refusals, moto."""
 
 from __future__ import annotations
 

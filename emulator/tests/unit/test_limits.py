@@ -1,4 +1,4 @@
-"""The table of limits: options that change it, and the page that is made from it."""
+"""The table of limits: options that change it, and the page that is generated from it."""
 
 from __future__ import annotations
 

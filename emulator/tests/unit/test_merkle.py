@@ -1,4 +1,4 @@
-"""The Merkle tree against a recursion that is obviously right, for every small size."""
+"""The Merkle tree compared with an obviously correct recursion, for every small size."""
 
 from __future__ import annotations
 

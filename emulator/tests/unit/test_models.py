@@ -1,4 +1,4 @@
-"""The service models: the same facts as botocore's last ones, and fit to be used by botocore."""
+"""The service models have the same facts as botocore's last ones, and botocore can use them."""
 
 from __future__ import annotations
 

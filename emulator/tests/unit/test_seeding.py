@@ -1,4 +1,4 @@
-"""Seeds: which file fills which ledger, what is left out, and what a bad seed is told."""
+"""Seeds: which file fills which ledger, what is skipped, and the errors for a bad seed."""
 
 from __future__ import annotations
 

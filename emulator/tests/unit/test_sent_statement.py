@@ -1,4 +1,4 @@
-"""The hashes of a statement that was sent: the same whenever they are computed, and no document hashed twice."""
+"""The hashes of a sent statement: the same whenever they are computed, and no document is hashed twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shell without a prompt: scripts, formats, what is asked, where an error is, what could be completed."""
+"""The shell without a prompt: scripts, formats, confirmations, positions of errors, completions."""
 
 from __future__ import annotations
 

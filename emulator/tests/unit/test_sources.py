@@ -1,4 +1,4 @@
-"""Files lost, added, exchanged or misnamed: each is a finding that names the block."""
+"""Files lost, added, swapped or misnamed: each is a finding that names the block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data directory: which ledgers are in it, and that it belongs to one process."""
+"""The data directory: which ledgers are in it, and that only one process may use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file itself: making, opening, refusing, migrating, syncing, copying and closing it."""
+"""The file itself: creating, opening, refusing, migrating, syncing, copying and closing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How SQLite goes about the questions of the hot path: seeks only, no sorting, no cost for what is dead."""
+"""SQLite's plans for the queries of the hot path: seeks only, no sorting, no cost for ended rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that vanish under a running server, a disk that is full, and what a killed server left half-made."""
+"""Files removed under a running server, a full disk, and what a killed server left unfinished."""
 
 from __future__ import annotations
 

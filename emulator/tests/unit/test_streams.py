@@ -1,4 +1,4 @@
-"""Journal streams: the four operations, delivery, restart, Kinesis that fails and recovers."""
+"""Journal streams: the four operations, delivery, restart, and Kinesis failing and recovering."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A journal is verified block by block; what is wrong is said, and where."""
+"""Verification of a journal block by block: each finding says what is wrong, and where."""
 
 from __future__ import annotations
 

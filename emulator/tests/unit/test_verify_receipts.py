@@ -1,4 +1,4 @@
-"""A receipt holds, or it is said what is wrong with it."""
+"""A receipt holds, or a finding says what is wrong with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs get in, web pages do not: host names, origins and sites, on every route and over a socket."""
+"""Programs are allowed, foreign web pages are not: host names, origins and sites, on every route and over a socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults over HTTP: the admin requests, the helper, the command, and that all is off unless asked for."""
+"""Faults over HTTP: the admin requests, the client, the command; all of it is off by default."""
 
 from __future__ import annotations
 
