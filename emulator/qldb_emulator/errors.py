@@ -503,6 +503,12 @@ LEDGER_FILE_UNUSABLE = Problem(
 LEDGER_LOG_UNUSABLE = Problem(
     "LedgerFileUnusableException", "The journal of ledger {name} cannot be used: {reason}", "ours"
 )
+LEDGER_LOG_UNREACHABLE = Problem(
+    "ServiceUnavailable",
+    "The journal of ledger {name} cannot be reached; nothing was committed: {reason}",
+    "ours",
+    "drivers try the transaction again",
+)
 
 # --- Signatures and permissions ------------------------------------------------------------------------------
 ACCESS_DENIED = Problem(

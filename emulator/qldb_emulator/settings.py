@@ -33,7 +33,8 @@ class Settings:
     deterministic_seed: when given, ids, tokens and time follow from it and from the order of the requests.
     statement_log: how many recent statements are kept in memory for the admin interface; 0 for none.
     shows_plans: whether the answer to every ExecuteStatement has its plan and what it read, as a header.
-    s3_endpoint, kinesis_endpoint: URLs for exports and streams; None for those that boto3 finds by itself.
+    s3_endpoint, kinesis_endpoint: URLs that exports and streams are written to; None for what boto3 itself finds.
+    journal: the address of a log that servers share, in which the journals are; None for the ledgers' own files.
     stream_file: a file that gets the journal records of every ledger, as JSON; None for none.
     """
 
@@ -51,4 +52,5 @@ class Settings:
     s3_endpoint: str | None = None
     kinesis_endpoint: str | None = None
     stream_file: Path | None = None
+    journal: str | None = None
     state_delay_ms: int = 0

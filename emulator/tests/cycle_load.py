@@ -10,14 +10,17 @@ import http.client
 import json
 import random
 import sys
+import tempfile
 import threading
 import time
+import urllib.request
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 if __name__ == "__main__":  # as a program it finds the package and its neighbours by itself
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
@@ -74,8 +77,8 @@ class InProcess:
 class OverHttp:
     """One connection to a server."""
 
-    def __init__(self, server: Server) -> None:
-        self._connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
+    def __init__(self, host: str, port: int) -> None:
+        self._connection = http.client.HTTPConnection(host, port, timeout=60)
 
     def send(self, command: str, token: str | None, members: dict[str, Any]) -> dict[str, Any]:
         body: dict[str, Any] = {command: _to_json(members)}
@@ -180,6 +183,8 @@ class Load:
         if self._errors:
             raise self._errors[0]
         hide_overwritten(self.history)
+        client.close()  # a balancer has closed the connection, if the run was long
+        client = Client(self._new_channel())
         final = final_versions(client)
         client.close()
         return anomalies(self.history, final)
@@ -293,8 +298,38 @@ def run_load(transactions: int, threads: int, over_http: bool, seed: int = 0) ->
             load = Load(transactions, threads, lambda: InProcess(emulator), seed)
             return load, load.run()
         with Server(create_dispatcher(emulator)) as server:
-            load = Load(transactions, threads, lambda: OverHttp(server), seed)
+            load = Load(transactions, threads, lambda: OverHttp(server.host, server.port), seed)
             return load, load.run()
+
+
+def run_cluster_load(transactions: int, threads: int, servers: int, seed: int = 0) -> tuple[Load, list[str]]:
+    """A run against servers that share a journal in PostgreSQL, behind HAProxy.  Their digests must be equal."""
+    from helpers.cluster import cluster
+    from helpers.postgres import postgres
+
+    with (
+        postgres() as database,
+        tempfile.TemporaryDirectory() as folder,
+        cluster(Path(folder), database.url, servers) as made,
+    ):
+        ask(f"{made.url}/ledgers", {"Name": LEDGER, "PermissionsMode": "ALLOW_ALL"})
+        address = urlsplit(made.url)
+        assert address.hostname is not None
+        assert address.port is not None
+        host, port = address.hostname, address.port
+        load = Load(transactions, threads, lambda: OverHttp(host, port), seed)
+        found = load.run()
+        digests = {str(ask(f"{server.url}/ledgers/{LEDGER}/digest", {})) for server in made.servers}
+        if len(digests) != 1:
+            found.append(f"the servers have different digests: {digests}")
+        return load, found
+
+
+def ask(url: str, members: dict[str, Any]) -> dict[str, Any]:
+    """POST to the control plane."""
+    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(members).encode()), timeout=60) as answer:
+        found: dict[str, Any] = json.loads(answer.read())
+        return found
 
 
 def main() -> int:
@@ -303,8 +338,12 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=16)
     parser.add_argument("--in-process", action="store_true", help="without HTTP")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--servers", type=int, default=0, help="so many servers over one PostgreSQL, behind HAProxy")
     options = parser.parse_args()
-    load, found = run_load(options.transactions, options.threads, not options.in_process, options.seed)
+    if options.servers:
+        load, found = run_cluster_load(options.transactions, options.threads, options.servers, options.seed)
+    else:
+        load, found = run_load(options.transactions, options.threads, not options.in_process, options.seed)
     share = load.counts["conflict"] / sum(load.counts.values())
     print(
         f"{sum(load.counts.values())} transactions in {load.seconds:.1f} s: {dict(load.counts)}, "

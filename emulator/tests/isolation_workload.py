@@ -7,14 +7,19 @@ its seed.  Nothing here knows what the right answers are; that is the auditor's 
 from __future__ import annotations
 
 import random
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from local_driver import LocalSession, LocalTransaction, new_emulator, new_ledger
+from ledgers import digest
+from local_driver import REGION, LocalSession, LocalTransaction, new_emulator, new_ledger
+from memory_log import Store
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError
+from qldb_emulator.ids import RandomIds
+from qldb_emulator.settings import Settings
 
 Outcome = Literal["committed", "conflict", "aborted", "expired"]
 TABLES = ("A", "B")
@@ -97,9 +102,12 @@ WEIGHTS = {
 
 
 class Workload:
-    """Runs one interleaving; ``records`` is its history."""
+    """Runs one interleaving; ``records`` is its history.
 
-    def __init__(self, seed: int, emulator: Emulator) -> None:
+    others: servers that share the emulator's journal and its clock; sessions are spread over all of them.
+    """
+
+    def __init__(self, seed: int, emulator: Emulator, *others: Emulator) -> None:
         self._random = random.Random(seed)
         self._emulator = emulator
         self.records: list[Record] = []
@@ -107,7 +115,8 @@ class Workload:
         self._next_value = 0
         self._commits = 0
         first = new_ledger(emulator)
-        self._sessions = [first, *(LocalSession(emulator, "cars") for _ in range(SESSIONS - 1))]
+        servers = (emulator, *others)
+        self._sessions = [first, *(LocalSession(servers[n % len(servers)], "cars") for n in range(1, SESSIONS))]
         self._open: list[tuple[LocalTransaction, Record] | None] = [None] * SESSIONS
         self._alone([Step("create_table", ("A",)), Step("create_index", ("A",)), Step("create_table", ("B",))])
 
@@ -230,6 +239,32 @@ def expect(actual: str, expected: str) -> None:
     """Stop the workload at an error that nothing explains."""
     if actual != expected:
         raise AssertionError(f"expected {expected!r}, got {actual!r}")
+
+
+def run_over_a_faulty_log(seed: int, steps: int, servers: int, chance: float = 0.25) -> list[Record]:
+    """The history of one interleaving over servers that share a log which loses answers.
+
+    Raises AssertionError unless every server derived the same rows and has the same digest in the end.
+    """
+    clock = ManualClock(tick_ms=1)
+    store = Store(seed=seed)
+    with ExitStack() as stack:
+        emulators = [
+            stack.enter_context(
+                Emulator(Settings(is_ephemeral=True), clock, RandomIds(clock, f"{seed} {number}"), logs=store.logs())
+            )
+            for number in range(servers)
+        ]
+        workload = Workload(seed, *emulators)
+        store.chance = chance
+        workload.run(steps)
+        store.chance = 0.0
+        told = {digest(emulator) for emulator in emulators}
+        assert len(told) == 1, "the servers have different digests"
+        ledgers = [emulator.ledgers.find(REGION, "cars") for emulator in emulators]
+        rows = [list(ledger.file.dump_derived()) for ledger in ledgers if ledger is not None]
+        assert all(each == rows[0] for each in rows), "the servers derived different rows"
+        return workload.records
 
 
 def run_workload(seed: int, steps: int) -> list[Record]:

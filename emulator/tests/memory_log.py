@@ -23,6 +23,7 @@ from qldb_emulator.log.seam import (
     Rewrite,
     SlotTaken,
     UnknownOutcome,
+    Unreachable,
 )
 from qldb_emulator.storage import LedgerFile
 
@@ -72,6 +73,7 @@ class Store:
         self._random = Random(self.seed)
         self._late: list[Callable[[], None]] = []
         self.next_faults: list[Fault] = []
+        self.is_down = False
 
     def logs(self) -> MemoryLogs:
         """Return the store as one more server sees it."""
@@ -82,6 +84,11 @@ class Store:
         with self.lock:
             del self.journals[region, name].rows[-blocks:]
 
+    def rows(self, name: str = "cars", region: str = "us-east-1") -> list[BlockRow]:
+        """The blocks of a journal."""
+        with self.lock:
+            return list(self.journals[region, name].rows)
+
     def arrive(self) -> None:
         """Let writes arrive whose answers were lost.  Called with the lock."""
         late, self._late = self._late, []
@@ -91,8 +98,21 @@ class Store:
             except SlotTaken:
                 self.happened["arrived too late"] += 1
 
+    def answer(self) -> None:
+        """Raises Unreachable while the log is down."""
+        if self.is_down:
+            raise Unreachable("the log is down")
+
+    def fence(self) -> None:
+        """Let each late write arrive, or drop it.  Called with the lock."""
+        self.answer()
+        self._late = [write for write in self._late if self._random.random() < 0.5]
+        self.happened["fenced"] += 1
+        self.arrive()
+
     def write(self, work: Callable[[], None]) -> None:
         """Do a write, or fail at it.  Called with the lock."""
+        self.answer()
         self.arrive()
         if self.next_faults:
             fault: Fault | None = self.next_faults.pop(0)
@@ -121,6 +141,7 @@ class MemoryLog:
 
     def tip(self) -> LogTip:
         with self._store.lock:
+            self._store.answer()
             self._store.arrive()
             journal = self._journal
             if journal.is_gone:
@@ -142,6 +163,11 @@ class MemoryLog:
         blocks, rewritten = list(rows), list(rewrites)
         with self._store.lock:
             self._store.write(lambda: self._journal.append(blocks, rewritten))
+
+    def fence(self) -> None:
+        """Late writes arrive now, or never."""
+        with self._store.lock:
+            self._store.fence()
 
     def facts(self) -> tuple[int, Facts]:
         with self._store.lock:
@@ -168,6 +194,7 @@ class MemoryLogs:
     """All journals for one server."""
 
     is_shared = True
+    servers = None  # sessions stay where they began
 
     def __init__(self, store: Store) -> None:
         self._store = store

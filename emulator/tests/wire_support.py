@@ -42,7 +42,8 @@ class FakeEmulator:
         self.settings = Settings(limits=limits or Limits())
         self.clock = ManualClock()
         self.ids = RandomIds(self.clock, seed="tests")
-        self.received: list[tuple[str, dict[str, Any], RequestContext]] = []
+        self.steward = None
+        self.asked: list[tuple[str, dict[str, Any], RequestContext]] = []
         self.tokens: list[str | None] = []
         self.answers: dict[str, Any] = {}
 

@@ -7,6 +7,7 @@ from typing import Any
 from ..clock import Clock, SystemClock
 from ..context import CommandResult, RequestContext
 from ..ids import IdSource, RandomIds
+from ..log.opening import open_logs
 from ..log.seam import Logs
 from ..log.sqlite import SqliteLogs
 from ..settings import Settings
@@ -21,6 +22,7 @@ from .outgoing.stream_facts import has_running_streams
 from .outgoing.streams import OpenTarget, Streams
 from .service import call_operation
 from .session.sessions import Sessions
+from .steward import Steward
 from .workbench.determinism import deterministic_sources
 from .workbench.faults import Faults
 from .workbench.statement_log import StatementLog
@@ -47,6 +49,8 @@ class Emulator:
     ) -> None:
         self.settings = settings or Settings()
         # With a shared log the files are caches of it: they need no sync.
+        if logs is None and self.settings.journal is not None:
+            logs = open_logs(self.settings.journal)
         durability: Durability | None = "cache" if logs is not None and logs.is_shared else None
         self.directory = DataDirectory(None if self.settings.is_ephemeral else self.settings.data_dir, durability)
         seed = self.settings.deterministic_seed
@@ -64,6 +68,17 @@ class Emulator:
         self.stream_file = self._open_stream_file()
         self.ledgers.on_open = self._resume
         self.ledgers.on_delete = self._finish
+        self.steward = self._make_steward()
+
+    def _make_steward(self) -> Steward | None:
+        """This server among the others; None when the journals have no other server."""
+        servers = self.logs.servers
+        if servers is None:
+            return None
+        steward = Steward(servers, self.ledgers, self.streams, self.exports, self.ids, self.ledgers.close_open)
+        self.streams.runs_here = self.exports.runs_here = steward.owns
+        self.sessions.name_token = steward.token
+        return steward
 
     def _open_stream_file(self) -> StreamFile | None:
         path = self.settings.stream_file
@@ -99,8 +114,10 @@ class Emulator:
             self.stream_file.finish(ledger)
 
     def close(self) -> None:
-        """Close every ledger and release the data directory."""
-        self.ledgers.is_shut = True  # a request that is still running must not open a ledger again
+        """Close every ledger and leave the data directory to others."""
+        self.ledgers.is_shut = True  # requests still in flight must not open a ledger again
+        if self.steward is not None:
+            self.steward.close()
         self.streams.close()
         self.exports.close()
         if self.stream_file is not None:

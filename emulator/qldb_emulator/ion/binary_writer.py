@@ -9,7 +9,7 @@ import struct as packing
 from collections.abc import Iterable
 from decimal import Decimal
 
-from ..budget import charge
+from ..budget import charge, check
 from .binary_reader import MAX_EXPONENT, MAX_FRACTION_DIGITS, VERSION_MARKER
 from .numerals import EXACT, decimal_to_int
 from .symbols import MAX_DEPTH, SYSTEM_SYMBOLS, TOO_DEEP, VERSION_MARKER_TEXT, is_symbol_table
@@ -301,6 +301,8 @@ def headed(code: int, contents: bytes) -> bytes:
         return _SHORT[code][length] + contents
     if length < 0x80:
         return bytes((code << 4 | 14, 0x80 | length)) + contents
+    # A row may name one list a thousand times: many containers of middle size take time, too.
+    check()
     if length > _LARGE_BYTES:
         charge(length)
     return bytes((code << 4 | 14,)) + varuint(length) + contents

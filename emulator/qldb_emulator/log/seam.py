@@ -9,7 +9,9 @@ and every server that folds the same slots has the same tables and the same dige
     LogError (a StorageError)     the journal cannot be used: unreachable, damaged, closed
       SlotTaken                   another server appended first; nothing of this call is in the log
       UnknownOutcome              the answer was lost: the rows are in the log, or not, or will be in a moment
-      LogWentBack                 the log lacks blocks that it had: a restore or a failover lost them
+      Unreachable                 the log does not answer; nothing was sent to it
+      Deposed                     the other servers took this one for dead; its sessions are over
+      LogWentBack                 the log lacks blocks that it had: it was restored, or failed over, with a loss
       LedgerGone                  another server deleted the ledger
       LedgerTaken                 another server created a ledger of this name first
 """
@@ -21,6 +23,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..storage.errors import StorageError
 from ..storage.ledger_file import LedgerFile
+from .servers import Servers
 
 READ_BLOCKS = 64
 """How many blocks one ``read`` returns by default: some 32 KiB to 8 MiB."""
@@ -36,6 +39,14 @@ class SlotTaken(LogError):
 
 class UnknownOutcome(LogError):
     """The connection was lost during a write: whether it took place is not known, and it may still take place."""
+
+
+class Unreachable(LogError):
+    """The log does not answer.  Nothing of this call was sent to it."""
+
+
+class Deposed(LogError):
+    """The other servers took this one for dead: what it began must not be finished."""
 
 
 class LogWentBack(LogError):
@@ -76,11 +87,13 @@ class LogTip(NamedTuple):
 
     sequence_no: of the last block; -1 before the first.  block_hash: its hash; empty before the first.
     facts_version: changes whenever a fact changes.
+    is_deposed: the other servers took this one for dead, and told its clients so.
     """
 
     sequence_no: int
     block_hash: bytes
     facts_version: int
+    is_deposed: bool = False
 
 
 Facts = Mapping[str, Any]
@@ -116,6 +129,15 @@ class Log(Protocol):
         """
         ...
 
+    def fence(self) -> None:
+        """Let no write that was sent before this call take place after it.
+
+        After an UnknownOutcome this settles the matter: what the log shows from now on is all that will ever be there.
+        It is a write itself, so when it returns every block that the log shows is as durable as an append that was
+        answered.  Raises LogError.
+        """
+        ...
+
     def facts(self) -> tuple[int, Facts]:
         """Return the version of the facts, and all of them."""
         ...
@@ -138,6 +160,11 @@ class Logs(Protocol):
     @property
     def is_shared(self) -> bool:
         """Whether other servers use them."""
+        ...
+
+    @property
+    def servers(self) -> Servers | None:
+        """The servers that use them; None when there is no other."""
         ...
 
     def regions(self) -> list[str]:

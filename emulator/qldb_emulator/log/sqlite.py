@@ -13,6 +13,7 @@ from typing import Literal
 from ..storage.directory import DataDirectory
 from ..storage.ledger_file import LedgerFile
 from .seam import READ_BLOCKS, BlockRow, Facts, Log, LogTip, Rewrite
+from .servers import Servers
 
 
 class SqliteLog:
@@ -36,6 +37,9 @@ class SqliteLog:
     def append_at(self, rows: Iterable[BlockRow], rewrites: Iterable[Rewrite] = ()) -> None:
         """Do nothing: the fold wrote the rows and rewrites in the SQLite transaction that is about to be committed."""
 
+    def fence(self) -> None:
+        """A file that answers has done all that it was asked for."""
+
     def facts(self) -> tuple[int, Facts]:
         return 0, self._file.all_meta()
 
@@ -51,6 +55,7 @@ class SqliteLogs:
     """All journals of a data directory: listing them is reading the directory.  See seam.Logs."""
 
     is_shared: Literal[False] = False
+    servers: Servers | None = None
 
     def __init__(self, directory: DataDirectory) -> None:
         self._directory = directory

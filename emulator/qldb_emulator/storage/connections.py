@@ -101,9 +101,12 @@ class ReaderPool:
     def _connect(self) -> sqlite3.Connection:
         if self._closed:
             raise StorageError(f"The ledger file {self._path} is closed")
+        connection = None
         try:
             connection = connect(self._path)
             connection.execute("PRAGMA query_only = ON")
         except SQLITE_ERRORS as problem:
+            if connection is not None:
+                connection.close()
             raise unusable(self._path, problem) from problem
         return connection

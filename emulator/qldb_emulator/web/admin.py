@@ -6,17 +6,19 @@ answers.  The others need ``Settings.has_admin``.  ``access`` refuses pages of o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask, Response, request
 
-from ..errors import ADMIN_NOT_FOUND, ADMIN_OFF, READ_ONLY
+from ..errors import ADMIN_NOT_FOUND, ADMIN_OFF, ADMIN_REQUEST, READ_ONLY
 from .admin_faults import FAULT_ROUTES
 from .admin_ledgers import LEDGER_ROUTES
 from .admin_streams import STREAM_ROUTES
 from .answer import Answer
 from .gateway import CONTROL
 from .health import HEALTH_ROUTES
+from .interface.admin_schemas import ADMIN_SCHEMAS
 from .routes import PREFIX, Admin, AdminCall, Pieces, Route, read_members
 
 _ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -66,12 +68,29 @@ def _answer(admin: Admin, route: Route, path: dict[str, str]) -> Response:
             raise ADMIN_OFF()
         if not route.is_open and admin.emulator.settings.console == "read-only" and _changes_from_page():
             raise READ_ONLY()
-        return AdminCall(admin, path, request.args, read_members(request.get_data()))
+        members = read_members(request.get_data())
+        if route.method != "GET":
+            _check_names(route, request.args, members)
+        return AdminCall(admin, path, request.args, members)
 
     answer = admin.answer(route, call)
     if isinstance(answer, Pieces):
         return Response(answer.pieces, content_type=answer.content_type, headers={"Cache-Control": "no-store"})
     return flask_response(answer)
+
+
+def _check_names(route: Route, query: Iterable[str], members: Iterable[str]) -> None:
+    """Raises ADMIN_REQUEST for a name that the route does not know.
+
+    A reset or a DELETE without its one name is about everything, so a misspelled name must not count as none.
+    """
+    described = ADMIN_SCHEMAS[route.method, route.path]
+    body = {} if described.body is None else described.body["properties"]
+    for what, given, known in (("query parameter", query, described.query), ("member", members, body)):
+        for name in given:
+            if name not in known:
+                has = f"it has {', '.join(known)}" if known else "it has none"
+                raise ADMIN_REQUEST(text=f"{route.method} {route.rule} has no {what} {name[:100]!r}; {has}")
 
 
 def _changes_from_page() -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__, errors
 from ..context import Principal, RequestContext
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..auth.keys import Authenticator
     from ..auth.signature import SignedRequest
     from ..engine.emulator import Emulator
+    from .forwarding import Forwarder
 
 PRODUCT = "qldb-emulator"
 SESSION, CONTROL = "qldb-session", "qldb"
@@ -45,6 +46,16 @@ class Gateway:
         self._reader = CommandReader(emulator.settings.limits)
         self.metrics = Metrics()
         self.turns: Turns | None = None
+        self.forwarder: Forwarder | None = None
+        if emulator.steward is not None:
+            from .forwarding import Forwarder  # only a server among others needs it
+
+            self.forwarder = Forwarder(emulator.steward, emulator.settings.account)
+
+    def close(self) -> None:
+        """Let go of connections to other servers."""
+        if self.forwarder is not None:
+            self.forwarder.close()
 
     def send_command(self, request: Request) -> Answer:
         """Answer a session request.  Raises only ConnectionDropped."""
@@ -56,12 +67,10 @@ class Gateway:
             name, token, members = self._reader.parse_send_command(request.body)
             region, access_key = credential_scope(request.headers.get("authorization"), self._region)
             context = RequestContext(region, access_key, request_id, principal, request.is_client_gone)
-            result = self._emulator.send_command(name, token, members, context)
-            elapsed_ms = int((time.perf_counter() - started) * 1000)
-            encoded = serialize_command_result(name, result.members, elapsed_ms)
-            answer = _answer(200, SESSION, request_id, encoded, after_response=result.after_response)
-            if result.debug is not None:
-                answer.headers.extend(_debug_headers(result.debug))
+            if self.forwarder is None:
+                answer = self._run(name, token, members, context, started)
+            else:
+                answer = self._run_where_it_belongs(request, name, token, members, context, started)
         except QldbError as error:
             answer = self._refuse(error, SESSION, request_id, request.headers.get("user-agent", ""))
         except ConnectionDropped as reason:
@@ -74,6 +83,41 @@ class Gateway:
             answer = _fail(SESSION, request_id)
         self._finish(name, request_id, started, answer)
         return answer
+
+    def _run(
+        self, name: str, token: str | None, members: dict[str, Any], context: RequestContext, started: float
+    ) -> Answer:
+        """The answer to a command of a session that is here.  Raises QldbError, ConnectionDropped."""
+        result = self._emulator.send_command(name, token, members, context)
+        elapsed_ms = int((time.perf_counter() - started) * 1000)
+        encoded = serialize_command_result(name, result.members, elapsed_ms)
+        answer = _answer(200, SESSION, context.request_id, encoded, after_response=result.after_response)
+        if result.debug is not None:
+            answer.headers.extend(_debug_headers(result.debug))
+        return answer
+
+    def _run_where_it_belongs(
+        self,
+        request: Request,
+        name: str,
+        token: str | None,
+        members: dict[str, Any],
+        context: RequestContext,
+        started: float,
+    ) -> Answer:
+        """The answer to a command of any session of the servers that share journals."""
+        assert self.forwarder is not None
+        found = self.forwarder.elsewhere(request, name, token, members, context)
+        if found is None:
+            try:
+                return self._run(name, token, members, context, started)
+            except QldbError as error:
+                if error.message != errors.NO_SUCH_SESSION.text:
+                    raise
+                found = self.forwarder.after_its_session(name, token, members, context)
+                if found is None:
+                    raise
+        return found if isinstance(found, Answer) else _answer(200, SESSION, context.request_id, found)
 
     def call(self, request: Request) -> Answer:
         """Answer any other request as one for the control plane.  Never raises."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections.abc import Iterable
+from typing import NamedTuple
 
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -13,6 +14,15 @@ OTHER = "other"
 
 Gauge = tuple[str, str, float]
 """(name, help, value)."""
+
+
+class Family(NamedTuple):
+    """A metric with labels.  kind: gauge or counter.  values: (labels, value)."""
+
+    name: str
+    kind: str
+    about: str
+    values: list[tuple[dict[str, str], float]]
 
 
 class Metrics:
@@ -45,8 +55,8 @@ class Metrics:
         with self._lock:
             return sum(self._outcomes.values())
 
-    def text(self, gauges: Iterable[Gauge] = ()) -> str:
-        """Return everything in Prometheus' text form, version 0.0.4."""
+    def text(self, gauges: Iterable[Gauge] = (), families: Iterable[Family] = ()) -> str:
+        """Everything in Prometheus' text form, version 0.0.4."""
         with self._lock:
             outcomes = sorted(self._outcomes.items())
             durations = sorted((operation, list(row)) for operation, row in self._durations.items())
@@ -65,6 +75,9 @@ class Metrics:
             lines.append(f"qldb_request_duration_seconds_count{_labels(operation=operation)} {count:.0f}")
         for name, about, value in gauges:
             lines += [*_header(name, "gauge", about), f"{name} {value:g}"]
+        for family in families:
+            lines += _header(family.name, family.kind, family.about)
+            lines += [f"{family.name}{_labels(**labels)} {value:g}" for labels, value in family.values]
         return "\n".join(lines) + "\n"
 
 

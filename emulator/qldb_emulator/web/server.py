@@ -108,6 +108,7 @@ class Server:
         deadline += ABANDON_SECONDS
         for _, thread in connections:
             thread.join(max(0, deadline - time.monotonic()))
+        self._dispatcher.gateway.close()
 
     def serve_forever(self) -> None:
         """Serve until ``request_stop()``, then stop.  Starts the server if necessary.

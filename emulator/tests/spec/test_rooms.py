@@ -16,7 +16,7 @@ LEAVES = {"__init__", "__version__", "budget", "clock", "context", "ids", "limit
 # room -> the rooms it may import; leaves are open to all.
 MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
-        *("web", "engine", "verify", "tables", "storage", "partiql", "ion", "journal"),
+        *("web", "engine", "verify", "tables", "storage", "partiql", "ion", "journal", "log"),
         *("client", "admin", "aws", "driver", "seeding", "testing"),
         "auth",
     },
@@ -96,7 +96,7 @@ ONLY_IN = {
     "sqlite3": {"storage", "tables"},
     "sqlite_utils": {"tables"},
     "pyarrow": {"seeding", "tables"},
-    "psycopg": {"tables"},
+    "psycopg": {"log", "tables"},
     "rfc3161_client": {"verify"},
     "asn1crypto": {"verify"},
     "jinja2": {"web", "verify"},
@@ -121,8 +121,8 @@ def test_a_library_is_imported_in_its_room_only(path: Path) -> None:
 
 # What every server imports; Flask comes with the first request that needs it (docs/design/007-start-without-flask.md).
 WITHOUT_FLASK = {
-    *("access", "answer", "app", "connection", "dates", "dispatch", "gateway", "health", "http1", "listening"),
-    *("metrics", "occasionally", "peer", "routes", "server", "turns", "wsgi"),
+    *("access", "answer", "app", "connection", "dates", "dispatch", "forwarding", "gateway", "health", "http1"),
+    *("listening", "metrics", "occasionally", "peer", "process_metrics", "routes", "server", "turns", "wsgi"),
 }
 
 

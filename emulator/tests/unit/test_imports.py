@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -379,7 +380,7 @@ def test_rows_that_were_changed_behind_the_journal_are_found(source):
     import sqlite3
 
     path = source / "us-east-1" / "cars.qldb"
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE revision SET data = ? WHERE version = 1 AND data IS NOT NULL", (dumps({"a": 1}),))
     connection.close()
     result = run("verify", path)
@@ -399,7 +400,7 @@ def test_a_node_that_only_a_proof_would_need_is_compared_too(source, damage, tex
 
     path = source / "us-east-1" / "cars.qldb"
     assert run("verify", path).exit_code == 0
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(damage)
     connection.close()
     result = run("verify", path)

@@ -13,14 +13,18 @@ from typing import Any
 import pytest
 from local_driver import CONTEXT, LocalSession, new_ledger
 
+from qldb_emulator.budget import Budget, enter
 from qldb_emulator.context import RequestContext
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import ClientGone, QldbError
-from qldb_emulator.ion.codec import IonError, loads
+from qldb_emulator.ion.codec import IonError, dumps, loads
 from qldb_emulator.limits import MIB, STRICT
+from qldb_emulator.partiql.execution import dml
 from qldb_emulator.partiql.language.like import like_matcher
 from qldb_emulator.partiql.planning.catalogue import Catalogue
 from qldb_emulator.partiql.prepare import StatementCache
+from qldb_emulator.partiql.syntax.ast import FieldStep
+from qldb_emulator.partiql.syntax.parser import parse
 from qldb_emulator.settings import Settings
 from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
@@ -139,6 +143,13 @@ def test_what_a_row_was_made_of_does_not_count_for_the_next(patient):
         list(range(10)),
     )
     assert len(rows) == 1_000
+
+
+def test_what_an_exists_asks_for_is_not_kept(patient):
+    rows = LocalSession(patient, "cars").run(
+        "SELECT VALUE y FROM ? AS y WHERE EXISTS(SELECT VALUE x||x FROM <<?, ?>> AS x)", list(range(100)), LONG, LONG
+    )
+    assert len(rows) == 100
 
 
 def test_a_limit_of_memory_is_only_met_by_what_is_large(patient):
@@ -294,3 +305,37 @@ def test_a_client_that_closes_its_connection_ends_its_statement(patient, caplog)
             time.sleep(0.01)
         session.send("AbortTransaction")
         assert session.run("SELECT VALUE 1 FROM <<1>> AS x") == [1]
+
+
+def test_writing_many_lists_of_middle_size_is_reported() -> None:
+    """``SELECT x.*, x.*, ...`` puts one stored list into a row thousands of times: none of them is long by itself."""
+    looks: list[None] = []
+    before = enter(Budget(lambda: looks.append(None), float("inf")))
+    try:
+        dumps([list(range(300))] * 2_000)
+    finally:
+        enter(before)
+    assert len(looks) > 100
+
+
+def _stars(count: int) -> None:
+    parse(f"SELECT {','.join(['x.*'] * count)} FROM T AS x")
+
+
+def _fields_set(count: int) -> None:
+    draft = dml._StructDraft((), [])
+    for number in range(count):
+        draft.put(FieldStep(f"a{number}", False), number)
+
+
+@pytest.mark.parametrize("work", [_stars, _fields_set])
+def test_eight_times_the_parts_do_not_take_the_square_of_it(work: Callable[[int], None]) -> None:
+    """Neither is interrupted, so it must be short.  The square would be 64 times."""
+
+    def seconds(count: int) -> float:
+        started = time.thread_time()
+        work(count)
+        return time.thread_time() - started
+
+    few, many = (min(seconds(count) for _ in range(3)) for count in (1_000, 8_000))
+    assert many < 40 * max(few, 0.0005)

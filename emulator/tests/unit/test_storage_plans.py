@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -56,13 +56,15 @@ def steps_of(scribe: Scribe, question: str) -> int:
         return 0
 
     with scribe.file.write() as writer:
-        writer.connection().set_progress_handler(step, 1)
-        rows = {
+        ask: Callable[[], object] = {
             "index": lambda: list(writer.seek_index(index_no, [b"k"], at_seq)),
             "document": lambda: list(writer.seek_documents(table_no, ["a"], at_seq)),
             "revision": lambda: writer.revision_at(1, at_seq),
             "past revision": lambda: writer.revision_at(1, 1),
-        }[question]()
+        }[question]
+        ask()  # since 3.41 SQLite also counts the steps of preparing a statement, which happens once
+        writer.connection().set_progress_handler(step, 1)
+        rows = ask()
         writer.connection().set_progress_handler(None, 1)
     assert rows
     return count

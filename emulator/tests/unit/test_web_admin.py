@@ -164,6 +164,11 @@ def test_the_ring_keeps_the_newest() -> None:
         ("POST", "/reset", b'{"seed":true}', 400, "nothing to seed with"),
         ("POST", "/reset", b'{"ledger":5}', 400, "a text 'ledger'"),
         ("POST", "/reset", b'{"ledger":"none"}', 404, "is not found"),
+        ("POST", "/reset", b'{"Name":"cars"}', 400, "no member 'Name'; it has ledger, seed"),
+        ("POST", "/reset?ledger=cars", b"", 400, "no query parameter 'ledger'; it has region"),
+        ("DELETE", "/faults?id=fault-1", b"", 400, "no query parameter 'id'; it has none"),
+        ("DELETE", "/requests?ledger=cars", b"", 400, "no query parameter 'ledger'; it has none"),
+        ("POST", "/ledgers/cars/fork", b'{"name":"copy","Snapshot":"s"}', 400, "no member 'Snapshot'"),
         ("POST", "/ledgers/cars/fork", b"", 400, "a text 'name'"),
         ("POST", "/ledgers/cars/fork", b'{"name":"a--b"}', 400, ""),
         ("POST", "/ledgers/cars/snapshots", b'{"name":"12"}', 400, "it stands for a block"),
@@ -182,6 +187,7 @@ def test_wrong_requests_get_one_sentence(
     new_ledger(emulator)
     answer = client.open(f"/_qldb{path}", method=method, data=body)
     assert (answer.status_code, text in answer.get_data(as_text=True)) == (status, True), answer.data
+    assert [ledger.name for ledger in emulator.ledgers.in_region("us-east-1")] == ["cars"]
 
 
 def test_a_page_of_another_origin_is_refused(client: FlaskClient) -> None:

@@ -2,8 +2,9 @@
 
 ::
 
-    commit ─► validate ─┬─► _append ─► build, append to the log, apply   (one SQLite transaction) ─► _publish ─► sync
-                        └─► _reserve    (the transaction only read: its block is written later)
+    commit ─► validate ─┬─► _write ─► build, append to the log, apply   (one SQLite transaction) ─► _publish ─► sync
+       │                └─► _reserve   (the transaction only read: its block is written later)
+       └─► with a shared log: _commit_together ─► _append_batch ─► validate, _write, until the outcome is known
 
 Two locks are taken, always in this order.  ``lock`` serialises commits, changes of facts and the end of the ledger.
 The write lock of the ledger's file is held for one SQLite transaction.  Reading takes neither: rows say from which
@@ -18,7 +19,9 @@ its time and its conflicts, but it is built and written after the answer, or wit
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,7 +34,18 @@ from ...journal.encode import encode_block
 from ...journal.merkle import RightEdge
 from ...journal.model import Block, BlockAddress
 from ...journal.parse import block_from_ion
-from ...log.seam import BlockRow, Log, LogError, LogWentBack, Rewrite, SlotTaken, UnknownOutcome
+from ...log.seam import (
+    BlockRow,
+    Deposed,
+    LedgerGone,
+    Log,
+    LogError,
+    LogWentBack,
+    Rewrite,
+    SlotTaken,
+    UnknownOutcome,
+    Unreachable,
+)
 from ...partiql.planning.catalogue import Catalogue
 from ...storage.errors import StorageError
 from ...storage.ledger_file import LedgerFile
@@ -43,13 +57,20 @@ from .following import BlockNews
 if TYPE_CHECKING:
     from ...storage.writer import Writer
 
+logger = logging.getLogger(__name__)
+
+TOGETHER_MAX = 64
+"""Blocks of transactions that are appended to a shared log together."""
+
 DEFERRED_MAX = 64
 """The most blocks that may be deferred.  A burst of readers is written in few SQLite transactions, and a failing disk
 is noticed soon."""
 
-UNKNOWN_OUTCOME_SECONDS = 30.0
-"""How long a commit without a known outcome is tried, in seconds, before its client is told that it is unknown."""
+UNKNOWN_OUTCOME_SECONDS = 60.0
+"""How long a commit whose answer was lost is asked for again, before its client is told that the outcome is unknown.
+Longer than a failover takes: Patroni's default is that a primary counts as lost after 30 seconds."""
 UNKNOWN_OUTCOME_PAUSE_SECONDS = 0.1
+OUTCOME_STAYS_UNKNOWN = "It is not known whether the transaction was committed. Look before you try again. {reason}"
 
 
 # Each commit makes one of these; a named tuple takes half the time of a frozen class.
@@ -66,11 +87,27 @@ class Proposal(NamedTuple):
     is_writing: bool
 
 
+class Waiting:
+    """A proposal to a shared log, from the commit's begin to its end.  error: what its client is told."""
+
+    __slots__ = ("error", "is_done", "now_ms", "proposal")
+
+    def __init__(self, proposal: Proposal, now_ms: int) -> None:
+        self.proposal = proposal
+        self.now_ms = now_ms
+        self.is_done = False
+        self.error: BaseException | None = None
+
+
 class PendingBlock(NamedTuple):
-    """A transaction that passed validation at ``now_ms``: what its block is built from."""
+    """A transaction that passed validation at ``now_ms``: what its block is built from.
+
+    waiting: who waits for it, when the log is shared.
+    """
 
     result: TransactionResult
     now_ms: int
+    waiting: Waiting | None = None
 
 
 class Tip(NamedTuple):
@@ -133,6 +170,9 @@ class Committer:
         self._on_table_tags = on_table_tags
         self._on_erased = on_erased
         self._deferred: list[PendingBlock] = []
+        self._waiting: deque[Waiting] = deque()  # for a shared log
+        self.lost_slots = 0
+        self.unknown_outcomes = 0
         self._last_change = (
             0  # number of the last SQLite commit that changed data; no answer leaves before it is synced
         )
@@ -151,6 +191,9 @@ class Committer:
         Raises NO_SUCH_SESSION, OCC_CONFLICT, StorageError; then nothing was written, except that after an
         UnknownOutcome the block may still appear.
         """
+        if self._log.is_shared:
+            self._commit_together(proposal)
+            return
         with self.lock:
             # From here on no other commit of this server can come between the validation and the block.
             if self.is_closed:  # deleted, restored or closed since the transaction began
@@ -159,8 +202,8 @@ class Committer:
             if not proposal.result.statements:
                 return  # every statement failed: what they read is validated, but the block would be empty
             pending = PendingBlock(proposal.result, self._clock.now_ms())
-            if proposal.is_writing or self._log.is_shared:
-                self._append((*self._deferred, pending), proposal.is_writing, proposal)
+            if proposal.is_writing:
+                self._write((*self._deferred, pending), is_change=True)
             else:
                 self._reserve(pending)
             last_change = self._last_change
@@ -173,18 +216,6 @@ class Committer:
         if self.writes.conflict(proposal.reads, proposal.snapshot) is not None:
             raise OCC_CONFLICT()
 
-    def _is_settled(self, proposal: Proposal | None, before: int) -> bool:
-        """Whether a block after ``before`` is the proposal's.  Raises OCC_CONFLICT if those blocks conflict with it.
-
-        Without a proposal block 0 is appended, and another server's block 0 will do.
-        """
-        if proposal is None:
-            return self.tip.sequence_no > before
-        if self._file.has_transaction(proposal.result.transaction_id, before):
-            return True  # the write whose answer was lost did take place
-        self._validate(proposal)
-        return False
-
     def _reserve(self, pending: PendingBlock) -> None:
         """Defer a block: it gets its number now, and its bytes later."""
         if len(self._deferred) >= DEFERRED_MAX:
@@ -195,48 +226,137 @@ class Committer:
         if self.news.listeners:
             self.news.wake()
 
-    def _append(self, pending: Sequence[PendingBlock], is_change: bool, proposal: Proposal | None) -> None:
-        """Append blocks to the log and apply them.  Requires the lock.  Raises StorageError, OCC_CONFLICT.
+    # --- the commit into a shared log --------------------------------------------------------------------
 
-        With SQLite alone the first attempt decides.  A shared log may answer that the slot is taken, or its answer may
-        be lost.  Then the blocks that it does have are folded.  If they do not decide the matter, the proposal is
-        validated against them, and its block is built again, after them.
+    def _commit_together(self, proposal: Proposal) -> None:
+        """Commit, with whatever else waits to be committed: a round trip to the log costs the same for all of them.
+
+        Raises NO_SUCH_SESSION, OCC_CONFLICT, StorageError.
+        """
+        mine = Waiting(proposal, self._clock.now_ms())
+        self._waiting.append(mine)  # a deque: no lock is needed
+        with self.lock:
+            # The thread that had the lock before may have committed this one as well.
+            if not mine.is_done:
+                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), TOGETHER_MAX))]
+                if mine not in batch:  # more wait than fit: this one is served now, for its thread is here
+                    self._waiting.remove(mine)
+                    batch.append(mine)
+                self._commit_batch(batch)
+        if mine.error is not None:
+            raise mine.error
+
+    def _commit_batch(self, batch: list[Waiting]) -> None:
+        """Settle every one of a batch.  Holds the lock.  Raises nothing: each has its own error."""
+        try:
+            if self.is_closed:
+                raise NO_SUCH_SESSION()
+            try:
+                self._append_batch(batch)
+            except ApplyError:
+                # One of them cannot be applied.  Alone, each gets its own answer.
+                if len(batch) == 1:
+                    raise
+                for each in batch:
+                    self._commit_batch([each])
+        except BaseException as error:
+            for each in batch:
+                if not each.is_done:
+                    each.error, each.is_done = error, True
+            if not isinstance(error, Exception):
+                raise
+
+    def _append_batch(self, batch: Sequence[Waiting]) -> None:
+        """Append the blocks of a batch, all or none.  Holds the lock.  Raises StorageError; then what is not done has
+        no block, unless it is an UnknownOutcome.
+
+        The log may say that the slot is taken, or its answer may be lost.  Then the blocks that it does have are
+        folded; unless they settle the matter, what is left is validated against them, and built anew upon them.
         """
         before = self.tip.sequence_no
         deadline: float | None = None
-        while True:
+        while pending := self._validated(batch, before):
             try:
-                self._write(pending, is_change)
-                return
+                self._write(pending, is_change=True)
             except SlotTaken:
+                self.lost_slots += 1
                 self.catch_up()
             except UnknownOutcome as error:
-                # Answer no client before the slot is seen to be taken, by this block or another.  A block that arrives
-                # late is harmless: appending again either finds it, or takes the slot away from it.
+                self.unknown_outcomes += 1
                 if deadline is None:
                     deadline = self._clock.monotonic() + UNKNOWN_OUTCOME_SECONDS
-                elif self._clock.monotonic() > deadline:
-                    raise
-                self._catch_up_after_failure(error)
-            if self._is_settled(proposal, before):
-                return
+                # No client may be answered before it is known whether its block is in the log.
+                while not self._settles_after(error):
+                    if self._clock.monotonic() > deadline:
+                        raise UnknownOutcome(OUTCOME_STAYS_UNKNOWN.format(reason=error)) from error
+
+    def _validated(self, batch: Sequence[Waiting], before: int) -> list[PendingBlock]:
+        """Return what is left of a batch to be appended, after the blocks since ``before`` were folded."""
+        pending = []
+        is_moved = self.tip.sequence_no > before
+        for each in batch:
+            if each.is_done:
+                continue
+            proposal = each.proposal
+            if is_moved and self._file.has_transaction(proposal.result.transaction_id, before):
+                each.is_done = True  # the answer that was lost said yes
+            elif self.writes.conflict(proposal.reads, proposal.snapshot) is not None:
+                each.error, each.is_done = OCC_CONFLICT(), True
+            elif not proposal.result.statements:
+                each.is_done = True  # every statement failed: there is nothing for a block
+            else:
+                pending.append(PendingBlock(proposal.result, each.now_ms, each))
+        return pending
+
+    def _settles_after(self, error: LogError) -> bool:
+        """Whether the log answers now, and shows all that it ever will of what was sent to it.
+
+        Raises LogWentBack, LedgerGone, Deposed.
+        """
+        self.pause_after(error)
+        try:
+            self._log.fence()
+            self.catch_up()
+        except (LogWentBack, LedgerGone):
+            raise
+        except Deposed:
+            return True  # the next append finds it out; what the log shows is final all the same
+        except LogError:
+            return False
+        return True
+
+    def _catch_up_if_possible(self) -> None:
+        """Fold what the log has; when that fails, the next one that needs it is told."""
+        try:
+            self.catch_up()
+        except StorageError as error:
+            logger.warning("a block that the log has cannot be folded yet: %s", error)
+
+    # --- one SQLite transaction --------------------------------------------------------------------------
 
     def _write(self, pending: Sequence[PendingBlock], is_change: bool) -> None:
-        """Build blocks, append them to the log, apply them: one SQLite transaction.  Then publish them."""
+        """Build blocks, append them to the log, apply them: one SQLite transaction.  Then publish them.
+
+        Holds the lock.  Raises StorageError.  With SQLite alone that is for good.
+        """
         appended: list[AppendedBlock] = []
+        refused: list[Waiting] = []
         is_logged = False
         tip = self.tip
         try:
             # Takes the file's write lock, and begins the SQLite transaction.
             with self._file.write(sync=False) as writer:
                 for each in pending:
+                    if each.waiting is not None and conflicts_with(appended, each.waiting.proposal.reads):
+                        refused.append(each.waiting)
+                        continue
                     appended.append(self._build_and_apply(writer, tip, each))
                     tip = appended[-1].tip
                 # Here the order is decided.  With SQLite alone this does nothing: the COMMIT below is the append.
                 self._log.append_at((each.row for each in appended), rewrites_of(appended))
                 is_logged = self._log.is_shared
             # The SQLite transaction is committed, unsynced, and the file's write lock is free.
-        except (SlotTaken, UnknownOutcome):
+        except (SlotTaken, UnknownOutcome, Unreachable):
             raise  # the SQLite transaction was rolled back
         except StorageError:
             # If the disk fails in the COMMIT itself, the commit may have taken place.  Memory must follow the disk.
@@ -244,11 +364,17 @@ class Committer:
             if appended and stored is not None and stored.sequence_no == tip.sequence_no:
                 self._publish(appended, is_change)
             elif is_logged:
-                self.catch_up()
-            if is_logged:
-                return  # a shared log has the blocks, so they are committed, and now they are folded, too
-            raise
-        self._publish(appended, is_change)
+                self._catch_up_if_possible()
+            if not is_logged:
+                raise
+            # A shared log has the blocks, so they are committed.
+        else:
+            self._publish(appended, is_change)
+        for each in pending:
+            if each.waiting is not None:
+                each.waiting.is_done = True
+        for waiting in refused:
+            waiting.error = OCC_CONFLICT()
 
     def _build_and_apply(self, writer: Writer, tip: Tip, pending: PendingBlock) -> AppendedBlock:
         """Build a block after a tip, and apply it.  Raises StorageError, ApplyError."""
@@ -291,22 +417,29 @@ class Committer:
         """Write the deferred blocks.  Raises StorageError; they then stay deferred."""
         with self.lock:
             if self._deferred:
-                self._append(tuple(self._deferred), is_change=False, proposal=None)
+                self._write(tuple(self._deferred), is_change=False)
 
     # --- the first block, and blocks of other servers ----------------------------------------------------
 
     def begin_journal(self, transaction_id: str, created_ms: int) -> None:
         """Append block 0 at the ledger's creation time, unless it exists.  Raises StorageError."""
         with self.lock:
-            if self.tip.sequence_no < 0:
-                first = PendingBlock(TransactionResult(transaction_id), created_ms)
-                self._append((first,), is_change=True, proposal=None)
+            first = PendingBlock(TransactionResult(transaction_id), created_ms)
+            deadline = self._clock.monotonic() + UNKNOWN_OUTCOME_SECONDS
+            while self.tip.sequence_no < 0:
+                try:
+                    self._write((first,), is_change=True)
+                except (SlotTaken, UnknownOutcome) as error:
+                    # Another server's block 0 will do.
+                    if self._clock.monotonic() > deadline:
+                        raise
+                    self._settles_after(error)
         self._file.sync()
 
     def catch_up(self) -> int:
         """Fold what other servers have appended; return the version of the log's facts.
 
-        Does nothing if the log is not shared.  Raises LogWentBack, LedgerGone, StorageError.
+        Does nothing when the log is not shared.  Raises LogWentBack, LedgerGone, Deposed, StorageError.
         """
         if not self._log.is_shared:
             return 0
@@ -323,22 +456,14 @@ class Committer:
                 log_hash = self._log.hash_at(self.tip.sequence_no)
             if log_hash != self.tip.block_hash:
                 raise self._went_back()
+            if end.is_deposed:  # after the fold: what the log shows still settles what was sent to it
+                raise Deposed("The other servers took this server for dead, and its sessions are over")
             return end.facts_version
 
     def pause_after(self, error: LogError) -> None:
-        """Wait a moment if an answer was lost; after SlotTaken, try again at once."""
-        if isinstance(error, UnknownOutcome):
+        """Wait a moment when it was an answer that was lost; a slot that was taken can be tried again at once."""
+        if not isinstance(error, SlotTaken):
             self._clock.sleep(UNKNOWN_OUTCOME_PAUSE_SECONDS)
-
-    def _catch_up_after_failure(self, error: UnknownOutcome) -> None:
-        """Catch up, if the log answers; the caller decides when to give up.  Raises LogWentBack."""
-        self.pause_after(error)
-        try:
-            self.catch_up()
-        except LogWentBack:
-            raise
-        except LogError:
-            return  # the next append raises it, too
 
     def _fold(self, rows: Sequence[BlockRow]) -> None:
         """Apply blocks that the log has, and publish them.  Requires the lock."""
@@ -402,6 +527,11 @@ def stored_tip(file: LedgerFile, has_tree: bool) -> Tip:
     edge = stored_edge(file, stored.sequence_no) if has_tree else None
     catalogue = stored_catalogue(file, stored.sequence_no)
     return Tip(stored.sequence_no, stored.block_hash, stored.timestamp_ms, catalogue, edge)
+
+
+def conflicts_with(appended: Sequence[AppendedBlock], reads: Collection[ReadMark]) -> bool:
+    """Whether blocks that are about to be appended write what a transaction read before them."""
+    return any(mark in reads for each in appended for mark in each.applied.marks)
 
 
 def rewrites_of(appended: Sequence[AppendedBlock]) -> Iterator[Rewrite]:

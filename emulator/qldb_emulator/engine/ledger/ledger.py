@@ -157,7 +157,8 @@ class Ledger:
 
         After a restart the machine's clock may be behind the journal; another server's clock may be ahead.
         """
-        return max(self.clock.now_ms(), self.committer.tip.time_ms)
+        now, last = self.clock.now_ms(), self.committer.tip.time_ms
+        return now if now > last else last
 
     @property
     def permissions_mode(self) -> str:
@@ -233,7 +234,7 @@ class Ledger:
         """Drop every copy of erased data in memory, and in the file's unused space, after a redaction."""
         self.cache.clear()
         self.tables.clear()
-        self.statements = StatementCache()
+        self.statements = self.statements.emptied()
         try:
             self._file.finish_erasure(ERASED_AT_ONCE_BYTES)
         except StorageError as problem:  # the redaction is committed; closing the ledger tries again

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from ...clock import Clock
-from ...errors import LEDGER_FILE_UNUSABLE, LEDGER_LOG_UNUSABLE, NOT_SUPPORTED, QldbError
+from ...errors import LEDGER_FILE_UNUSABLE, LEDGER_LOG_UNREACHABLE, LEDGER_LOG_UNUSABLE, NOT_SUPPORTED, QldbError
 from ...ids import IdSource
-from ...log.seam import LedgerGone, LogError, Logs
+from ...log.seam import Deposed, LedgerGone, LedgerTaken, LogError, Logs, Unreachable
 from ...settings import Settings
 from ...storage.directory import DataDirectory
 from ...storage.errors import StorageError
@@ -21,9 +22,22 @@ from .ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
+IS_CACHE = "is_cache"
+"""The row of a file's facts that says: the journal is in a shared log, and this file may be thrown away."""
+CACHE_ALONE = (
+    "The file {path} is a cache of a journal in a shared log. Start the server with --journal, "
+    "or bring the journal into a file with: qldb-emulator journal move --to-file"
+)
+OWN_JOURNAL = (
+    "The file {path} has a journal of its own, which is not in the shared log. "
+    "Move it there with: qldb-emulator journal move, or choose another data directory"
+)
+
 
 def storage_problem(name: str, error: StorageError) -> QldbError:
-    """Return the error for a request whose ledger's file or log cannot be used."""
+    """Return the answer to a request whose ledger's file or log cannot be used."""
+    if isinstance(error, Unreachable | Deposed):
+        return LEDGER_LOG_UNREACHABLE(name=name, reason=error)
     problem = LEDGER_LOG_UNUSABLE if isinstance(error, LogError) else LEDGER_FILE_UNUSABLE
     return problem(name=name, reason=error)
 
@@ -86,16 +100,29 @@ class Register:
         """Return the open file of a ledger that the logs know.
 
         facts: as a shared log has them; the file is then a cache.
+        Raises StorageError, also for a file that is not what its name promises: a journal of its own is never taken for
+        a cache, nor a cache for a journal.
         """
         if not self._logs.is_shared:
-            return self._directory.open(region, name)
+            file = self._directory.open(region, name)
+            if file.meta(IS_CACHE):
+                file.close()
+                raise StorageError(CACHE_ALONE.format(path=self._directory.path(region, name)))
+            return file
         if self._directory.exists(region, name):
             file = self._directory.open(region, name)
-            if file.meta("strand_id") == facts["strand_id"]:
+            is_cache, strand_id = bool(file.meta(IS_CACHE)), file.meta("strand_id")
+            if is_cache and strand_id == facts["strand_id"]:
                 return file
-            file.close()  # it belongs to an older ledger of this name
-            self._directory.delete(region, name)
-        return self._directory.create(region, name, facts)
+            file.close()
+            self._drop_cache(region, name, is_cache)
+        return self._directory.create(region, name, {**facts, IS_CACHE: True})
+
+    def _drop_cache(self, region: str, name: str, is_cache: bool) -> None:
+        """Remove the cache of an older ledger of this name.  Raises StorageError for a file that is no cache."""
+        if not is_cache:
+            raise StorageError(OWN_JOURNAL.format(path=self._directory.path(region, name)))
+        self._directory.delete(region, name)
 
     def _register(
         self, file: LedgerFile, region: str, name: str, clock: Clock | None = None, ids: IdSource | None = None
@@ -122,7 +149,7 @@ class Register:
             if ledger is not None:
                 self.on_delete(ledger)
                 ledger.close()
-            if self._directory.exists(region, name):
+            if ledger is not None and self._directory.exists(region, name):
                 self._directory.delete(region, name)
 
     def open_where(self, wanted: Callable[[LedgerFacts], bool]) -> None:
@@ -158,18 +185,27 @@ class Register:
         then there is no file.
         """
         name, rows = facts.name, rows_from_facts(facts)
-        self._logs.create(region, name, rows)
-        if self._logs.is_shared and self._directory.exists(region, name):  # the file of an older ledger of this name
-            self._directory.delete(region, name)
         try:
-            file = self._directory.create(region, name, rows)
-            try:
-                return self._register(file, region, name)
-            except BaseException:  # for example a disk without room for the first block
-                self._directory.delete(region, name)
-                raise
+            # The file first: one that is in the way refuses the name.
+            if self._logs.is_shared:
+                file = self._file(region, name, rows)
+            else:
+                file = self._directory.create(region, name, rows)
+        except StorageError as error:
+            raise storage_problem(name, error) from error
+        try:
+            self._logs.create(region, name, rows)
         except BaseException as error:
-            self._logs.delete(region, name)
+            file.close()
+            if isinstance(error, StorageError) and not isinstance(error, LedgerTaken):
+                raise storage_problem(name, error) from error
+            raise
+        try:
+            return self._register(file, region, name)
+        except BaseException as error:  # a disk without room for the first block, or a log that does not answer
+            self._directory.delete(region, name)
+            with suppress(LogError):
+                self._logs.delete(region, name)
             if isinstance(error, StorageError):
                 raise storage_problem(name, error) from error
             raise
@@ -246,6 +282,18 @@ class Register:
             other for other in self._logs.regions() if other != region and self._logs.facts_of(other, name) is not None
         ]
         return f" in region {region}; it is in {', '.join(sorted(regions))}" if regions else ""
+
+    def rows_of(self, region: str, name: str) -> Mapping[str, Any] | None:
+        """Return the facts of a ledger as the logs have them, whether it is open or not.  Raises LogError."""
+        return self._logs.facts_of(region, name)
+
+    def close_open(self) -> None:
+        """Close every ledger that is open, and with that end its sessions.  They are opened again when asked for."""
+        with self.lock:
+            for place, ledger in list(self._open.items()):
+                del self._open[place]
+                self.on_delete(ledger)
+                ledger.close()
 
     def open_ledgers(self) -> list[Ledger]:
         """Return the ledgers that are open now."""

@@ -114,6 +114,7 @@ class Exports:
         self._starting: list[Ledger] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self.runs_here: Callable[[Ledger], bool] = lambda ledger: True
 
     def start(self, ledger: Ledger, export: Export, role_arn: str, kms_key_arn: str | None) -> None:
         """Begin a job.  Raises EXPORTS_LIMIT, S3_REFUSED, S3_NOT_REACHED."""
@@ -154,6 +155,13 @@ class Exports:
                 if job.status == "IN_PROGRESS":
                     self._run(ledger, job)
 
+    def go_on(self, ledger: Ledger) -> None:
+        """Run the jobs of a ledger that are not running yet."""
+        with self._lock:
+            for job in jobs_of(ledger):
+                if job.status == "IN_PROGRESS" and job.export.export_id not in self._running:
+                    self._run(ledger, job)
+
     def close(self) -> None:
         """Let jobs in progress end after the object that they are writing; a later start resumes them."""
         self._stop.set()
@@ -167,6 +175,8 @@ class Exports:
             thread.join()
 
     def _run(self, ledger: Ledger, job: ExportJob) -> None:
+        if not self.runs_here(ledger):
+            return  # another server's job
         id_ = job.export.export_id
         thread = threading.Thread(target=self._work, args=(ledger, job), name=f"export-{id_}", daemon=True)
         self._running[id_] = thread

@@ -34,6 +34,7 @@ class Streams:
         self._deliveries: dict[str, Delivery] = {}
         self._lock = threading.Lock()
         self._is_closed = False
+        self.runs_here: Callable[[Ledger], bool] = lambda ledger: True
 
     def target(self, kinesis_arn: str) -> DeliveryTarget:
         """Return the target of a stream.  Its methods raise AwsError."""
@@ -50,7 +51,12 @@ class Streams:
         return qldb_arn(ledger.region, self._account, f"stream/{ledger.name}/{stream_id}")
 
     def start(self, ledger: Ledger, stream: Stream) -> None:
-        """Start to deliver a stream.  Replaces a delivery from the same ledger before a restore."""
+        """Deliver a stream from now on.  A delivery from the same ledger as it was before a restore makes way.
+
+        Does nothing where another server delivers it.
+        """
+        if not self.runs_here(ledger):
+            return
         with self._lock:
             if self._is_closed:
                 return
@@ -68,6 +74,14 @@ class Streams:
             return
         for stream in streams_of(ledger):
             if stream.status in RUNNING:
+                self.start(ledger, stream)
+
+    def go_on(self, ledger: Ledger) -> None:
+        """Deliver the running streams of a ledger that are not delivered yet."""
+        with self._lock:
+            delivered = set(self._deliveries)
+        for stream in streams_of(ledger):
+            if stream.status in RUNNING and stream.id not in delivered:
                 self.start(ledger, stream)
 
     def mark_cancelled(self, ledger: Ledger, stream: Stream) -> None:

@@ -31,7 +31,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...budget import Budget, enter
+from ...budget import Budget, enter, leave
 from ...clock import Clock
 from ...context import CommandResult, Principal, RequestContext, client_is_there
 from ...errors import (
@@ -51,7 +51,7 @@ from ...errors import (
     QldbError,
 )
 from ...ids import IdSource
-from ...log.seam import LedgerGone
+from ...log.seam import Deposed, LedgerGone
 from ...partiql.language.errors import PartiqlError
 from ...settings import Settings
 from ...storage.errors import StorageError
@@ -70,7 +70,10 @@ if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
 
 Members = dict[str, Any]
-# Commands after which the client needs the transaction no more: a statement that still runs in it stops.
+Command = Callable[["Session", float, Members], CommandResult]
+"""(session, the time by its ledger's clock, members of the request) -> result.  Raises QldbError."""
+
+# Commands that say that the client wants no more of a transaction: a statement that still runs in it stops.
 _ENDING = ("AbortTransaction", "EndSession")
 # A transaction's start checks no more often than this whether the ledger's file is in its place (5 µs); every commit
 # that writes does.
@@ -97,9 +100,11 @@ class Session:
         return now - self.started > self.ledger.limits.session_seconds
 
     def belongs_to(self, principal: Principal | None) -> bool:
-        """Whether this principal started the session, with any of its keys."""
+        """Whether the session was started by this principal: by any of its keys."""
+        if self.principal is principal:  # mostly None, without ``--auth``
+            return True
         if self.principal is None or principal is None:
-            return self.principal is principal
+            return False
         return self.principal.name == principal.name
 
     def end_transaction(self) -> None:
@@ -117,8 +122,8 @@ class Session:
             raise NO_SUCH_SESSION()
         if transaction is not self.transaction or transaction is self.abandoned:
             raise NO_OPEN_TRANSACTION()
-        if time.monotonic() - transaction.running_since > self.ledger.limits.transaction_seconds:
-            transaction.is_over = True  # by the machine's clock, because the emulator's own may stand still
+        if time.perf_counter() - transaction.running_since > self.ledger.limits.transaction_seconds:
+            transaction.is_over = True  # by the machine's time, where the emulator's own stands still
         self.open_transaction(self.ledger.clock.monotonic())
         if self.is_client_gone():
             raise ClientGone
@@ -174,8 +179,9 @@ class Sessions:
         self._statement_log = statement_log
         self._sessions: dict[str, Session] = {}
         self._started = 0
+        self.name_token: Callable[[str, Ledger], str] = lambda token, ledger: token
         self._lock = threading.Lock()
-        self._commands: dict[str, Callable[[Session, float, Members], CommandResult]] = {
+        self._commands: dict[str, Command] = {
             "StartTransaction": self._start_transaction,
             "ExecuteStatement": self._execute_statement,
             "FetchPage": self._fetch_page,
@@ -231,23 +237,24 @@ class Sessions:
                     session.end_transaction()
 
     def _storage_problem(self, token: str, session: Session, error: StorageError) -> QldbError:
-        """Return the error for a file that cannot be used: its ledger was closed meanwhile, or it really failed."""
-        if session.ledger.is_closed or isinstance(error, LedgerGone):
+        """Return a file that cannot be read or written: of a ledger that was closed meanwhile, or a real failure."""
+        if session.ledger.is_closed or isinstance(error, LedgerGone | Deposed):
             self._forget(token, session)
             return NO_SUCH_SESSION()
         return storage_problem(session.ledger.name, error)
 
-    def _find(self, token: str, context: RequestContext) -> Session | None:
-        """Return the session of a token; None for a session of another principal, which must learn nothing of it."""
-        session = self._sessions.get(token)
-        return session if session is not None and session.belongs_to(context.principal) else None
-
     # --- faults ------------------------------------------------------------------------------------------
+
+    def wrap(self, command: str, wrapper: Callable[[Command], Command]) -> None:
+        """Lay something around a command, such as a span of its time.  Call it before requests come."""
+        self._commands[command] = wrapper(self._commands[command])
 
     def _send_with_faults(
         self, command: str, token: str | None, members: Members, context: RequestContext
     ) -> CommandResult:
-        session = None if token is None else self._find(token, context)
+        session = None if token is None else self._sessions.get(token)
+        if session is not None and not session.belongs_to(context.principal):
+            session = None
         ledger_name = session.ledger.name if session is not None else members.get("LedgerName")
         strike = self._faults.strike(
             Event(command, ledger_name, lambda: _texts(session, members), lambda: _tables(session, members))
@@ -305,7 +312,7 @@ class Sessions:
             raise SESSION_LEDGER_NOT_FOUND(name=ledger_name, elsewhere=elsewhere)
         if ledger.state != "ACTIVE":
             raise SESSION_LEDGER_NOT_ACTIVE(name=ledger_name, state=ledger.state)
-        token = self._ids.new_token()
+        token = self.name_token(self._ids.new_token(), ledger)
         with self._lock:
             self._sessions[token] = Session(context.request_id, ledger, context.principal)
             self._started += 1
@@ -355,16 +362,15 @@ class Sessions:
         before = set(transaction.reads) if self._shows_plans else None
         started = time.perf_counter()
         execution = Execution(transaction, permit)
-        before_budget = enter(transaction.budget)
-        transaction.running_since = time.monotonic()
+        transaction.running_since = started
+        enter(transaction.budget)
         try:
-            transaction.budget.begin()
             cursor, page = execution.run(text, holders)
         except QldbError as error:
             self._log(transaction, execution.program, text, holders, started, error=error)
             raise
         finally:
-            enter(before_budget)
+            leave()
         self._log(transaction, execution.program, text, holders, started, read_ios=page.read_ios)
         debug = None
         if before is not None:
@@ -404,14 +410,14 @@ class Sessions:
         cursor = transaction.cursors.get(members["NextPageToken"])
         if cursor is None:
             raise PAGE_TOKEN_NOT_VALID()
-        transaction.running_since = time.monotonic()
-        before_budget = enter(transaction.budget)
+        transaction.running_since = time.perf_counter()
+        enter(transaction.budget)
         try:
             page = cursor.page(members["NextPageToken"])
         except PartiqlError as error:
             raise partiql_problem(error) from error
         finally:
-            enter(before_budget)
+            leave()
         return CommandResult({"Page": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)})
 
     def _commit_transaction(self, session: Session, now: float, members: Members) -> CommandResult:

@@ -127,20 +127,26 @@ class _Cell:
 
 @dataclass(slots=True)
 class _StructDraft:
+    """Its cells are also found by their names: an UPDATE may set thousands of fields of one struct."""
+
     annotations: tuple[str, ...]
     fields: list[tuple[str, _Cell]]
+    _named: dict[str, list[_Cell]] = field(default_factory=dict)
+    _lowered: dict[str, list[_Cell]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, cell in self.fields:
+            self._note(name, cell)
+
+    def _note(self, name: str, cell: _Cell) -> None:
+        self._named.setdefault(name, []).append(cell)
+        self._lowered.setdefault(name.lower(), []).append(cell)
 
     def find(self, key: ast.FieldStep) -> _Cell | None:
-        for name, cell in self.fields:
-            if name == key.name and not cell.is_removed:
-                return cell
-        if key.is_quoted:
-            return None
-        lowered = key.name.lower()
-        for name, cell in self.fields:
-            if name.lower() == lowered and not cell.is_removed:
-                return cell
-        return None
+        cells = self._named.get(key.name, ())
+        if key.is_quoted or any(not cell.is_removed for cell in cells):
+            return next((cell for cell in cells if not cell.is_removed), None)
+        return next((cell for cell in self._lowered.get(key.name.lower(), ()) if not cell.is_removed), None)
 
     def put(self, key: ast.FieldStep, value: IonValue) -> None:
         """Replace a field, or add it at the end.  MISSING leaves no field, as in a struct's constructor."""
@@ -148,6 +154,7 @@ class _StructDraft:
         if cell is None:
             cell = _Cell(MISSING)
             self.fields.append((key.name, cell))
+            self._note(key.name, cell)
         cell.value = value
         cell.is_removed = value is MISSING
 

@@ -13,6 +13,7 @@ as the statement.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import fields
 from decimal import Decimal
@@ -353,8 +354,11 @@ class _Parser:
         return following[:2] == [LITERAL, "]"] and following[2] not in (END, ";")
 
     def index_of(self, node: ast.Node) -> int:
-        """The index of the token at which a node began."""
-        return self.places.index(node.pos)
+        """The index of the token at which a node began.
+
+        Tokens stand in order, so it is looked up by halves: 9,000 stars in a select list took seconds otherwise.
+        """
+        return bisect_left(self.places, node.pos)
 
     # --- DDL and EXEC --------------------------------------------------------------------------------------
 

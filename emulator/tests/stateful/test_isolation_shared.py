@@ -1,0 +1,51 @@
+"""Servers over a log that loses answers: the same history as one transaction after the other, for every seed.
+
+``isolation_search.py --seeds 3000`` runs many more.
+"""
+
+from __future__ import annotations
+
+import pytest
+from isolation_auditor import audit
+from isolation_workload import run_over_a_faulty_log
+
+from qldb_emulator.engine.ledger import committer
+from qldb_emulator.engine.ledger.conflicts import WriteLog
+
+
+@pytest.mark.parametrize("servers", [1, 2, 4])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_faulty_log_changes_no_history(seed: int, servers: int) -> None:
+    assert audit(run_over_a_faulty_log(seed, steps=120, servers=servers)) == []
+
+
+def test_the_search_finds_a_server_that_does_not_validate_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction whose slot was taken is validated against the blocks that came first, or writes are lost."""
+    conflict = WriteLog.conflict
+
+    def blind(self: WriteLog, marks: object, snapshot: int) -> object:
+        return None
+
+    monkeypatch.setattr(WriteLog, "conflict", blind)
+    found = 0
+    for seed in range(5):
+        try:
+            found += bool(audit(run_over_a_faulty_log(seed, steps=120, servers=2)))
+        except AssertionError:
+            found += 1
+    assert found
+    assert conflict is not blind
+
+
+def test_the_search_finds_a_server_that_forgets_to_look_for_its_own_transaction(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without that look a lost answer commits a transaction twice, which the log's key on its id refuses."""
+    monkeypatch.setattr(committer.LedgerFile, "has_transaction", lambda *_: False)
+    with pytest.raises(AssertionError, match="a transaction has one block"):
+        search_for_a_finding()
+
+
+def search_for_a_finding() -> None:
+    for seed in range(10):
+        assert audit(run_over_a_faulty_log(seed, steps=120, servers=2)) == []
