@@ -271,7 +271,7 @@ class Committer:
         no block, unless it is an UnknownOutcome.
 
         The log may say that the slot is taken, or its answer may be lost.  Then the blocks that it does have are
-        folded; unless they settle the matter, what is left is validated against them, and built anew upon them.
+        folded; unless they settle the matter, the rest is validated against them, and built again after them.
         """
         before = self.tip.sequence_no
         deadline: float | None = None
