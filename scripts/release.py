@@ -122,7 +122,7 @@ def sha256(path: Path) -> str:
 
 
 def check_reproducible(made: list[Path], epoch: str) -> None:
-    """Build anew, elsewhere, and compare octet by octet.  Raises ReleaseError."""
+    """Build again, elsewhere, and compare octet by octet.  Raises ReleaseError."""
     with tempfile.TemporaryDirectory() as again:
         other = {path.name: sha256(path) for path in build(Path(again), epoch)}
     differing = [path.name for path in made if other.get(path.name) != sha256(path)]

@@ -250,7 +250,7 @@ _MAKERS = {"admin": admin_table, "differences": differences_table}
 
 
 def filled(text: str) -> str:
-    """A page with what stands between ``<!-- made: NAME -->`` and ``<!-- end -->`` made anew."""
+    """Return a page with the part between ``<!-- made: NAME -->`` and ``<!-- end -->`` generated again."""
     return _PLACE.sub(lambda found: f"{found[1]}{_MAKERS[found[2]]()}\n{found[3]}", text)
 
 

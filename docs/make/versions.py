@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def order(version: str) -> tuple[int, ...]:
-    """Releases by number; what is no release, such as ``main``, comes before all of them."""
+    """Releases by number; other names, such as ``main``, come before all of them."""
     return tuple(map(int, version.split("."))) if re.fullmatch(r"\d+(\.\d+)*", version) else ()
 
 

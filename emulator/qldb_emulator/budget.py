@@ -1,4 +1,4 @@
-"""What bounds the work of one statement: its time, through a look at whether it may go on, and its memory.
+"""Bounds the work of one statement: its time, by regular checks whether it may go on, and its memory.
 
 Python cannot stop a thread from outside, so every loop whose length a statement decides asks whether a look is due, and
 everything that grows reports its bytes.  The engine begins the budget of the open transaction for the time of a
@@ -88,7 +88,7 @@ _running: dict[int, Budget] = {}
 
 
 def current() -> Budget:
-    """The budget of the statement that this thread works for."""
+    """Return the budget of the statement that this thread works for."""
     return _running.get(get_ident(), UNBOUNDED)
 
 

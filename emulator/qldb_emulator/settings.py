@@ -1,4 +1,4 @@
-"""What one emulator was told: plain data.  Only ``cli`` reads the environment."""
+"""The settings of one emulator: plain data.  Only ``cli`` reads the environment."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Settings:
     """The options of one emulator.
 
     data_dir: where ledgers are kept; None for a temporary directory that is removed at the end.
-    is_ephemeral: nothing needs to survive: no syncing to disk.
-    region: used where a request does not say.  account: twelve digits, for ARNs.
+    is_ephemeral: nothing needs to survive, so nothing is synced to disk.
+    region: for requests that name none.  account: twelve digits, for ARNs.
     state_delay_ms: how long a ledger is CREATING, DELETING, and its key UPDATING; 0: not at all.
-    cache_bytes: how much memory each of a ledger's two caches may take, that of decoded documents and that of whole
+    cache_bytes: the most memory of each of a ledger's two caches, that of decoded documents and that of whole
       tables; estimated as MEMORY_PER_BYTE times the documents' Ion binary (see engine.documents).
     console: whether a browser gets pages: "on"; "read-only", where neither they nor the JSON interface below /_qldb
       change anything; or "off".

@@ -1,4 +1,4 @@
-"""A ledger under random changes, each value of which occurs nowhere else: for tests of redaction and `verify`."""
+"""A ledger under random changes with unique values, for tests of redaction and ``verify``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def begin(root: Path) -> Emulator:
 
 
 def token(number: int, size: int) -> str:
-    """A value that occurs nowhere else; a large one moves the document to pages of its own."""
+    """Return a value that occurs nowhere else; a large one moves the document to pages of its own."""
     return f"<secret-{number:06}>" * size
 
 

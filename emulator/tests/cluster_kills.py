@@ -54,7 +54,7 @@ def kill_round(kind: str, choice: random.Random, servers: Cluster, database: Pos
 
 
 def number_is_armed(kind: str) -> bool:
-    """Whether every server was told to die, so that the others have to begin anew as well."""
+    """Whether every server was told to die, so that the others must start again as well."""
     return kind in KINDS[2:]
 
 

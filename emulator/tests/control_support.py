@@ -1,4 +1,4 @@
-"""Asks a real emulator for control plane operations as botocore does: serialized, through the app, parsed."""
+"""Calls control plane operations of a real emulator as botocore does: serialized, through the app, parsed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Client:
         return client_reads("qldb", operation, reply)
 
     def refused(self, operation: str, **parameters: Any) -> Outcome:
-        """The refusal of an operation that must not succeed."""
+        """Return the refusal of an operation that must not succeed."""
         try:
             answer = self(operation, **parameters)
         except Refused as refusal:

@@ -1,4 +1,4 @@
-"""Concurrent transactions on lists and registers, and the history for ``cycles`` to judge.
+"""Runs concurrent transactions on lists and registers, and records the history for ``cycles``.
 
 As a program: ``cycle_load.py --transactions 100000 --threads 16 [--in-process]``; prints what it did and every anomaly.
 """
@@ -251,7 +251,10 @@ class Load:
         observed.writes.setdefault(key, []).append(version)
 
     def _read(self, client: Client, choice: random.Random, observed: Observed, key: str, table: str) -> Any:
-        """The value of a key.  What the transaction wrote itself must be there; the first other version is noted."""
+        """Return the value of a key.
+
+        What the transaction wrote itself must be there; the first other version is noted.
+        """
         # Now and then without the index; less often when the tables have grown, or nothing else would happen.
         if choice.random() < 0.02 / (1 + self._begun / 1000):
             rows = [row["v"] for row in client.execute(f"SELECT * FROM {table}") if row["k"] == key]
@@ -271,7 +274,7 @@ class Load:
 
 
 def final_versions(client: Client) -> dict[str, list[int]]:
-    """Every key's versions in order: of lists from the lists, of registers from their history."""
+    """Return every key's versions in order: of lists from the lists, of registers from their history."""
     final: dict[str, list[int]] = {row["k"]: list(row["v"]) for row in client.run("SELECT * FROM Lists")}
     for row in client.run("SELECT data.k AS k, data.v AS v, metadata.version AS n FROM history(Registers)"):
         final.setdefault(row["k"], []).append(row["v"])
@@ -288,7 +291,7 @@ def hide_overwritten(history: list[Observed]) -> None:
 
 
 def run_load(transactions: int, threads: int, over_http: bool, seed: int = 0) -> tuple[Load, list[str]]:
-    """A run against an emulator of its own."""
+    """Return a run against an emulator of its own."""
     with Emulator(Settings(is_ephemeral=True)) as emulator:
         emulator.call("CreateLedger", {"Name": LEDGER, "PermissionsMode": "ALLOW_ALL"}, CONTEXT)
         if not over_http:

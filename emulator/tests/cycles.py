@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-NOTHING = None  # the version of a key before anybody wrote it
+NOTHING = None  # the version of a key before the first write
 Version = int | None
 Edges = dict[int, dict[int, str]]
 
@@ -40,7 +40,7 @@ class Observed:
 
 
 def anomalies(history: Sequence[Observed], final: dict[str, list[int]]) -> list[str]:
-    """Everything that no serial execution explains.
+    """Return everything that no serial execution explains.
 
     final: key -> its versions, from first to last, as the ledger tells them when all is over.
     """
@@ -148,7 +148,7 @@ def _add(edges: Edges, source: int | None, target: int | None, label: str) -> No
 
 
 def _components(edges: Edges) -> Iterable[list[int]]:
-    """The strongly connected components (Tarjan, without recursion)."""
+    """Yield the strongly connected components (Tarjan, without recursion)."""
     index: dict[int, int] = {}
     low: dict[int, int] = {}
     on_stack: set[int] = set()
@@ -188,7 +188,7 @@ def _components(edges: Edges) -> Iterable[list[int]]:
 
 
 def _cycle_text(component: list[int], edges: Edges) -> str:
-    """A shortest way round from some member, for people."""
+    """Return a shortest way round from some member, for people."""
     members = set(component)
     start = min(component)
     previous: dict[int, int] = {}

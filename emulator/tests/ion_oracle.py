@@ -1,4 +1,4 @@
-"""The outside judges of our Ion layer: amazon.ion, whichever version is installed, and ionhash.
+"""The oracles for our Ion layer: amazon.ion, in the installed version, and ionhash.
 
 ionhash 1.2.1 is made for amazon.ion up to 0.9.3.  On newer ones it still hashes right, once two names that it imports
 and that have gone are put back.
@@ -23,7 +23,7 @@ _SHA256 = hasher.hashlib_hash_function_provider("sha256")
 
 
 def loads(data: bytes | str) -> Any:
-    """One value as amazon.ion reads it."""
+    """Return one value as amazon.ion reads it."""
     return simpleion.loads(data)
 
 
@@ -33,10 +33,10 @@ def dumps(value: Any) -> bytes:
 
 
 def dumps_text(value: Any) -> str:
-    """Text as amazon.ion writes it."""
+    """Return text as amazon.ion writes it."""
     return str(simpleion.dumps(value, binary=False))
 
 
 def hash_value(value: Any) -> bytes:
-    """The Ion Hash of a value that amazon.ion read."""
+    """Return the Ion Hash of a value that amazon.ion read."""
     return bytes(fast_value_hasher.hash_value(value, _SHA256))

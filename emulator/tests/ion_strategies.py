@@ -86,7 +86,7 @@ def scalars(stamps: st.SearchStrategy[Timestamp] | None = None, symbol_zero: boo
 def values(
     stamps: st.SearchStrategy[Timestamp] | None = None, field_names: st.SearchStrategy[str] = names
 ) -> st.SearchStrategy[Any]:
-    """Ion values of every type, nested, annotated, with repeated names."""
+    """Return Ion values of every type, nested, annotated, with repeated names."""
 
     def annotated(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         return st.builds(Annotated, st.lists(field_names, min_size=1, max_size=3), inner)
@@ -105,7 +105,7 @@ def values(
 
 @st.composite
 def disguised(draw: st.DrawFn, value: Any) -> Any:
-    """Another value that PartiQL calls equal to this one."""
+    """Return another value that PartiQL calls equal to this one."""
     if draw(st.booleans()):
         value = value.value if type(value) is Annotated else Annotated(["disguise"], value)
     inner = value.value if type(value) is Annotated else value

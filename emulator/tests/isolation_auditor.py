@@ -43,14 +43,14 @@ class Model:
         self.tables: list[tuple[str, Table]] = []
 
     def active(self, name: str) -> Table:
-        """The table of a name."""
+        """Return the table of a name."""
         for other, table in self.tables:
             if other == name and table.status == "ACTIVE":
                 return table
         raise Refused(ABSENT[:24])
 
     def execute(self, step: Step) -> list[Any]:
-        """The rows of a statement.  Raises Refused."""
+        """Return the rows of a statement.  Raises Refused."""
         table, *arguments = step.arguments
         if step.name in _READS:
             found = self.active(table)
@@ -158,7 +158,7 @@ def _is_latest(table: Table, row: dict[str, Any]) -> bool:
 
 
 def comparable(step: Step, rows: Sequence[Any]) -> list[str]:
-    """Rows without what the model cannot know and without their order, which nothing promises."""
+    """Return rows without what the model cannot know and without their order, which nothing promises."""
     if step.name in ("create_table", "drop_table", "create_index"):
         return [str(len(rows))]
     if step.name == "catalogue":
@@ -176,7 +176,7 @@ def _only(row: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def audit(records: Sequence[Record]) -> list[str]:
-    """What is wrong with a history: nothing, if it is serializable in the order of its commits."""
+    """Return what is wrong with a history: nothing, if it is serializable in the order of its commits."""
     model, wrong = Model(), []
     for record in sorted((r for r in records if r.outcome == "committed"), key=lambda r: r.order):
         for number, step in enumerate(record.steps):

@@ -1,4 +1,4 @@
-"""A random interleaving of transactions, and the record of what each one asked, saw and became.
+"""A random interleaving of transactions, and the record of what each requested, read and became.
 
 Several sessions take turns, one statement at a time, in one thread: every order is possible and every run repeats from
 its seed.  Nothing here knows what the right answers are; that is the auditor's business.
@@ -268,7 +268,7 @@ def run_over_a_faulty_log(seed: int, steps: int, servers: int, chance: float = 0
 
 
 def run_workload(seed: int, steps: int) -> list[Record]:
-    """The history of one interleaving."""
+    """Return the history of one interleaving."""
     with new_emulator(seed=f"workload {seed}") as emulator:
         workload = Workload(seed, emulator)
         workload.run(steps)

@@ -1,4 +1,4 @@
-"""A small journal of ours in which every kind of block occurs, for the tests of verification."""
+"""A small journal of ours with every kind of block, for the tests of verification."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def changed(*ids: str, statements: tuple[int, ...] = (0,)) -> dict[str, ChangedD
 
 
 def transactions() -> Iterable[TransactionResult]:
-    """What the blocks after the first commit, one every second."""
+    """Yield what the blocks after the first commit, one every second."""
     yield TransactionResult(
         "tx-ddl", [statement("CREATE TABLE Cars", 990)], system_revisions=[hashing.HASH_OF_NOTHING, hash_value("x")]
     )
@@ -74,7 +74,7 @@ def genesis_block(strand_id: str, transaction_id: str, now: Timestamp) -> Block:
 
 
 def chain(results: Iterable[TransactionResult]) -> list[Block]:
-    """The blocks of a new journal with these transactions, one a second."""
+    """Return the blocks of a new journal with these transactions, one a second."""
     blocks = [genesis_block(STRAND, "tx-genesis", time(0))]
     for number, result in enumerate(results, start=1):
         tip = blocks[-1]
@@ -90,7 +90,7 @@ def sample() -> list[Block]:
 
 
 def as_service(block: Block, previous_hash: bytes) -> Block:
-    """The block as the service might have written it: what only we can recompute replaced by other bytes."""
+    """Return the block as the service might have written it: what only we can recompute replaced by other bytes."""
     entries = list(block.entries_hash_list)
     entries[0] = hash_value(["internal", entries[0]])
     statements = -2 if block.redaction_info is None else -3
@@ -106,7 +106,7 @@ def as_service(block: Block, previous_hash: bytes) -> Block:
 
 
 def service_sample() -> list[Block]:
-    """The sample as a journal of the service."""
+    """Return the sample as a journal of the service."""
     blocks: list[Block] = []
     for block in sample():
         blocks.append(as_service(block, blocks[-1].block_hash if blocks else b""))

@@ -1,4 +1,4 @@
-"""A small ledger in which every kind of transaction occurs, for tests of exports, imports and verification."""
+"""A small ledger with every kind of transaction, for tests of exports, imports and verification."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def busy_ledger(emulator: Emulator, name: str = "cars") -> LocalSession:
 
 
 def index_id(session: LocalSession) -> str:
-    """The id of the first index of table Car."""
+    """Return the id of the first index of table Car."""
     (row,) = session.run("SELECT VALUE t.indexes FROM information_schema.user_tables AS t WHERE t.name = 'Car'")
     found: str = row[0]["indexId"]
     return found
@@ -59,6 +59,6 @@ def redact(session: LocalSession, table: str, version: int) -> Mapping[str, Any]
 
 
 def digest(emulator: Emulator, name: str = "cars") -> tuple[bytes, str]:
-    """A ledger's digest and the Ion text of its tip."""
+    """Return a ledger's digest and the Ion text of its tip."""
     answer = emulator.call("GetDigest", {"Name": name}, CONTEXT)
     return answer["Digest"], answer["DigestTipAddress"]["IonText"]

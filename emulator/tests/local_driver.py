@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def new_emulator(limits: Limits = STRICT, tick_ms: int = 1, seed: str = "test", **settings: Any) -> Emulator:
-    """An ephemeral emulator whose clock moves a millisecond at every look.
+    """Return an ephemeral emulator whose clock moves a millisecond at every look.
 
     Its journals are in their own files, unless ``over_shared_log`` says otherwise.
     """
@@ -57,13 +57,13 @@ class LocalTransaction:
         self.digest = CommitDigest(self.id)
 
     def execute_raw(self, statement: str, *parameters: Any) -> dict[str, Any]:
-        """The result of ExecuteStatement as the wire has it."""
+        """Return the result of ExecuteStatement as the wire has it."""
         self.digest.add(statement_digest(statement, [hash_value(value) for value in parameters]))
         holders = [{"IonBinary": dumps(value)} for value in parameters]
         return self._session.send("ExecuteStatement", TransactionId=self.id, Statement=statement, Parameters=holders)
 
     def execute(self, statement: str, *parameters: Any) -> list[Any]:
-        """All rows, every page fetched."""
+        """Return all rows, every page fetched."""
         result = self.execute_raw(statement, *parameters)
         page, rows = result["FirstPage"], []
         while True:
@@ -76,7 +76,7 @@ class LocalTransaction:
         return self.commit_raw().members
 
     def commit_raw(self) -> CommandResult:
-        """The result of the commit with what is left to do after the response."""
+        """Return the result of the commit with what is left to do after the response."""
         return self._session.ask("CommitTransaction", TransactionId=self.id, CommitDigest=self.digest.value)
 
     def abort(self) -> None:
@@ -96,14 +96,14 @@ class LocalSession:
         return self.ask(command, **members).members
 
     def ask(self, command: str, **members: Any) -> CommandResult:
-        """As ``send``, with what else the result holds."""
+        """Do what ``send`` does, with what else the result holds."""
         return self._emulator.send_command(command, self.token, members, self._context)
 
     def begin(self) -> LocalTransaction:
         return LocalTransaction(self)
 
     def run(self, statement: str, *parameters: Any) -> list[Any]:
-        """One statement in a transaction of its own."""
+        """Run one statement in a transaction of its own."""
         return self.execute(lambda transaction: transaction.execute(statement, *parameters))
 
     def execute(self, work: Callable[[LocalTransaction], T]) -> T:
@@ -119,7 +119,7 @@ class LocalSession:
 
 
 def new_ledger(emulator: Emulator, name: str = "cars", permissions_mode: str = "ALLOW_ALL") -> LocalSession:
-    """A ledger and a session on it."""
+    """Return a ledger and a session on it."""
     emulator.call(
         "CreateLedger", {"Name": name, "PermissionsMode": permissions_mode, "DeletionProtection": False}, CONTEXT
     )

@@ -76,7 +76,7 @@ class Store:
         self.is_down = False
 
     def logs(self) -> MemoryLogs:
-        """The store as one more server sees it."""
+        """Return the store as one more server sees it."""
         return MemoryLogs(self)
 
     def cut(self, blocks: int, name: str = "cars", region: str = "us-east-1") -> None:

@@ -53,7 +53,7 @@ class Case:
 
 
 def read_cases(root: Path) -> list[Case]:
-    """Every case of every file under a folder."""
+    """Return every case of every file under a folder."""
     cases: list[Case] = []
     for path in sorted(root.rglob("*.ion")):
         values = list(load_all(path.read_text(encoding="utf-8")))
@@ -64,7 +64,7 @@ def read_cases(root: Path) -> list[Case]:
 def _of_scope(
     values: list[IonValue], file: str, environment: dict[str, IonValue], classes: dict[str, list[str]]
 ) -> Iterator[Case]:
-    """The cases of a namespace; its environments and equivalence classes hold for the whole of it."""
+    """Yield the cases of a namespace; its environments and equivalence classes hold for the whole of it."""
     environment, classes = dict(environment), dict(classes)
     for value in values:
         if isinstance(value, Annotated) and value.annotations == ("envs",):
@@ -92,7 +92,7 @@ def _modes(assertion: IonValue) -> Iterator[tuple[str, tuple[str, Any]]]:
 
 
 def language_value(value: IonValue) -> Any:
-    """A value of the suite as a value of the language: ``$bag::[]`` is a bag, ``$missing::null`` is MISSING."""
+    """Return a value of the suite as a value of the language: ``$bag::[]`` is a bag, ``$missing::null`` is MISSING."""
     if isinstance(value, Annotated):
         if value.annotations == ("$missing",):
             return MISSING
@@ -185,7 +185,7 @@ class Judge:
 
 
 def text_of(value: Any) -> str:
-    """A value of the language as the suite writes it: ``$bag::[]``, and ``$missing::null``."""
+    """Return a value of the language as the suite writes it: ``$bag::[]``, and ``$missing::null``."""
     return dumps_text(_written(value))
 
 
@@ -206,7 +206,7 @@ def _written(value: Any) -> IonValue:
 
 
 def value_of(case: Case) -> Any:
-    """The value of a case's statement.  Raises PartiqlError when it is refused or fails."""
+    """Return the value of a case's statement.  Raises PartiqlError when it is refused or fails."""
     program_plan = plan(parse(case.statement), Catalogue(), case.environment)
     return evaluate(program_plan, (), MemoryLedger())
 

@@ -37,7 +37,7 @@ class Maker:
         return [self.document() for _ in range(self.pick(0, 1, 2, 3, 4))]
 
     def path(self, aliases: list[str]) -> str:
-        """A path from an alias, or a bare field where there is one source only."""
+        """Return a path from an alias, or a bare field where there is one source only."""
         steps: str = self.pick(*STEPS)
         if (
             len(aliases) == 1
@@ -54,7 +54,7 @@ class Maker:
         return str(self.pick(self.pick(*LITERALS), self.path(aliases), self.path(aliases)))
 
     def value(self, aliases: list[str], depth: int) -> str:
-        """Any expression."""
+        """Return any expression."""
         if depth == 0:
             return self.leaf(aliases)
         one, other = self.value(aliases, depth - 1), self.value(aliases, depth - 1)
@@ -76,7 +76,7 @@ class Maker:
         )
 
     def truth(self, aliases: list[str], depth: int) -> str:
-        """An expression that is true, false or unknown."""
+        """Return an expression that is true, false or unknown."""
         one, other, third = (self.value(aliases, max(0, depth - 1)) for _ in range(3))
         simple = self.pick(
             f"({one} {self.pick(*COMPARISONS)} {other})",
@@ -94,7 +94,7 @@ class Maker:
         )
 
     def query(self) -> str:
-        """A SELECT over the tables T and U."""
+        """Return a SELECT over the tables T and U."""
         source, aliases, is_single = self.sources()
         names = aliases[:1] if is_single else aliases
         value, other = self.value(names, 2), self.value(names, 1)
@@ -110,7 +110,7 @@ class Maker:
         return f"SELECT {select} FROM {source}{where}"
 
     def lookup(self, names: list[str]) -> str:
-        """A condition that may use an index or a document id."""
+        """Return a condition that may use an index or a document id."""
         key = self.pick("a", f"{names[0]}.a", f"{names[-1]}.a") if len(names) == 1 else f"{self.pick(*names)}.a"
         return str(self.pick(f"{key} = {self.leaf(names)}", f"{key} IN ({self.leaf(names)}, 1)", f"{key} IN ?"))
 

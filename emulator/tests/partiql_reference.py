@@ -44,7 +44,7 @@ class Reference:
         self.parameters = parameters
 
     def statement(self, statement: ast.Query) -> list[Any]:
-        """The rows of a query as values of the language."""
+        """Return the rows of a query as values of the language."""
         node = statement.expression
         return list(self.select(node, None)) if isinstance(node, ast.Select) else [self.value(node, Names())]
 
@@ -78,7 +78,7 @@ class Reference:
                 yield from self.rows(items, row, number + 1)
 
     def source(self, item: ast.FromItem, names: Names) -> Iterator[tuple[Any, Any, Any]]:
-        """(value, AT, BY) of each element."""
+        """Yield (value, AT, BY) of each element."""
         if isinstance(item.value, ast.Variable) and names.outer is None and not item.value.is_local:
             table = self.ledger.catalogue.active(item.value.name)
             if table is not None:
@@ -116,7 +116,7 @@ class Reference:
     # --- Expressions ---------------------------------------------------------------------------------------
 
     def value(self, node: ast.Expr | None, names: Names) -> Any:
-        """The value of an expression; a plain chain of questions."""
+        """Return the value of an expression."""
 
         def of(part: ast.Expr) -> Any:
             return self.value(part, names)

@@ -31,7 +31,7 @@ class MemoryLedger:
     def add_table(
         self, name: str, *documents: str | IonValue, indexes: Sequence[str] = (), status: Any = "ACTIVE"
     ) -> TableInfo:
-        """A table with documents (Ion text or values), their ids ``name-0``, ``name-1`` ..."""
+        """Return a table with documents (Ion text or values), their ids ``name-0``, ``name-1`` ..."""
         infos = tuple(IndexInfo(f"index-{name}-{field_name}", field_name) for field_name in indexes)
         table = TableInfo(f"id-{name}-{len(self.catalogue.tables)}", name, status, infos)
         self.catalogue = self.catalogue.replace(table)
@@ -105,7 +105,7 @@ class MemoryLedger:
         return compile_plan(plan(parse(text), self.catalogue))
 
     def query(self, text: str, *parameters: IonValue) -> list[str]:
-        """The rows, each as Ion text."""
+        """Return the rows, each as Ion text."""
         return [dumps_text(row) for row in self.prepare(text).rows(parameters, self)]
 
     def changes(self, text: str, *parameters: IonValue) -> list[Change]:
@@ -122,5 +122,5 @@ class MemoryLedger:
         return document_id
 
     def current(self, name: str) -> list[str]:
-        """The current documents of a table, as Ion text."""
+        """Return the current documents of a table, as Ion text."""
         return self.query(f'SELECT * FROM "{name}"')

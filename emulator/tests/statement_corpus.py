@@ -1,4 +1,4 @@
-"""Gives a statement what it needs to run: tables, a document that it finds, parameters of sensible types.
+"""Prepares what a statement needs to run: tables, a matching document, parameters of sensible types.
 
 All of it follows from the statement's own plan: the paths that it takes into its tables make the document, what they
 are compared with makes their values.
@@ -38,13 +38,13 @@ MOMENT = Timestamp("day", 2019, 6, 5)
 
 
 def tables_of(text: str) -> list[str]:
-    """Every name in a statement that may be a table's."""
+    """Return every name in a statement that may be a table's."""
     names = {name.removeprefix("_ql_committed_") for name in (*_TABLE.findall(text), *_HISTORY.findall(text))}
     return sorted(names - {"information_schema"})
 
 
 def plan_of(text: str) -> Plan:
-    """The plan of a statement where every table is there.  Raises PartiqlError."""
+    """Return the plan of a statement where every table is there.  Raises PartiqlError."""
     tables = [TableInfo(f"id of {name}", name) for name in tables_of(text)]
     return plan(parse(text), Catalogue((*tables, TableInfo(DROPPED, "Dropped", "INACTIVE"))))
 
@@ -108,7 +108,7 @@ class _Shape:
 
 
 def document_of(found: Plan) -> dict[str, Any]:
-    """A document that has every field the statement asks for; the same for all its tables."""
+    """Return a document that has every field the statement asks for; the same for all its tables."""
     root = _Shape()
     shapes: dict[int, _Shape] = {}
     kinds = (Scan, IndexSeek, DocumentFetch, HistoryScan, Unnest)

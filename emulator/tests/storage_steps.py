@@ -1,4 +1,4 @@
-"""For the tests of storage: blocks written the short way, and what was written read back the short way."""
+"""Short functions that write blocks and read them back, for the tests of storage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HASH = bytes(range(32))
 
 
 def tx_time(seq: int) -> int:
-    """The txTime of every revision of a block."""
+    """Return the txTime of every revision of a block."""
     return 1_000 + 10 * seq
 
 
@@ -45,7 +45,7 @@ class Scribe:
     known: dict[str, _Known] = field(default_factory=dict)
 
     def table(self, name: str, fields: Iterable[str] = ()) -> int:
-        """A block that makes a table with indexes; returns the table's number."""
+        """Write a block that makes a table with indexes; return the table's number."""
         with self.file.write() as writer:
             seq = self._block(writer)
             table_no = writer.create_table(f"table-{name}", name, seq)
@@ -55,7 +55,7 @@ class Scribe:
         return table_no
 
     def block(self, table_no: int, *changes: Put | Delete, sync: bool = True) -> int:
-        """A block that changes documents of one table; returns its sequence number."""
+        """Write a block that changes documents of one table; return its sequence number."""
         with self.file.write(sync) as writer:
             seq = self._block(writer)
             for change in changes:
@@ -99,7 +99,7 @@ def block_ion(seq: int) -> bytes:
 
 
 def flat(batches: Iterable[Sequence[RevisionRow]]) -> list[RevisionRow]:
-    """All rows of all batches; none of the batches may be empty."""
+    """Return all rows of all batches; none of the batches may be empty."""
     rows = []
     for batch in batches:
         assert batch
@@ -108,5 +108,5 @@ def flat(batches: Iterable[Sequence[RevisionRow]]) -> list[RevisionRow]:
 
 
 def contents(batches: Iterable[Sequence[RevisionRow]]) -> list[tuple[str, int, bytes | None]]:
-    """(document id, version, data) of every row."""
+    """Return (document id, version, data) of every row."""
     return [(row.document_id, row.version, row.data) for row in flat(batches)]

@@ -1,4 +1,4 @@
-"""What many tests need: where the sibling folder of evidence is, and a skip that says so when it is not there."""
+"""Shared by many tests: the path of the evidence beside the project, and a skip that says when it is missing."""
 
 from __future__ import annotations
 

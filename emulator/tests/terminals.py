@@ -1,4 +1,4 @@
-"""A program on a pseudo-terminal, with the screen that a user would see."""
+"""Runs a program on a pseudo-terminal and keeps the screen that its user would see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of wire and web share: an emulator that only records, a WSGI caller, botocore as outside oracle."""
+"""Shared by the tests of wire and web: an emulator that records, a WSGI caller, and botocore as the oracle."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class FakeEmulator:
         self.answers: dict[str, Any] = {}
 
     def call(self, operation_name: str, parameters: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        self.asked.append((operation_name, parameters, context))
+        self.received.append((operation_name, parameters, context))
         return self._answer(operation_name)
 
     def send_command(
         self, command: str, session_token: str | None, members: dict[str, Any], context: RequestContext
     ) -> CommandResult:
-        self.asked.append((command, members, context))
+        self.received.append((command, members, context))
         self.tokens.append(session_token)
         return CommandResult(self._answer(command))
 
@@ -78,7 +78,7 @@ class Reply(NamedTuple):
 def environ_of(
     method: str, path: str, query: str = "", headers: dict[str, str] | None = None, body: bytes | io.RawIOBase = b""
 ) -> dict[str, Any]:
-    """A WSGI environ; path is still percent-encoded, as it travels."""
+    """Return a WSGI environ; path is still percent-encoded, as it travels."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
@@ -124,7 +124,7 @@ def ask(app: Any, environ: dict[str, Any]) -> Reply:
 
 
 def client_request(service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The WSGI environ of the request that botocore makes of these parameters, with our model."""
+    """Return the WSGI environ of the request that botocore makes of these parameters, with our model."""
     model = CLIENT_MODELS[service]
     serializer = botocore.serialize.create_serializer(model.metadata["protocol"], include_validation=True)
     made = serializer.serialize_to_request(parameters, model.operation_model(operation))
@@ -136,7 +136,7 @@ def client_request(service: str, operation: str, parameters: dict[str, Any]) -> 
 
 
 def client_reads(service: str, operation: str, reply: Reply) -> dict[str, Any]:
-    """What botocore makes of a reply, with our model; ``ResponseMetadata`` taken off."""
+    """Return what botocore makes of a reply, with our model; ``ResponseMetadata`` taken off."""
     model = CLIENT_MODELS[service]
     parser = botocore.parsers.create_parser(model.metadata["protocol"])
     response = {"status_code": reply.status, "headers": reply.headers, "body": reply.body}
@@ -154,5 +154,5 @@ def _bytes(value: str | bytes | None) -> bytes:
 
 
 def refusal(raised: QldbError) -> tuple[str, str, dict[str, Any]]:
-    """The comparable parts of an error."""
+    """Return the comparable parts of an error."""
     return raised.shape, raised.message, raised.members

@@ -1,6 +1,9 @@
 """The command ``qldb-emulator``: the only reader of the environment.
 
-Each subcommand is a module of its own, imported when it runs: ``--help`` must not cost a server's imports.
+In: arguments, environment variables, a configuration file, and the terminal.
+Out: text, tables or JSON, and an exit status; the work is done in the rooms below.
+Each subcommand is a module that is imported when it runs, so ``--help`` costs no server's imports.
+Open ``groups`` first, then ``serve`` or ``shell``.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def python_environment(environment: Mapping[str, str]) -> PythonEnvironment:
 def check_python(python: PythonEnvironment) -> Finding:
     """The interpreter whose packages the next checks look at."""
     if python.version == "unknown":
-        return Finding("python", "bad", f"{python.executable} does not run", "make the environment anew")
+        return Finding("python", "bad", f"{python.executable} does not run", "create the environment again")
     return Finding("python", "ok", f"Python {python.version} at {python.executable}")
 
 

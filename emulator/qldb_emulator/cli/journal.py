@@ -1,4 +1,4 @@
-"""``qldb-emulator journal``: journals in a database that servers share: status, a cache made anew, moves."""
+"""``qldb-emulator journal``: journals in a database that servers share: status, rebuilding a cache, moves."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _status_text(rows: dict[str, Any]) -> str:
     help="Begin with this copy of another server's file of the ledger; only what came after it is read from the log.",
 )
 def rebuild(ledger: str, url: str, data_dir: Path | None, region: str, snapshot: Path | None) -> None:
-    """Make a server's file of LEDGER anew from the log.  The server must be stopped.
+    """Rebuild a server's file of LEDGER from the log.  The server must be stopped.
 
     The file is a cache.  A server does the same by itself when the file is not there, with the first request for the
     ledger; for a long journal it is better done before.

@@ -1,4 +1,4 @@
-"""One emulator, composed: it owns all state and knows no rule.  Nothing is global, so a test may hold two."""
+"""One emulator, composed of its parts: it owns all state.  Nothing is global, so a test may hold two."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Emulator:
     open_target: where journal streams are delivered to; by default Kinesis, see Settings.
     logs: where the journals are; by default in the ledgers' own files.
 
-    Raises DirectoryInUseError when another process has the data directory, StorageError for a bad stream file.
+    Raises DirectoryInUseError if another process has the data directory, StorageError for a bad stream file.
     """
 
     def __init__(
@@ -91,15 +91,15 @@ class Emulator:
             raise StorageError(f"The stream file {path} cannot be opened: {error.strerror}") from error
 
     def call(self, operation: str, members: Members, context: RequestContext) -> Members:
-        """A control plane operation: request members in, result members out.  Raises QldbError."""
+        """Run a control plane operation on request members; return the result's.  Raises QldbError."""
         return call_operation(self, operation, members, context)
 
     def send_command(self, command: str, token: str | None, members: Members, context: RequestContext) -> CommandResult:
-        """One command of the session API.  Raises QldbError; ConnectionDropped when a fault rule says so."""
+        """Send one command of the session API.  Raises QldbError; ConnectionDropped when a fault rule says so."""
         return self.sessions.send(command, token, members, context)
 
     def resume_streams(self) -> None:
-        """Open the ledgers that have streams or exports to deliver; the others wait until they are asked for."""
+        """Open the ledgers that have streams or exports to deliver; the others are opened by their first request."""
         self.ledgers.open_where(lambda facts: has_running_streams(facts) or has_running_exports(facts))
 
     def _resume(self, ledger: Ledger) -> None:

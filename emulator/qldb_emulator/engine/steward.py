@@ -112,7 +112,7 @@ class Steward:
 
     def _round(self) -> None:
         if not self._servers.beat():
-            logger.warning("the other servers took this one for dead; it begins anew, and its sessions are over")
+            logger.warning("the other servers took this one for dead; it starts again, and its sessions have ended")
             self._on_deposed()
             self._join()
         stuck = self._servers.stuck()

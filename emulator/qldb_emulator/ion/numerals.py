@@ -1,7 +1,7 @@
-"""Whole numbers, their decimal digits and :class:`~decimal.Decimal`, converted at any length.
+"""Converts between integers, their decimal digits and :class:`~decimal.Decimal`, at any length.
 
-Python refuses to convert more than 4300 digits at a time, and between int and Decimal takes quadratic time; one hostile
-document could keep the emulator busy for many seconds.  Longer numbers are halved until they are short.
+Python refuses to convert more than 4300 digits at a time, and takes quadratic time between int and Decimal.  One
+hostile document could keep the emulator busy for many seconds.  So longer numbers are halved until they are short.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SHORT_BITS = 13_000  # fewer than 4000 digits
 
 
 def parse_int(digits: str) -> int:
-    """The value of decimal digits, with an optional minus sign.  The caller has checked the form."""
+    """Return the value of decimal digits, with an optional minus sign.  The caller has checked the form."""
     if len(digits) <= _SHORT_DIGITS:
         return int(digits)
     if digits[0] == "-":
@@ -36,7 +36,7 @@ def int_text(value: int) -> str:
 
 
 def int_to_decimal(value: int) -> Decimal:
-    """The decimal of exponent 0 with this value."""
+    """Return the decimal of exponent 0 with this value."""
     bits = value.bit_length()
     if bits <= _SHORT_BITS:
         return Decimal(value)
@@ -48,5 +48,5 @@ def int_to_decimal(value: int) -> Decimal:
 
 
 def decimal_to_int(value: Decimal) -> int:
-    """The value of a decimal whose exponent is 0."""
+    """Return the value of a decimal whose exponent is 0."""
     return int(value) if value.adjusted() < _SHORT_DIGITS else parse_int(str(value))

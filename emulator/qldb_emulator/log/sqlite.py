@@ -35,7 +35,7 @@ class SqliteLog:
         return [BlockRow._make(row) for row in self._file.block_rows(first, at_most)]
 
     def append_at(self, rows: Iterable[BlockRow], rewrites: Iterable[Rewrite] = ()) -> None:
-        """The fold has written the rows and the rewrites in the SQLite transaction that is about to be committed."""
+        """Do nothing: the fold wrote the rows and rewrites in the SQLite transaction that is about to be committed."""
 
     def fence(self) -> None:
         """A file that answers has done all that it was asked for."""
@@ -44,11 +44,11 @@ class SqliteLog:
         return 0, self._file.all_meta()
 
     def put_facts(self, version: int, changes: Facts) -> int:
-        """The caller has written the facts in the SQLite transaction that is about to be committed."""
+        """Do nothing: the caller wrote the facts in the SQLite transaction that is about to be committed."""
         return version
 
     def close(self) -> None:
-        """The ledger closes its file itself."""
+        """Do nothing: the ledger closes its file itself."""
 
 
 class SqliteLogs:
@@ -70,7 +70,7 @@ class SqliteLogs:
         return {} if self._directory.exists(region, name) else None
 
     def create(self, region: str, name: str, facts: Facts) -> None:
-        """The file that is made next holds the journal, and has the facts."""
+        """Do nothing: the ledger file that is created next holds the journal and the facts."""
 
     def open(self, region: str, name: str, file: LedgerFile) -> Log:
         return SqliteLog(file)

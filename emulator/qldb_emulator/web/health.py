@@ -1,4 +1,4 @@
-"""Health, readiness, metrics: the routes of the admin interface that look at nothing of a request but its path.
+"""Health, readiness, metrics: the routes of the admin interface that need only the path of a request.
 
 They are answered without Flask, which a container's health check must not load.
 """
@@ -29,7 +29,7 @@ def _ready(call: AdminCall) -> dict[str, Any]:
 
 
 def _localstack_health(call: AdminCall) -> dict[str, Any]:
-    # The shape LocalStack answered with: what waits for it looks for "running" or "available".
+    # The shape of LocalStack's answer: programs that wait for it look for "running" or "available".
     state = "running" if call.admin.is_ready else "starting"
     return {"services": {"qldb": state, "qldb-session": state}, "edition": PRODUCT, "version": __version__}
 

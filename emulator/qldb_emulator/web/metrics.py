@@ -1,4 +1,4 @@
-"""How many requests there were, of which operation, with which outcome, and how long they took."""
+"""Counts requests by operation and outcome, and their durations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Metrics:
         self._durations: dict[str, list[float]] = {}  # operation -> sum of seconds, count, then one count a bucket
 
     def observe(self, operation: str, outcome: str, seconds: float) -> None:
-        """One request was answered.  outcome: ``ok`` or the error's name."""
+        """Count an answered request.  outcome: ``ok`` or the error's name."""
         with self._lock:
             key = (operation, outcome)
             if key not in self._outcomes and len(self._outcomes) >= MAX_SERIES:
@@ -51,7 +51,7 @@ class Metrics:
                 row[2 + bucket] += 1
 
     def count(self) -> int:
-        """How many requests were answered."""
+        """Return how many requests were answered."""
         with self._lock:
             return sum(self._outcomes.values())
 

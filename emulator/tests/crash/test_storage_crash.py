@@ -170,7 +170,7 @@ def everything(file: LedgerFile) -> list[Any]:
 
 
 def problem_of(file: LedgerFile, write: Callable[[Writer], None] = write_everything) -> str | None:
-    """What went wrong with writing everything; None when nothing did."""
+    """Return what went wrong with writing everything; None when nothing did."""
     try:
         with file.write() as writer:
             write(writer)

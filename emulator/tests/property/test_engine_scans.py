@@ -1,4 +1,4 @@
-"""Scans out of memory say what scans out of the file say, whatever was written in between."""
+"""Scans of tables in memory have the same rows as scans of the file, whatever was written in between."""
 
 from __future__ import annotations
 

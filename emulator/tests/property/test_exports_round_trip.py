@@ -1,4 +1,4 @@
-"""Random ledgers: exported and imported they are the same; with any byte of a file changed they are not believed."""
+"""Exported and imported random ledgers are equal; a change of any byte of a file is detected."""
 
 from __future__ import annotations
 

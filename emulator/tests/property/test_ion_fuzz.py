@@ -32,7 +32,7 @@ def read_and_use(data: bytes | str) -> None:
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A valid stream with some octets changed, removed or put in."""
+    """Return a valid stream with some octets changed, removed or put in."""
     octets = bytearray(dump_all(draw(st.lists(values(), min_size=1, max_size=3))))
     for _ in range(draw(st.integers(1, 4))):
         position = draw(st.integers(4, len(octets)))

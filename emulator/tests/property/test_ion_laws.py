@@ -1,4 +1,4 @@
-"""What must hold of the Ion layer for every value: nothing is lost, all ways agree, the outside judges agree too."""
+"""Laws of the Ion layer for every value: nothing is lost, all functions agree, and the oracles agree, too."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_equal_means_the_same_index_key(a: Any, b: Any) -> None:
 
 @calm
 @given(values())
-def test_an_index_key_is_short_and_only_a_null_has_none(value: Any) -> None:
+def test_an_index_key_is_short_and_only_a_null_has_no_key(value: Any) -> None:
     key = index_key(value)
     assert (key is None) == is_null(value)
     assert key is None or len(key) <= KEY_BYTES_MAX

@@ -80,7 +80,7 @@ def plain(facts: list[Fact]) -> list[tuple[str, int, int, bytes | None]]:
 def questions(
     file: LedgerFile, model: Model, seq: int, number: int, index_no: int, batch: int
 ) -> Iterator[tuple[Batches, list[Fact]]]:
-    """(what the file answers, what it should answer) about one table at one block."""
+    """Yield (what the file answers, what it should answer) about one table at one block."""
     table = TABLES[number - 1]
     current = model.current(seq, table)
     yield file.scan(number, seq, batch), current

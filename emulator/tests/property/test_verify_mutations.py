@@ -30,7 +30,7 @@ def is_clean(values: list[Any]) -> bool:
 
 
 def undetected(journal: list[Any], number: int) -> list[str]:
-    """The alterations of one block after which the journal is still found clean."""
+    """Return the alterations of one block after which the journal is still found clean."""
     before, after = journal[:number], journal[number + 1 : number + 2]  # what follows the next block is not affected
     return [what for what, altered in alterations(journal[number]) if is_clean([*before, altered, *after])]
 

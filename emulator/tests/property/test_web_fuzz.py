@@ -1,4 +1,4 @@
-"""Whatever a client sends: never a 5xx, never a traceback, always an answer in the words of the API."""
+"""No request of a client leads to a 5xx or a traceback: every answer is an error in the form of the API."""
 
 from __future__ import annotations
 

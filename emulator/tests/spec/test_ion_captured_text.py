@@ -1,4 +1,4 @@
-"""Ion text as the service wrote it: what we write of a captured value is, octet for octet, what was captured."""
+"""Ion text in the service's form: our text of a captured value equals the captured text, octet for octet."""
 
 from __future__ import annotations
 

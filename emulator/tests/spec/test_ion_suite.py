@@ -57,7 +57,7 @@ def test_a_bad_file_is_refused(path: Path) -> None:
 
 
 def groups(path: Path) -> list[list[Any]]:
-    """The sets of a file of (non-)equivalents; ``embedded_documents`` holds whole streams as strings."""
+    """Return the sets of a file of (non-)equivalents; ``embedded_documents`` holds whole streams as strings."""
     found = []
     for value in load_all(path.read_bytes()):
         if type(value) is Annotated and value.annotations == ("embedded_documents",):

@@ -23,7 +23,7 @@ pytestmark = needs_shared
 
 
 def vectors(name: str) -> list[dict[str, Any]]:
-    """The structs of a file of vectors; none when the folder is not there (the tests are skipped then)."""
+    """Return the structs of a file of vectors; none when the folder is not there (the tests are skipped then)."""
     path = SHARED / "vectors" / f"{name}.ion"
     return list(load_all(path.read_text(encoding="utf-8"))) if path.is_file() else []
 

@@ -37,7 +37,7 @@ def _texts(expectation: str) -> list[str]:
 
 
 def _ledger(text: str) -> MemoryLedger:
-    """A ledger with every table that the text may name."""
+    """Return a ledger with every table that the text may name."""
     ledger = MemoryLedger()
     names = set(_TABLE.findall(text)) | set(_HISTORY.findall(text))
     for name in sorted({name.removeprefix("_ql_committed_") for name in names}):

@@ -1,4 +1,4 @@
-"""Concurrent histories have no dependency cycle; and the checker finds every kind that it is for."""
+"""Concurrent histories have no dependency cycle, and the checker finds every kind of cycle that it should."""
 
 from __future__ import annotations
 

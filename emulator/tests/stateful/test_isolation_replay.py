@@ -1,4 +1,4 @@
-"""Random interleavings are serializable in the order of their commits; and the auditor would notice if not."""
+"""Random interleavings are serializable in the order of their commits, and the auditor detects those that are not."""
 
 from __future__ import annotations
 

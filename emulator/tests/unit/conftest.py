@@ -1,4 +1,4 @@
-"""What many tests of the engine begin with; a file that needs another emulator has its own."""
+"""Fixtures of many engine tests; a file that needs another emulator defines its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``qldb-emulator explain``: plans without a server, from every kind of catalogue; what wrong input is told."""
+"""``qldb-emulator explain``: plans without a server, from every kind of catalogue; errors for wrong input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The container's files, read as text: what an image must have, must not have, and what must agree with the code."""
+"""The container's files, read as text: what an image must and must not have, and what must agree with the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A seeded emulator: what repeats, what does not disturb it, and how it goes on after a restart."""
+"""A seeded emulator: what repeats, what does not disturb it, and how it continues after a restart."""
 
 from __future__ import annotations
 

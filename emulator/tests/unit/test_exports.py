@@ -1,4 +1,4 @@
-"""ExportJournalToS3 and its siblings, against moto's S3 in the same process."""
+"""ExportJournalToS3 and the other export operations, with moto's S3 in the same process."""
 
 from __future__ import annotations
 

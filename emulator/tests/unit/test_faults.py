@@ -1,4 +1,4 @@
-"""Faults on demand: which requests a rule strikes, and what the session is like afterwards."""
+"""Faults on demand: which requests a rule strikes, and the state of the session afterwards."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add(emulator: Emulator, kind: str, **options: Any) -> dict[str, Any]:
 
 
 def outcome(call: Any, *arguments: Any) -> str:
-    """The class of what a call raises, or ok."""
+    """Return the class of what a call raises, or ok."""
     try:
         call(*arguments)
     except QldbError as error:

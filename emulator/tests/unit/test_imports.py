@@ -54,7 +54,7 @@ def imported(source: Path, to: Path, *options: object, name: str = "cars") -> Re
 
 
 def everything(emulator: Emulator, name: str = "cars") -> list[Any]:
-    """All that queries can tell of a ledger."""
+    """Return all that queries can tell of a ledger."""
     session = LocalSession(emulator, name)
     catalogue = session.run("SELECT * FROM information_schema.user_tables")
     answers = [dumps_text(row) for row in catalogue]

@@ -1,4 +1,4 @@
-"""Ion binary, octet by octet, and what refuses to be read or written."""
+"""Ion binary, octet by octet, and the errors of reading and writing it."""
 
 from __future__ import annotations
 

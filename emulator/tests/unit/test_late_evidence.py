@@ -1,4 +1,4 @@
-"""What the service did, by evidence that was found late: each test names its source."""
+"""Behaviour of the service from evidence that was found late: each test names its source."""
 
 from __future__ import annotations
 

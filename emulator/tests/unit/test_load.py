@@ -1,4 +1,4 @@
-"""Files of records into tables: every form, the limits, and what is said about a mistake."""
+"""Loads files of records into tables: every form, the limits, and the errors for mistakes."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Events:
         self.response = self._connection.getresponse()
 
     def next(self) -> dict[str, str]:
-        """The next event as its fields; comments are passed over."""
+        """Return the next event as its fields; comments are passed over."""
         fields: dict[str, str] = {}
         while True:
             line = self.response.readline().decode().rstrip("\n")
@@ -186,7 +186,7 @@ def _eventually(condition: Callable[[], Any]) -> None:
 
 
 def _numbers(path: Path) -> list[tuple[str, int]]:
-    """(ledger, sequence number) of every summary."""
+    """Return (ledger, sequence number) of every summary."""
     return [
         (line["qldbStreamArn"].split("/")[1], line["payload"]["blockAddress"]["sequenceNo"])
         for line in _lines(path)

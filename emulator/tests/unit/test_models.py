@@ -1,4 +1,4 @@
-"""The service models: the same facts as botocore's last ones, and fit to be used by botocore."""
+"""The service models have the same facts as botocore's last ones, and botocore can use them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _published(name: str) -> dict[str, Any]:
 
 
 def _facts(value: Any) -> Any:
-    """A model without its prose and without an order where order says nothing."""
+    """Return a model without its prose and without an order where order says nothing."""
     if isinstance(value, dict):
         return {
             key: sorted(part) if key in ("required", "enum") else _facts(part)

@@ -93,7 +93,7 @@ def test_the_header_has_a_bound(wire: Wire) -> None:
         assert "..." in value
 
 
-def test_nobody_who_did_not_ask_gets_it() -> None:
+def test_only_a_server_that_was_told_sends_it() -> None:
     with new_emulator(has_admin=True) as emulator:
         new_ledger(emulator)
         assert HEADER not in Wire(create_app(emulator)).execute("1 + 1").headers

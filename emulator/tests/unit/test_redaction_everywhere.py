@@ -1,4 +1,4 @@
-"""A redaction, wherever the revision can be seen: the data is gone, every hash and every old proof holds."""
+"""A redaction, in every place that shows the revision: the data is gone, every hash and every old proof holds."""
 
 from __future__ import annotations
 

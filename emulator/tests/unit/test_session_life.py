@@ -1,4 +1,4 @@
-"""Sessions and transactions over time, row by row: what came before, what is sent, the answer, and what comes after."""
+"""Sessions and transactions over time, row by row: the state, the request, the answer, and the next state."""
 
 from __future__ import annotations
 

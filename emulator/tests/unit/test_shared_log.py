@@ -1,4 +1,4 @@
-"""Several servers over one log: what the journal's seam promises (docs/design/011-journal-seam.md)."""
+"""Several servers with one log: the guarantees of the journal's interface (docs/design/011-journal-seam.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shell without a prompt: scripts, formats, what is asked, where an error is, what could be completed."""
+"""The shell without a prompt: scripts, formats, confirmations, positions of errors, completions."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run(url: str, tmp_path: Path) -> Iterator[Run]:
 
 
 def command(url: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """The real command in a process of its own."""
+    """Run the real command in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "emulator"), "QLDB_EMULATOR_URL": url}
     words = [sys.executable, "-m", "qldb_emulator", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
@@ -383,7 +383,7 @@ class People:
 
 
 def completed(text: str) -> list[str]:
-    """The suggestions at the bar in the text."""
+    """Return the suggestions at the bar in the text."""
     cursor = text.index("|")
     return [row.text for row in suggestions(text.replace("|", ""), cursor, People())[1]]
 

@@ -161,7 +161,7 @@ def test_a_limit_of_memory_is_only_met_by_what_is_large(patient):
 
 
 def _run_until_ended(session: LocalSession, end: Callable[[], Any]) -> BaseException:
-    """What a statement without end answers when something else ends it."""
+    """Return what a statement without end answers when something else ends it."""
     transaction, answers = session.begin(), []
 
     def run() -> None:

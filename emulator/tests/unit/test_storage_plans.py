@@ -1,4 +1,4 @@
-"""How SQLite goes about the questions of the hot path: seeks only, no sorting, no cost for what is dead."""
+"""SQLite's plans for the queries of the hot path: seeks only, no sorting, no cost for ended rows."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_nothing_is_sorted_or_indexed_on_the_fly(scribe: Scribe, name: str) -> N
 
 
 def steps_of(scribe: Scribe, question: str) -> int:
-    """How many steps of its virtual machine SQLite needs for a question about document a, key k."""
+    """Return how many steps of its virtual machine SQLite needs for a question about document a, key k."""
     table_no, at_seq = 1, scribe.next_seq - 1
     (index_no,) = scribe.indexes[table_no]
     count = 0

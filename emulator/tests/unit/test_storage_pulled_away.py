@@ -1,4 +1,4 @@
-"""Files that vanish under a running server, a disk that is full, and what a killed server left half-made."""
+"""Files removed under a running server, a full disk, and what a killed server left unfinished."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CREATE = {"Name": "cars", "PermissionsMode": "ALLOW_ALL", "DeletionProtection": 
 
 @contextmanager
 def small_disk(folder: Path, kib: int) -> Iterator[Path]:
-    """A file system of a size; a skip where this user may not mount one."""
+    """Yield a file system of a size; a skip where this user may not mount one."""
     folder.mkdir()
     options = ["-t", "tmpfs", "-o", f"size={kib}k", "none"]
     if os.geteuid() or subprocess.run(["mount", *options, folder], capture_output=True).returncode:

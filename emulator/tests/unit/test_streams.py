@@ -1,4 +1,4 @@
-"""Journal streams: the four operations, delivery, restart, Kinesis that fails and recovers."""
+"""Journal streams: the four operations, delivery, restart, and Kinesis failing and recovering."""
 
 from __future__ import annotations
 
@@ -414,7 +414,7 @@ def test_a_stream_is_impaired_while_kinesis_refuses_and_nothing_is_lost(world, e
     world.has("CREATED", "BLOCK 1", "BLOCK 2", "REVISION 1", "BLOCK 3", "REVISION 2")
 
 
-def test_a_connection_that_is_lost_for_a_moment_is_no_impairment(world):
+def test_a_connection_lost_for_a_moment_does_not_impair_a_stream(world):
     stream_id = world.stream()
     world.has("CREATED")
     world.kinesis.error_once = AwsError("EndpointConnectionError", "Could not connect", False)

@@ -1,4 +1,4 @@
-"""Programs get in, web pages do not: host names, origins and sites, on every route and over a socket."""
+"""Programs are allowed, foreign web pages are not: host names, origins and sites, on every route and over a socket."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MACHINE = socket.gethostname()
 
 
 def refusal(access: Access, host: str | None, **headers: str) -> str | None:
-    """The error of a request; None if it is let in."""
+    """Return the error of a request; None if it is let in."""
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
         access.check(Request("GET", "/", "/", "", host is None, fields, host))

@@ -1,4 +1,4 @@
-"""The admin interface: health, readiness, metrics, who may use the rest, and what wrong requests are told."""
+"""The admin interface: health, readiness, metrics, who may use the rest, and errors for wrong requests."""
 
 from __future__ import annotations
 

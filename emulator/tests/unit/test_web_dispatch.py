@@ -30,7 +30,7 @@ ARN = "/tags/arn:aws:qldb:us-east-1:123456789012:ledger"
 
 
 def fake_emulator() -> FakeEmulator:
-    """Two of these give the same ids, and so the same answers."""
+    """Return two of these give the same ids, and so the same answers."""
     fake = FakeEmulator(Limits(request_bytes=LIMIT))
     fake.answers["StartTransaction"] = {"TransactionId": TRANSACTION_ID}
     fake.answers["ListLedgers"] = {"Ledgers": []}
@@ -126,7 +126,7 @@ VARIANTS: tuple[tuple[str, dict[str, str], bytes], ...] = (
 
 
 def over_socket(server: Server, method: str, target: str, headers: dict[str, str], body: bytes) -> bytes:
-    """The whole answer of a running server, as it came."""
+    """Return the whole answer of a running server, as it came."""
     sent = {"Host": "localhost:7532", "Connection": "close", **headers, "Content-Length": str(len(body))}
     head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
     with socket.create_connection((server.host, server.port), timeout=10) as connection:

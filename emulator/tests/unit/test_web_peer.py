@@ -30,7 +30,7 @@ def eventually(condition) -> bool:
 
 
 class _Waiting(FakeEmulator):
-    """Its command goes on until the test lets it end, and hands out the request's context."""
+    """Its command runs until the test lets it end, and returns the request's context."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -6,16 +6,15 @@
        │                └─► _reserve   (the transaction only read: its block is written later)
        └─► with a shared log: _commit_together ─► _append_batch ─► validate, _write, until the outcome is known
 
-Two locks meet here, always in this order: ``lock``, which makes commits, changes of facts and the end of the ledger
-follow one another, and then the write lock of the ledger's file, which is held for one SQLite transaction.  Reading
-takes neither: rows say from which block to which they hold, so a snapshot is a number.
+Two locks are taken, always in this order.  ``lock`` serialises commits, changes of facts and the end of the ledger.
+The write lock of the ledger's file is held for one SQLite transaction.  Reading takes neither: rows say from which
+block to which they hold, so a snapshot is a number.
 
-A block of a transaction that only read changes no table.  It is *deferred*: its place in the journal, its time and its
-conflicts are settled at the commit, but it is built and written after the answer, or with the next block, whichever
-comes first (docs/design/009-after-the-answer.md).  In a shared log no place can be reserved, so nothing is deferred
-there.
+A block of a transaction that only read changes no table.  It is *deferred*: the commit fixes its place in the journal,
+its time and its conflicts, but it is built and written after the answer, or with the next block, whichever comes first
+(docs/design/009-after-the-answer.md).  A shared log cannot reserve a place, so nothing is deferred there.
 
-The journal itself is behind the seam of ``log`` (docs/design/011-journal-seam.md).
+``log.seam`` is the interface to the journal itself (docs/design/011-journal-seam.md).
 """
 
 from __future__ import annotations
@@ -64,8 +63,8 @@ TOGETHER_MAX = 64
 """Blocks of transactions that are appended to a shared log together."""
 
 DEFERRED_MAX = 64
-"""Blocks that may be deferred: a burst of readers is written in few SQLite transactions, and a disk that fails is
-noticed soon."""
+"""The most blocks that may be deferred.  A burst of readers is written in few SQLite transactions, and a failing disk
+is noticed soon."""
 
 UNKNOWN_OUTCOME_SECONDS = 60.0
 """How long a commit whose answer was lost is asked for again, before its client is told that the outcome is unknown.
@@ -79,7 +78,7 @@ class Proposal(NamedTuple):
     """What a transaction asks to commit.
 
     reads: everything that it read, up to the block ``snapshot``.  result: what its block is built from; without a
-    statement there is nothing for a block.  is_writing: whether the block holds more than statements.
+    statement there is no block.  is_writing: whether the block holds more than statements.
     """
 
     reads: Collection[ReadMark]
@@ -112,9 +111,9 @@ class PendingBlock(NamedTuple):
 
 
 class Tip(NamedTuple):
-    """The last block in the file: what the next one is built upon.  ``sequence_no`` is -1 before the first.
+    """The last block in the file, on which the next is built.  ``sequence_no`` is -1 before the first.
 
-    edge: of the Merkle tree up to this block; None when there is no tree.
+    edge: of the Merkle tree up to this block; None if there is no tree.
     """
 
     sequence_no: int
@@ -125,7 +124,7 @@ class Tip(NamedTuple):
 
 
 class AppendedBlock(NamedTuple):
-    """A block in a SQLite transaction that is not committed yet, what it changed, and the tip that it makes."""
+    """A block in a SQLite transaction that is not committed yet, its changes, and the tip after it."""
 
     block: Block
     ion: bytes
@@ -141,12 +140,13 @@ class AppendedBlock(NamedTuple):
 
 
 class Committer:
-    """Appends to one ledger's journal, and knows how far it is.
+    """Appends blocks to one ledger's journal.
 
     file: every access to it that must see deferred blocks goes through ``Ledger.file``.
-    on_table_tags: is told of the tags that a block gave to new tables, by table id.
-    on_erased: is told when a block's redaction erased data of which there are copies elsewhere.
-    tip: the last block in the file.  state: number of the last block, deferred ones included, and the catalogue then.
+    on_table_tags: called with the tags that a block gave to new tables, by table id.
+    on_erased: called when a block's redaction erased data; copies elsewhere must go, too.
+    tip: the last block in the file.  state: number of the last block, deferred ones included, and the catalogue after
+    it.
     """
 
     def __init__(
@@ -186,8 +186,8 @@ class Committer:
     def commit(self, proposal: Proposal) -> None:
         """Turn a proposal into the journal's next block.
 
-        Returns when the block, and every block that its transaction may have read, is durable; a transaction that
-        only read leaves its own block to be written later (inferred: journal.md 1.6).
+        Returns when the block, and every block that its transaction may have read, is durable; but a transaction that
+        only read may leave its own block to be written later (inferred: journal.md 1.6).
         Raises NO_SUCH_SESSION, OCC_CONFLICT, StorageError; then nothing was written, except that after an
         UnknownOutcome the block may still appear.
         """
@@ -195,24 +195,24 @@ class Committer:
             self._commit_together(proposal)
             return
         with self.lock:
-            # From here on no other commit of this server comes between the validation and the block.
+            # From here on no other commit of this server can come between the validation and the block.
             if self.is_closed:  # deleted, restored or closed since the transaction began
                 raise NO_SUCH_SESSION()
             self._validate(proposal)
             if not proposal.result.statements:
-                return  # every statement failed: what they saw is validated, but there is nothing for a block
+                return  # every statement failed: what they read is validated, but the block would be empty
             pending = PendingBlock(proposal.result, self._clock.now_ms())
             if proposal.is_writing:
                 self._write((*self._deferred, pending), is_change=True)
             else:
                 self._reserve(pending)
             last_change = self._last_change
-        # The lock is free: while this commit waits for the disk, others are written, and the next sync is for all of
-        # them.  A transaction that only read waits as well, for the changes that it may have read.
+        # The lock is released: while this commit waits for the disk, others are written, and the next sync covers them
+        # all.  A transaction that only read waits as well, for the changes that it may have read.
         self._file.sync(last_change)
 
     def _validate(self, proposal: Proposal) -> None:
-        """Raises OCC_CONFLICT if a block after the proposal's snapshot wrote what the proposal read."""
+        """Raise OCC_CONFLICT if a block after the proposal's snapshot wrote what the proposal read."""
         if self.writes.conflict(proposal.reads, proposal.snapshot) is not None:
             raise OCC_CONFLICT()
 
@@ -271,7 +271,7 @@ class Committer:
         no block, unless it is an UnknownOutcome.
 
         The log may say that the slot is taken, or its answer may be lost.  Then the blocks that it does have are
-        folded; unless they settle the matter, what is left is validated against them, and built anew upon them.
+        folded; unless they settle the matter, the rest is validated against them, and built again after them.
         """
         before = self.tip.sequence_no
         deadline: float | None = None
@@ -291,7 +291,7 @@ class Committer:
                         raise UnknownOutcome(OUTCOME_STAYS_UNKNOWN.format(reason=error)) from error
 
     def _validated(self, batch: Sequence[Waiting], before: int) -> list[PendingBlock]:
-        """What is left of a batch to be appended, after the blocks since ``before`` were folded."""
+        """Return what is left of a batch to be appended, after the blocks since ``before`` were folded."""
         pending = []
         is_moved = self.tip.sequence_no > before
         for each in batch:
@@ -359,7 +359,7 @@ class Committer:
         except (SlotTaken, UnknownOutcome, Unreachable):
             raise  # the SQLite transaction was rolled back
         except StorageError:
-            # A disk that fails in the COMMIT itself leaves open whether it took place.  Memory must follow the disk.
+            # If the disk fails in the COMMIT itself, the commit may have taken place.  Memory must follow the disk.
             stored = self._file.tip()
             if appended and stored is not None and stored.sequence_no == tip.sequence_no:
                 self._publish(appended, is_change)
@@ -377,9 +377,9 @@ class Committer:
             waiting.error = OCC_CONFLICT()
 
     def _build_and_apply(self, writer: Writer, tip: Tip, pending: PendingBlock) -> AppendedBlock:
-        """Build a block upon a tip, and apply it.  Raises StorageError, ApplyError."""
+        """Build a block after a tip, and apply it.  Raises StorageError, ApplyError."""
         previous = None if tip.sequence_no < 0 else BlockAddress(self._strand_id, tip.sequence_no)
-        # The journal's times never go back, whatever the machine's clock does.
+        # The times of a journal never decrease, even if the machine's clock is set back.
         now = Timestamp.from_epoch_ms(max(pending.now_ms, tip.time_ms))
         block = build_block((previous, tip.block_hash), self._strand_id, pending.result, now)
         appended = apply_upon(writer, tip, block, encode_block(block))
@@ -388,7 +388,7 @@ class Committer:
         return appended
 
     def _publish(self, appended: Sequence[AppendedBlock], is_change: bool) -> None:
-        """Show blocks that SQLite has committed to transactions that begin, and to validation.  Holds the lock."""
+        """Show committed blocks to transactions that begin, and to validation.  Requires the lock."""
         for each in appended:
             if each.applied.table_tags:
                 self._on_table_tags(each.applied.table_tags)
@@ -410,11 +410,11 @@ class Committer:
 
     @property
     def has_deferred(self) -> bool:
-        """Whether there are blocks to write."""
+        """Whether any block is deferred."""
         return bool(self._deferred)
 
     def flush_deferred(self) -> None:
-        """Write the blocks that were deferred.  Raises StorageError; they then stay deferred."""
+        """Write the deferred blocks.  Raises StorageError; they then stay deferred."""
         with self.lock:
             if self._deferred:
                 self._write(tuple(self._deferred), is_change=False)
@@ -422,7 +422,7 @@ class Committer:
     # --- the first block, and blocks of other servers ----------------------------------------------------
 
     def begin_journal(self, transaction_id: str, created_ms: int) -> None:
-        """Append block 0 at the ledger's creation time, unless there is one.  Raises StorageError."""
+        """Append block 0 at the ledger's creation time, unless it exists.  Raises StorageError."""
         with self.lock:
             first = PendingBlock(TransactionResult(transaction_id), created_ms)
             deadline = self._clock.monotonic() + UNKNOWN_OUTCOME_SECONDS
@@ -437,7 +437,7 @@ class Committer:
         self._file.sync()
 
     def catch_up(self) -> int:
-        """Fold what other servers have appended; returns the version of the log's facts.
+        """Fold what other servers have appended; return the version of the log's facts.
 
         Does nothing when the log is not shared.  Raises LogWentBack, LedgerGone, Deposed, StorageError.
         """
@@ -452,7 +452,7 @@ class Committer:
                 self._fold(rows)
             if self.tip.sequence_no == end.sequence_no:
                 log_hash: bytes | None = end.block_hash
-            else:  # a block of this server's that the log took after it was asked for its end
+            else:  # the log took a block of this server's after it was asked for its end
                 log_hash = self._log.hash_at(self.tip.sequence_no)
             if log_hash != self.tip.block_hash:
                 raise self._went_back()
@@ -466,12 +466,12 @@ class Committer:
             self._clock.sleep(UNKNOWN_OUTCOME_PAUSE_SECONDS)
 
     def _fold(self, rows: Sequence[BlockRow]) -> None:
-        """Apply blocks that the log has, and publish them.  Holds the lock."""
+        """Apply blocks that the log has, and publish them.  Requires the lock."""
         appended: list[AppendedBlock] = []
         tip = self.tip
         with self._file.write(sync=False) as writer:
             for row in rows:
-                # The log enforces the chain; this is the check that the file still belongs to it.
+                # The log enforces the chain; this checks that the file still belongs to it.
                 if row.sequence_no != tip.sequence_no + 1 or row.previous_hash != tip.block_hash:
                     raise self._went_back()
                 appended.append(apply_upon(writer, tip, block_from_ion(loads(row.ion)), row.ion))
@@ -488,7 +488,7 @@ class Committer:
     # --- life --------------------------------------------------------------------------------------------
 
     def rebuild(self) -> None:
-        """Throw away everything derived from the blocks in the file, and derive it again."""
+        """Delete everything derived from the blocks in the file, and derive it again."""
         self.flush_deferred()
         with self.lock, self._file.write() as writer:
             writer.clear_derived()
@@ -500,7 +500,7 @@ class Committer:
             self.state = (self.state[0], catalogue)
 
     def close(self) -> None:
-        """Refuse every commit from now on, and wake those who wait for blocks.  Deferred blocks are dropped."""
+        """Refuse every commit from now on, and wake the threads that wait for blocks.  Deferred blocks are dropped."""
         with self.lock:
             self.is_closed = True
             self._deferred.clear()
@@ -508,7 +508,7 @@ class Committer:
 
 
 def apply_upon(writer: Writer, tip: Tip, block: Block, ion: bytes) -> AppendedBlock:
-    """Apply a block that follows a tip.  The tip stays as it is."""
+    """Apply a block that follows a tip, and return it with the new tip.  Does not change the old tip."""
     edge = None if tip.edge is None else tip.edge.copy()
     applied = apply_block(writer, tip.catalogue, block, ion, edge)
     made = Tip(block.address.sequence_no, block.block_hash, block.timestamp.epoch_ms(), applied.catalogue, edge)
@@ -516,11 +516,14 @@ def apply_upon(writer: Writer, tip: Tip, block: Block, ion: bytes) -> AppendedBl
 
 
 def stored_tip(file: LedgerFile, has_tree: bool) -> Tip:
-    """The tip of a file.  Raises StorageError when it is damaged, or its Merkle tree should be whole and is not."""
+    """Return the tip of a file.
+
+    Raises StorageError if it is damaged, or lacks a part of the Merkle tree it should have.
+    """
     stored = file.tip()
     if stored is None:
         return Tip(-1, b"", 0, Catalogue(), RightEdge())
-    file.block_bytes(stored.sequence_no)  # compares the checksum: the next block is built upon this one's hash
+    file.block_bytes(stored.sequence_no)  # verifies the checksum: the next block is built on this one's hash
     edge = stored_edge(file, stored.sequence_no) if has_tree else None
     catalogue = stored_catalogue(file, stored.sequence_no)
     return Tip(stored.sequence_no, stored.block_hash, stored.timestamp_ms, catalogue, edge)
@@ -532,6 +535,6 @@ def conflicts_with(appended: Sequence[AppendedBlock], reads: Collection[ReadMark
 
 
 def rewrites_of(appended: Sequence[AppendedBlock]) -> Iterator[Rewrite]:
-    """The earlier blocks that redactions erased data from."""
+    """Yield the earlier blocks from which redactions erased data."""
     for each in appended:
         yield from each.applied.rewrites

@@ -1,4 +1,4 @@
-"""The register of ledgers: open, create, list, restore, fork and delete."""
+"""All ledgers of an emulator: it opens, creates, lists, restores, forks and deletes them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OWN_JOURNAL = (
 
 
 def storage_problem(name: str, error: StorageError) -> QldbError:
-    """The answer to a request whose ledger's file or log cannot be used."""
+    """Return the answer to a request whose ledger's file or log cannot be used."""
     if isinstance(error, Unreachable | Deposed):
         return LEDGER_LOG_UNREACHABLE(name=name, reason=error)
     problem = LEDGER_LOG_UNUSABLE if isinstance(error, LogError) else LEDGER_FILE_UNUSABLE
@@ -43,9 +43,9 @@ def storage_problem(name: str, error: StorageError) -> QldbError:
 
 
 class Register:
-    """All ledgers of an emulator, opened when first asked for.
+    """All ledgers of an emulator; each is opened by its first request.
 
-    The list of them is that of the logs: with SQLite alone, the data directory.
+    The logs list them: with SQLite alone, that is the data directory.
     """
 
     def __init__(self, directory: DataDirectory, logs: Logs, settings: Settings, clock: Clock, ids: IdSource) -> None:
@@ -61,7 +61,7 @@ class Register:
         self.on_delete: Callable[[Ledger], None] = lambda ledger: None
 
     def find(self, region: str, name: str) -> Ledger | None:
-        """The ledger of a region and name, up to date with its log; None if there is none.
+        """Return the ledger of a region and name, up to date with its log; None if it does not exist.
 
         Raises LEDGER_FILE_UNUSABLE.
         """
@@ -69,7 +69,7 @@ class Register:
             ledger = self._find(region, name)
             if ledger is not None and self._logs.is_shared:
                 ledger.catch_up()
-        except LedgerGone:  # another server deleted it; there may be a new one of the same name
+        except LedgerGone:  # another server deleted it; there may be a new ledger of the same name
             self._forget(region, name)
             return self.find(region, name)
         except StorageError as error:
@@ -81,15 +81,15 @@ class Register:
 
     def _find(self, region: str, name: str) -> Ledger | None:
         ledger = self._open.get((region, name))
-        if ledger is not None:  # without the lock: most requests end here
+        if ledger is not None:  # without the lock: this serves most requests
             try:
                 ledger.documents.check_in_place()
             except StorageError:
-                if not ledger.is_closed:  # else it was deleted, or the emulator ended, while this was asked
+                if not ledger.is_closed:  # otherwise it was deleted, or the emulator closed, in the meantime
                     raise
             return ledger
         with self.lock:
-            if (region, name) in self._open:  # another request was faster
+            if (region, name) in self._open:  # another request opened it first
                 return self._open[region, name]
             facts = None if self.is_shut else self._logs.facts_of(region, name)
             if facts is None:
@@ -97,8 +97,9 @@ class Register:
             return self._register(self._file(region, name, facts), region, name)
 
     def _file(self, region: str, name: str, facts: Mapping[str, Any]) -> LedgerFile:
-        """The open file of a ledger that the logs know.  facts: as a shared log has them; the file is then a cache.
+        """Return the open file of a ledger that the logs know.
 
+        facts: as a shared log has them; the file is then a cache.
         Raises StorageError, also for a file that is not what its name promises: a journal of its own is never taken for
         a cache, nor a cache for a journal.
         """
@@ -129,7 +130,7 @@ class Register:
         try:
             log = self._logs.open(region, name, file)
             ledger = Ledger(file, log, region, self._settings, clock or self._clock, ids or self._ids)
-        except (KeyError, TypeError, ValueError) as error:  # facts that no writer of ours stored
+        except (KeyError, TypeError, ValueError) as error:  # facts that this program never stores
             file.close()
             raise StorageError(
                 f"The ledger file {file.path} is damaged: {error!r}. Run qldb-emulator verify"
@@ -142,7 +143,7 @@ class Register:
         return ledger
 
     def _forget(self, region: str, name: str) -> None:
-        """Close a ledger that another server deleted, and remove its file."""
+        """Close a ledger that another server deleted, and delete its file."""
         with self.lock:
             ledger = self._open.pop((region, name), None)
             if ledger is not None:
@@ -152,7 +153,7 @@ class Register:
                 self._directory.delete(region, name)
 
     def open_where(self, wanted: Callable[[LedgerFacts], bool]) -> None:
-        """Open every ledger whose facts are wanted.  One that cannot be opened says so in the log."""
+        """Open every ledger whose facts fulfil the condition.  Log a message for each that cannot be opened."""
         for region in self._logs.regions():
             for name in self._logs.names(region):
                 with self.lock:
@@ -165,7 +166,7 @@ class Register:
                         logger.warning("ledger %s in region %s stays closed: %s", name, region, error)
 
     def _facts_of(self, region: str, name: str) -> LedgerFacts:
-        """The facts of a ledger that is not open.  Raises StorageError."""
+        """Return the facts of a ledger that is not open.  Raises StorageError."""
         if self._logs.is_shared:
             rows = self._logs.facts_of(region, name)
             if rows is None:
@@ -178,9 +179,9 @@ class Register:
                 raise StorageError(f"The ledger file {file.path} is damaged: {error!r}") from error
 
     def create(self, region: str, facts: LedgerFacts) -> Ledger:
-        """A new ledger with its first block.  The caller holds ``lock`` and knows that the name is free.
+        """Create a ledger with its first block.  Requires ``lock``, and that the name is free.
 
-        Raises LedgerTaken when another server creates one of this name at the same time; LEDGER_FILE_UNUSABLE, and
+        Raises LedgerTaken if another server creates a ledger of this name at the same time; LEDGER_FILE_UNUSABLE, and
         then there is no file.
         """
         name, rows = facts.name, rows_from_facts(facts)
@@ -210,7 +211,7 @@ class Register:
             raise
 
     def delete(self, ledger: Ledger) -> None:
-        """Delete a ledger for good: its journal and its file.  Does nothing for one that is deleted already."""
+        """Delete a ledger for good: its journal and its file.  Does nothing if it is deleted already."""
         with self.lock:
             if self._open.pop((ledger.region, ledger.name), None) is not ledger:
                 return
@@ -220,10 +221,10 @@ class Register:
             self._directory.delete(ledger.region, ledger.name)
 
     def restore(self, ledger: Ledger, source: LedgerFile) -> Ledger:
-        """Put the contents of another file into a ledger's own and begin with it anew.
+        """Replace the contents of a ledger's file by those of another file, and open it again.
 
-        The file stays open: questions on their way are answered from before or after, never refused.
-        Raises StorageError; the ledger is then as it was, but its sessions have ended.
+        The file stays open: a running query sees the old contents or the new, and is never refused.
+        Raises StorageError; the ledger is then unchanged, but its sessions have ended.
         """
         self._refuse_if_shared("Restoring a ledger")
         with self.lock, ledger.commit_lock:
@@ -243,11 +244,11 @@ class Register:
         clock: Clock | None = None,
         ids: IdSource | None = None,
     ) -> Ledger:
-        """A new ledger that begins as a copy of a file, under another name and without streams and exports.
+        """Create a ledger that begins as a copy of a file, under another name and without streams and exports.
 
-        change: what else is different about its facts.
-        clock, ids: of its own, for a ledger that is to be deterministic beside others that are not.
-        The caller holds ``lock`` and knows that the name is free.  Raises StorageError.
+        change: further changes of its facts.
+        clock, ids: its own, for a ledger that must be deterministic beside others that are not.
+        Requires ``lock``, and that the name is free.  Raises StorageError.
         """
         self._refuse_if_shared("A fork of a ledger")
         path = self._directory.path(region, name)
@@ -255,35 +256,35 @@ class Register:
         before = read_facts(source)
         source.fork(path, changed_rows(before, replace(change(before), name=name)))
         file = self._directory.open(region, name)
-        # The source may have got a stream before it was copied; and a row of null, which fork leaves, is no row.
+        # The source may have got a stream before it was copied; and a row of null, which fork leaves, does not count.
         copied = read_facts(file)
         with file.write() as writer:
             write_rows(writer, changed_rows(copied, copied.without_outgoing()))
         return self._register(file, region, name, clock, ids)
 
     def _refuse_if_shared(self, what: str) -> None:
-        """Raises NOT_SUPPORTED: a journal in a shared log cannot be replaced or copied as one file."""
+        """Raise NOT_SUPPORTED for a shared log: a journal in it cannot be replaced or copied as one file."""
         if self._logs.is_shared:
             raise NOT_SUPPORTED(what=f"{what} whose journal is in a shared log")
 
     def names(self, region: str) -> list[str]:
-        """The names of a region's ledgers."""
+        """Return the names of a region's ledgers."""
         return self._logs.names(region)
 
     def in_region(self, region: str) -> list[Ledger]:
-        """The ledgers of a region, in any state, by name.  Raises LEDGER_FILE_UNUSABLE."""
+        """Return the ledgers of a region, in any state, by name.  Raises LEDGER_FILE_UNUSABLE."""
         found = (self.find(region, name) for name in self.names(region))
         return [ledger for ledger in found if ledger is not None]
 
     def elsewhere(self, region: str, name: str) -> str:
-        """For an error text: in which other regions a ledger of this name is; empty when in none."""
+        """Return, for an error text, the other regions that have a ledger of this name; empty without any."""
         regions = [
             other for other in self._logs.regions() if other != region and self._logs.facts_of(other, name) is not None
         ]
         return f" in region {region}; it is in {', '.join(sorted(regions))}" if regions else ""
 
     def rows_of(self, region: str, name: str) -> Mapping[str, Any] | None:
-        """The facts of a ledger as the logs have them, whether it is open or not.  Raises LogError."""
+        """Return the facts of a ledger as the logs have them, whether it is open or not.  Raises LogError."""
         return self._logs.facts_of(region, name)
 
     def close_open(self) -> None:
@@ -295,7 +296,7 @@ class Register:
                 ledger.close()
 
     def open_ledgers(self) -> list[Ledger]:
-        """The ledgers that are open now."""
+        """Return the ledgers that are open now."""
         return list(self._open.values())
 
     def close(self) -> None:

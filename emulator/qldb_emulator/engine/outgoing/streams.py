@@ -1,4 +1,4 @@
-"""The journal streams of an emulator: each that is running has a thread that delivers it."""
+"""The journal streams of an emulator: a thread delivers each one that is running."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Streams:
         self.runs_here: Callable[[Ledger], bool] = lambda ledger: True
 
     def target(self, kinesis_arn: str) -> DeliveryTarget:
-        """Where a stream is delivered to.  Its methods raise AwsError."""
+        """Return the target of a stream.  Its methods raise AwsError."""
         return self._open_target(kinesis_arn)
 
     def _kinesis(self, kinesis_arn: str) -> DeliveryTarget:
@@ -47,7 +47,7 @@ class Streams:
         return KinesisStream(name, arn.region, self._endpoint)
 
     def arn(self, ledger: Ledger, stream_id: str) -> str:
-        """The ARN of a stream."""
+        """Return the ARN of a stream."""
         return qldb_arn(ledger.region, self._account, f"stream/{ledger.name}/{stream_id}")
 
     def start(self, ledger: Ledger, stream: Stream) -> None:
@@ -69,7 +69,7 @@ class Streams:
         delivery.start()
 
     def resume(self, ledger: Ledger) -> None:
-        """Go on delivering the running streams of a ledger that was just opened."""
+        """Resume the running streams of a newly opened ledger."""
         if ledger.state in ("DELETING", "DELETED"):
             return
         for stream in streams_of(ledger):
@@ -89,15 +89,15 @@ class Streams:
         change_stream(ledger, stream.id, status="CANCELED", ended_ms=ledger.clock.now_ms())
 
     def stop(self, stream: Stream) -> None:
-        """Stop delivering; records on their way may still arrive."""
+        """Stop a delivery; records that were sent may still arrive."""
         self._stop([stream.id])
 
     def end_ledger(self, ledger: Ledger) -> None:
-        """Stop delivering the streams of a ledger that is going away.  Does not wait for them."""
+        """Stop delivering the streams of a ledger that is being deleted or replaced.  Does not wait for them."""
         self._stop([stream.id for stream in streams_of(ledger)], 0)
 
     def close(self) -> None:
-        """Stop every delivery.  They go on where they were when the ledgers are opened again."""
+        """Stop every delivery.  They resume when the ledgers are opened again."""
         with self._lock:
             self._is_closed = True
         self._stop(list(self._deliveries))

@@ -1,4 +1,4 @@
-"""Results, a page at a time: rows are pulled when a page is asked for, never before and never all."""
+"""Results, one page at a time: rows are read when a page is requested, never earlier and never all at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Page:
 class Cursor:
     """The rows of one statement.
 
-    The latest page can be asked for again with its own token (inferred: wire.md 7 #15); older ones are gone, so that
+    The latest page can be requested again with its own token (inferred: wire.md 7 #15); older ones are gone, so that
     memory holds one page a cursor.
     """
 
@@ -67,7 +67,7 @@ class Cursor:
         self._latest_token: str | None = None
 
     def page(self, token: str | None) -> Page:
-        """The page of a token; None asks for the first.
+        """Return the page of a token; None means the first.
 
         Raises PAGE_TOKEN_NOT_VALID for a token whose page is gone, and what evaluating a row raises.
         """
@@ -79,7 +79,7 @@ class Cursor:
             except RecursionError as error:
                 self._failure = RESULT_TOO_DEEP(reason=TOO_DEEP)
                 raise self._failure from error
-            except Exception as error:  # the rows are at their end now: asked again, the page must fail again
+            except Exception as error:  # no more rows can be read: a repeated request must fail again
                 self._failure = error
                 raise
             self._latest_token = token
@@ -90,9 +90,9 @@ class Cursor:
         return self._latest
 
     def _pull(self) -> Page:
-        """At most ``page_values`` values and about ``page_bytes`` bytes, at least one value if there is any.
+        """Return at most ``page_values`` values and about ``page_bytes`` bytes, at least one value if there is any.
 
-        One row is read ahead to know whether a token is owed.
+        Reads one row ahead, to know whether a next page exists.
         """
         values: list[bytes] = []
         size = 0
@@ -107,7 +107,7 @@ class Cursor:
                 value = row.ion if type(row) is RawDocument else dumps(row)
             except IonError as error:
                 raise RESULT_TOO_DEEP(reason=error) from error
-            budget.held = 0  # what the row was made of is gone
+            budget.held = 0  # what the row was built from is freed
             size += len(value)
             if len(values) >= max_values or (values and size > max_bytes):
                 self._row_ahead = value

@@ -69,7 +69,7 @@ class ExpressionCompiler:
     def condition(self, node: ast.Expr, pos: ast.Pos | None = None) -> Run:
         """The closure of a WHERE or ON: True, False or None.
 
-        It raises PartiqlError for what is no truth value, at *pos* if that is given.
+        It raises PartiqlError for a value that is not a truth value, at *pos* if that is given.
         """
         outer, self._is_growing = self._is_growing, False
         run = self.compile(node)

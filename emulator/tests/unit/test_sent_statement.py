@@ -1,4 +1,4 @@
-"""The hashes of a statement that was sent: the same whenever they are computed, and no document hashed twice."""
+"""The hashes of a sent statement: the same whenever they are computed, and no document is hashed twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qldb_emulator.journal.hashing import statement_digest
 TEXT = "INSERT INTO T ?"
 
 
-def asked(*parameters: Any) -> SentStatement:
+def sent(*parameters: Any) -> SentStatement:
     return SentStatement(TEXT, parameters)
 
 
@@ -29,14 +29,14 @@ def test_a_list_and_its_elements_have_the_hashes_that_each_has_alone(values: lis
 
 @given(st.lists(ion_values(), max_size=4))
 def test_the_digest_is_that_of_the_statement(parameters: list[Any]) -> None:
-    statement = asked(*parameters)
+    statement = sent(*parameters)
     statement.compute_digest()
     assert statement.digest == statement_digest(TEXT, [hash_value(value) for value in parameters])
 
 
 def test_a_parameter_and_an_element_of_a_list_are_found_by_what_they_are() -> None:
     first, second, alone = {"k": 1}, {"k": 1}, {"k": 1}
-    statement = asked([first, second], alone)
+    statement = sent([first, second], alone)
     assert [statement.place_of(value) for value in (first, second, alone)] == [(0, 0), (0, 1), (1, None)]
     assert statement.place_of({"k": 1}) is None
     assert statement.hash_at((0, 1)) == statement.hash_at((1, None)) == hash_value({"k": 1})
@@ -44,7 +44,7 @@ def test_a_parameter_and_an_element_of_a_list_are_found_by_what_they_are() -> No
 
 def test_an_element_of_an_s_expression_is_no_document_of_its_own() -> None:
     element = {"k": 1}
-    assert asked(Sexp([element])).place_of(element) is None
+    assert sent(Sexp([element])).place_of(element) is None
 
 
 def test_each_parameter_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_each_parameter_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(module, "hash_value", count)
     document = {"k": 1}
-    statement = asked(document)
+    statement = sent(document)
     for _ in range(2):
         statement.compute_digest()
         statement.hash_at((0, None))

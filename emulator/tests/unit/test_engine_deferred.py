@@ -43,14 +43,14 @@ def ledger_of(emulator: Emulator) -> Ledger:
 
 
 def in_file(ledger: Ledger) -> int:
-    """How many blocks are in the file now; a look that moves nothing."""
+    """Return how many blocks are in the file now; a look that moves nothing."""
     tip = ledger.documents.tip()
     assert tip is not None
     return tip.sequence_no + 1
 
 
 def read(session: LocalSession) -> Callable[[], None]:
-    """A transaction that only reads; what is to be done after the response to its commit."""
+    """Run a transaction that only reads; return what is to be done after the response to its commit."""
     transaction = session.begin()
     transaction.execute(SELECT)
     after_response = transaction.commit_raw().after_response
@@ -102,7 +102,7 @@ def rebuild(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("look", [digest, write, ask_file, follow, rebuild], ids=lambda look: look.__name__)
-def test_whoever_looks_at_the_journal_finds_every_block(
+def test_every_reader_of_the_journal_finds_every_block(
     emulator: Emulator, session: LocalSession, look: Callable[[Emulator], None]
 ) -> None:
     ledger = ledger_of(emulator)
@@ -139,7 +139,7 @@ def test_the_journal_is_the_same_whenever_its_blocks_are_written() -> None:
     assert journals[0] == journals[1]
 
 
-def test_closing_writes_what_was_put_off(tmp_path: Path) -> None:
+def test_closing_writes_deferred_blocks(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     with Emulator(settings) as emulator:
         session = new_ledger(emulator)

@@ -1,4 +1,4 @@
-"""The fast reader of session requests and the one driven by the shapes agree on everything, right and wrong."""
+"""The fast reader of session requests agrees with the general one on valid and invalid requests."""
 
 from __future__ import annotations
 
