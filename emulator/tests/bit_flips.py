@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from local_driver import CONTEXT, REGION, LocalSession, new_ledger
+from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.cli.options import Unreadable
 from qldb_emulator.cli.verify import audit_ledger_file

@@ -12,8 +12,8 @@ from statistics import median
 if __name__ == "__main__":  # as a program it finds the package and its neighbours by itself
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from cluster_load import Load, digests, make_ledger
 from helpers.cluster import cluster
+from helpers.cluster_load import Load, digests, make_ledger
 from helpers.patroni import is_installed, patroni
 
 COMMITS_BETWEEN = 30

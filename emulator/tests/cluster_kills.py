@@ -16,8 +16,8 @@ from pathlib import Path
 if __name__ == "__main__":  # as a program it finds the package and its neighbours by itself
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from cluster_load import Load, digests, make_ledger
 from helpers.cluster import Cluster, cluster
+from helpers.cluster_load import Load, digests, make_ledger
 from helpers.postgres import Postgres, postgres, programs
 
 DYING = (str(Path(__file__).parent / "helpers" / "dying_server.py"),)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from partiql_cases import Judge, Outcome, read_cases
+from helpers.partiql_cases import Judge, Outcome, read_cases
 
 SUITE = Path(__file__).parents[3] / "shared" / "partiql-tests"
 LISTS = Path(__file__).with_name("spec") / "partiql_conformance.json"

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 if __name__ == "__main__":  # as a program it finds the package and its neighbours by itself
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from cycles import Observed, anomalies
+from helpers.cycles import Observed, anomalies
 
 from qldb_emulator.context import RequestContext
 from qldb_emulator.engine.emulator import Emulator

@@ -11,8 +11,8 @@ from pathlib import Path
 if __name__ == "__main__":  # as a program it finds the package and its neighbours by itself
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from isolation_auditor import audit
-from isolation_workload import run_over_a_faulty_log
+from helpers.isolation_auditor import audit
+from helpers.isolation_workload import run_over_a_faulty_log
 
 
 def main() -> int:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from urllib.parse import quote, urlencode
 
 import pytest
+from helpers.local_driver import new_emulator, new_ledger
+from helpers.wire_support import environ_of
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from local_driver import new_emulator, new_ledger
-from wire_support import environ_of
 
 from qldb_emulator.engine.workbench.faults import KINDS
 from qldb_emulator.web.admin import ROUTES

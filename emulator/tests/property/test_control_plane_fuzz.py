@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import pytest
-from control_support import Client
+from helpers.control_support import Client
+from helpers.local_driver import LocalSession
+from helpers.wire_support import AUTHORIZATION, MODEL_FILES, ask, environ_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from local_driver import LocalSession
-from wire_support import AUTHORIZATION, MODEL_FILES, ask, environ_of
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.context import RequestContext

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from helpers.local_driver import LocalSession, new_emulator, new_ledger
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from local_driver import LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError

@@ -7,9 +7,9 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from helpers.ion_strategies import values
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from ion_strategies import values
 
 from qldb_emulator.ion.codec import IonError, dump_all, dumps, dumps_text, load_all, loads
 from qldb_emulator.ion.hash import hash_binary, hash_value

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import ion_oracle
+from helpers import ion_oracle
+from helpers.ion_strategies import decimals, disguised, floats, integers, names, scalars, texts, timestamps, values
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from ion_strategies import decimals, disguised, floats, integers, names, scalars, texts, timestamps, values
 
 from qldb_emulator.ion.codec import Document, dump_all, dumps, dumps_text, load_all, loads, loads_document
 from qldb_emulator.ion.compare import (

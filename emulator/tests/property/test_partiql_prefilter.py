@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from helpers.ion_strategies import scalars, texts, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ion_strategies import scalars, texts, values
 
 from qldb_emulator.ion.codec import dumps, loads_document
 from qldb_emulator.ion.values import Annotated, Symbol, struct_of

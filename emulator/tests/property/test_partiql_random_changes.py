@@ -8,11 +8,11 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+from helpers.partiql_maker import Maker
+from helpers.partiql_reference import Names, Reference, flat
+from helpers.partiql_support import MemoryLedger
 from hypothesis import event, given, note, settings
 from hypothesis import strategies as st
-from partiql_maker import Maker
-from partiql_reference import Names, Reference, flat
-from partiql_support import MemoryLedger
 
 from qldb_emulator.ion.codec import dumps_text
 from qldb_emulator.partiql.execution.expressions import to_ion

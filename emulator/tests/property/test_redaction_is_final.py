@@ -12,11 +12,11 @@ from random import Random
 from typing import Any
 
 import pytest
-from changing_ledger import CHANGES, DOCUMENTS, Model, bytes_of, token
 from click.testing import CliRunner
+from helpers.changing_ledger import CHANGES, DOCUMENTS, Model, bytes_of, token
+from helpers.local_driver import CONTEXT, REGION, LocalSession
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from local_driver import CONTEXT, REGION, LocalSession
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.ledger import ledger as ledger_module

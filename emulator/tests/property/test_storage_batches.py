@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.storage_steps import Delete, Put, Scribe, block_hash, flat
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from storage_steps import Delete, Put, Scribe, block_hash, flat
 
 from qldb_emulator.storage import BatchWriter, LedgerFile, StorageError, Writer, batches
 

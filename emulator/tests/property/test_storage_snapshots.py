@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from helpers.storage_steps import Delete, Put, Scribe, flat, tx_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from storage_steps import Delete, Put, Scribe, flat, tx_time
 
 from qldb_emulator.storage import LedgerFile
 from qldb_emulator.storage.rows import Batches, RevisionRow

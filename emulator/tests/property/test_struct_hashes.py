@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from helpers.ion_strategies import timestamps, values
 from hypothesis import given
 from hypothesis import strategies as st
-from ion_strategies import timestamps, values
 
 from qldb_emulator.ion.codec import IonError
 from qldb_emulator.ion.hash import hash_value

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from changing_ledger import CHANGES, Model
+from helpers.changing_ledger import CHANGES, Model
+from helpers.ledgers import busy_ledger, digest
+from helpers.local_driver import CONTEXT, REGION, LocalSession
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledgers import busy_ledger, digest
-from local_driver import CONTEXT, REGION, LocalSession
 
 from qldb_emulator.cli.options import Unreadable
 from qldb_emulator.cli.verify import audit_ledger_file

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from alterations import alterations
+from helpers.alterations import alterations
+from helpers.journals import Nodes, chain, changed, sample, service_sample, statement
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from journals import Nodes, chain, changed, sample, service_sample, statement
 
 from qldb_emulator.ion.codec import dumps, loads
 from qldb_emulator.ion.values import Timestamp

@@ -7,9 +7,9 @@ import logging
 from urllib.parse import unquote
 
 import pytest
+from helpers.wire_support import SESSION_HEADERS, FakeEmulator, ask, environ_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire_support import SESSION_HEADERS, FakeEmulator, ask, environ_of
 
 from qldb_emulator.errors import BAD_REQUEST
 from qldb_emulator.web.app import create_app

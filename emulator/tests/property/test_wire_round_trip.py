@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from helpers.wire_support import FakeEmulator, Reply, ask, client_reads, client_request
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire_support import FakeEmulator, Reply, ask, client_reads, client_request
 
 from qldb_emulator.limits import Limits
 from qldb_emulator.web.app import create_app

@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 import pytest
+from helpers.wire_support import TRANSACTION_ID, refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire_support import TRANSACTION_ID, refusal
 
 from qldb_emulator.errors import QldbError
 from qldb_emulator.limits import Limits

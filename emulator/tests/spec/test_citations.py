@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from helpers.support import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = sorted(path.name for path in REFERENCE.glob("*.md") if path.name != "README.md")

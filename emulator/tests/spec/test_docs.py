@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from helpers.support import ROOT
 
 sys.path.insert(0, str(ROOT / "docs" / "make"))
 import pages

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support import SHARED, needs_shared
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.ion.codec import dumps_text, loads
 

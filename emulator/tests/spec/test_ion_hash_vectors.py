@@ -6,9 +6,9 @@ import base64
 import hashlib
 from typing import Any
 
-import ion_oracle
 import pytest
-from support import SHARED, needs_shared
+from helpers import ion_oracle
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.ion import hash as ion_hash
 from qldb_emulator.ion.codec import dumps, dumps_text, load_all, loads

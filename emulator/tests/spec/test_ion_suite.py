@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import SHARED, needs_shared
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.ion.codec import IonError, dump_all, dumps_text, load_all
 from qldb_emulator.ion.compare import ion_equal

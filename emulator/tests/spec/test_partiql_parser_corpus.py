@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import pytest
-from support import SHARED, needs_shared
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.partiql.language.errors import PartiqlError
 from qldb_emulator.partiql.syntax.parser import parse

@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 import pytest
-from partiql_support import MemoryLedger
-from support import SHARED, needs_shared
+from helpers.partiql_support import MemoryLedger
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.ion.codec import dumps_text, loads
 from qldb_emulator.partiql.language.errors import PartiqlError

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from helpers.support import ROOT
 
 PACKAGE = ROOT / "emulator" / "qldb_emulator"
 LEAVES = {"__init__", "__version__", "budget", "clock", "context", "ids", "limits", "errors", "records", "settings"}

@@ -8,9 +8,9 @@ from functools import cache
 from typing import Any
 
 import pytest
-from local_driver import LocalSession, LocalTransaction, new_emulator, new_ledger
-from statement_corpus import DROPPED, TEXT, document_of, parameters_of, plan_of, tables_of
-from support import SHARED, needs_shared
+from helpers.local_driver import LocalSession, LocalTransaction, new_emulator, new_ledger
+from helpers.statement_corpus import DROPPED, TEXT, document_of, parameters_of, plan_of, tables_of
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import dumps_text, loads

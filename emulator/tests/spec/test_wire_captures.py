@@ -8,8 +8,8 @@ import re
 from functools import cache
 
 import pytest
-from support import SHARED, needs_shared
-from wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator, ask, environ_of
+from helpers.support import SHARED, needs_shared
+from helpers.wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator, ask, environ_of
 
 from qldb_emulator.web.app import create_app
 

@@ -9,7 +9,7 @@ import tokenize
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from helpers.support import ROOT
 
 # Old-fashioned pronouns, inversions and riddles, with what to write instead.
 PLAIN = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cycle_load import run_load
-from cycles import Observed, anomalies
+from helpers.cycles import Observed, anomalies
 
 from qldb_emulator.engine.ledger.conflicts import WriteLog
 

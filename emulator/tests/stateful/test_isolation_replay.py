@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from isolation_auditor import audit
-from isolation_workload import Record, Step, run_workload
+from helpers.isolation_auditor import audit
+from helpers.isolation_workload import Record, Step, run_workload
 
 from qldb_emulator.engine.ledger.conflicts import WriteLog
 

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from isolation_auditor import audit
-from isolation_workload import run_over_a_faulty_log
+from helpers.isolation_auditor import audit
+from helpers.isolation_workload import run_over_a_faulty_log
 
 from qldb_emulator.engine.ledger import committer
 from qldb_emulator.engine.ledger.conflicts import WriteLog

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from local_driver import new_emulator, over_shared_log
+from helpers.local_driver import new_emulator, over_shared_log
 
 from qldb_emulator.engine.emulator import Emulator
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import click
 import pytest
 from click.testing import CliRunner, Result
-from local_driver import new_emulator
+from helpers.local_driver import new_emulator
 
 from qldb_emulator.auth.keys import read_auth_file
 from qldb_emulator.cli import COMMANDS, main

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from local_driver import CONTEXT, LocalSession
+from helpers.local_driver import CONTEXT, LocalSession
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from helpers.ledgers import busy_ledger, digest
+from helpers.local_driver import REGION, LocalSession, new_ledger
 from helpers.postgres import Postgres, postgres
-from ledgers import busy_ledger, digest
-from local_driver import REGION, LocalSession, new_ledger
 
 from qldb_emulator.cli import main
 from qldb_emulator.clock import SystemClock

@@ -19,7 +19,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from support import ROOT
+from helpers.support import ROOT
 
 from qldb_emulator.cli import main
 from qldb_emulator.cli.failure import Failure

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from local_driver import new_ledger
-from support import ROOT
+from helpers.local_driver import new_ledger
+from helpers.support import ROOT
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.settings import Settings

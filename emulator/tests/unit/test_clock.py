@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_driver import CONTEXT, LocalSession
+from helpers.local_driver import CONTEXT, LocalSession
 
 from qldb_emulator import clock as clock_module
 from qldb_emulator.clock import ManualClock, SystemClock, WallClock

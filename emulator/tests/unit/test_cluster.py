@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
 from helpers.postgres import Postgres, postgres
-from local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.clock import SystemClock
 from qldb_emulator.engine.emulator import Emulator

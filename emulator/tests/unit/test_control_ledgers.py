@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from control_support import Client, Outcome, close_emulators  # noqa: F401
-from local_driver import new_emulator
+from helpers.control_support import Client, Outcome, close_emulators  # noqa: F401
+from helpers.local_driver import new_emulator
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.context import RequestContext

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 
 import pytest
+from helpers.wire_support import refusal
 from hypothesis import given
 from hypothesis import strategies as st
-from wire_support import refusal
 
 from qldb_emulator.engine.control.paging import decode_token, encode_token, paginate
 from qldb_emulator.errors import QldbError

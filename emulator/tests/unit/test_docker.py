@@ -7,7 +7,7 @@ import re
 import sys
 
 import pytest
-from support import ROOT
+from helpers.support import ROOT
 
 from qldb_emulator.cli.hooks import INIT_DIRECTORY
 from qldb_emulator.settings import DEFAULT_PORT

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledgers import busy_ledger
-from local_driver import CONTEXT, REGION, LocalSession, new_emulator, new_ledger
+from helpers.ledgers import busy_ledger
+from helpers.local_driver import CONTEXT, REGION, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.ledger.committer import DEFERRED_MAX

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
+from helpers.local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError

@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from ledgers import busy_ledger, digest, redact
-from local_driver import CONTEXT, new_emulator, new_ledger
+from helpers.ledgers import busy_ledger, digest, redact
+from helpers.local_driver import CONTEXT, new_emulator, new_ledger
 
 from qldb_emulator.aws.clients import AwsError, client
 from qldb_emulator.clock import ManualClock

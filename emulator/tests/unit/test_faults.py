@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from local_driver import LocalSession, new_emulator, new_ledger
-from support import ROOT
+from helpers.local_driver import LocalSession, new_emulator, new_ledger
+from helpers.support import ROOT
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from journals import service_sample
-from ledgers import busy_ledger, digest, redact
-from local_driver import CONTEXT, LocalSession, new_ledger
+from helpers.journals import service_sample
+from helpers.ledgers import busy_ledger, digest, redact
+from helpers.local_driver import CONTEXT, LocalSession, new_ledger
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator

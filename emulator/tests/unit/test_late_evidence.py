@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
+from helpers.local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.context import RequestContext
 from qldb_emulator.engine.control.exports import _check_range

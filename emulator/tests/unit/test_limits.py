@@ -7,8 +7,8 @@ from base64 import b64encode
 from dataclasses import replace
 
 import pytest
-from local_driver import new_emulator, new_ledger
-from support import ROOT
+from helpers.local_driver import new_emulator, new_ledger
+from helpers.support import ROOT
 
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import dumps

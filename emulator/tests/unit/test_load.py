@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from helpers.local_driver import new_emulator
 from hypothesis import given
 from hypothesis import strategies as st
-from local_driver import new_emulator
 
 from qldb_emulator.cli import main
 from qldb_emulator.ion.codec import dumps

@@ -12,7 +12,7 @@ import botocore
 import botocore.loaders
 import botocore.session
 import pytest
-from wire_support import MODEL_FILES
+from helpers.wire_support import MODEL_FILES
 
 from qldb_emulator.limits import Limits
 from qldb_emulator.wire.model import MODEL_DIRECTORY, command_shapes, load_service

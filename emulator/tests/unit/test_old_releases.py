@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from support import ROOT
+from helpers.support import ROOT
 
 from qldb_emulator.cli import main
 from qldb_emulator.driver import LedgerSession

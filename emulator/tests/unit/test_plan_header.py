@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from local_driver import new_emulator, new_ledger
-from wire_support import SESSION_HEADERS, Reply, ask, environ_of
+from helpers.local_driver import new_emulator, new_ledger
+from helpers.wire_support import SESSION_HEADERS, Reply, ask, environ_of
 
 from qldb_emulator.engine.session.plan_header import MAX_CHARACTERS
 from qldb_emulator.ion.codec import dumps

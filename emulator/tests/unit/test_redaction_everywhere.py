@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ledgers import digest, redact
-from local_driver import CONTEXT, REGION, LocalSession, new_ledger
+from helpers.ledgers import digest, redact
+from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError

@@ -11,8 +11,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from local_driver import REGION, LocalSession, new_ledger
-from support import ROOT
+from helpers.local_driver import REGION, LocalSession, new_ledger
+from helpers.support import ROOT
 
 from qldb_emulator.driver.local import LocalTransport
 from qldb_emulator.engine.emulator import Emulator

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers.ion_strategies import values as ion_values
 from hypothesis import given
 from hypothesis import strategies as st
-from ion_strategies import values as ion_values
 
 from qldb_emulator.engine.session import sent_statement as module
 from qldb_emulator.engine.session.sent_statement import SentStatement

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from local_driver import CONTEXT, LocalSession, LocalTransaction, new_emulator, new_ledger
+from helpers.local_driver import CONTEXT, LocalSession, LocalTransaction, new_emulator, new_ledger
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.emulator import Emulator

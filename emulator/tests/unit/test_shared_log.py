@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.ledgers import busy_ledger, digest, redact
+from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
+from helpers.memory_log import FAULTS, Fault, Store
 from helpers.postgres import Postgres, postgres
-from ledgers import busy_ledger, digest, redact
-from local_driver import CONTEXT, REGION, LocalSession, new_ledger
-from memory_log import FAULTS, Fault, Store
-from postgres_log import PostgresStore
+from helpers.postgres_log import PostgresStore
 
 from qldb_emulator.clock import SystemClock
 from qldb_emulator.engine.emulator import Emulator

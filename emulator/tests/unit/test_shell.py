@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from helpers.ion_strategies import values
+from helpers.local_driver import new_emulator
+from helpers.support import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
-from ion_strategies import values
-from local_driver import new_emulator
-from support import ROOT
 
 from qldb_emulator.cli import main
 from qldb_emulator.cli.shell.carets import with_caret

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ledgers import busy_ledger
-from local_driver import REGION, new_emulator
+from helpers.ledgers import busy_ledger
+from helpers.local_driver import REGION, new_emulator
 
 from qldb_emulator.engine.outgoing.exports import put_started_manifest, write_export
 from qldb_emulator.ion.codec import dumps_text, loads

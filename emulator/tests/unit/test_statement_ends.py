@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from local_driver import CONTEXT, LocalSession, new_ledger
+from helpers.local_driver import CONTEXT, LocalSession, new_ledger
 
 from qldb_emulator.budget import Budget, enter
 from qldb_emulator.context import RequestContext

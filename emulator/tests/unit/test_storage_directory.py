@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from helpers.support import ROOT
 
 from qldb_emulator.storage import DataDirectory, DirectoryInUseError, DirectoryLock, StorageError
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from storage_steps import HASH, Put, Scribe, contents
+from helpers.storage_steps import HASH, Put, Scribe, contents
 
 from qldb_emulator.storage import Durability, LedgerFile, StorageError, StorageVersionError, log_sync, schema
 from qldb_emulator.storage.stored_rows import StoredRows

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from storage_steps import Delete, Put, Scribe
+from helpers.storage_steps import Delete, Put, Scribe
 
 from qldb_emulator.storage import LedgerFile, reads
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from local_driver import CONTEXT, REGION, LocalSession, new_ledger
+from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.session.sessions import IN_PLACE_SECONDS

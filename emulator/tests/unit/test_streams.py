@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from control_support import Client, Outcome, close_emulators  # noqa: F401
-from local_driver import LocalSession
+from helpers.control_support import Client, Outcome, close_emulators  # noqa: F401
+from helpers.local_driver import LocalSession
 
 from qldb_emulator.aws.clients import AwsError, AwsMissingError
 from qldb_emulator.aws.kinesis import TOO_LARGE

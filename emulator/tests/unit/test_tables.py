@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from helpers.journals import chain, changed, sample, service_sample, statement
+from helpers.ledgers import busy_ledger, digest
+from helpers.local_driver import LocalSession, new_ledger
 from helpers.postgres import Postgres, postgres, programs
-from journals import chain, changed, sample, service_sample, statement
-from ledgers import busy_ledger, digest
-from local_driver import LocalSession, new_ledger
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from journals import STRAND, as_service, chain, changed, sample, service_sample, statement, time
+from helpers.journals import STRAND, as_service, chain, changed, sample, service_sample, statement, time
 
 from qldb_emulator.ion.hash import hash_value
 from qldb_emulator.ion.values import Timestamp

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from ledgers import busy_ledger
-from local_driver import REGION, LocalSession
+from helpers.ledgers import busy_ledger
+from helpers.local_driver import REGION, LocalSession
 
 from qldb_emulator.cli.options import Unreadable
 from qldb_emulator.cli.verify import audit_ledger_file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from journals import STRAND, Nodes, sample
+from helpers.journals import STRAND, Nodes, sample
 
 from qldb_emulator.ion.values import Annotated, Clob
 from qldb_emulator.journal import merkle, proofs

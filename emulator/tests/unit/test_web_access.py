@@ -6,8 +6,8 @@ import http.client
 import socket
 
 import pytest
-from local_driver import new_emulator, new_ledger
-from wire_support import SESSION_HEADERS
+from helpers.local_driver import new_emulator, new_ledger
+from helpers.wire_support import SESSION_HEADERS
 
 from qldb_emulator.errors import QldbError
 from qldb_emulator.web.access import Access, is_host_pattern, is_loopback

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from local_driver import CONTEXT
+from helpers.local_driver import CONTEXT
 
 from qldb_emulator.admin import Admin, AdminError
 from qldb_emulator.cli import main

@@ -7,7 +7,7 @@ import logging
 import re
 
 import pytest
-from wire_support import AUTHORIZATION, SESSION_HEADERS, TRANSACTION_ID, FakeEmulator, ask, environ_of
+from helpers.wire_support import AUTHORIZATION, SESSION_HEADERS, TRANSACTION_ID, FakeEmulator, ask, environ_of
 
 from qldb_emulator import __version__, errors
 from qldb_emulator.limits import Limits

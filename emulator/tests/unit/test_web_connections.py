@@ -13,7 +13,7 @@ import threading
 import time
 
 import pytest
-from wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator
+from helpers.wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator
 
 from qldb_emulator.clock import ManualClock, SystemClock
 from qldb_emulator.limits import Limits

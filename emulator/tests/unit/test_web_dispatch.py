@@ -11,9 +11,9 @@ import time
 from typing import Any
 
 import pytest
-from local_driver import new_emulator
-from support import ROOT
-from wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator, environ_of
+from helpers.local_driver import new_emulator
+from helpers.support import ROOT
+from helpers.wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator, environ_of
 
 from qldb_emulator.limits import Limits
 from qldb_emulator.web import flask_app

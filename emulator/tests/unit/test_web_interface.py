@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from local_driver import new_emulator, new_ledger
+from helpers.local_driver import new_emulator, new_ledger
 from openapi_spec_validator import validate
 
 from qldb_emulator.auth.keys import read_auth_file

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from wire_support import TRANSACTION_ID, FakeEmulator
+from helpers.wire_support import TRANSACTION_ID, FakeEmulator
 
 from qldb_emulator.context import CommandResult, client_is_there
 from qldb_emulator.web import peer

@@ -16,7 +16,7 @@ from pathlib import Path
 import botocore.exceptions
 import botocore.session
 import pytest
-from wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator
+from helpers.wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator
 
 from qldb_emulator import errors
 from qldb_emulator.context import CommandResult
@@ -297,7 +297,7 @@ sys.path[:0] = {path!r}
 from qldb_emulator.web.dates import http_date
 from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
-from wire_support import FakeEmulator
+from helpers.wire_support import FakeEmulator
 server = Server(create_dispatcher(FakeEmulator()))
 signal.signal(signal.{name}, lambda *_: server.request_stop())
 server.start()

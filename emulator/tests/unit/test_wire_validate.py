@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wire_support import TRANSACTION_ID, refusal
+from helpers.wire_support import TRANSACTION_ID, refusal
 
 from qldb_emulator.errors import QldbError
 from qldb_emulator.limits import Limits

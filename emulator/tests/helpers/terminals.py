@@ -11,7 +11,8 @@ from types import TracebackType
 
 import pexpect
 import pyte
-from support import ROOT
+
+from helpers.support import ROOT
 
 TIMEOUT_SECONDS = 20.0
 PASTE_BEGINS, PASTE_ENDS = "\x1b[200~", "\x1b[201~"

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from partiql_support import MemoryLedger
-
+from helpers.partiql_support import MemoryLedger
 from qldb_emulator.ion.values import Annotated, IonValue, struct_items, struct_of
 from qldb_emulator.partiql.execution.aggregates import make_accumulator
 from qldb_emulator.partiql.language import semantics

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from isolation_workload import Record, Step
+from helpers.isolation_workload import Record, Step
 
 ABSENT = "Semantic Error: at line 1"  # No such variable named ...
 

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from memory_log import Store
-
+from helpers.memory_log import Store
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.context import CommandResult, RequestContext
 from qldb_emulator.engine.emulator import Emulator

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from local_driver import CONTEXT, LocalSession, new_ledger
-
+from helpers.local_driver import CONTEXT, LocalSession, new_ledger
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.ion.codec import loads
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from local_driver import new_emulator
-from wire_support import ask, client_reads, client_request
 
+from helpers.local_driver import new_emulator
+from helpers.wire_support import ask, client_reads, client_request
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.web.app import create_app
 

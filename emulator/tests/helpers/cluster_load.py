@@ -23,8 +23,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cycle_load import _to_json
-from cycles import Observed, anomalies
 
+from helpers.cycles import Observed, anomalies
 from qldb_emulator.ion.codec import dumps, loads
 from qldb_emulator.ion.hash import hash_value
 from qldb_emulator.journal.hashing import CommitDigest, statement_digest

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import psycopg
-from memory_log import Store
 
+from helpers.memory_log import Store
 from qldb_emulator.log.postgres import PostgresLog, PostgresLogs
 from qldb_emulator.log.postgres_schema import SCHEMA
 from qldb_emulator.log.seam import BlockRow, Facts, Rewrite

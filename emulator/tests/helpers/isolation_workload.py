@@ -11,10 +11,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ledgers import digest
-from local_driver import REGION, LocalSession, LocalTransaction, new_emulator, new_ledger
-from memory_log import Store
-
+from helpers.ledgers import digest
+from helpers.local_driver import REGION, LocalSession, LocalTransaction, new_emulator, new_ledger
+from helpers.memory_log import Store
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError

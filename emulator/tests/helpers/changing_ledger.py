@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
-from local_driver import LocalSession, new_ledger
 
+from helpers.local_driver import LocalSession, new_ledger
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.ids import RandomIds

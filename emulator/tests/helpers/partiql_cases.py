@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from partiql_support import MemoryLedger
-
+from helpers.partiql_support import MemoryLedger
 from qldb_emulator.ion.codec import dumps_text, load_all
 from qldb_emulator.ion.values import (
     Annotated,
