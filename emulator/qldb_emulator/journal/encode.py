@@ -8,6 +8,7 @@ be copied as it is, and the table is made once for all blocks with documents of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from ..ion.binary_writer import (
@@ -117,16 +118,12 @@ Write = Callable[[_Names, dict[str, bytes], Any], bytes]
 """From the names, all symbols so far (documents add theirs) and a value to binary."""
 
 
-def _hash(octets: bytes) -> bytes:
-    return headed(_BLOB, octets)
-
-
 _SCALARS: dict[Shape, WritePlain] = {
     Scalar.TEXT: lambda text: headed(_STRING, text.encode()),
     Scalar.COUNT: lambda number: headed(_INT, magnitude_octets(number)),
     Scalar.TIME: lambda time: headed(_TIMESTAMP, timestamp_octets(time)),
-    Scalar.HASH: _hash,
-    Scalar.HASH_OR_EMPTY: _hash,
+    Scalar.HASH: partial(headed, _BLOB),
+    Scalar.HASH_OR_EMPTY: partial(headed, _BLOB),
 }
 
 
@@ -182,12 +179,14 @@ def _record(record: Record) -> Write:
             nested[field.name] = _writer_of(field.shape)
         else:
             plain[field.name] = writer
+    plain_writer = plain.get
 
     def write(names: _Names, symbols: dict[str, bytes], value: Struct) -> bytes:
         ids = names.ids
         parts: list[bytes] = []
         for name, each in value.items():
-            parts += ids[name], plain[name](each) if name in plain else nested[name](names, symbols, each)
+            writer = plain_writer(name)
+            parts += ids[name], nested[name](names, symbols, each) if writer is None else writer(each)
         return headed(_STRUCT, b"".join(parts))
 
     return write

@@ -22,6 +22,10 @@ from .schema import ERASED, check_schema, create_schema, put_meta
 from .writer import Writer
 
 UNFINISHED = ".unfinished"
+IN_PLACE_SECONDS = 0.1
+"""A write transaction, or the start of a ledger transaction, looks this seldom whether the file is still in its place:
+that takes 6 to 12 microseconds.  A file that is pulled away takes every commit before with it, so those of this time
+lose no more than the ones before."""
 CHECKPOINT_WAIT_MS = 500
 """How long emptying the write-ahead log waits for readers in other processes, in milliseconds."""
 
@@ -107,11 +111,9 @@ class LedgerFile(Reads):
         SQLite goes on with a file that was removed; what it then writes is lost.  interval_seconds: not again so soon.
         Raises StorageError.
         """
-        if interval_seconds:
-            now = time.monotonic()
-            if now < self._in_place_at + interval_seconds:
-                return
-            self._in_place_at = now
+        now = time.monotonic()
+        if now < self._in_place_at + interval_seconds:
+            return
         if place_of(self._name) != self._place:
             raise StorageError(
                 f"The ledger file {self.path} was removed or replaced while it was in use. Stop the server, put the"
@@ -119,6 +121,7 @@ class LedgerFile(Reads):
             )
         if self.lock is not None:
             self.lock.check()
+        self._in_place_at = now
 
     # --- reading -----------------------------------------------------------------------------------------------
     def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
@@ -177,7 +180,7 @@ class LedgerFile(Reads):
         """For WriteTransaction: the writing connection, in a transaction of this thread's own."""
         connection = self._take()
         try:
-            self.check_in_place()
+            self.check_in_place(IN_PLACE_SECONDS)
             connection.execute("BEGIN IMMEDIATE")
         except BaseException as problem:
             try:

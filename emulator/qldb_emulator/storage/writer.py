@@ -276,4 +276,6 @@ class Writer(Reads):
 
 def _insertion(row: RevisionRow) -> tuple[Any, ...]:
     """The parameters of INSERT_REVISION."""
-    return (row.doc_no, row.seq, *row[1:4], *row[5:], revision_crc(row), data_crc(row.doc_no, row.data))
+    doc_no, document_id, table_no, version, seq, tx_time_ms, hash_, data, data_hash, metadata = row
+    crcs = revision_crc(row), data_crc(doc_no, data)
+    return (doc_no, seq, document_id, table_no, version, tx_time_ms, hash_, data, data_hash, metadata, *crcs)

@@ -55,6 +55,7 @@ from ...log.seam import LedgerGone
 from ...partiql.language.errors import PartiqlError
 from ...settings import Settings
 from ...storage.errors import StorageError
+from ...storage.ledger_file import IN_PLACE_SECONDS
 from ..arns import qldb_arn
 from ..ledger.register import Register, storage_problem
 from ..workbench.faults import KINDS, Event, Faults
@@ -72,9 +73,6 @@ if TYPE_CHECKING:
 Members = dict[str, Any]
 # Commands that say that the client wants no more of a transaction: a statement that still runs in it stops.
 _ENDING = ("AbortTransaction", "EndSession")
-# A transaction's start looks this seldom whether the ledger's file is still in its place (5 µs); every commit that
-# writes does.
-IN_PLACE_SECONDS = 0.1
 logger = logging.getLogger(__name__)
 
 
