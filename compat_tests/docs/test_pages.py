@@ -149,7 +149,7 @@ def test_the_commands_and_programs_of_a_page_run(page: str, environment: dict[st
 
 def run_shell(block: Block, environment: dict[str, str], folder: Path) -> None:
     lines = [
-        line.replace(".venvs/serve/bin/", "").replace(DEFAULT_URL, environment["QLDB_EMULATOR_URL"])
+        line.replace("scripts/qldb-emulator", "qldb-emulator").replace(DEFAULT_URL, environment["QLDB_EMULATOR_URL"])
         for line in commands(block.text)
         if not any(re.match(pattern, line) for pattern in NOT_RUN)
     ]

@@ -42,7 +42,7 @@ class ServerProcess:
         assert process.stderr is not None
         for line in process.stderr:
             self.log.append(line)
-            found = re.search(r"Ready on (https?://[^ ]+)", line)
+            found = re.search(r"Ready on (https?://\S+)", line)
             if found:
                 self.url = found.group(1)
                 ready.set()

@@ -150,7 +150,7 @@ def main() -> None:
                 show()
                 page.wait_for_timeout(250)
                 if options.docs:
-                    page.screenshot(path=options.folder / f"{name}-{look}.jpg", type="jpeg", quality=55)
+                    page.screenshot(path=options.folder / f"{name}-{look}.jpg", type="jpeg", quality=45)
                 else:
                     page.screenshot(path=options.folder / f"{name}-{look}.png", full_page=options.whole)
                 print(name, look)

@@ -71,7 +71,7 @@ class Bench:
         return in_unit(means[0], means[1], unit, note)
 
     def say(self, text: str) -> None:
-        """Tell whoever waits what is going on."""
+        """Tell the user what is going on."""
         print(f"  ... {text}", file=sys.stderr, flush=True)
 
     def __enter__(self) -> Bench:

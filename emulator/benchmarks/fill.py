@@ -102,7 +102,7 @@ Transaction = tuple[str, str, list[tuple[str, int, Struct]]]
 
 
 def append(file: LedgerFile, transactions: Iterable[Transaction]) -> None:
-    """Commit transactions to a ledger file that nobody else writes to."""
+    """Commit transactions to a ledger file without other writers."""
     tip = file.tip()
     strand_id = file.meta("strand_id")
     assert tip is not None

@@ -39,7 +39,7 @@ MOTO_PROBE = Probe("POST", "/", "DynamoDB_20120810.ListTables", "{}")
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
+    """A port without a listener at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -4,7 +4,7 @@
     admin.add_fault("occ", ledger="cars", count=2)      # the next two commits on cars conflict
     with admin.fault("latency", latency_ms=200): ...    # only inside the block
 
-The server must have been started with ``--admin`` or ``--ephemeral``.  Needs nothing but the standard library.
+The server must answer the admin interface (``serve --admin``).  Needs nothing but the standard library.
 """
 
 from __future__ import annotations

@@ -52,18 +52,27 @@ class SystemClock:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last_ms = 0
-        self._last_tick = 0.0  # time.monotonic() when _last_ms was told
+        self._slow_ms = 0  # what this clock told last while it went slowly
+        self._slow_tick = 0.0  # time.monotonic() then
 
     def now_ms(self) -> int:
-        with self._lock:
-            now, tick = time.time_ns() // 1_000_000, time.monotonic()
-            if now < self._last_ms:
-                slowed_ms = int((tick - self._last_tick) * 500)
-                if not slowed_ms:
-                    return self._last_ms  # and the tick stays: many looks within a millisecond must not stop it
-                now = max(now, self._last_ms + slowed_ms)
-            self._last_ms, self._last_tick = now, tick
+        now = time.time_ns() // 1_000_000
+        if now >= self._last_ms:  # nearly always, so without the lock, which would take as long as the rest
+            self._last_ms = now
             return now
+        return self._slowed_ms()
+
+    def _slowed_ms(self) -> int:
+        """The time while the machine's clock is behind what was told."""
+        with self._lock:
+            tick, last_ms = time.monotonic(), self._last_ms
+            if last_ms != self._slow_ms:  # the clock was put back since the last look
+                self._slow_ms, self._slow_tick = last_ms, tick
+            slowed_ms = int((tick - self._slow_tick) * 500)
+            if slowed_ms:  # else the tick stays: many looks within a millisecond must not stop the clock
+                self._last_ms = self._slow_ms = last_ms + slowed_ms
+                self._slow_tick = tick
+            return self._last_ms
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -86,7 +86,7 @@ def _check_versions(
     for version in versions:
         number = writer.get((key, version))
         if number is None or not history[number].committed:
-            wrong.append(f"{key}={version} is there, but nobody committed it (aborted write)")
+            wrong.append(f"{key}={version} is there, but no transaction committed it (aborted write)")
     for version in written:
         number = writer[key, version]
         if history[number].committed and version not in present:
@@ -127,7 +127,7 @@ def _read_edges(
 
 
 def _real_time_edges(history: Sequence[Observed], edges: Edges) -> None:
-    """From whoever had been answered to whoever began then, without those that follow from others."""
+    """From each transaction that had been answered to each that began then, without those that follow from others."""
     moments = [(o.began, 1, n) for n, o in enumerate(history) if o.committed]
     moments += [(o.ended, 0, n) for n, o in enumerate(history) if o.committed]
     frontier: set[int] = set()

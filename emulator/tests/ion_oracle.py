@@ -15,7 +15,7 @@ from amazon.ion import simpleion
 
 if not hasattr(amazon.ion.simple_types, "_IonNature"):
     amazon.ion.simple_types._IonNature = type("_IonNature", (), {})
-    amazon.ion.util.Enum = enum.IntEnum  # gone in 0.10, back since with a warning for whoever uses it
+    amazon.ion.util.Enum = enum.IntEnum  # gone in 0.10, back since, with a warning at each use
 
 from ionhash import fast_value_hasher, hasher
 

@@ -65,7 +65,7 @@ def registration(number: int) -> dict[str, Any]:
 
 
 def driver_of(case: Case) -> Any:
-    # A retry would hide a failure and count its time: there are none.
+    # A retry would hide a failure and count its time, so retries are off.
     return QldbDriver(case["ledger"], endpoint_url=case["endpoint"], retry_config=RetryConfig(retry_limit=0), **LOGIN)
 
 

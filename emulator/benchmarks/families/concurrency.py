@@ -76,7 +76,7 @@ def change(driver: LocalDriver, number: int) -> int:
 
 
 def contended(driver: LocalDriver, number: int) -> int:
-    """All clients change one document; whoever meets a conflict begins again."""
+    """All clients change one document; a client that meets a conflict begins again."""
     commands = 0
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The process itself: how soon it answers, and what it takes while nobody asks."""
+"""The process itself: how soon it answers, and what it takes while no client asks."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Authenticator:
         self._clock = clock
 
     def authenticate(self, request: SignedRequest) -> User:
-        """Who signed a request.  Raises the errors of signatures that are none."""
+        """Who signed a request.  Raises QldbError if the signature is missing or invalid."""
         return self._users[verify(request, self._secret, self._clock.now_ms())]
 
     def user(self, access_key: str) -> User | None:

@@ -68,7 +68,7 @@ def verify(request: SignedRequest, secret_of: Callable[[str], str | None], now_m
     """The access key id that signed a request.
 
     secret_of: the secret of an access key id; None for an unknown one.  Raises the errors of requests that are not
-    signed, not signed whole, signed by nobody known, too long ago or in the future, or not with this content.
+    signed, not signed whole, signed by an unknown key, too long ago or in the future, or not with this content.
     """
     claim = _read_claim(request.headers)
     timestamp = _check_time(request.headers, claim, now_ms)

@@ -33,7 +33,8 @@ class AwsMissingError(AwsError):
     """boto3 or moto is not installed."""
 
     def __init__(self, package: str) -> None:
-        super().__init__("NotInstalled", f"{package} is needed: pip install 'qldb-emulator[aws]'", False)
+        # In a text, the message follows the code: "moto is not installed: ..."
+        super().__init__(package, "is not installed: pip install 'qldb-emulator[aws]'", False)
 
 
 def client(service: str, region: str, endpoint: str | None = None) -> Any:

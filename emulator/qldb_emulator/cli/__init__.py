@@ -1,6 +1,6 @@
 """The command ``qldb-emulator``: the only reader of the environment.
 
-Each subcommand is a module of its own, imported when it is asked for: ``--help`` must not cost a server's imports.
+Each subcommand is a module of its own, imported when it runs: ``--help`` must not cost a server's imports.
 """
 
 from __future__ import annotations
@@ -10,18 +10,22 @@ import importlib
 import click
 
 from .. import __version__
+from .config import config_file, defaults_for, read_config
+from .groups import MainGroup
 
 # An option without a variable of its own has QLDB_EMULATOR_COMMAND_OPTION.
 ENVIRONMENT_PREFIX = "QLDB_EMULATOR"
 
 # subcommand -> (module of this package, name of its click command, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "completion": ("completion_script", "completion", "Print what a shell sources to complete commands and options."),
     "env": ("env", "env", "Print what a shell exports to point AWS tools here."),
-    "doctor": ("doctor", "doctor", "Check SDKs, endpoint, clock and credentials, and say the mend."),
+    "doctor": ("doctor", "doctor", "Check SDKs, endpoint, clock and credentials, and say how to fix them."),
     "fork": ("snapshot", "fork", "Make a new ledger that begins as another is now."),
+    "load": ("load", "load", "Insert the rows of a CSV, JSON, Ion or Parquet file into a table."),
     "ledgers": ("ledgers", "ledgers", "List, create, describe and delete ledgers."),
     "reset": ("snapshot", "reset", "Delete every ledger of a running server."),
-    "shell": ("shell", "shell", "PartiQL at a prompt, from a file or in one line."),
+    "shell": ("shell.command", "shell", "PartiQL at a prompt, from a file or in one line."),
     "snapshot": ("snapshot", "snapshot", "Keep, restore and compare states of a ledger."),
     "fault": ("fault", "fault", "Make a running server fail on demand."),
     "explain": ("explain", "explain", "Show how a statement is read, and what it conflicts with."),
@@ -35,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(MainGroup):
     """A group whose commands are imported when they run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -48,6 +52,17 @@ class LazyGroup(click.Group):
         module, attribute, _ = known
         command: click.Command = getattr(importlib.import_module(f".{module}", __package__), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command, its options' defaults taken from the configuration file.  Raises UsageError."""
+        name, command, rest = super().resolve_command(ctx, args)
+        path = config_file()
+        if path is not None and command is not None and name is not None:
+            table = read_config(path).get(name, {})
+            ctx.default_map = {name: defaults_for(command, table, name, path)}
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

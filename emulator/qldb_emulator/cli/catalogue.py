@@ -10,6 +10,7 @@ from ..partiql.planning.catalogue import Catalogue, IndexInfo, TableInfo
 from ..partiql.planning.planner import plan
 from ..partiql.syntax.parser import parse
 from .failure import Failure
+from .shell.carets import with_caret
 
 _QUERY = "SELECT tableId, name, indexes, status FROM information_schema.user_tables"
 
@@ -29,14 +30,14 @@ def _table(row: IonValue) -> TableInfo:
 
 
 def explained(statement: str, catalogue: Catalogue) -> str:
-    """How a statement would be run: the access path of every table, and what the transaction would conflict with.
+    """How a statement would run: the access path of every table, and what the transaction would conflict with.
 
-    Raises Failure with the statement's mistake.
+    Raises Failure with the statement's mistake and its place.
     """
     try:
         found = compile_plan(plan(parse(statement), catalogue)).plan
     except PartiqlError as error:
-        raise Failure(str(error)) from error
+        raise Failure(with_caret(str(error), statement)) from error
     reads = [f"{'     ' if number else 'reads'} {line}" for number, line in enumerate(found.reads())]
     return "\n".join([found.explain(), *reads])
 
@@ -56,11 +57,11 @@ def _line(table: TableInfo) -> str:
 
 
 def table_text(catalogue: Catalogue, name: str) -> str:
-    """One table in full.  Raises Failure when there is none of this name."""
+    """One table in full.  Raises Failure if there is no table of this name."""
     found = [table for table in catalogue.tables if table.name == name]
     if not found:
-        names = ", ".join(table.name for table in catalogue.tables) or "none"
-        raise Failure(f"There is no table {name}; the ledger has {names}")
+        names = ", ".join(table.name for table in catalogue.tables) or "no tables"
+        raise Failure(f"Table {name} is not found; the ledger has {names}")
     return "\n".join(
         "\n".join(
             [

@@ -1,4 +1,4 @@
-"""What the commands that talk to a running server share: where it is, and one sentence when it is not there."""
+"""What the commands that talk to a running server share: its address, and one sentence when none answers there."""
 
 from __future__ import annotations
 
@@ -20,15 +20,19 @@ from .failure import Failure, UnreachableFailure
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_QLDB_SESSION", "AWS_ENDPOINT_URL_QLDB")  # the first that is set counts
 
 
 def endpoint_from_environment() -> str:
-    """What official clients would use, or the default: a shell for the server that the program talks to."""
-    return os.environ.get("AWS_ENDPOINT_URL_QLDB_SESSION") or os.environ.get("AWS_ENDPOINT_URL_QLDB") or DEFAULT_URL
+    """The endpoint that official clients would use, or the default.
+
+    So every command reaches the server that the user's program talks to.
+    """
+    return next((os.environ[name] for name in ENDPOINT_VARIABLES if os.environ.get(name)), DEFAULT_URL)
 
 
 def credentials_from_environment(region: str | None) -> tuple[str | None, tuple[str, str] | None]:
-    """(region, keys) as official clients would use them; no keys where there are none, or no region to sign for."""
+    """(region, keys) as official clients would use them.  keys is None if they are not set."""
     keys = (os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY"))
     if not keys[0] or not keys[1]:
         return region, None
@@ -54,7 +58,7 @@ json_option = click.option(
 
 
 def answering(command: F) -> F:
-    """Turns what a server refuses, and a server that is not there, into one sentence and an exit code."""
+    """Decorates a command: an error of the server, or no server, becomes one sentence and an exit code."""
 
     @functools.wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
@@ -73,18 +77,23 @@ def failures() -> Iterator[None]:
         raise Failure(error.message) from error
     except AdminError as error:
         kind = UnreachableFailure if "No emulator answers" in str(error) else Failure
-        raise kind(_with_mend(str(error))) from error
+        raise kind(_with_advice(str(error))) from error
     except UnreachableError as error:
-        raise UnreachableFailure(_with_mend(str(error))) from error
+        raise UnreachableFailure(_with_advice(str(error))) from error
 
 
-def _with_mend(text: str) -> str:
+def _with_advice(text: str) -> str:
     return f"{text}. Start one with: qldb-emulator serve" if text.startswith("No emulator answers") else text
 
 
+def open_transport(url: str, region: str | None) -> HttpTransport:
+    """A connection to the server, which the caller closes.  For every thread."""
+    return HttpTransport(url, *credentials_from_environment(region))
+
+
 def transport(url: str, region: str | None) -> HttpTransport:
-    """A connection to the server, closed when the command ends."""
-    made = HttpTransport(url, *credentials_from_environment(region))
+    """A connection to the server, closed when the command ends.  For the thread of the command."""
+    made = open_transport(url, region)
     click.get_current_context().call_on_close(made.close)
     return made
 

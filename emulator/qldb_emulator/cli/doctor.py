@@ -1,9 +1,8 @@
-"""``qldb-emulator doctor``: what on this machine keeps a program from talking to a QLDB, and the mend."""
+"""``qldb-emulator doctor``: what on this machine keeps a program from talking to QLDB, and how to fix it."""
 
 from __future__ import annotations
 
 import email.utils
-import importlib.metadata
 import json
 import os
 import shutil
@@ -11,7 +10,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -30,30 +29,70 @@ CLOCK_SECONDS = 300  # what AWS allows a signature to be off
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """mend: what to do; empty when nothing is to be done."""
+    """fix: what to do; empty if there is nothing to do."""
 
     check: str
     state: State
     text: str
-    mend: str = ""
+    fix: str = ""
 
 
-def check_python() -> Finding:
-    """The interpreter that runs this."""
-    version = ".".join(map(str, sys.version_info[:3]))
-    return Finding("python", "ok", f"Python {version} at {sys.executable}")
+@dataclass(frozen=True, slots=True)
+class PythonEnvironment:
+    """A Python and the versions of what is installed for it."""
+
+    executable: str
+    version: str
+    packages: Mapping[str, str]
 
 
-def check_botocore() -> Finding:
-    """Whether boto3 here has, or is given, QLDB's models."""
+PACKAGES = ("botocore", "pyqldb", "amazon.ion")
+_ASK = (
+    "import importlib.metadata as m, json, sys\n"
+    "found = {}\n"
+    "for name in sys.argv[1:]:\n"
+    "    try: found[name] = m.version(name)\n"
+    "    except m.PackageNotFoundError: pass\n"
+    "print(json.dumps([sys.executable, '.'.join(map(str, sys.version_info[:3])), found]))"
+)
+ASK_SECONDS = 20
+
+
+def python_environment(environment: Mapping[str, str]) -> PythonEnvironment:
+    """The environment that the user's programs run in: the active one, else the one of this command.
+
+    ``qldb-emulator`` may be installed elsewhere, for example by pipx or uv.
+    """
+    active = environment.get("VIRTUAL_ENV")
+    python = Path(active, "bin", "python") if active else Path(sys.executable)
+    if not python.is_file():
+        python = Path(sys.executable)
     try:
-        version = importlib.metadata.version("botocore")
-    except importlib.metadata.PackageNotFoundError:
-        return Finding("boto3", "note", "boto3 is not installed here (other environments may have it)")
+        asked = subprocess.run(
+            [str(python), "-c", _ASK, *PACKAGES], capture_output=True, text=True, timeout=ASK_SECONDS, check=True
+        )
+        executable, version, packages = json.loads(asked.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return PythonEnvironment(str(python), "unknown", {})
+    return PythonEnvironment(executable, version, packages)
+
+
+def check_python(python: PythonEnvironment) -> Finding:
+    """The interpreter whose packages the next checks look at."""
+    if python.version == "unknown":
+        return Finding("python", "bad", f"{python.executable} does not run", "make the environment anew")
+    return Finding("python", "ok", f"Python {python.version} at {python.executable}")
+
+
+def check_botocore(python: PythonEnvironment, environment: Mapping[str, str], home: Path) -> Finding:
+    """Whether boto3 there has, or is given, QLDB's models."""
+    version = python.packages.get("botocore")
+    if version is None:
+        return Finding("boto3", "note", f"boto3 is not installed for {python.executable}")
     numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
     if numbers <= LAST_BOTOCORE:
         return Finding("boto3", "ok", f"botocore {version} has QLDB's models")
-    found = models_folder(os.environ, Path.home())
+    found = models_folder(environment, home)
     if found is not None:
         return Finding("boto3", "ok", f"botocore {version} has none of QLDB's models, but {found} has")
     return Finding(
@@ -73,14 +112,12 @@ def models_folder(environment: Mapping[str, str], home: Path) -> Path | None:
     return None
 
 
-def check_pyqldb() -> Finding:
-    """The Python driver and the Ion it was built against."""
-    try:
-        version = importlib.metadata.version("pyqldb")
-    except importlib.metadata.PackageNotFoundError:
-        return Finding("pyqldb", "note", "pyqldb is not installed here")
-    ion = importlib.metadata.version("amazon.ion")
-    return Finding("pyqldb", "ok", f"pyqldb {version} with amazon.ion {ion}")
+def check_pyqldb(python: PythonEnvironment) -> Finding:
+    """The Python driver, and the Ion library that it uses."""
+    version = python.packages.get("pyqldb")
+    if version is None:
+        return Finding("pyqldb", "note", f"pyqldb is not installed for {python.executable}")
+    return Finding("pyqldb", "ok", f"pyqldb {version} with amazon.ion {python.packages.get('amazon.ion', 'missing')}")
 
 
 def check_other_clients() -> Finding:
@@ -100,7 +137,7 @@ def check_other_clients() -> Finding:
 
 
 def check_endpoint(environment: Mapping[str, str]) -> Finding:
-    """Whether official clients would come here, or go to AWS, where nobody answers any more."""
+    """Whether official clients would come here, or go to AWS, which has no QLDB any more."""
     names = ("AWS_ENDPOINT_URL_QLDB", "AWS_ENDPOINT_URL_QLDB_SESSION")
     missing = [name for name in names if not environment.get(name) and not environment.get("AWS_ENDPOINT_URL")]
     if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
@@ -166,9 +203,12 @@ def check_server(url: str) -> list[Finding]:
 
 def examine(url: str, environment: Mapping[str, str], home: Path) -> list[Finding]:
     """Every check."""
-    checks: tuple[Callable[[], Finding], ...] = (check_python, check_botocore, check_pyqldb, check_other_clients)
+    python = python_environment(environment)
     return [
-        *(check() for check in checks),
+        check_python(python),
+        check_botocore(python, environment, home),
+        check_pyqldb(python),
+        check_other_clients(),
         check_endpoint(environment),
         check_credentials(environment, home),
         check_region(environment, home),
@@ -180,19 +220,19 @@ def examine(url: str, environment: Mapping[str, str], home: Path) -> list[Findin
 @url_option
 @json_option
 def doctor(url: str, as_json: bool) -> None:
-    """Check this environment: SDK versions, endpoint, credentials, region, server and clock, with the mend for each.
+    """Check SDK versions, endpoint, credentials, region, server and clock, with a fix for each problem.
 
-    Exit code 1 when something is bad.  Run it in the environment of the program that has the trouble.
+    Looks at the Python environment that is active ($VIRTUAL_ENV), else at its own.  Exit code 1 if something is bad.
     """
     findings = examine(url, os.environ, Path.home())
     if as_json:
-        rows = [{"check": f.check, "state": f.state, "text": f.text, "mend": f.mend} for f in findings]
+        rows = [{"check": f.check, "state": f.state, "text": f.text, "fix": f.fix} for f in findings]
         click.echo(json.dumps(rows, indent=2))
     else:
         for finding in findings:
             mark = click.style(finding.state.ljust(4), fg=_COLOURS[finding.state])
             click.echo(f"{mark}  {finding.check}: {finding.text}")
-            if finding.mend:
-                click.echo(f"      mend: {finding.mend}")
+            if finding.fix:
+                click.echo(f"      fix: {finding.fix}")
     if any(finding.state == "bad" for finding in findings):
         raise SystemExit(EXIT_FAILED)

@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 
 from ..client.models import MODEL_DIRECTORY
-from ..settings import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_REGION
+from ..settings import DEFAULT_PORT, DEFAULT_REGION
+from .connection import url_option
 
 # Any of these means that the user has credentials of his own: made-up ones would hide them from other programs.
 _CREDENTIALS = (
@@ -43,22 +44,16 @@ SHELLS: Mapping[str, Callable[[str, str], str]] = {
 }
 
 
-def check_url(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    """An http or https URL."""
-    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value):
-        raise click.BadParameter(f"{value!r} is no URL; it looks like http://127.0.0.1:{DEFAULT_PORT}")
-    return value
+def checked(url: str) -> str:
+    """An http or https URL.  Raises BadParameter."""
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
+        text = f"{url!r} is not a URL, which looks like http://127.0.0.1:{DEFAULT_PORT}"
+        raise click.BadParameter(text, param_hint="--url")
+    return url
 
 
 @click.command()
-@click.option(
-    "--url",
-    default=f"http://{DEFAULT_HOST}:{DEFAULT_PORT}",
-    show_default=True,
-    callback=check_url,
-    envvar="QLDB_EMULATOR_URL",
-    help="Where the server listens.",
-)
+@url_option
 @click.option("--region", help=f"Region to set.  [default: {DEFAULT_REGION}, if none is set]")
 @click.option("--shell", type=click.Choice(list(SHELLS)), default="sh", show_default=True, help="Whose syntax.")
 def env(url: str, region: str | None, shell: str) -> None:
@@ -68,7 +63,7 @@ def env(url: str, region: str | None, shell: str) -> None:
     fish:        qldb-emulator env --shell fish | source
     PowerShell:  qldb-emulator env --shell powershell | Invoke-Expression
     """
-    for name, value in variables(url, region, os.environ, Path.home()).items():
+    for name, value in variables(checked(url), region, os.environ, Path.home()).items():
         click.echo(SHELLS[shell](name, value))
 
 

@@ -1,4 +1,4 @@
-"""``qldb-emulator explain``: how a statement would be read, and what it would conflict with."""
+"""``qldb-emulator explain``: the plan of a statement, and what it would conflict with."""
 
 from __future__ import annotations
 
@@ -73,7 +73,13 @@ def explain(
     twice = next((name for name in active if active.count(name) > 1), None)
     if twice is not None:
         raise click.UsageError(f"table {twice} is given twice")
-    click.echo(explained(sys.stdin.read() if statement == "-" else statement, Catalogue(tuple(infos))))
+    text = sys.stdin.read() if statement == "-" else statement
+    try:
+        click.echo(explained(text, Catalogue(tuple(infos))))
+    except Failure as error:
+        if ledger is None and not infos and "No such variable" in error.format_message():
+            raise Failure(f"{error.format_message()}\nName a ledger, or give --table") from error
+        raise
 
 
 def _tables_of_ledger(ledger: str, data_dir: Path | None, url: str, region: str | None) -> tuple[TableInfo, ...]:

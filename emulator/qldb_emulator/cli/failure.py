@@ -9,11 +9,13 @@ code  meaning
 3     there is nothing to work on: no server answers, or a journal cannot be read
 4     verify: nothing is wrong with what is there, but it is not the whole journal
 130   interrupted (Ctrl-C)
+141   the reader of the output has left, as ``head`` does
 ====  ==========================================================================
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import IO, Any
 
@@ -22,10 +24,12 @@ import click
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
+EXIT_INTERRUPTED = 130  # 128 + SIGINT
+EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE: what a shell reports of a program that the signal ended
 
 
 class Failure(click.ClickException):
-    """The command could not do its work.  The text is one sentence that says why and, where it can, the mend."""
+    """The command could not do its work.  The text says why in one sentence and, where possible, what to do."""
 
     exit_code = EXIT_FAILED
 
@@ -35,12 +39,29 @@ class Failure(click.ClickException):
 
 
 class UnreachableFailure(Failure):
-    """There is no server to ask."""
+    """No server answers."""
 
     exit_code = EXIT_UNREACHABLE
 
 
 def complain(text: str) -> None:
-    """An error on standard error, in red on a terminal only."""
+    """An error on standard error.  On a terminal it is red, and control characters in it are escaped."""
     line = f"Error: {text}"
-    click.echo(click.style(line, fg="red") if sys.stderr.isatty() else line, err=True)
+    if sys.stderr.isatty():
+        line = click.style(visible(line), fg="red")
+    click.echo(line, err=True)
+
+
+# What a terminal would act upon instead of showing it: control characters except tab and line feed, and the marks that
+# change the direction of writing.
+_NOT_SHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """The text with control characters as Ion escapes them, so that no data can drive the terminal."""
+    return _NOT_SHOWN.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    number = ord(match[0])
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"

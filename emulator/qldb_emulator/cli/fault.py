@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
-from ..admin import Admin, AdminError
-from ..settings import DEFAULT_HOST, DEFAULT_PORT
-from .failure import Failure
-
-_url_option = click.option(
-    "--url",
-    default=f"http://{DEFAULT_HOST}:{DEFAULT_PORT}",
-    show_default=True,
-    envvar="QLDB_EMULATOR_URL",
-    help="Where the server listens; it must run with --admin or --ephemeral.",
-)
+from .connection import admin, answering, json_option, show, url_option
+from .groups import Group
+from .words import counted
 
 
-@click.group()
+@click.group(cls=Group)
 def fault() -> None:
-    """Faults on demand in a running server: conflicts, expiry, overload, latency, dropped connections."""
+    """Faults on demand in a running server: conflicts, expiry, overload, latency, dropped connections.
+
+    The server must answer the admin interface.
+    """
 
 
 @fault.command()
 @click.argument("kind")
-@_url_option
+@url_option
 @click.option("--command", "commands", multiple=True, help="Session command to strike, such as CommitTransaction.")
 @click.option("--ledger", help="Only on this ledger.")
 @click.option("--table", help="Only where this table is used.")
@@ -38,38 +32,33 @@ def fault() -> None:
 )
 @click.option("--seed", help="Strike the same requests in every run.")
 @click.option("--latency-ms", type=click.IntRange(0), default=0, help="For the kind latency.")
+@answering
 def add(kind: str, url: str, **options: Any) -> None:
     """Add a rule.
 
     KIND is occ, transaction-expired, invalid-session, capacity-exceeded, rate-exceeded, limit-exceeded,
     internal-failure, service-unavailable, latency, drop-before or drop-after.
     """
-    rule = _ask(lambda: Admin(url).add_fault(kind, **options))
-    click.echo(_line(rule))
+    click.echo(_line(admin(url).add_fault(kind, **options)))
 
 
 @fault.command("list")
-@_url_option
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@url_option
+@json_option
+@answering
 def list_(url: str, as_json: bool) -> None:
     """Show every rule, and how often it matched and struck."""
-    rules = _ask(Admin(url).faults)
-    click.echo(json.dumps(rules, indent=2) if as_json else "\n".join(map(_line, rules)) or "no faults")
+    rules = admin(url).faults()
+    show(rules, as_json, "\n".join(map(_line, rules)) or "no faults")
 
 
 @fault.command()
 @click.argument("fault_id", required=False)
-@_url_option
+@url_option
+@answering
 def clear(fault_id: str | None, url: str) -> None:
     """Remove the rule FAULT_ID, or all."""
-    click.echo(f"cleared {_ask(lambda: Admin(url).clear_faults(fault_id))}")
-
-
-def _ask(request: Any) -> Any:
-    try:
-        return request()
-    except AdminError as error:
-        raise Failure(str(error)) from error
+    click.echo(f"cleared {counted(admin(url).clear_faults(fault_id), 'fault')}")
 
 
 def _line(rule: dict[str, Any]) -> str:

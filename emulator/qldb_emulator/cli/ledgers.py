@@ -6,12 +6,15 @@ from typing import Any
 
 import click
 
+from .confirmation import confirmed, yes_option
 from .connection import answering, json_option, region_option, show, transport, url_option
+from .groups import Group
+from .words import iso_time
 
 Members = dict[str, Any]
 
 
-@click.group()
+@click.group(cls=Group)
 def ledgers() -> None:
     """List, create, describe and delete ledgers."""
 
@@ -55,7 +58,7 @@ def all_ledgers(url: str, region: str | None) -> list[Members]:
     default=False,
     show_default=True,
     envvar="QLDB_EMULATOR_DELETION_PROTECTION",
-    help="Whether the ledger must be unprotected before it can be deleted.",
+    help="Refuse DeleteLedger until the protection is removed.",
 )
 @url_option
 @region_option
@@ -77,22 +80,39 @@ def create(
 @json_option
 @answering
 def describe(name: str, url: str, region: str | None, as_json: bool) -> None:
-    """Everything DescribeLedger says of NAME."""
+    """Show everything that DescribeLedger says about NAME."""
     answer = transport(url, region).call("DescribeLedger", {"Name": name})
-    show(answer, as_json, "\n".join(f"{key}: {value}" for key, value in answer.items()))
+    show(answer, as_json, "\n".join(f"{key}: {_value(key, value)}" for key, value in answer.items()))
+
+
+def _value(key: str, value: Any) -> str:
+    """Times as ISO 8601: the API gives them in seconds since 1970."""
+    if key.endswith("DateTime") and isinstance(value, int | float):
+        return iso_time(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={_value(name, item)}" for name, item in value.items())
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @ledgers.command()
 @click.argument("name")
 @click.option(
-    "--force", is_flag=True, envvar="QLDB_EMULATOR_FORCE", help="Also when the ledger is protected from deletion."
+    "--force", is_flag=True, envvar="QLDB_EMULATOR_FORCE", help="Also if the ledger is protected from deletion."
 )
+@yes_option
 @url_option
 @region_option
 @answering
-def delete(name: str, force: bool, url: str, region: str | None) -> None:
-    """Delete the ledger NAME with everything in it."""
+def delete(name: str, force: bool, yes: bool, url: str, region: str | None) -> None:
+    """Delete the ledger NAME with everything in it.
+
+    Asks first.  Without a terminal to ask at, --yes is needed.
+    """
     server = transport(url, region)
+    # A ledger that is not found, or that the server will refuse to delete, is not worth a question.
+    is_protected = server.call("DescribeLedger", {"Name": name})["DeletionProtection"]
+    if force or not is_protected:
+        confirmed(f"Delete the ledger {name} at {url} with everything in it?", yes)
     if force:
         server.call("UpdateLedger", {"Name": name, "DeletionProtection": False})
     server.call("DeleteLedger", {"Name": name})

@@ -8,6 +8,7 @@ import click
 
 from ..client.models import MODEL_DIRECTORY, ModelsError, default_directory, install, remove
 from .failure import Failure
+from .groups import Group
 
 _directory_option = click.option(
     "--directory",
@@ -16,7 +17,7 @@ _directory_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def models() -> None:
     """QLDB's service models, for the AWS tools that have dropped them."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ..settings import DEFAULT_REGION
 from .failure import Failure
@@ -27,6 +28,11 @@ data_dir = click.option(
 )
 region = click.option(
     "--region", default=DEFAULT_REGION, show_default=True, envvar="QLDB_EMULATOR_REGION", help="Region of the ledger."
+)
+server_url = click.option(
+    "--url",
+    metavar="URL",
+    help="Read the ledger from the server at this address instead of the data directory.",
 )
 s3_endpoint = click.option(
     "--s3-endpoint",
@@ -72,6 +78,12 @@ class Unreadable(Failure):
     """What was named cannot be read."""
 
     exit_code = EXIT_UNREADABLE
+
+
+def region_of_server(context: click.Context, region: str) -> str | None:
+    """The region for a request to a server: None, which is the server's own, unless one was given."""
+    is_given = context.get_parameter_source("region") not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+    return region if is_given else None
 
 
 def directory_of(given: Path | None) -> Path:
@@ -126,7 +138,7 @@ def ledger_path(given: Path | None, region: str, name: str) -> Path:
     except (OSError, ValueError) as error:
         raise Unreadable(str(error)) from error
     hint = f"; there is one in region {', '.join(elsewhere)} (--region)" if elsewhere else ""
-    raise Unreadable(f"There is no ledger {name} in region {region} in {root}{hint}")
+    raise Unreadable(f"Ledger {name} is not found in region {region} in {root}{hint}")
 
 
 @contextmanager
@@ -148,9 +160,9 @@ def ledger_for_reading(given: Path | None, region: str, name: str) -> Iterator[L
 
 
 @contextmanager
-def progress(total: int, label: str) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error when that is a terminal; to be told of what was done since the last time."""
-    if not sys.stderr.isatty():
+def progress(total: int, label: str, is_quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error if that is a terminal.  Call what is yielded with what was done since the last call."""
+    if is_quiet or not sys.stderr.isatty():
         yield lambda _done: None
         return
     with click.progressbar(length=max(total, 1), label=label, file=sys.stderr) as bar:

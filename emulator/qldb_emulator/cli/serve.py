@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -392,7 +392,7 @@ def local_aws(port: int) -> LocalAws:
     try:
         return LocalAws(port)
     except AwsMissingError as error:
-        raise Failure(f"--with-aws: {error.message}") from error
+        raise Failure(f"--with-aws: {error}") from error
     except OSError as error:
         raise Failure(f"--aws-port: port {port} cannot be used: {error.strerror}") from error
 
@@ -497,21 +497,27 @@ class Start:
 
 
 def announce(url: str, settings: Settings, aws_url: str | None = None, authority: Path | None = None) -> None:
-    """The last lines of a start: where, and what to export to point a client here."""
+    """The last lines of a start: where the server is, and what to export to point a client at it."""
     log = logging.getLogger("qldb_emulator")
-    where = "a temporary directory, removed at exit" if settings.data_dir is None else str(settings.data_dir)
-    log.info("data in %s", where)
-    if aws_url is not None:
-        log.info("S3 and Kinesis on %s - export AWS_ENDPOINT_URL_S3=%s AWS_ENDPOINT_URL_KINESIS=%s", *[aws_url] * 3)
-    log.info(
-        "Ready on %s - export AWS_ENDPOINT_URL_QLDB=%s AWS_ENDPOINT_URL_QLDB_SESSION=%s AWS_DEFAULT_REGION=%s "
-        "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local",
-        url,
-        url,
-        url,
-        settings.region,
-    )
+    log.info("Ready on %s\n%s", url, "\n".join(_start_block(url, settings, aws_url)))
     if authority is not None:
         for line in trust_lines(authority):
             log.info("%s", line)
     log.info("Ready.")  # the line that what was written for LocalStack waits for
+
+
+def _start_block(url: str, settings: Settings, aws_url: str | None) -> Iterator[str]:
+    """Lines to read and to paste into a shell: short ones, so that a terminal does not break them."""
+    yield f"  data:    {settings.data_dir or 'in a temporary directory, removed at exit'}"
+    if settings.has_admin:
+        yield f"  look:    {url}/"
+    if aws_url is not None:
+        yield f"  S3 and Kinesis: {aws_url}"
+    yield '  clients: eval "$(qldb-emulator env)", or:'
+    yield f"    export AWS_ENDPOINT_URL_QLDB={url}"
+    yield f"    export AWS_ENDPOINT_URL_QLDB_SESSION={url}"
+    if aws_url is not None:
+        yield f"    export AWS_ENDPOINT_URL_S3={aws_url}"
+        yield f"    export AWS_ENDPOINT_URL_KINESIS={aws_url}"
+    yield f"    export AWS_DEFAULT_REGION={settings.region}"
+    yield "    export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local"

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
 
+from .confirmation import confirmed, yes_option
 from .connection import admin, answering, json_option, region_option, show, url_option
+from .groups import Group
+from .words import counted, iso_time
 
 Members = dict[str, Any]
 _MARKS = {"added": "+", "changed": "~", "removed": "-"}
 
 
-@click.group()
+@click.group(cls=Group)
 def snapshot() -> None:
     """Keep a ledger's state under a name, go back to it, see what changed since.
 
-    The server must run with --admin or --ephemeral.
+    The server must answer the admin interface.
     """
 
 
@@ -47,8 +49,9 @@ def list_(ledger: str | None, url: str, region: str | None, as_json: bool) -> No
 
 
 def _line(row: Members) -> str:
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime((row["lastBlockMs"] or 0) / 1000))
-    return f"{row['blocks']} blocks, the last of {moment}, {row['bytes'] / 1024:.0f} KiB"
+    last = row["lastBlockMs"]
+    moment = "" if last is None else f", the last of {iso_time(last // 1000)}"
+    return f"{counted(row['blocks'], 'block')}{moment}, {row['bytes'] / 1024:.0f} KiB"
 
 
 @snapshot.command()
@@ -65,7 +68,7 @@ def restore(ledger: str, name: str, url: str, region: str | None, as_json: bool)
     deleted comes back.
     """
     answer = admin(url).restore_snapshot(ledger, name, region=region)
-    show(answer, as_json, f"{ledger} is {name} again: {answer['blocks']} blocks")
+    show(answer, as_json, f"{ledger} is {name} again: {counted(answer['blocks'], 'block')}")
 
 
 @snapshot.command()
@@ -120,16 +123,16 @@ def _diff_text(answer: Members) -> str:
 def fork(ledger: str, name: str, snapshot_name: str | None, url: str, region: str | None, as_json: bool) -> None:
     """Make a new ledger NAME that begins as LEDGER is now.
 
-    The server must run with --admin or --ephemeral.
+    The server must answer the admin interface.
     """
     answer = admin(url).fork(ledger, name, snapshot=snapshot_name, region=region)
-    show(answer, as_json, f"forked {ledger} as {name}: {answer['blocks']} blocks")
+    show(answer, as_json, f"forked {ledger} as {name}: {counted(answer['blocks'], 'block')}")
 
 
 @click.command()
 @click.option("--ledger", envvar="QLDB_EMULATOR_LEDGER", help="Only this ledger.")
 @click.option("--seed", is_flag=True, envvar="QLDB_EMULATOR_RESET_SEED", help="Run the server's init files again.")
-@click.option("--yes", is_flag=True, envvar="QLDB_EMULATOR_YES", help="Do not ask.")
+@yes_option
 @url_option
 @region_option
 @json_option
@@ -137,11 +140,10 @@ def fork(ledger: str, name: str, snapshot_name: str | None, url: str, region: st
 def reset(ledger: str | None, seed: bool, yes: bool, url: str, region: str | None, as_json: bool) -> None:
     """Delete every ledger of a running server, or one; snapshots stay.
 
-    Ledgers that are protected from deletion go, too.  The server must run with --admin or --ephemeral.
+    Ledgers that are protected from deletion go, too.  The server must answer the admin interface.
     """
     what = f"the ledger {ledger}" if ledger else "every ledger"
-    if not yes:
-        click.confirm(f"Delete {what} at {url}?", abort=True, err=True)
+    confirmed(f"Delete {what} at {url}?", yes)
     answer = admin(url).reset(ledger=ledger, seed=seed, region=region)
     seeded = " and ran the init files again" if answer["seeded"] else ""
-    show(answer, as_json, f"deleted {len(answer['deleted'])} ledgers{seeded}")
+    show(answer, as_json, f"deleted {counted(len(answer['deleted']), 'ledger')}{seeded}")

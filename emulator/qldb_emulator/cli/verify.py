@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
 from .. import __version__
 from . import options
+from .connection import answering, transport
 from .options import Unreadable
 
 if TYPE_CHECKING:
-    from ..verify import JournalReport
+    from ..verify import Journal, JournalReport
 
 EXIT_CODES = {"whole": 0, "broken": 1, "incomplete": 4}
 LEDGER_SUFFIX = ".qldb"
@@ -27,9 +30,11 @@ LEDGER_SUFFIX = ".qldb"
 @click.argument("target", metavar="LEDGER|DIRECTORY|ZIP|FILE|S3-URL")
 @options.journal_source
 @options.report_forms
+@options.server_url
 @options.data_dir
 @options.region
 @click.pass_context
+@answering
 def verify(
     context: click.Context,
     target: str,
@@ -40,14 +45,20 @@ def verify(
     s3_endpoint: str | None,
     as_json: bool,
     html_file: Path | None,
+    url: str | None,
     data_dir: Path | None,
     region: str,
 ) -> None:
     """Verify a ledger, or an exported journal: a directory, a zip, a file, or s3://bucket/prefix.
 
     A name that is no path is a ledger's, in the data directory; a running server need not be stopped.
+    With --url it is a ledger of that server: its blocks are fetched, and compared with --digest or the digest of now.
     """
-    if target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX)):
+    if url is not None:
+        report = verify_remote(target, url, options.region_of_server(context, region), digest, tip)
+    elif os.sep in target and "://" not in target and not os.path.exists(target):
+        raise Unreadable(f"{target}: no such file or directory")
+    elif target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX)):
         report = verify_source(target, digest, tip, strand, export_id, region, s3_endpoint)
     else:
         if strand is not None or export_id is not None:
@@ -57,6 +68,25 @@ def verify(
         write_html(report, html_file)
     click.echo(report_json(report) if as_json else report_text(report))
     context.exit(EXIT_CODES[report.verdict])
+
+
+def verify_remote(ledger: str, url: str, region: str | None, digest: str | None, tip: str | None) -> JournalReport:
+    """The report on a journal that a server hands out.  Raises QldbError, UnreachableError, Failure."""
+    from ..verify import SavedDigest, choose_journal, open_container, verify_container
+    from .export import FOREVER_MS, export_ledger
+    from .remote import fetch_journal
+
+    with closing(fetch_journal(transport(url, region), ledger)) as fetched, TemporaryDirectory() as folder:
+        directory = Path(folder, "journal")
+        export_ledger(fetched, ledger, directory, "ION_BINARY", "", (0, FOREVER_MS))
+        container = open_container(str(directory), "", None)
+        container.description = fetched.description
+        with closing(container):
+            journal = choose_journal(container, None, None)
+            saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
+            with options.progress(journal.size, "Verifying") as done:
+                of_now = SavedDigest(fetched.digest, fetched.tip_address)
+                return verify_container(container, journal, saved or of_now, done)
 
 
 def verify_source(
@@ -75,6 +105,7 @@ def verify_source(
         container = open_container(target, region, s3_endpoint)
         try:
             journal = choose_journal(container, strand, export_id)
+            name_exports(journal)
             saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
             with options.progress(journal.size, "Verifying") as done:
                 return verify_container(container, journal, saved, done)
@@ -82,6 +113,15 @@ def verify_source(
             container.close()
     except SourceError as error:
         raise Unreadable(str(error)) from error
+
+
+def name_exports(journal: Journal) -> None:
+    """Say on standard error which exports are read as one journal: a directory may hold more than was meant."""
+    if len(journal.manifests) < 2:
+        return
+    lines = [f"  {manifest.export_id}  {manifest.name}" for manifest in journal.manifests]
+    text = f"{len(lines)} exports are read as one journal; --export ID chooses one:"
+    click.echo("\n".join([text, *lines]), err=True)
 
 
 def verify_ledger(

@@ -80,7 +80,7 @@ def driver(
 
 
 def _endpoint(used: boto3.Session, service: str) -> str:
-    """The configured endpoint of a service, else the emulator's default: never AWS's, where nobody answers any more."""
+    """The configured endpoint of a service, else the emulator's default: never AWS's, which answers no more."""
     from botocore.configprovider import ConfiguredEndpointProvider
 
     core = used._session

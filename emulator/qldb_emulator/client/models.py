@@ -1,7 +1,7 @@
 """Our service models where botocore looks for models: installed, and taken away again without a trace.
 
 Beside the models lies a receipt: what was written, what stood there before and where it was put.  Removing follows the
-receipt, and leaves alone what somebody else changed since.
+receipt, and leaves alone what another program changed since.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BACKUP_SUFFIX = ".before-qldb-emulator"
 
 
 class ModelsError(Exception):
-    """The models cannot be installed or removed; the text says why, and where it can, the mend."""
+    """The models cannot be installed or removed; the text says why and, where possible, how to fix it."""
 
 
 @dataclass(slots=True)

@@ -32,27 +32,27 @@ _QUERY = {"MaxResults": "max_results", "NextToken": "next_token"}
 
 
 class UnreachableError(OSError):
-    """Nobody answers, or not as a QLDB would.  The text says where and why."""
+    """No server answers, or something answers that is no QLDB.  The text says where and why."""
 
 
 class HttpTransport:
     """One connection to a server, opened when needed.  For one thread.
 
-    url: ``http://host:port``.  region: in which region requests are; None for the server's own.
-    keys: an access key id and its secret, to sign requests with; they need a region.
-    Raises UnreachableError for what is no URL.
+    url: ``http://host:port``.  region: of the ledgers; None for the server's own.
+    keys: an access key id and its secret, to sign requests with.  Without a region they are not used.
+    Raises UnreachableError if url is not a URL.
     """
 
     def __init__(self, url: str, region: str | None = None, keys: tuple[str, str] | None = None) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UnreachableError(f"{url!r} is no address of a server: it looks like http://127.0.0.1:7532")
+            raise UnreachableError(f"{url!r} is not the address of a server, which looks like http://127.0.0.1:7532")
         self.url = url
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         try:
             self._connection = kind(parts.hostname, parts.port, timeout=TIMEOUT_SECONDS)
         except ValueError as error:
-            raise UnreachableError(f"{url!r} is no address of a server: {error}") from error
+            raise UnreachableError(f"{url!r} is not the address of a server: {error}") from error
         self._headers = {"Content-Type": "application/json"}
         self._host = parts.netloc
         self._region = region
@@ -88,8 +88,12 @@ class HttpTransport:
         return self._request(method, path, json.dumps(rest), self._headers)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Drop the connection, and with it an answer that is still to come.  The next request makes a new one."""
         self._connection.close()
+
+    def twin(self) -> HttpTransport:
+        """Another connection to the same server, for another thread."""
+        return HttpTransport(self.url, self._region, self._keys)
 
     def _request(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Members:
         status, data = self._exchange(method, path, body, headers)
@@ -98,11 +102,11 @@ class HttpTransport:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise UnreachableError(f"{self.url} answers {status}, but not as a QLDB does: is it an emulator?")
+            raise UnreachableError(f"{self.url} answers {status}, but not as QLDB does: is it an emulator?")
         if status >= 300:
             shape = str(answer.get("__type", "")).rpartition("#")[2]
             if not shape:
-                raise UnreachableError(f"{self.url} answers {status}, but not as a QLDB does: is it an emulator?")
+                raise UnreachableError(f"{self.url} answers {status}, but not as QLDB does: is it an emulator?")
             raise QldbError(shape, str(answer.get("Message") or answer.get("message") or shape), answer)
         return answer
 
@@ -117,7 +121,7 @@ class HttpTransport:
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise UnreachableError(f"No emulator answers at {self.url}: {_reason(error)}") from error
-        try:  # the connection had been idle, and the server gave it up: once more on a new one
+        try:  # the server closed an idle connection: send the request once more on a new one
             return self._send(method, path, body, headers)
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()

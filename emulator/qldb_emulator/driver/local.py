@@ -33,3 +33,10 @@ class LocalTransport:
             text = f"{name!r} cannot be a ledger's name: 1 to 32 letters, digits and single hyphens"
             raise INVALID_PARAMETER(text=text, parameter="Name")
         return self._emulator.call(operation, members, self._context())
+
+    def close(self) -> None:
+        """Nothing to close: requests are calls."""
+
+    def twin(self) -> LocalTransport:
+        """The transport itself: it keeps nothing between requests, so threads may share it."""
+        return self

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import field
 from typing import Any, Protocol, TypeVar
 
@@ -17,6 +19,7 @@ from ..records import dataclass
 Members = dict[str, Any]
 T = TypeVar("T")
 MAX_ATTEMPTS = 5  # as the official drivers
+REPEATED = ("OccConflictException", "InvalidSessionException")
 
 
 class Transport(Protocol):
@@ -30,6 +33,14 @@ class Transport(Protocol):
         """One control plane operation.  Raises QldbError, OSError."""
         ...
 
+    def close(self) -> None:
+        """Drop the connection, and with it an answer that is still to come.  The next request makes a new one."""
+        ...
+
+    def twin(self) -> Transport:
+        """Another connection to the same server, for another thread."""
+        ...
+
 
 @dataclass(slots=True)
 class Result:
@@ -40,6 +51,41 @@ class Result:
     server_ms: int = 0
 
 
+class Cursor:
+    """The rows of one statement, a page at a time.
+
+    read_ios, server_ms: over the pages that were fetched so far.  server_ms is 0 where the server does not say.
+    """
+
+    def __init__(self, send: Callable[..., Members], transaction_id: str, answer: Members) -> None:
+        self._send = send
+        self._transaction_id = transaction_id
+        self.read_ios = 0
+        self.server_ms = 0
+        self._page: list[IonValue] = []
+        self._token: str | None = None
+        self._take(answer, answer["FirstPage"])
+
+    def _take(self, answer: Members, page: Members) -> None:
+        self._page = [_value(holder) for holder in page["Values"]]
+        self._token = page.get("NextPageToken")
+        self.read_ios += (answer.get("ConsumedIOs") or {}).get("ReadIOs", 0)
+        self.server_ms += (answer.get("TimingInformation") or {}).get("ProcessingTimeMilliseconds", 0)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the server has no further page."""
+        return self._token is None
+
+    def pages(self) -> Iterator[list[IonValue]]:
+        """Every page, the next one fetched when it is asked for.  Only once.  Raises QldbError."""
+        yield self._page
+        while self._token is not None:
+            answer = self._send("FetchPage", TransactionId=self._transaction_id, NextPageToken=self._token)
+            self._take(answer, answer["Page"])
+            yield self._page
+
+
 class OpenTransaction:
     """A transaction and the client's side of its commit digest."""
 
@@ -48,21 +94,21 @@ class OpenTransaction:
         self.id: str = send("StartTransaction")["TransactionId"]
         self._digest = CommitDigest(self.id)
 
-    def execute(self, statement: str, *parameters: IonValue) -> Result:
-        """Run a statement and fetch every page.  Raises QldbError; the transaction stays open."""
+    def open(self, statement: str, *parameters: IonValue) -> Cursor:
+        """Run a statement; its further pages are fetched as they are read.  Raises QldbError.
+
+        The transaction stays open, also after an error.
+        """
         self._digest.add(statement_digest(statement, [hash_value(value) for value in parameters]))
         holders = [{"IonBinary": dumps(value)} for value in parameters]
         answer = self._send("ExecuteStatement", TransactionId=self.id, Statement=statement, Parameters=holders)
-        result, page = Result(), answer["FirstPage"]
-        while True:
-            result.rows += [_value(holder) for holder in page["Values"]]
-            result.read_ios += (answer.get("ConsumedIOs") or {}).get("ReadIOs", 0)
-            result.server_ms += (answer.get("TimingInformation") or {}).get("ProcessingTimeMilliseconds", 0)
-            token = page.get("NextPageToken")
-            if token is None:
-                return result
-            answer = self._send("FetchPage", TransactionId=self.id, NextPageToken=token)
-            page = answer["Page"]
+        return Cursor(self._send, self.id, answer)
+
+    def execute(self, statement: str, *parameters: IonValue) -> Result:
+        """Run a statement and fetch every page.  Raises QldbError; the transaction stays open."""
+        cursor = self.open(statement, *parameters)
+        rows = [row for page in cursor.pages() for row in page]
+        return Result(rows, cursor.read_ios, cursor.server_ms)
 
     def commit(self) -> None:
         """Commit.  Raises QldbError; the transaction is over in any case."""
@@ -83,6 +129,7 @@ class LedgerSession:
     def __init__(self, transport: Transport, ledger: str) -> None:
         self._transport = transport
         self.ledger = ledger
+        self._token: str | None = None
         self._start()
 
     def _start(self) -> None:
@@ -93,6 +140,8 @@ class LedgerSession:
 
     def begin(self) -> OpenTransaction:
         """Start a transaction, in a new session when the old one is gone."""
+        if self._token is None:
+            self._start()
         try:
             return OpenTransaction(self._send)
         except QldbError as error:
@@ -103,29 +152,90 @@ class LedgerSession:
 
     def execute(self, work: Callable[[OpenTransaction], T]) -> T:
         """Run work in a transaction, again after a conflict or when the session is lost, five times at most."""
+
+        def work_and_commit(transaction: OpenTransaction) -> T:
+            result = work(transaction)
+            transaction.commit()
+            return result
+
+        return self._repeated(work_and_commit)
+
+    @contextmanager
+    def _ended_on_error(self, transaction: OpenTransaction) -> Iterator[None]:
+        """Abort the transaction when the block fails.
+
+        An interruption (Ctrl-C) may come while an answer is on its way.  The connection cannot be used for an abort
+        then: the next answer on it would be that of the interrupted request.
+        """
+        try:
+            yield
+        except Exception:
+            with contextlib.suppress(QldbError, OSError):
+                transaction.abort()
+            raise
+        except BaseException:
+            self.cancel()
+            raise
+
+    @contextmanager
+    def open(self, statement: str, *parameters: IonValue) -> Iterator[Cursor]:
+        """Run a statement in a transaction of its own; read its rows inside the block.  Raises QldbError.
+
+        A result of one page is committed before the block begins, and repeated after a conflict as ``execute`` does.
+        A longer one is committed when the block ends, once: rows that were handed out cannot be taken back.
+        """
+
+        def first_page(transaction: OpenTransaction) -> tuple[OpenTransaction, Cursor]:
+            cursor = transaction.open(statement, *parameters)
+            if cursor.is_complete:
+                transaction.commit()
+            return transaction, cursor
+
+        transaction, cursor = self._repeated(first_page)
+        if cursor.is_complete:
+            yield cursor
+            return
+        with self._ended_on_error(transaction):
+            yield cursor
+            transaction.commit()
+
+    def _repeated(self, work: Callable[[OpenTransaction], T]) -> T:
+        """Run work, which commits for itself, in a new transaction: again after a conflict or a lost session."""
         attempt = 0
         while True:
             attempt += 1
-            transaction = self.begin()
             try:
-                result = work(transaction)
-                transaction.commit()
-                return result
-            except BaseException as error:
-                with contextlib.suppress(QldbError, OSError):
-                    transaction.abort()
-                is_passing = isinstance(error, QldbError) and error.shape in (
-                    "OccConflictException",
-                    "InvalidSessionException",
-                )
-                if not is_passing or attempt == MAX_ATTEMPTS:
+                transaction = self.begin()
+                with self._ended_on_error(transaction):
+                    return work(transaction)
+            except QldbError as error:
+                if error.shape not in REPEATED or attempt == MAX_ATTEMPTS:
                     raise
 
     def run(self, statement: str, *parameters: IonValue) -> Result:
         """One statement in a transaction of its own."""
         return self.execute(lambda transaction: transaction.execute(statement, *parameters))
 
+    def cancel(self) -> None:
+        """Give up what runs: the connection is dropped and the session ended.  The next transaction gets new ones.
+
+        For use after an interruption.  The session is ended by a thread of its own: a server that is busy with the
+        interrupted statement may answer late, and the user should have the prompt back at once.
+        """
+        token, self._token = self._token, None
+        self._transport.close()
+        if token is not None:
+            arguments = (self._transport.twin(), token)
+            threading.Thread(target=_end_session, args=arguments, name="end-session", daemon=True).start()
+
     def end(self) -> None:
         """End the session."""
-        with contextlib.suppress(QldbError, OSError):
-            self._send("EndSession")
+        if self._token is not None:
+            with contextlib.suppress(QldbError, OSError):
+                self._send("EndSession")
+
+
+def _end_session(transport: Transport, token: str) -> None:
+    with contextlib.suppress(QldbError, OSError):
+        transport.send_command("EndSession", token, {})
+    transport.close()

@@ -269,7 +269,7 @@ def opening_of(symbols_listed: bytes) -> bytes:
 
 
 def opened(document: Document) -> tuple[tuple[str, ...], bytes] | None:
-    """The local symbols of a document's binary, and the value behind them: for whoever writes the value into something
+    """The local symbols of a document's binary, and the value behind them: for a caller that writes the value into something
     larger whose symbol table begins with the same ones.  None for a document that was not written lately."""
     ion = document.ion
     if ion[4] >> 4 != 14:

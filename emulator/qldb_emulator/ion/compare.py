@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from hashlib import sha256
 
-from ..budget import charge, current
+from ..budget import charge, check
 from .hash import serialise
 from .numerals import EXACT, int_text, int_to_decimal
 from .values import (
@@ -176,7 +176,7 @@ def partiql_equal(a: IonValue, b: IonValue) -> bool:
     if sort == "list" or sort == "sexp":
         if len(a) != len(b):
             return False
-        current().spend(len(a))
+        check()
         for x, y in zip(a, b, strict=True):  # noqa: SIM110 a generator would double the stack
             if not partiql_equal(x, y):
                 return False
@@ -184,7 +184,7 @@ def partiql_equal(a: IonValue, b: IonValue) -> bool:
     if sort == "struct" and type(a) is not MultiStruct and type(b) is not MultiStruct:
         if len(a) != len(b):
             return False
-        current().spend(len(a))
+        check()
         for name, value in a.items():  # noqa: SIM110 a generator would double the stack
             if name not in b or not partiql_equal(value, b[name]):
                 return False
@@ -229,7 +229,7 @@ def _key(value: IonValue) -> bytes:
     if sort == _NULL:
         return tag
     parts = []
-    current().spend(len(value))
+    check()
     if sort == "struct":
         for name, each in struct_items(value):
             parts.append(_delimited((_key(name), _key(each))))

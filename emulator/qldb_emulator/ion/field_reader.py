@@ -83,7 +83,7 @@ def field_reader(name: str, absent: IonValue, unread: IonValue, kept: int = _OPE
                 pos = pos + step if step else extent(data, pos)[1]
             return unread if is_near or pos != stop else absent
         except (IndexError, UnicodeDecodeError, IonError, RecursionError):
-            return unread  # whoever decodes the whole document will say what is wrong with it
+            return unread  # decoding the whole document will say what is wrong with it
 
     return read
 

@@ -510,7 +510,7 @@ _CONTAINERS = {"{": _Reader.struct, "[": _Reader.list, "(": _Reader.sexp}
 
 
 def _normal_line_ends(text: str) -> str:
-    """Line ends within a long string count as newlines, however they are written; an escaped one is none at all."""
+    """Line ends within a long string count as newlines, however they are written; an escaped one does not count."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 

@@ -18,7 +18,7 @@ statements (entry 2)  Merkle root over the statement digests,         ours, see 
                       SHA256("") over none
 ====================  ==============================================  ==========================================
 
-**Header and statements.**  In the service's blocks these two entries are internals that nobody outside could recompute
+**Header and statements.**  In the service's blocks these two entries are internals that cannot be recomputed outside
 (journal.md 1.4), so an emulator may put any 32 bytes there.  Ours are chosen so that every byte of a block's header
 follows from its hash: ``blockTimestamp`` and ``transactionId`` are covered by nothing else.
 """

@@ -28,15 +28,15 @@ _NUMBER = re.compile(r"\A[0-9]+[-_.]*")
 
 
 class SeedError(Exception):
-    """A seed that cannot be read or run.  The text names the file, the line where there is one, and the reason."""
+    """A seed cannot be read or run.  The text names the file, the line if there is one, and the reason."""
 
 
 class Seeder:
     """Fills the ledgers of one server.
 
     transport: how requests get there.  environment: of programs; it should name the server for SDKs.
-    import_journal: makes a ledger of an exported journal's folder; None where that cannot be done.
-    is_new: ledgers that are known to be new (or not), though they are there.
+    import_journal: makes a ledger of the folder of an exported journal; None if this seeder cannot import.
+    is_new: for ledgers that exist already, whether they count as new, so that they are filled.
     """
 
     def __init__(
@@ -54,17 +54,17 @@ class Seeder:
         self._is_cancelled = False
 
     def cancel(self) -> None:
-        """End the program that runs, if one does, and begin nothing more.  For another thread."""
+        """End the running program, if there is one, and start no other.  Safe from another thread."""
         self._is_cancelled = True
         child = self._child
         if child is not None:
             child.terminate()
 
     def seed(self, path: Path, ledger: str | None = None) -> None:
-        """Run a file or a folder.  ledger: instead of the one that names say.  Raises SeedError."""
+        """Run a file or a folder.  ledger: fills this one, whatever the names say.  Raises SeedError."""
         path = path.absolute()
         if not path.exists():
-            raise SeedError(f"there is no seed {path}")
+            raise SeedError(f"seed {path} is not found")
         try:
             if path.is_dir():
                 self._folder(path, path, ledger)
@@ -104,7 +104,7 @@ class Seeder:
             self._script(file)
         else:
             known = " ".join((*STATEMENTS, *TABLES, *SCRIPTS))
-            logger.warning("%s is no seed: its name ends in none of %s", file, known)
+            logger.warning("%s is not a seed: a seed's name ends in one of %s", file, known)
 
     def _fill(self, file: Path, ledger: str, fill: Callable[[Path, LedgerSession], str]) -> None:
         try:
@@ -121,7 +121,7 @@ class Seeder:
         logger.info("%s: %s into the ledger %s", file, done, ledger)
 
     def _make(self, ledger: str) -> bool:
-        """Whether the ledger is new since this seeding began; makes it when it is missing."""
+        """Make the ledger if it is missing.  Whether it is new since this seeding began."""
         if ledger not in self._is_new:
             try:
                 self._transport.call(
@@ -187,4 +187,4 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise SeedError(f"{file} is no text in UTF-8: {error.reason} at octet {error.start}") from error
+        raise SeedError(f"{file} is not UTF-8: {error.reason} at byte {error.start}") from error

@@ -28,7 +28,7 @@ _MEMBERS = {"table", "indexes", "documents", "links"}
 
 
 class TablesError(ValueError):
-    """The file does not say tables; the text says what is wrong and where."""
+    """A file does not describe tables.  The text says what is wrong and where."""
 
 
 def sample_path(name: str) -> Path:
@@ -37,7 +37,7 @@ def sample_path(name: str) -> Path:
 
 
 def read_tables(data: bytes, is_json: bool) -> list[dict[str, Any]]:
-    """The structs of a file, checked.  Raises TablesError."""
+    """The structs of a file, each with every member that a table needs.  Raises TablesError."""
     try:
         values = list(load_all(data.decode("utf-8") if is_json or not data.startswith(b"\xe0\x01\x00\xea") else data))
     except (IonError, UnicodeDecodeError) as error:
@@ -50,25 +50,25 @@ def read_tables(data: bytes, is_json: bool) -> list[dict[str, Any]]:
 def _checked(number: int, value: IonValue) -> dict[str, Any]:
     where = f"value {number}"
     if not isinstance(value, dict):
-        raise TablesError(f"{where} is no struct with table, indexes and documents")
+        raise TablesError(f"{where} is not a struct with table, indexes and documents")
     unknown = sorted(set(map(str, value)) - _MEMBERS)
     if unknown:
         raise TablesError(f"{where} has {unknown[0]!r}; it may have {', '.join(sorted(_MEMBERS))}")
     name, indexes = value.get("table"), value.get("indexes", [])
     documents, links = value.get("documents", []), value.get("links", [])
     if not isinstance(name, str) or not name:
-        raise TablesError(f"{where} has no text 'table'")
+        raise TablesError(f"{where} has no string 'table'")
     if not isinstance(indexes, list) or not all(isinstance(field, str) for field in indexes):
-        raise TablesError(f"the indexes of {name} are no list of texts")
+        raise TablesError(f"the indexes of {name} are not a list of strings")
     if not isinstance(documents, list) or not all(isinstance(strip_annotations(d), dict) for d in documents):
-        raise TablesError(f"the documents of {name} are no list of structs")
+        raise TablesError(f"the documents of {name} are not a list of structs")
     if not isinstance(links, list) or not all(isinstance(link, dict) for link in links):
-        raise TablesError(f"the links of {name} are no list of structs")
+        raise TablesError(f"the links of {name} are not a list of structs")
     return {"table": str(name), "indexes": [str(i) for i in indexes], "documents": documents, "links": links}
 
 
 def load_tables(session: LedgerSession, tables: list[dict[str, Any]]) -> int:
-    """Make the tables and indexes that are missing and insert the documents; how many.
+    """Make the tables and indexes that are missing and insert the documents.  Returns how many documents.
 
     Raises QldbError, TablesError.
     """

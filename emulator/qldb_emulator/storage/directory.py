@@ -172,7 +172,7 @@ class DataDirectory:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What is in a folder; nothing when it is none, or gone as a temporary one at close, under requests that ask."""
+    """What is in a folder; nothing if it is not a folder, or gone as a temporary one at close, under requests that ask."""
     try:
         return list(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):

@@ -31,7 +31,7 @@ CHECKPOINT_WAIT_MS = 500
 
 
 class LedgerFile(Reads):
-    """An open ledger file.  Any thread may read and write; writers wait for each other, readers for nobody.
+    """An open ledger file.  Any thread may read and write; writers wait for each other, readers never wait.
 
     That no other process writes to it is up to the holder of the DirectoryLock.
     """
@@ -134,8 +134,8 @@ class LedgerFile(Reads):
             self._readers.give(connection)
 
     def _few(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
-        # A reader's connection forgets its pages whenever somebody else has written, which is before nearly every read;
-        # the writing one has them.  Measured: a lookup after a commit takes 0.73 of before.
+        # A reader's connection forgets its pages whenever another connection has written, so before nearly every read;
+        # the writing one has them.  Measured: a lookup after a commit takes 27 % less time.
         if not self._write_lock.acquire(blocking=False):
             return self._rows(sql, parameters)
         try:

@@ -1,6 +1,6 @@
 """Commits to the disk, several with one sync.
 
-SQLite commits to its write-ahead log without waiting for the disk (``synchronous = NORMAL``); whoever needs a commit to
+SQLite commits to its write-ahead log without waiting for the disk (``synchronous = NORMAL``); a caller that needs a commit to
 survive a power cut then syncs the log itself, through a descriptor of its own.  That is what SQLite does in a commit at
 ``FULL``, but outside its lock: while one waits for the disk, others commit, and the next sync is for all of them.
 
@@ -45,7 +45,7 @@ class LogSync:
             return
         with self._lock:
             if self._synced >= through:
-                return  # somebody else's sync was for this one, too
+                return  # another thread's sync covered this commit, too
             covered = self.commits
             try:
                 if self._descriptor is None:

@@ -460,7 +460,7 @@ class Reads(ABC):
     def dump_derived(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """(table name, row) of everything that follows from the blocks, in an order that depends on nothing else.
 
-        Entries of dropped indexes are left out: when they are purged is nobody's business.
+        Entries of dropped indexes are left out: when they are purged does not matter to a reader.
         """
         for table, order in DERIVED.items():
             where = ""

@@ -202,7 +202,7 @@ def check_schema(
 ) -> None:
     """Make sure this is a ledger file of the current version, migrating an older one step by step.
 
-    Raises StorageError for a database that is none, StorageVersionError for a newer one.  Every step is one
+    Raises StorageError for a file that is not a database, StorageVersionError for a newer one.  Every step is one
     transaction with its version number, so an interrupted migration goes on where it stopped.
     """
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()

@@ -30,7 +30,7 @@ ADVANCE_DOCUMENT = "UPDATE document SET last_seq = ? WHERE table_no = ? AND doc_
 END_DOCUMENT = "UPDATE document SET last_seq = ?, until_seq = ? WHERE table_no = ? AND doc_no = ?"
 
 INSERT_ENTRY = "INSERT INTO index_entry VALUES (?, ?, ?, ?, ?)"
-# OR REPLACE: an entry that began and ended twice in one block is one row that nobody can see
+# OR REPLACE: an entry that began and ended twice in one block is one row that no reader can see
 CLOSE_ENTRY = f"""
     UPDATE OR REPLACE index_entry SET until_seq = ?
     WHERE index_no = ? AND key = ? AND until_seq = {LIVE} AND doc_no = ?"""

@@ -6,7 +6,7 @@
     for block, ion in audit.blocks(read_values(container, journal)): ...
     report = audit.report()          # JournalReport: verdict, findings, what could not be proved
 
-The caller pulls, so whoever imports stores each block as it is verified.
+The caller pulls, so an import stores each block as it is verified.
 """
 
 from __future__ import annotations
@@ -322,7 +322,7 @@ def _notes(report: VerificationReport, check: DigestCheck | None) -> Iterator[st
     if report.profile.startswith("service"):
         yield (
             "In blocks of QLDB itself some entries are internal. transactionId and blockTimestamp are covered by those "
-            "alone, so outside of QLDB nobody can recompute that part."
+            "alone, so that part cannot be recomputed outside of QLDB."
         )
     if check is None and counts.blocks:
         yield (

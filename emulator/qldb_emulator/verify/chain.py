@@ -115,7 +115,7 @@ class JournalVerifier:
         """Take in the next block as an Ion value, JSON's loss of types made good as far as can be.
 
         place: gives the address it should have, for a finding about a value that has none.
-        The block, None for a value that is none, and everything that is wrong with it.
+        The block, or None for a value that is not a block, and everything that is wrong with it.
         """
         from_json = is_json_block(value)
         try:

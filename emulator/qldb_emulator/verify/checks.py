@@ -6,7 +6,7 @@ primitives.  A check that fails is a :class:`Finding`.
 Two kinds of blocks (``own``):
 
 - blocks of the *service*: checked as the official verifiers do, by membership in ``entriesHashList``.  Two of its
-  entries are internals nobody can recompute, so ``blockTimestamp`` and ``transactionId`` are covered only by the chain.
+  entries are internals that cannot be recomputed, so ``blockTimestamp`` and ``transactionId`` are covered only by the chain.
 - blocks of *ours*: every entry is known, so any altered field is found.  Which kind a block is shows in its entries.
 
 Checks of files (``manifest``, ``file``) and of a whole journal (``digest``) are made in ``audit``, those of a ledger's

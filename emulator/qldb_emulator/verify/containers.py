@@ -21,7 +21,7 @@ from ..aws.clients import AwsError, client, errors
 # A zip that claims far more than its own size is a bomb.  Journals are full of hashes, which do not compress: real
 # exports shrink to a third.  Deflate itself can reach 1,000.
 ZIP_RATIO_LIMIT = 200
-ZIP_RATIO_FREE_BYTES = 64 * 1024 * 1024  # below this nobody is hurt, and a small export of blanks is no bomb
+ZIP_RATIO_FREE_BYTES = 64 * 1024 * 1024  # below this a zip does no harm, and a small export of blanks is not an attack
 ZIP_ENTRY_LIMIT = 1_000_000
 S3_SCHEME = "s3://"
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -245,7 +245,7 @@ class S3Prefix:
 
 
 class _Checked:
-    """A file whose own ways to fail are told apart from those of whoever reads it."""
+    """A file whose own errors are told apart from those of its reader."""
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self._file = file

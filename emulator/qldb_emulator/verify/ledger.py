@@ -2,7 +2,7 @@
 
 The rows of a ledger file are made by ``engine/ledger/fold.py``.  Here they are derived again, by other code that only
 reads: from the blocks, in their order, with the parser of PartiQL for DDL.  So a mistake in the one shows in the other,
-and neither can hide a row that somebody changed (docs/design/010-what-verify-compares.md).
+and neither can hide a row that was changed (docs/design/010-what-verify-compares.md).
 
 In memory: for each document some 500 bytes and the keys under which indexes find it.
 """

@@ -111,7 +111,7 @@ class Route:
 class Admin:
     """The admin interface of one emulator.
 
-    is_ready: what ``/_qldb/ready`` says; whoever seeds the server sets it when that is done.
+    is_ready: what ``/_qldb/ready`` says; the code that seeds the server sets it at its end.
     reseed: called by a reset that asks for it; None when there is nothing to seed with.
     """
 

@@ -1,7 +1,7 @@
 """Whose turn it is: short requests beside a long statement.
 
 A request of a driver lets go of the interpreter some six times (for the socket, for SQLite) and each time has to get it
-back from whoever is running.  A statement that scans for a second gives it up only when the switch interval is over, so
+back from the running thread.  A statement that scans for a second gives it up only when the switch interval is over, so
 every one of those six costs an interval.  Short intervals cost many busy threads a fifth of what they get done
 (measurements.md 2), so they are only for as long as a long request runs beside others.
 """
@@ -15,7 +15,7 @@ SWITCH_SECONDS = 0.001
 """Between threads that are all busy (Python's default: 5 ms)."""
 
 HURRIED_SECONDS = 0.0001
-"""While somebody has been running for LONG_SECONDS and somebody else wants a turn."""
+"""While one thread has been running for LONG_SECONDS and another wants a turn."""
 
 LONG_SECONDS = 0.005
 
@@ -47,5 +47,5 @@ class Turns:
             sys.setswitchinterval(SWITCH_SECONDS)
 
     def _has_long(self, now: float) -> bool:
-        # A copy: other threads come and go.  Which of two of them sets the interval last matters to nobody for long.
+        # A copy: other threads come and go.  Which of two sets the interval last does not matter for long.
         return any(now - began > LONG_SECONDS for began in list(self._running.values()))

@@ -1,0 +1,7 @@
+"""The two AWS APIs as bytes: requests become commands, results and errors become answers.
+
+In: the parts of an HTTP request, or a result or error of the engine.
+Out: a checked command, or status, headers and body of an answer.
+The service models in ``aws_models`` drive all of it; ``send_command`` is a shorter way for the one hot request.
+Open ``model`` first.
+"""

@@ -2,7 +2,7 @@
 
 botocore reads the class of a session error from the body's ``__type`` only; JS from the header, or else from any
 member called code in any case; Java, Go and .NET from either (wire.md 2.6).  So both are sent, and with the header
-present a ``Code`` member harms nobody.
+present a ``Code`` member does no harm.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ CONSTRAINTS = {
     "too low": "is not valid: {size} is less than the minimum of {limit}",
     "too high": "is not valid: {size} is more than the maximum of {limit}",
     "pattern": "is not valid: {value} does not match {pattern}",
-    "enum": "is not valid: {value} is none of {choices}",
+    "enum": "is not valid: {value} is not one of {choices}",
     "timestamp": "is not valid: it is no time between the years 1 and 9999",
 }
 

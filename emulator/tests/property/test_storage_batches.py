@@ -1,4 +1,4 @@
-"""Rows that waited are the rows that were written at once, and whoever asks in between gets the same answers."""
+"""Rows that waited are the rows that were written at once, and a reader in between gets the same answers."""
 
 from __future__ import annotations
 

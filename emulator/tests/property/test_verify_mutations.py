@@ -142,7 +142,7 @@ def test_every_alteration_is_found_in_a_journal_that_begins_with_the_block(numbe
 
 # --- The service's -------------------------------------------------------------------------------------------
 
-# What nobody outside could prove of the service's blocks, its formulas for two entries being unknown; parts may be
+# What cannot be proved outside of the service's blocks, its formulas for two entries being unknown; parts may be
 # absent in its blocks, a deletion's hash has no known form, and dot commutes.
 UNPROVABLE = (
     "block.blockTimestamp ",

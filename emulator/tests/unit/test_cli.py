@@ -81,7 +81,7 @@ def test_ledgers_are_created_listed_described_and_deleted(run: Run) -> None:
     assert "PermissionsMode: ALLOW_ALL" in run("ledgers", "describe", "cars").stdout
     refused = run("ledgers", "delete", "cars")
     assert (refused.exit_code, "DeletionProtection enabled" in refused.stderr) == (1, True)
-    assert run("ledgers", "delete", "cars", "--force").stdout == "deleted cars\n"
+    assert run("ledgers", "delete", "cars", "--force", "--yes").stdout == "deleted cars\n"
     assert run("ledgers", "list").stdout == "no ledgers\n"
 
 
@@ -95,12 +95,15 @@ def test_many_ledgers_are_listed_over_all_pages(run: Run) -> None:
     ("form", "expected"),
     [
         ("ion", '{VIN:"1",n:1.50}\n{VIN:"2"}\n'),
-        ("json", '{"VIN":"1","n":1.50}\n{"VIN":"2"}\n'),
+        ("json", '[{"VIN":"1","n":1.50},\n{"VIN":"2"}]\n'),
+        ("jsonl", '{"VIN":"1","n":1.50}\n{"VIN":"2"}\n'),
+        ("markdown", "| VIN | n |\n| --- | --- |\n| 1 | 1.50 |\n| 2 |  |\n"),
+        ("line", "-[ row 1 ]-\nVIN = 1\nn   = 1.50\n-[ row 2 ]-\nVIN = 2\n"),
         ("csv", "VIN,n\n1,1.50\n2,\n"),
         ("table", "VIN | n\n----+-----\n1   | 1.50\n2   |\n"),
     ],
 )
-def test_rows_are_shown_in_four_forms(cars: Run, form: str, expected: str) -> None:
+def test_rows_are_shown_in_every_format(cars: Run, form: str, expected: str) -> None:
     assert cars("shell", "cars", "-f", form, "-c", "SELECT * FROM Car").stdout == expected
 
 
@@ -147,7 +150,7 @@ def test_the_catalogue_commands(cars: Run) -> None:
     assert cars("shell", "cars", stdin="\\l").stdout == "cars\n"
     assert "by index on VIN" in cars("shell", "cars", stdin="\\explain SELECT * FROM Car WHERE VIN = '1'").stdout
     missing = cars("shell", "cars", stdin="\\d Nope")
-    assert (missing.exit_code, "There is no table Nope; the ledger has Car" in missing.stderr) == (1, True)
+    assert (missing.exit_code, "Table Nope is not found; the ledger has Car" in missing.stderr) == (1, True)
 
 
 def test_explain_tells_an_index_from_a_scan(cars: Run) -> None:
@@ -204,8 +207,8 @@ def test_without_a_server_every_command_says_so_and_exits_with_3(run: Run, argum
         (("shell", "cars", "-p", "1"), 2, "--parameter needs exactly one --command"),
         (("shell", "cars", "-f", "xml"), 2, "'xml' is not one of"),
         (("ledgers", "create", "a--b"), 1, "a--b"),
-        (("ledgers", "list", "--url", "foo:bar"), 3, "is no address of a server"),
-        (("ledgers", "list", "--url", "ftp://x"), 3, "is no address of a server"),
+        (("ledgers", "list", "--url", "foo:bar"), 3, "is not the address of a server"),
+        (("ledgers", "list", "--url", "ftp://x"), 3, "is not the address of a server"),
         (("snapshot", "restore", "cars", "none"), 1, "has no snapshot none"),
         (("snapshot", "diff", "cars", "99999"), 1, "has no block 99999"),
         (("fork", "none", "copy"), 1, "is not found"),
@@ -239,16 +242,26 @@ def test_a_server_that_is_no_emulator_is_told_apart(run: Run) -> None:
     assert (answer.exit_code, "is it an emulator?" in answer.stderr) == (3, True)
 
 
-def test_doctor_says_what_is_wrong_and_the_mend(run: Run, url: str, tmp_path) -> None:
+def test_doctor_says_what_is_wrong_and_how_to_fix_it(run: Run, url: str, tmp_path) -> None:
     nothing = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"), "")
     answer = run("doctor", "--json", HOME=str(tmp_path), PATH="/nonexistent", **nothing)
     found = {row["check"]: row for row in json.loads(answer.stdout)}
     assert answer.exit_code == 1
     assert (found["server"]["state"], found["clock"]["state"]) == ("ok", "ok")
-    assert (found["credentials"]["state"], "AWS_ACCESS_KEY_ID" in found["credentials"]["mend"]) == ("bad", True)
+    assert (found["credentials"]["state"], "AWS_ACCESS_KEY_ID" in found["credentials"]["fix"]) == ("bad", True)
     assert (found["region"]["state"], found["endpoint"]["state"]) == ("bad", "note")
     whole = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": url}
     assert run("doctor", HOME=str(tmp_path), **whole).exit_code == 0
+
+
+def test_doctor_looks_at_the_active_environment(run: Run, tmp_path) -> None:
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"""#!/bin/sh\necho '["{python}", "3.12.1", {{"botocore": "1.44.5"}}]'\n""")
+    python.chmod(0o755)
+    text = run("doctor", VIRTUAL_ENV=str(tmp_path / "venv"), AWS_DATA_PATH="", HOME=str(tmp_path)).stdout
+    assert f"Python 3.12.1 at {python}" in text
+    assert "botocore 1.44.5 has no QLDB" in text
 
 
 def test_requests_are_signed_with_the_keys_that_official_clients_would_use(tmp_path) -> None:

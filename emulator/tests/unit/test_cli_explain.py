@@ -56,7 +56,7 @@ def test_a_ledger_gives_its_own(tmp_path: Path) -> None:
         session.run("CREATE INDEX ON Vehicle (VIN)")
         assert explain(STATEMENT, "--ledger", "cars", "--data-dir", tmp_path).output == PLAN
     result = explain(STATEMENT, "--ledger", "boats", "--data-dir", tmp_path)
-    assert (result.exit_code, "There is no ledger boats" in result.output) == (3, True)
+    assert (result.exit_code, "Ledger boats is not found" in result.output) == (3, True)
     nobody = explain("cars", STATEMENT, "--url", "http://127.0.0.1:1")
     assert (nobody.exit_code, "No emulator answers" in nobody.output) == (3, True)
 
@@ -66,6 +66,7 @@ def test_a_ledger_gives_its_own(tmp_path: Path) -> None:
     [
         (("SELECT FROM x",), 1, "Error: Parser Error: at line 1, column 8: "),
         (("SELECT * FROM x",), 1, "No such variable named 'x'"),
+        (("SELECT * FROM x",), 1, "  SELECT * FROM x\n                ^\nName a ledger, or give --table"),
         (("SELECT abs(1) FROM <<1>>",), 1, "No such function: abs"),
         (("SELECT", "*", "FROM", "x"), 2, "Give one statement, in quotes"),
         ((STATEMENT, "--table", "Vehicle(VIN"), 2, "is not as in Vehicle or Vehicle(VIN, Color)"),

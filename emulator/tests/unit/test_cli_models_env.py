@@ -181,10 +181,10 @@ def test_other_shells_have_their_own_syntax(shell, line):
     assert line == _run("env", "--url", "http://localhost:1/it's", "--shell", shell).stdout.splitlines()[0]
 
 
-def test_what_is_no_url_is_refused():
+def test_what_is_not_a_url_is_refused():
     result = _run("env", "--url", "localhost:7532")
     assert result.exit_code == 2
-    assert "is no URL" in result.stderr
+    assert "is not a URL" in result.stderr
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import sqlite3
 import ssl
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -203,57 +201,3 @@ def test_the_command_line_goes_before_the_environment(tmp_path: Path) -> None:
         assert not (tmp_path / "unused").exists()
     with running("--data-dir", str(tmp_path / "used"), QLDB_EMULATOR_EPHEMERAL="1"):
         assert (tmp_path / "used").is_dir()
-
-
-# --- The prompt, at a terminal -------------------------------------------------------------------------------
-
-
-def test_the_prompt_reads_statements_of_several_lines_and_completes_tables(tmp_path: Path) -> None:
-    pty = pytest.importorskip("pty")
-    with running("--ephemeral", "--sample", "vehicle-registration") as (_, url):
-        master, slave = pty.openpty()
-        home = environment(HOME=str(tmp_path), TERM="dumb")
-        shell = subprocess.Popen(
-            [*COMMAND, "shell", "vehicle-registration", "--url", url],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=home,
-            start_new_session=True,
-        )
-        os.close(slave)
-        shown = Terminal(master)
-        shown.wait("vehicle-registration> ")
-        shown.type("SELECT VALUE FirstName\n")
-        shown.wait("... ")
-        shown.type("FROM Person WHERE GovId = 'LOGANB486CG'\n", "Brent")
-        shown.type("SELECT * FROM Nowhere\n", "No such variable named 'Nowhere'")
-        shown.type("start\n", "vehicle-registration*> ")
-        shown.type("DELETE FROM Person\n", "documentId")
-        shown.type("abort\n", "vehicle-registration> ")
-        shown.type("SELECT COUNT(*) AS n FROM Pers\t\n", "5")
-        shown.type("\\q\n")
-        assert shell.wait(10) == 0
-        os.close(master)
-    history = (tmp_path / ".qldb-emulator-history").read_text()
-    assert "SELECT VALUE FirstName FROM Person WHERE GovId = 'LOGANB486CG'" in history
-
-
-class Terminal:
-    """What a person sees and types."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._seen = ""
-
-    def type(self, text: str, expected: str | None = None) -> None:
-        self._seen = ""
-        os.write(self._descriptor, text.encode())
-        if expected is not None:
-            self.wait(expected)
-
-    def wait(self, expected: str) -> None:
-        deadline = time.monotonic() + 20
-        while expected not in self._seen:
-            assert time.monotonic() < deadline, f"no {expected!r} in {self._seen!r}"
-            self._seen += os.read(self._descriptor, 4096).decode()

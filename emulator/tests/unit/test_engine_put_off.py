@@ -1,4 +1,4 @@
-"""Blocks of transactions that only read are written after the answer: nobody can tell, and nothing is missing."""
+"""Blocks of transactions that only read are written after the answer: no client can tell, and nothing is missing."""
 
 from __future__ import annotations
 

@@ -307,7 +307,7 @@ def test_an_interrupted_import_leaves_nothing(source, tmp_path, monkeypatch):
     monkeypatch.setattr(imports, "apply_block", interrupted)
     monkeypatch.setattr(imports, "BATCH_BLOCKS", 2)
     result = CliRunner().invoke(main, ["import", str(export), "--as", "cars", "--data-dir", str(tmp_path / "target")])
-    assert result.exit_code == 1
+    assert result.exit_code == 130
     assert list((tmp_path / "target").rglob("*cars*")) == []
 
 
@@ -339,11 +339,11 @@ def test_a_data_directory_in_use_is_named(source, tmp_path):
         (["import", "{export}", "--as", "cars", "--strand", "x"], 3, "has no strand x"),
         (["import", "{export}", "--as", "cars", "--export", "x"], 3, "no completed manifest of an export x"),
         (["export", "cars", "{export}", "--data-dir", "{source}"], 1, "is not empty"),
-        (["export", "none", "{new}", "--data-dir", "{source}"], 3, "There is no ledger none"),
+        (["export", "none", "{new}", "--data-dir", "{source}"], 3, "Ledger none is not found"),
         (["export", "cars", "{new}", "--data-dir", "{source}", "--region", "eu-west-1"], 3, "in region us-east-1"),
-        (["export", "cars", "{new}", "--data-dir", "{source}", "--start", "x"], 2, "is no time"),
+        (["export", "cars", "{new}", "--data-dir", "{source}", "--start", "x"], 2, "is not a time"),
         (["export", "cars", "{new}", "--data-dir", "{source}", "--prefix", "../x"], 2, "within the directory"),
-        (["verify", "none", "--data-dir", "{source}"], 3, "There is no ledger none"),
+        (["verify", "none", "--data-dir", "{source}"], 3, "Ledger none is not found"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -206,7 +206,7 @@ REFUSED = {
         "UPDATE T SET tags[-1] = 1",
         "The target is not in a STRUCT or LIST that can hold it",
     ),
-    "a position that is none": ("UPDATE T SET tags[true] = 1", "A position must be an INT or a STRING, not BOOL"),
+    "a position that is a boolean": ("UPDATE T SET tags[true] = 1", "A position must be an INT or a STRING, not BOOL"),
     "INSERT INTO what is missing": (
         "UPDATE Two INSERT INTO x VALUE 1",
         f"{UNRESOLVED}[])",

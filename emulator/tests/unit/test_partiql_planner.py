@@ -227,7 +227,7 @@ REFUSED = {
         "SELECT n FROM Vehicle AS v, (SELECT VALUE n FROM @v.tags AS n) AS x",
         "Semantic Error: at line 1, column 8: No such variable named 'n'; No such variable named 'n'",
     ),
-    "a local name that is none": (
+    "an unknown local name": (
         "SELECT * FROM Vehicle AS v, @w.tags AS g",
         "Semantic Error: at line 1, column 30: No such variable named 'w'; No such variable named 'w'",
     ),

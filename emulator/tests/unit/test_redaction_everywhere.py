@@ -13,7 +13,7 @@ from qldb_emulator.journal.model import BlockAddress
 from qldb_emulator.journal.parse import block_from_ion
 from qldb_emulator.verify import check_block, verify_block, verify_revision
 
-SECRET = "the word nobody may know"
+SECRET = "the word that must be gone"
 
 
 @pytest.fixture

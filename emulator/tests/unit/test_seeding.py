@@ -92,11 +92,11 @@ def test_more_documents_than_a_transaction_may_change(emulator: Emulator, seeder
         ("a.partiql", "CREATE TABLE T;\n\nSELECT FROM", "a.partiql, line 3: Parser Error"),
         ("a.partiql", "CREATE TABLE T;\nINSERT INTO T ?", "a.partiql, line 2: Query expects 1 parameters"),
         ("a.json", "{", "a.json: it is not JSON"),
-        ("a.ion", "[1]", "a.ion: value 1 is no struct"),
-        ("a.ion", "{}", "value 1 has no text 'table'"),
+        ("a.ion", "[1]", "a.ion: value 1 is not a struct"),
+        ("a.ion", "{}", "value 1 has no string 'table'"),
         ("a.ion", '{table:"T",rows:[]}', "value 1 has 'rows'"),
-        ("a.ion", '{table:"T",documents:[1]}', "documents of T are no list of structs"),
-        ("a.ion", '{table:"T",indexes:[1]}', "indexes of T are no list of texts"),
+        ("a.ion", '{table:"T",documents:[1]}', "documents of T are not a list of structs"),
+        ("a.ion", '{table:"T",indexes:[1]}', "indexes of T are not a list of strings"),
         ("a.ion", '{table:"T",links:[{table:"U",path:["x"]}]}', "needs a table that stands before it"),
         ("a--b.partiql", "", "a--b.partiql: "),
         ("a.sh", "exit 3", "a.sh ended with exit code 3"),
@@ -113,9 +113,9 @@ def test_a_bad_seed_names_file_line_and_reason(
 
 def test_a_seed_that_is_no_text_or_not_there(seeder: Seeder, tmp_path: Path) -> None:
     (tmp_path / "a.partiql").write_bytes(b"\xff\xfe")
-    with pytest.raises(SeedError, match="no text in UTF-8"):
+    with pytest.raises(SeedError, match="is not UTF-8"):
         seeder.seed(tmp_path / "a.partiql")
-    with pytest.raises(SeedError, match="there is no seed"):
+    with pytest.raises(SeedError, match="is not found"):
         seeder.seed(tmp_path / "none")
 
 
@@ -134,7 +134,7 @@ def wait_ready(process: subprocess.Popen[str]) -> tuple[str, list[str]]:
     for line in process.stderr:
         lines.append(line)
         if "Ready on " in line:
-            url = line.split("Ready on ")[1].split(" ")[0]
+            url = line.split("Ready on ")[1].split()[0]
         if line.rstrip().endswith("Ready."):
             return url, lines
     raise AssertionError("".join(lines))

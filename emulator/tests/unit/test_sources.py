@@ -87,7 +87,7 @@ def test_a_lost_file_is_found_by_the_manifest_and_by_the_chain(files):
 def test_the_last_file_lost_is_found_by_the_manifest_or_the_digest(files):
     del files[data_names(files)[-1]]
     assert findings(files) == [("manifest", 12)]
-    assert verify(without_manifests(files)).verdict == "whole"  # without a digest nobody can know
+    assert verify(without_manifests(files)).verdict == "whole"  # without a digest it cannot be known
 
 
 def test_a_file_twice_is_found(files):

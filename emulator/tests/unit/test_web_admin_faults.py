@@ -127,7 +127,7 @@ def test_the_command_adds_lists_and_clears(server: Server) -> None:
     )
     assert run("list").startswith("fault-1 occ")
     assert json.loads(run("list", "--json"))[0]["kind"] == "occ"
-    assert run("clear", "fault-1") == "cleared 1\n"
+    assert run("clear", "fault-1") == "cleared 1 fault\n"
     assert run("list") == "no faults\n"
 
 

@@ -189,7 +189,7 @@ def test_without_signing_in_nothing_is_shown(keyed: FlaskClient) -> None:
 
 def test_signing_in_needs_the_secret_and_its_cookie_is_locked_up(keyed: FlaskClient) -> None:
     assert sign_in(keyed, "maria", "wrong").status_code == 403
-    assert sign_in(keyed, "nobody", "").status_code == 403
+    assert sign_in(keyed, "stranger", "").status_code == 403
     answer = sign_in(keyed, "maria", to=f"{CARS}/journal")
     assert (answer.status_code, answer.location) == (303, f"{CARS}/journal")
     cookie = answer.headers["Set-Cookie"]

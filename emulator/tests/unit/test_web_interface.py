@@ -236,6 +236,19 @@ def test_an_unknown_ledger_is_404(client: FlaskClient) -> None:
         assert client.get(f"/_qldb/ledgers/nope{path}").status_code == 404, path
 
 
+@pytest.mark.parametrize("name", ["a%20b", "-x", "x" * 300, "%00", "a--b", "7"])
+def test_a_name_that_no_ledger_can_have_is_404(client: FlaskClient, name: str) -> None:
+    assert client.get(f"/_qldb/ledgers/{name}").status_code == 404
+    assert client.post(f"/_qldb/ledgers/{name}/statements", json={"statement": "SELECT 1"}).status_code == 404
+    assert client.get(f"/_qldb/console/ledgers/{name}/editor").status_code == 404
+
+
+@pytest.mark.parametrize("region", ["-UV", "..", "a/b", "x" * 100, "é"])
+def test_a_region_that_cannot_be_one_is_refused(client: FlaskClient, region: str) -> None:
+    for path in (LEDGER, "/_qldb/console/ledgers"):
+        assert client.get(path, query_string={"region": region}).status_code == 400
+
+
 # --- explain ----------------------------------------------------------------------------------------------------
 
 

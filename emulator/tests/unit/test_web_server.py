@@ -132,11 +132,11 @@ CHUNKED = (
             b"RequestEntityTooLarge",
             id="too long in chunks",
         ),
-        pytest.param(CHUNKED + b"zz\r\n", 400, b"SerializationException", id="chunks that are none"),
+        pytest.param(CHUNKED + b"zz\r\n", 400, b"SerializationException", id="chunks without a size"),
         pytest.param(b"nonsense\r\n\r\n", 400, b"SerializationException", id="not HTTP"),
         pytest.param(b"GET / HTTP/1.1\r\nx: " + b"a" * 300_000, 400, b"SerializationException", id="endless head"),
         pytest.param(
-            b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, b"SerializationException", id="a length that is none"
+            b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, b"SerializationException", id="a length that is not a number"
         ),
         pytest.param(
             b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400, b"SerializationException", id="unknown encoding"
@@ -267,7 +267,7 @@ def test_a_busy_port_is_a_clear_error(emulator, server):
         pytest.param("no-such-host.invalid", 0, id="unknown host"),
         pytest.param("127.0.0.1", 70_000, id="port out of range"),
         pytest.param("127.0.0.1", -1, id="negative port"),
-        pytest.param("203.0.113.1", 0, id="an address of somebody else"),
+        pytest.param("203.0.113.1", 0, id="an address of another machine"),
         pytest.param("a" * 300, 0, id="a host name that cannot be"),
     ],
 )

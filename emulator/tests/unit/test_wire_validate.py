@@ -55,10 +55,10 @@ CONTROL_PLANE = [
     pytest.param(_create(Name=5), "Name", "it must be a string, but is a number", id="number for a string"),
     pytest.param(_create(Name=["a"]), "Name", "it must be a string, but is a list", id="list for a string"),
     pytest.param(
-        _create(PermissionsMode="NOPE"), "PermissionsMode", "'NOPE' is none of ALLOW_ALL, STANDARD", id="enum"
+        _create(PermissionsMode="NOPE"), "PermissionsMode", "'NOPE' is not one of ALLOW_ALL, STANDARD", id="enum"
     ),
     pytest.param(
-        _create(PermissionsMode="x" * 100), "PermissionsMode", f"'{'x' * 64}'... is none of", id="long values are cut"
+        _create(PermissionsMode="x" * 100), "PermissionsMode", f"'{'x' * 64}'... is not one of", id="long values are cut"
     ),
     pytest.param(
         _create(DeletionProtection="true"), "DeletionProtection", "must be true or false, but is a string", id="boolean"
@@ -91,7 +91,7 @@ CONTROL_PLANE = [
     pytest.param(
         _bucket(EncryptionConfiguration={"ObjectEncryptionType": "NONE"}),
         "S3ExportConfiguration.EncryptionConfiguration.ObjectEncryptionType",
-        "'NONE' is none of SSE_KMS, SSE_S3, NO_ENCRYPTION",
+        "'NONE' is not one of SSE_KMS, SSE_S3, NO_ENCRYPTION",
         id="enum inside a structure inside a structure",
     ),
     pytest.param(_export(RoleArn="arn"), "RoleArn", "has 3 characters; the minimum is 20", id="short ARN"),

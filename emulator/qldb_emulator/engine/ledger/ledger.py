@@ -157,7 +157,8 @@ class Ledger:
 
         After a restart the machine's clock may be behind the journal; another server's clock may be ahead.
         """
-        return max(self.clock.now_ms(), self.committer.tip.time_ms)
+        now, last = self.clock.now_ms(), self.committer.tip.time_ms
+        return now if now > last else last
 
     @property
     def permissions_mode(self) -> str:

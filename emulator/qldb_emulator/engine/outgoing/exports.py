@@ -21,9 +21,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ...aws.clients import AwsError, client, errors
 from ...clock import Clock
@@ -59,7 +59,19 @@ class Stopped(Exception):
     """The emulator is closing."""
 
 
-def write_export(file: Reads, export: Export, put: Put, stop: threading.Event | None = None) -> int:
+class BlockSource(Protocol):
+    """What an export reads of a journal.  A ledger's file has it, and so has a journal that was fetched by the CLI."""
+
+    def blocks(self, first: int = 0, last: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """(sequence number, Ion bytes) of the blocks first..last, both included; last None: to the tip."""
+        ...
+
+    def block_seqs_between(self, start_ms: int, end_ms: int) -> tuple[int, int] | None:
+        """First and last block with start_ms <= timestamp < end_ms; None if there is none."""
+        ...
+
+
+def write_export(file: BlockSource, export: Export, put: Put, stop: threading.Event | None = None) -> int:
     """Write data objects and the completed manifest of an export; the started one must be there.  How many blocks.
 
     Raises Stopped between two objects when *stop* is set, and what *put* raises.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ...budget import current
+from ...budget import UNBOUNDED, Budget
 from ...errors import PAGE_TOKEN_NOT_VALID, RESULT_TOO_DEEP
 from ...ion.codec import TOO_DEEP, IonError, dumps
 from ...ion.values import IonValue
@@ -33,6 +33,7 @@ class Cursor:
     """
 
     __slots__ = (
+        "_budget",
         "_counted",
         "_data",
         "_failure",
@@ -45,7 +46,15 @@ class Cursor:
         "_rows",
     )
 
-    def __init__(self, rows: Iterator[IonValue], data: Data, limits: Limits, new_token: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        rows: Iterator[IonValue],
+        data: Data,
+        limits: Limits,
+        new_token: Callable[[], str],
+        budget: Budget = UNBOUNDED,
+    ) -> None:
+        self._budget = budget
         self._rows = rows
         self._data = data
         self._limits = limits
@@ -92,7 +101,7 @@ class Cursor:
             size = len(self._row_ahead)
             self._row_ahead = None
         max_values, max_bytes = self._limits.page_values, self._limits.page_bytes
-        budget = current()
+        budget = self._budget
         for row in self._rows:
             try:
                 value = row.ion if type(row) is Whole else dumps(row)

@@ -31,7 +31,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...budget import Budget, enter
+from ...budget import Budget, enter, leave
 from ...clock import Clock
 from ...context import CommandResult, Principal, RequestContext, client_is_there
 from ...errors import (
@@ -96,8 +96,10 @@ class Session:
 
     def belongs_to(self, principal: Principal | None) -> bool:
         """Whether the session was started by this principal: by any of its keys."""
+        if self.principal is principal:  # mostly None, without ``--auth``
+            return True
         if self.principal is None or principal is None:
-            return self.principal is principal
+            return False
         return self.principal.name == principal.name
 
     def end_transaction(self) -> None:
@@ -115,7 +117,7 @@ class Session:
             raise NO_SUCH_SESSION()
         if transaction is not self.transaction or transaction is self.abandoned:
             raise NO_OPEN_TRANSACTION()
-        if time.monotonic() - transaction.running_since > self.ledger.limits.transaction_seconds:
+        if time.perf_counter() - transaction.running_since > self.ledger.limits.transaction_seconds:
             transaction.is_over = True  # by the machine's time, where the emulator's own stands still
         self.open_transaction(self.ledger.clock.monotonic())
         if self.is_client_gone():
@@ -235,17 +237,14 @@ class Sessions:
             return NO_SUCH_SESSION()
         return storage_problem(session.ledger.name, error)
 
-    def _find(self, token: str, context: RequestContext) -> Session | None:
-        """The session of a token; None also for a session of another principal, which must learn nothing of it."""
-        session = self._sessions.get(token)
-        return session if session is not None and session.belongs_to(context.principal) else None
-
     # --- faults ------------------------------------------------------------------------------------------
 
     def _send_with_faults(
         self, command: str, token: str | None, members: Members, context: RequestContext
     ) -> CommandResult:
-        session = None if token is None else self._find(token, context)
+        session = None if token is None else self._sessions.get(token)
+        if session is not None and not session.belongs_to(context.principal):
+            session = None
         ledger_name = session.ledger.name if session is not None else members.get("LedgerName")
         strike = self._faults.strike(
             Event(command, ledger_name, lambda: _texts(session, members), lambda: _tables(session, members))
@@ -353,16 +352,15 @@ class Sessions:
         before = set(transaction.reads) if self._shows_plans else None
         started = time.perf_counter()
         execution = Execution(transaction, permit)
-        before_budget = enter(transaction.budget)
-        transaction.running_since = time.monotonic()
+        transaction.running_since = started
+        enter(transaction.budget)
         try:
-            transaction.budget.begin()
             cursor, page = execution.run(text, holders)
         except QldbError as error:
             self._log(transaction, execution.program, text, holders, started, error=error)
             raise
         finally:
-            enter(before_budget)
+            leave()
         self._log(transaction, execution.program, text, holders, started, read_ios=page.read_ios)
         debug = None
         if before is not None:
@@ -402,14 +400,14 @@ class Sessions:
         cursor = transaction.cursors.get(members["NextPageToken"])
         if cursor is None:
             raise PAGE_TOKEN_NOT_VALID()
-        transaction.running_since = time.monotonic()
-        before_budget = enter(transaction.budget)
+        transaction.running_since = time.perf_counter()
+        enter(transaction.budget)
         try:
             page = cursor.page(members["NextPageToken"])
         except PartiqlError as error:
             raise partiql_problem(error) from error
         finally:
-            enter(before_budget)
+            leave()
         return CommandResult({"Page": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)})
 
     def _commit_transaction(self, session: Session, now: float, members: Members) -> CommandResult:

@@ -163,21 +163,21 @@ class Execution:
     def _cursor(self, program: Program, parameters: list[IonValue], sent: SentStatement) -> Cursor:
         """Do what the statement does, all but reading the rows of a query; a cursor over its rows."""
         transaction = self._transaction
-        ledger = transaction.ledger
+        ledger, budget = transaction.ledger, transaction.budget
         reader = StatementReader(transaction)
         rows: Iterator[IonValue]
         if program.kind == "query":
             transaction.overlay.shared = True  # the cursor may outlive later statements that write
-            rows = program.rows(parameters, reader)
+            rows = program.rows(parameters, reader, budget)
         elif program.kind == "dml":
-            ids = transaction.apply(program.changes(parameters, reader), sent)
+            ids = transaction.apply(program.changes(parameters, reader, budget), sent)
             rows = iter([{"documentId": document_id} for document_id in ids])
         elif program.kind == "ddl":
             rows = iter([define(transaction, program.statement, self._permit)])
         else:
-            arguments = program.arguments(parameters, reader)
+            arguments = program.arguments(parameters, reader, budget)
             rows = iter([redact_revision(transaction, program.name, arguments, self._permit)])
-        return Cursor(rows, reader, ledger.limits, ledger.ids.new_token)
+        return Cursor(rows, reader, ledger.limits, ledger.ids.new_token, budget)
 
 
 def statement_tables(transaction: Transaction, text: str) -> set[str]:

@@ -61,7 +61,7 @@ class Transaction:
         self.cursors: dict[str, Cursor] = {}
         self.statement_bytes = 0
         self.budget: Budget = UNBOUNDED  # until a session, which knows when a statement has to end, gives it one
-        self.running_since = 0.0  # time.monotonic() when its last statement, or page of one, was begun
+        self.running_since = 0.0  # time.perf_counter() when its last statement, or page of one, was begun
         self.is_over = False  # its place was given away: no clock can bring it back
         self._utc_now: Timestamp | None = None
 
@@ -134,7 +134,8 @@ class Transaction:
 
     def _pending(self, change: Change, overlay: Overlay, sent: SentStatement) -> PendingDocument:
         value, size_bytes, parameter = None, 0, None
-        self.budget.spend(1)
+        if self.budget.is_due:
+            self.budget.look()
         if change.kind != "delete":
             value, size_bytes = self._checked_document(change.value)
             place = sent.place_of(change.value)

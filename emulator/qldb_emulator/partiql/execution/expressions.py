@@ -12,11 +12,10 @@ import operator as operator_module
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from ...budget import charge, current
+from ...budget import Budget, charge, current
 from ...ion.values import (
     STRUCT_TYPES,
     Annotated,
-    Document,
     IonValue,
     MultiStruct,
     Sexp,
@@ -30,7 +29,7 @@ from ..language.errors import PartiqlError
 from ..language.functions import function_named
 from ..language.values import MISSING, Bag
 from ..planning.analysis import walk
-from ..planning.plan import DATA_SLOT, PARAMETERS_SLOT, Slot, Subquery
+from ..planning.plan import BUDGET_SLOT, DATA_SLOT, PARAMETERS_SLOT, Slot, Subquery
 from ..syntax import ast
 from .aggregates import Accumulator, make_accumulator
 
@@ -47,10 +46,11 @@ def located(error: PartiqlError, pos: ast.Pos) -> PartiqlError:
 
 
 class ExpressionCompiler:
-    """compile_query: how a nested SELECT becomes a closure (``compiler`` knows)."""
+    """compile_query: how a nested SELECT becomes a closure (``compiler`` knows); compile_exists: one in an EXISTS."""
 
-    def __init__(self, compile_query: CompileQuery) -> None:
+    def __init__(self, compile_query: CompileQuery, compile_exists: CompileQuery) -> None:
         self._compile_query = compile_query
+        self._compile_exists = compile_exists
 
     def compile(self, node: ast.Expr) -> Run:
         """The closure of an expression.  Raises PartiqlError for a function that does not exist."""
@@ -59,7 +59,7 @@ class ExpressionCompiler:
     def condition(self, node: ast.Expr) -> Run:
         """The closure of a WHERE or ON: True, False or None.  It raises PartiqlError for what is no truth value."""
         run = self.compile(node)
-        if any(map(_is_growing, walk(node))):
+        if _grows(node):
             run = _released(run)
         if _is_truth(node):
             return run
@@ -284,6 +284,9 @@ class ExpressionCompiler:
     # --- Calls ---------------------------------------------------------------------------------------------
 
     def _call(self, node: ast.Call) -> Run:
+        query = _query_of_exists(node)
+        if query is not None:
+            return self._compile_exists(query)
         return self._function(node, [self.compile(argument) for argument in node.arguments])
 
     def _date_call(self, node: ast.DateCall) -> Run:
@@ -381,6 +384,22 @@ _LONG_TEXT = 1_024  # characters; a shorter text is not worth a report
 _LONG_LIST = 64  # items
 _PLACE_BYTES = 16  # of an element in a list, the list itself apart
 _FIELD_BYTES = 100  # of a field in a struct
+
+
+def _query_of_exists(node: object) -> Subquery | None:
+    """The nested SELECT whose rows an EXISTS asks for: they are not kept."""
+    if isinstance(node, ast.Call) and node.name == "exists" and len(node.arguments) == 1:
+        (argument,) = node.arguments
+        if isinstance(argument, Subquery) and not argument.is_scalar:
+            return argument
+    return None
+
+
+def _grows(node: ast.Expr) -> bool:
+    """Whether an expression may report memory.  EXISTS of a nested SELECT takes back what it has reported."""
+    return any(
+        _query_of_exists(part) is None and _is_growing(part) for part in walk(node, stop_at=(Subquery, ast.Call))
+    )
 
 
 def _is_growing(node: object) -> bool:
@@ -576,7 +595,7 @@ def _released(run: Run) -> Run:
     """What a condition is made of is gone when it has been answered: it no longer counts against the memory."""
 
     def check(frame: Frame) -> IonValue:
-        budget = current()
+        budget = frame[BUDGET_SLOT]
         held = budget.held
         value = run(frame)
         budget.held = held
@@ -594,17 +613,32 @@ def _negate_if(is_negated: bool, run: Run) -> Run:
 
 def to_ion(value: IonValue) -> IonValue:
     """A value as Ion has it: bags are lists, MISSING is left out of structs and null elsewhere (partiql.md 2.3, Q8)."""
+    if type(value) in _CONTAINERS:
+        return _container_to_ion(value, current())
+    return None if value is MISSING else value
+
+
+_CONTAINERS = frozenset((Bag, list, dict, MultiStruct, Sexp, Annotated))  # a Document holds nothing but Ion
+
+
+def _container_to_ion(value: Any, budget: Budget) -> IonValue:
+    """A value that holds one other many times over grows when it is copied, so the copy is counted."""
+    if budget.is_due:
+        budget.look()
     kind = type(value)
-    if kind is Bag or kind is list:
-        charge(_PLACE_BYTES * len(value))
-        return [to_ion(element) for element in value]
-    if kind is Document:
-        return value  # stored, so it holds nothing but Ion
     if kind is dict or kind is MultiStruct:
-        charge(_FIELD_BYTES * len(value))
-        return struct_of((name, to_ion(part)) for name, part in struct_items(value) if part is not MISSING)
-    if kind is Sexp:
-        return Sexp(to_ion(element) for element in value)
+        budget.held += _FIELD_BYTES * len(value)
+        return struct_of(
+            (name, _part_to_ion(part, budget)) for name, part in struct_items(value) if part is not MISSING
+        )
     if kind is Annotated:
-        return Annotated(value.annotations, to_ion(value.value))
+        return Annotated(value.annotations, _part_to_ion(value.value, budget))
+    budget.held += _PLACE_BYTES * len(value)
+    parts = [_part_to_ion(part, budget) for part in value]
+    return Sexp(parts) if kind is Sexp else parts
+
+
+def _part_to_ion(value: IonValue, budget: Budget) -> IonValue:
+    if type(value) in _CONTAINERS:
+        return _container_to_ion(value, budget)
     return None if value is MISSING else value

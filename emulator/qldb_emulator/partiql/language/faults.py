@@ -5,7 +5,7 @@ A row is a :class:`Fault`; calling it makes the error to raise::
     raise DIVIDE_BY_ZERO()
     raise INVALID_CAST(source="STRING", target="INT")
 
-The errors carry no position (``pos`` is ``ast.NOWHERE``): whoever knows the node puts its position there.
+The errors carry no position (``pos`` is ``ast.NOWHERE``): the caller that knows the node puts its position there.
 
 The texts are those of the library that QLDB ran (partiql.md 0 and 7): ``generated; thrown``.  Where the library had no
 text of its own for the first half it repeated the token at fault, which an evaluator does not have; we leave it out.

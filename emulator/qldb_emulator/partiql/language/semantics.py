@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Final
 
-from ...budget import current
+from ...budget import check
 from ...ion.compare import NotComparable, compare, kind, partiql_equal
 from ...ion.values import STRUCT_TYPES, Annotated, IonValue, Sexp, struct_items
 from . import faults
@@ -205,7 +205,7 @@ def in_(value: IonValue, collection: IonValue) -> Truth:
             return None
     has_unknown = False
     if len(collection) > _MANY:
-        current().spend(len(collection))
+        check()
     for element in collection:
         found = equal(value, element)
         if found:
@@ -281,7 +281,7 @@ def field_getter(name: str, is_quoted: bool) -> Callable[[IonValue], IonValue]:
             if found is not MISSING:
                 return found
             if len(value) > _MANY:
-                current().spend(len(value))
+                check()
             for other, found in struct_items(value):
                 if other.lower() == lowered:
                     return found

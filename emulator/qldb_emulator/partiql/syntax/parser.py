@@ -174,7 +174,7 @@ class _Parser:
     # --- Depth ---------------------------------------------------------------------------------------------
 
     def deepen(self, levels: int) -> None:
-        """Go down; whoever calls takes the same off ``depth`` at the end."""
+        """Go down; the caller takes the same off ``depth`` at the end."""
         self.depth += levels
         if self.depth > self.max_depth:
             raise self.too_deep()

@@ -14,10 +14,11 @@ from .parser import parse
 
 
 class ScriptStatement(NamedTuple):
-    """line: of its first token, from 1."""
+    """line, column: of its first token, from 1."""
 
     text: str
     line: int
+    column: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def split_statements(text: str) -> Script:
 
 
 def _statement(text: str, start: int, end: int) -> ScriptStatement:
-    return ScriptStatement(text[start:end], text.count("\n", 0, start) + 1)
+    return ScriptStatement(text[start:end], text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start))
 
 
 def is_unfinished(text: str) -> bool:

@@ -19,7 +19,7 @@ COOKIE = "qldb_console"
 
 
 def principal_of(admin: Admin) -> User | None:
-    """Who asks; None without --auth.  Raises SIGN_IN, and the errors of signatures that are none."""
+    """Who asks; None without --auth.  Raises SIGN_IN, and QldbError for a missing or invalid signature."""
     authenticator = admin.gateway.authenticator
     if authenticator is None:
         return None

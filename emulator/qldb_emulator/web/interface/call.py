@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ...context import Principal, RequestContext, client_is_there
 from ...engine.arns import qldb_arn
 from ...engine.control.lookup import active_ledger
-from ...errors import ADMIN_REQUEST
+from ...engine.workbench.imports import is_ledger_name
+from ...errors import ADMIN_REQUEST, LEDGER_NOT_FOUND
 from ...records import dataclass
 from ..routes import Admin, AdminCall
 from .values import NDJSON, Form, read_members, wanted_form
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Members = dict[str, Any]
 MAX_SEQUENCE_NO = 2**31 - 1
+_SHOWN_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Call:
         principal: Principal | None,
         is_client_gone: Callable[[], bool] = client_is_there,
     ) -> None:
+        """Raises LEDGER_NOT_FOUND for a name that no ledger can have."""
         self.admin = admin
         self.emulator = admin.emulator
         self.path = path
@@ -63,6 +66,8 @@ class Call:
         self.headers = headers
         self.principal = principal
         self._is_client_gone = is_client_gone
+        if "ledger" in path and not is_ledger_name(path["ledger"]):  # nor can there be a file of this name
+            raise LEDGER_NOT_FOUND(name=path["ledger"][:_SHOWN_CHARACTERS], elsewhere="")
         self._read_body = read_body
         self._members: Members | None = None
 

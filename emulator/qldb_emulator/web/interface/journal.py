@@ -30,7 +30,7 @@ DEFAULT_BLOCKS = 50
 MAX_BLOCKS = 500
 """Blocks of one answer (ours)."""
 
-SEARCH_BLOCKS = 20_000
+SEARCH_BLOCKS = 50_000
 """Blocks that one request looks through (ours: about a second)."""
 
 SEARCH_SECONDS = 1.0

@@ -5,21 +5,36 @@ import { find } from "./dom.js";
 
 const chain = find("[data-chain]");
 
-chain.addEventListener("click", async (event) => {
-  const link = event.target.closest("[data-further]");
-  if (!link) return;
-  event.preventDefault();
+/** Put what follows in the place of a link to it; the first row that came. */
+async function goOn(link) {
   const row = link.closest("li");
-  link.textContent = "…";
   try {
     const part = await fragment(`${link.href}${link.href.includes("?") ? "&" : "?"}part`);
     const first = part.firstElementChild;
     row.replaceWith(part);
-    first?.querySelector("a")?.focus();
+    return first;
   } catch (error) {
     link.textContent = error.message;
+    return null;
   }
+}
+
+chain.addEventListener("click", async (event) => {
+  const link = event.target.closest("[data-further]");
+  if (!link) return;
+  event.preventDefault();
+  link.textContent = "…";
+  (await goOn(link))?.querySelector("a")?.focus();
 });
+
+// A search looks at a part of the journal at a time: it goes on by itself until there is something to show.
+const isSearch = "search" in chain.dataset;
+while (isSearch && !find(".link", chain) && find("[data-further]", chain)) {
+  const further = find("[data-further]", chain);
+  for (const empty of chain.querySelectorAll(".empty")) empty.remove();
+  further.textContent = `${further.textContent.replace(" …", "")} …`;
+  if (!(await goOn(further))) break;
+}
 
 const box = find("[data-tail]");
 const state = find("[data-tail-state]");
