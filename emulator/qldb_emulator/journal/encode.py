@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from ..ion.binary_writer import (
@@ -30,7 +31,6 @@ from .layout import ListOf, MapOf, OneOf, Record, Scalar, Shape, names_within
 from .model import Block, Struct
 
 _INT, _TIMESTAMP, _STRING, _BLOB, _LIST, _STRUCT = 2, 6, 8, 10, 11, 13  # type codes of Ion binary
-_SYSTEM_SYMBOLS = len(first_ids(()))
 
 
 class _Names:
@@ -53,7 +53,7 @@ class _Names:
         """Version marker and symbol table, with the symbols that were added to ``ids``."""
         if len(symbols) == len(self.ids):
             return self.opening
-        return opening_of(self.listed + listed(local_texts(symbols)[len(self.ids) - _SYSTEM_SYMBOLS :]))
+        return opening_of(self.listed + listed(islice(symbols, len(self.ids), None)))
 
 
 # Documents have few shapes.  The table is emptied when it is full, so that hostile shapes cost no memory.

@@ -52,8 +52,8 @@ def are_whole(rows: Sequence[Sequence[Any]]) -> bool:
     that have to be looked at one by one: without data, or of unequal length.
     """
     try:
-        doc_nos, ids, tables, versions, seqs, times, hashes, data, data_hashes, metadata, crcs, data_crcs, *led_by = zip(
-            *rows, strict=True
+        doc_nos, ids, tables, versions, seqs, times, hashes, data, data_hashes, metadata, crcs, data_crcs, *led_by = (
+            zip(*rows, strict=True)
         )
         numbers = map(_numbers, doc_nos, tables, versions, seqs, times)
         erased = [each or b"" for each in data_hashes]

@@ -48,6 +48,7 @@ class LedgerFile(Reads):
         self._name = str(path)
         self._place = place_of(self._name)
         self._in_place_at = -math.inf
+        self._next_doc_no: int | None = None  # as the last write transaction left it
         self.lock: DirectoryLock | None = None
 
     @classmethod
@@ -176,8 +177,8 @@ class LedgerFile(Reads):
         """
         self._log.sync(self._log.commits if through is None else through)
 
-    def begin(self) -> sqlite3.Connection:
-        """For WriteTransaction: the writing connection, in a transaction of this thread's own."""
+    def begin(self) -> Writer:
+        """For WriteTransaction: a writer in a transaction of this thread's own."""
         connection = self._take()
         try:
             self.check_in_place(IN_PLACE_SECONDS)
@@ -188,14 +189,20 @@ class LedgerFile(Reads):
             finally:
                 self._give()
             raise
-        return connection
+        # The number is taken away, so that after a rollback it has to be looked up.
+        writer = Writer(connection, self.path, self._next_doc_no)
+        self._next_doc_no = None
+        return writer
 
-    def end(self, connection: sqlite3.Connection, sync: bool, is_progress: bool, problem: BaseException | None) -> None:
+    def end(self, writer: Writer, sync: bool, is_progress: bool, problem: BaseException | None) -> None:
         """For WriteTransaction: commit, or roll back because of a problem, which the caller goes on to raise."""
+        connection = writer.connection()
+        writer.end()
         try:
             if problem is None:
                 try:
                     connection.execute("COMMIT")
+                    self._next_doc_no = writer.next_doc_no
                 finally:  # one that fails here may have taken place: it counts, so that a sync is not spared
                     if sync or not is_progress:
                         self._log.commits += 1
@@ -307,6 +314,7 @@ class LedgerFile(Reads):
         try:
             with self._alone() as connection:
                 reader.backup(connection)
+                self._next_doc_no = None
                 self._log.commits += 1
             self.sync()
         except SQLITE_ERRORS as problem:
@@ -337,7 +345,7 @@ class WriteTransaction:
     """``with ledger_file.write() as writer:``, see there.  A class, for every commit pays for it: 5 µs less than two
     generators, one in the other."""
 
-    __slots__ = ("_connection", "_file", "_is_progress", "_sync", "_writer")
+    __slots__ = ("_file", "_is_progress", "_sync", "_writer")
 
     def __init__(self, file: LedgerFile, sync: bool, is_progress: bool) -> None:
         self._file = file
@@ -345,13 +353,11 @@ class WriteTransaction:
         self._is_progress = is_progress
 
     def __enter__(self) -> Writer:
-        self._connection = self._file.begin()
-        self._writer = Writer(self._connection, self._file.path)
+        self._writer = self._file.begin()
         return self._writer
 
     def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        self._writer.end()
-        self._file.end(self._connection, self._sync, self._is_progress, problem)
+        self._file.end(self._writer, self._sync, self._is_progress, problem)
 
 
 @contextmanager
