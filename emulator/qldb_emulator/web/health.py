@@ -9,12 +9,13 @@ import time
 from typing import Any
 
 from .. import __version__
+from ..compiled import build
 from .gateway import PRODUCT
 from .routes import AdminCall, Route, Text, Unready
 
 
 def _health(call: AdminCall) -> dict[str, Any]:
-    return {"status": "ok", "name": PRODUCT, "version": __version__}
+    return {"status": "ok", "name": PRODUCT, "version": __version__, "build": build()}
 
 
 def _ready(call: AdminCall) -> dict[str, Any]:
