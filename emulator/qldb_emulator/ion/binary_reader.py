@@ -11,7 +11,7 @@ import struct as packing
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from .numerals import EXACT, int_to_decimal
+from .numerals import EXACT, MAX_NUMBER_BYTES, int_to_decimal
 from .symbols import (
     MAX_DEPTH,
     SYMBOL_TABLE_ID,
@@ -41,6 +41,7 @@ VERSION_MARKER = b"\xe0\x01\x00\xea"
 MAX_EXPONENT = 10**17
 # A fraction is kept digit by digit, and a binary one can claim a billion zeros in six bytes.
 MAX_FRACTION_DIGITS = 1000
+_NUMBER_CODES = frozenset((2, 3, 5))  # positive int, negative int, decimal
 LONG_COEFFICIENT_BYTES = 1000  # from here on the way of converting matters
 MAX_OFFSET_MINUTES = 24 * 60 - 1
 
@@ -256,6 +257,8 @@ def contents(
             if code == 1:
                 raise IonError(f"invalid boolean at byte {pos - 1}")
             stop, pos = varuint(data, pos)
+            if stop > MAX_NUMBER_BYTES and code in _NUMBER_CODES:
+                raise IonError(f"a number of more than {MAX_NUMBER_BYTES} bytes at byte {pos}")
             stop += pos
         else:
             if code > 13:

@@ -11,7 +11,9 @@ from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, clamp=0, traps=[])
 """Never rounds.  Its flags mean nothing, so threads may share it."""
 
-# A document has at most 128 KiB (documented: quotas), which an int of so many decimal digits fills.
+# A document has at most 128 KiB (documented: quotas), which an int of so many bytes, or decimal digits, fills.
+# Converting takes more than linear time (0.1 s for the largest), so a larger number is refused when it is read.
+MAX_NUMBER_BYTES = 131_072
 MAX_DIGITS = 315_653
 _SHORT_DIGITS = 4000
 _SHORT_BITS = 13_000  # fewer than 4000 digits

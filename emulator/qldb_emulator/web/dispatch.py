@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from ..errors import ConnectionDropped, QldbError
+from ..errors import SERIALIZATION, ConnectionDropped, QldbError
 from .access import Access
 from .answer import Answer, Stream
 from .gateway import CONTROL, Gateway, is_session_request, service_of
@@ -92,6 +92,8 @@ class Dispatcher:
         """The same as a WSGI application."""
         request = request_of(environ)
         try:
+            if not request.query.isascii():  # our own server refuses it sooner; others hand it on
+                raise SERIALIZATION(text="The request is not valid HTTP: its query has bytes beyond ASCII")
             request.body = read_body(environ, self.gateway.limits.request_bytes)
         except QldbError as refusal:
             answer: Answer | Stream = self.gateway.refuse(refusal, service_of(request))

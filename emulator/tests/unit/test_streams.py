@@ -247,7 +247,7 @@ def test_requests_that_cannot_be_are_refused(world, changes, parameter, text):
 
 
 KINESIS_ERRORS = [
-    (AwsMissingError("boto3"), "Streaming to Kinesis: boto3 is needed: pip install 'qldb-emulator[aws]'"),
+    (AwsMissingError("boto3"), "Streaming to Kinesis: boto3 is not installed: pip install 'qldb-emulator[aws]'"),
     (
         AwsError("ResourceNotFoundException", "Stream s under account 1 not found.", True),
         "QLDB encountered an error validating Kinesis Data Streams: Response from Kinesis: "

@@ -245,3 +245,15 @@ def test_a_server_loads_flask_with_the_first_admin_request_and_not_before() -> N
         [sys.executable, "-c", PROCESS], capture_output=True, text=True, timeout=60, cwd=ROOT / "emulator", check=True
     )
     assert done.stdout.splitlines() == ["200 200 200 400 200 200 200 200 404 |", "200 True"]
+
+
+@pytest.mark.parametrize("path", ["/_qldb/requests", "/_qldb/", "/ledgers", "/", "/_qldb/live"])
+def test_a_query_with_bytes_beyond_ascii_is_no_http_whichever_server_hosts_the_app(path: str) -> None:
+    with new_emulator(has_admin=True) as emulator, Server(create_dispatcher(emulator)) as server:
+        environ = environ_of("GET", path, "\xf1after=1")
+        for app in (create_app(emulator), create_dispatcher(emulator)):
+            status, _, body = call(app, environ)
+            assert (status, b"SerializationException" in body) == ("400 Bad Request", True)
+        with socket.create_connection((server.host, server.port)) as connection:
+            connection.sendall(b"GET %b?\xf1after=1 HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode())
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 400 ")

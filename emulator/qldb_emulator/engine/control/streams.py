@@ -136,7 +136,7 @@ def _check_kinesis(parts: Parts, arn: str) -> None:
     try:
         parts.streams.target(arn).check()
     except AwsMissingError as error:
-        text = f"Streaming to Kinesis: {error.message}"
+        text = f"Streaming to Kinesis: {error}"
         raise INVALID_PARAMETER(text=text, parameter="KinesisConfiguration") from error
     except AwsError as error:
         problem = KINESIS_REFUSED if error.is_answer else KINESIS_UNREACHABLE
