@@ -309,6 +309,14 @@ def test_snapshots_forks_differences_and_faults(server: Server, page: Page) -> N
     assert server.run("bench", "SELECT * FROM cars") == [[]]
 
 
+def test_a_ledger_is_filled_with_a_sample(server: Server, page: Page) -> None:
+    server.create("filled")
+    page.goto(at(server, "filled", "workbench"))
+    page.click("button:text('Fill with its tables')")
+    page.wait_for_load_state("networkidle")
+    assert server.get("/_qldb/ledgers/filled")["tables"][0]["name"] == "Person"
+
+
 def test_snippets_name_this_server_and_are_copied(server: Server, page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(at(server, SAMPLE, "connect"))

@@ -15,6 +15,7 @@ class Maker:
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
+        self.is_nested = False  # inside a nested query no field stands without its alias
 
     def pick(self, *choices: Any) -> Any:
         return self.random.choice(choices)
@@ -38,7 +39,13 @@ class Maker:
     def path(self, aliases: list[str]) -> str:
         """A path from an alias, or a bare field where there is one source only."""
         steps: str = self.pick(*STEPS)
-        if len(aliases) == 1 and steps.startswith(".") and not {"*", '"'} & set(steps) and self.pick(True, False):
+        if (
+            len(aliases) == 1
+            and not self.is_nested
+            and steps.startswith(".")
+            and not {"*", '"'} & set(steps)
+            and self.pick(True, False)
+        ):
             return steps[1:]
         path = str(self.pick(*aliases)) + steps
         return f"[{path}]" if "*" in steps else path  # a select list takes no wildcards by themselves
@@ -52,6 +59,9 @@ class Maker:
             return self.leaf(aliases)
         one, other = self.value(aliases, depth - 1), self.value(aliases, depth - 1)
         truth = self.truth(aliases, depth - 1)
+        outer, self.is_nested = self.is_nested, True
+        source, inner = self.path(aliases), self.value(aliases, depth - 1)
+        self.is_nested = outer
         return str(
             self.pick(
                 self.leaf(aliases),
@@ -59,8 +69,8 @@ class Maker:
                 f"COALESCE({one}, {other})",
                 f"CASE WHEN {truth} THEN {one} ELSE {other} END",
                 f"{{'k': {one}, 'm': {other}}}",
-                f"(SELECT VALUE n FROM {self.path(aliases)} AS n WHERE n = {other})",
-                f"(SELECT n.a, {other} AS o FROM {self.path(aliases)} AS n)",
+                f"(SELECT VALUE n FROM {source} AS n WHERE n = {inner})",
+                f"(SELECT n.a, {inner} AS o FROM {source} AS n)",
                 truth,
             )
         )
@@ -106,7 +116,7 @@ class Maker:
 
     def sources(self) -> tuple[str, list[str], bool]:
         """The text of a FROM clause, its aliases, and whether it has one source only."""
-        text, alias = self.pick(("T AS t", "t"), ("T AS t BY tid", "t"), ("U", "U"))
+        text, alias = self.pick(("T AS t", "t"), ("T AS t BY tid", "t"), ("U AS u", "u"))
         aliases = [alias]
         for number in range(self.pick(0, 0, 1, 2)):
             new = f"v{number}"

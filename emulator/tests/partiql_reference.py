@@ -102,18 +102,13 @@ class Reference:
     def struct(self, node: ast.Select, items: list[tuple[ast.FromItem, ast.Expr | None]], row: Names) -> Any:
         pairs: list[tuple[str, Any]] = []
         if node.is_star:
-            position = 0
             for number, (item, _) in enumerate(items):
-                position += 1
-                pairs += spread(row.values[alias_of(item, number)], position)
-                for extra in (item.at, item.by):
-                    if extra is not None:
-                        position += 1
-                        pairs.append((extra, row.values[extra]))
+                pairs += spread(row.values[alias_of(item, number)], len(pairs) + 1)
+                pairs += [(extra, row.values[extra]) for extra in (item.at, item.by) if extra is not None]
         for position, part in enumerate(node.items, 1):
             value = self.value(part.value, row)
             if isinstance(part, ast.SelectAll):
-                pairs += spread(value, position)
+                pairs += spread(value, len(pairs) + 1)
             else:
                 pairs.append((column_name(part, position), value))
         return struct_of([(name, value) for name, value in pairs if value is not MISSING])
@@ -138,24 +133,27 @@ class Reference:
             case ast.Path(root=root, steps=steps):
                 return self.path(of(root), steps, of)
             case ast.Unary(operator=operator, operand=operand):
-                return semantics.UNARY[operator](self.scalar(operand, names))
+                return semantics.UNARY[operator](of(operand))
             case ast.Binary(operator=operator, left=left, right=right):
-                return semantics.BINARY[operator](self.scalar(left, names), self.scalar(right, names))
+                first = of(left)
+                return None if semantics.is_unknown(first) else semantics.BINARY[operator](first, of(right))
             case ast.Chain(operator=operator, operands=operands):
                 return self.chain(operator, operands, names)
             case ast.Between(value=value, low=low, high=high, is_negated=negated):
-                return negate_if(negated, semantics.between(of(value), of(low), of(high)))
+                return (
+                    semantics.not_below(of(value), of(low)) and semantics.not_above(of(value), of(high))
+                ) is not negated
             case ast.In(value=value, collection=collection, is_negated=negated):
                 return negate_if(negated, semantics.in_(of(value), of(collection)))
             case ast.Like(value=value, pattern=pattern, is_negated=negated):
-                return negate_if(negated, semantics.like(of(value), of(pattern)))
+                return negate_if(negated, semantics.like_match(of(value), semantics.like_pattern(of(pattern), None)))
             case ast.Is(value=value, type=type_name, is_negated=negated):
                 return semantics.is_type(of(value), type_name.name) is not negated
             case ast.Cast(value=value, type=type_name):
-                return cast(of(value), type_name.name, type_name.arguments)
+                return cast(of(value), type_name.name)
             case ast.Case(operand=None, whens=whens, default=default):
                 return next(
-                    (of(then) for when, then in whens if semantics.is_true(of(when))), MISSING_CASE(default, of)
+                    (of(then) for when, then in whens if semantics.is_true_when(of(when))), MISSING_CASE(default, of)
                 )
             case ast.Call(name=name, arguments=arguments):
                 return function_named(name).call(self.ledger, [of(argument) for argument in arguments])
@@ -172,21 +170,13 @@ class Reference:
                 return Bag(self.select(node, names))
         raise AssertionError(f"the reference does not know {type(node).__name__}")
 
-    def scalar(self, node: ast.Expr, names: Names) -> Any:
-        """An operand: a nested SELECT of one column is its value."""
-        value = self.value(node, names)
-        if isinstance(node, ast.Select) and len(node.items) == 1 and isinstance(node.items[0], ast.SelectItem):
-            assert len(value) == 1
-            return value[0].get(column_name(node.items[0], 1), MISSING)
-        return value
-
     def chain(self, operator: str, operands: tuple[ast.Expr, ...], names: Names) -> Any:
-        result = self.scalar(operands[0], names)
+        result = self.value(operands[0], names)
         for operand in operands[1:]:
             decided = {"AND": False, "OR": True}.get(operator)
             if decided is not None and semantics.truth(result) is decided:
                 return decided
-            result = semantics.BINARY[operator](result, self.scalar(operand, names))
+            result = semantics.BINARY[operator](result, self.value(operand, names))
         return result
 
     def name(self, node: ast.Variable, names: Names) -> Any:
@@ -199,24 +189,24 @@ class Reference:
                 return at.values[lowered[0]]
             at = at.outer
         at = names
-        while at.source_count == 0 and at.outer is not None and at.rows is None:
-            at = at.outer
-        if at.source_count != 1:
+        if at.source_count != 1 or at.outer is not None:
             raise Unknown(node.name)
         return step(at.first, ast.FieldStep(node.name, node.is_quoted))
 
     def path(self, value: Any, steps: tuple[ast.Step, ...], of: Callable[[ast.Expr], Any]) -> Any:
-        values, is_many = [value], False
-        for part in steps:
-            if isinstance(part, ast.ElementsStep):
-                values, is_many = [x for v in values for x in semantics.elements(v)], True
-            elif isinstance(part, ast.FieldsStep):
-                values, is_many = [x for v in values for _, x in semantics.fields(v)], True
-            elif isinstance(part, ast.IndexStep):
-                values = [semantics.index(v, of(part.index)) for v in values]
-            else:
-                values = [step(v, part) for v in values]
-        return Bag(values) if is_many else values[0]
+        if not steps:
+            return value
+        first, rest = steps[0], steps[1:]
+        if isinstance(first, ast.FieldsStep):
+            parts = [self.path(part, rest, of) for _, part in semantics.fields(value)]
+            return Bag(parts if not rest else [each for part in parts for each in semantics.elements(part)])
+        if isinstance(first, ast.ElementsStep):
+            parts = [self.path(part, rest, of) for part in semantics.elements(value)]
+            is_flat = not any(isinstance(step, ast.ElementsStep) for step in rest)
+            return Bag(parts if is_flat else [each for part in parts for each in semantics.parts(part)])
+        if isinstance(first, ast.IndexStep):
+            return self.path(semantics.index(value, of(first.index)), rest, of)
+        return self.path(step(value, first), rest, of)
 
     def aggregate(self, node: ast.Aggregate, names: Names) -> Any:
         accumulator = make_accumulator(node.name, node.is_distinct, node.argument is None)
@@ -245,7 +235,9 @@ def step(value: Any, part: ast.FieldStep) -> Any:
 
 def spread(value: Any, position: int) -> list[tuple[str, Any]]:
     bare = value.value if isinstance(value, Annotated) else value
-    return list(struct_items(bare)) if isinstance(bare, dict) else [(f"_{position}", value)]
+    if value is MISSING:
+        return []
+    return list(struct_items(bare)) if isinstance(bare, dict) and bare else [(f"_{position}", value)]
 
 
 def negate_if(is_negated: bool, value: Any) -> Any:

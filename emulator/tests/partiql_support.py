@@ -11,7 +11,7 @@ from qldb_emulator.ion.compare import index_key
 from qldb_emulator.ion.values import IonValue, Timestamp, strip_annotations
 from qldb_emulator.partiql.execution.compiler import Program, compile_plan
 from qldb_emulator.partiql.planning.catalogue import Catalogue, IndexInfo, TableInfo
-from qldb_emulator.partiql.planning.data import Batches, Change, Look, Row, Sure, TableSource
+from qldb_emulator.partiql.planning.data import Batches, CertainMatch, Change, Prefilter, Row, TableSource
 from qldb_emulator.partiql.planning.planner import plan
 from qldb_emulator.partiql.syntax.parser import parse
 
@@ -48,11 +48,11 @@ class MemoryLedger:
         self.accesses.append(("scan", source.table.name))
         return iter(self._current(source))
 
-    def sift(self, source: TableSource, look: Look) -> Batches:
-        return look.batches(self.scan(source))
+    def prefiltered_scan(self, source: TableSource, prefilter: Prefilter) -> Batches:
+        return prefilter.batches(self.scan(source))
 
     def seek(
-        self, source: TableSource, index: IndexInfo, values: Sequence[IonValue], sure: Sure | None = None
+        self, source: TableSource, index: IndexInfo, values: Sequence[IonValue], certain: CertainMatch | None = None
     ) -> Iterator[Row]:
         keys = {index_key(value) for value in values}
         self.accesses.append(("seek", source.table.name, index.field_name, [dumps_text(value) for value in values]))

@@ -18,6 +18,7 @@ from . import (
     scans,
     statements,
     storage,
+    tables,
 )
 
 FAMILIES: tuple[Family, ...] = (
@@ -31,6 +32,7 @@ FAMILIES: tuple[Family, ...] = (
     scans.FAMILY,
     contention.FAMILY,
     journals.FAMILY,
+    tables.FAMILY,
     storage.FAMILY,
     libraries.FAMILY,
     fixtures.FAMILY,

@@ -1,4 +1,4 @@
-"""Short requests beside a long one, over HTTP: what a client that wants one row notices of another client's long scan."""
+"""Short requests beside a long one, over HTTP: what a client that wants one row notices of another's scan."""
 
 from __future__ import annotations
 

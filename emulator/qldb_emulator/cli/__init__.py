@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "env": ("env", "env", "Print what a shell exports to point AWS tools here."),
     "doctor": ("doctor", "doctor", "Check SDKs, endpoint, clock and credentials, and say how to fix them."),
     "fork": ("snapshot", "fork", "Make a new ledger that begins as another is now."),
+    "follow": ("follow", "follow", "Keep tables in PostgreSQL or SQLite up to date from a ledger."),
     "load": ("load", "load", "Insert the rows of a CSV, JSON, Ion or Parquet file into a table."),
     "ledgers": ("ledgers", "ledgers", "List, create, describe and delete ledgers."),
     "reset": ("snapshot", "reset", "Delete every ledger of a running server."),
@@ -35,7 +36,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "models": ("models", "models", "Give the newest boto3, pyqldb and AWS CLI v1 their QLDB clients back."),
     "serve": ("serve", "serve", "Start the server and run until stopped."),
     "stream": ("stream", "stream", "Print a ledger's journal records as JSON, and each new one."),
+    "tables": ("tables", "tables", "Verify a journal and write it as Parquet, CSV, SQLite or PostgreSQL tables."),
     "verify": ("verify", "verify", "Verify a ledger, or an exported journal."),
+    "verify-report": ("evidence", "verify_report", "Check a signed report of a verification, and its files."),
+    "verify-tables": ("tables", "verify_tables", "Check that tables still are what the journal said."),
     "verify-receipt": ("verify_receipt", "verify_receipt", "Verify a saved revision or block with its proof."),
 }
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from ..driver import LedgerSession
 from ..ion.values import IonValue
-from ..partiql.execution.compiler import compile_plan
 from ..partiql.language.errors import PartiqlError
+from ..partiql.planning import explain
 from ..partiql.planning.catalogue import Catalogue, IndexInfo, TableInfo
-from ..partiql.planning.planner import plan
-from ..partiql.syntax.parser import parse
+from ..partiql.prepare import prepare
 from .failure import Failure
 from .shell.carets import with_caret
 
@@ -35,11 +34,11 @@ def explained(statement: str, catalogue: Catalogue) -> str:
     Raises Failure with the statement's mistake and its place.
     """
     try:
-        found = compile_plan(plan(parse(statement), catalogue)).plan
+        found = prepare(statement, catalogue).plan
     except PartiqlError as error:
         raise Failure(with_caret(str(error), statement)) from error
-    reads = [f"{'     ' if number else 'reads'} {line}" for number, line in enumerate(found.reads())]
-    return "\n".join([found.explain(), *reads])
+    reads = [f"{'     ' if number else 'reads'} {line}" for number, line in enumerate(explain.reads(found))]
+    return "\n".join([explain.explain(found), *reads])
 
 
 def tables_text(catalogue: Catalogue) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,11 @@ from .options import Unreadable
 from .verify import report_json, report_text, write_html
 
 if TYPE_CHECKING:
+    from ..engine.workbench.imports import Folded
     from ..journal.model import Block
     from ..storage.directory import DataDirectory
-    from ..verify import Audit, Container, Journal, JournalReport, SavedDigest
+    from ..storage.ledger_file import LedgerFile
+    from ..verify import Audit, Container, Journal, JournalReport, SavedDigest, SegmentVerdict
 
     BlockAndIon = tuple[Block, bytes | None]
 
@@ -41,6 +44,12 @@ class NotImported(Exception):
 @click.option(
     "--even-if-broken", is_flag=True, help="Import what can be read of a broken journal, to look into it: read-only."
 )
+@click.option(
+    "--checkpoint",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Import into this file, so that the same command goes on after an interruption; it becomes the ledger.",
+)
 @options.report_forms
 @options.data_dir
 @options.region
@@ -56,6 +65,7 @@ def import_(
     s3_endpoint: str | None,
     writable: bool,
     even_if_broken: bool,
+    checkpoint: Path | None,
     as_json: bool,
     html_file: Path | None,
     data_dir: Path | None,
@@ -72,13 +82,19 @@ def import_(
         raise click.UsageError(f"--as: {name!r} cannot be a ledger's name: 1 to 32 letters, digits and single hyphens")
     if writable and even_if_broken:
         raise click.UsageError("--even-if-broken is for looking into a journal: it cannot be --writable")
+    if checkpoint is not None and even_if_broken:
+        raise click.UsageError("--checkpoint is for whole journals: it cannot be used with --even-if-broken")
     try:
         container = open_container(source, region, s3_endpoint)
         try:
             journal = choose_journal(container, strand, export_id)
             saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
             with _directory(data_dir) as directory:
-                report = import_journal(directory, region, name, container, journal, saved, writable, even_if_broken)
+                place = (directory, region, name, container, journal, saved, writable)
+                if checkpoint is not None:
+                    report = import_by_segments(*place, checkpoint)
+                else:
+                    report = import_journal(*place, even_if_broken)
         finally:
             container.close()
     except SourceError as error:
@@ -119,10 +135,8 @@ def import_journal(
 
     Raises NotImported, SourceError, Failure.
     """
-    from ..clock import SystemClock
-    from ..engine.ledger.facts import rows_from_facts, write_rows
     from ..engine.ledger.fold import ApplyError
-    from ..engine.workbench.imports import fold, imported_facts
+    from ..engine.workbench.imports import fold
     from ..storage.errors import StorageError
     from ..verify import Audit, read_values
 
@@ -135,24 +149,7 @@ def import_journal(
             values = read_values(container, journal, done)
             folded = fold(file, _sound_blocks(audit, audit.blocks(values), even_if_broken))
             report = audit.report()
-            if report.verdict == "broken" and not (even_if_broken and folded.blocks):
-                raise NotImported(report)
-            if folded.problems and not even_if_broken:
-                raise Failure(f"The journal cannot become a ledger: {folded.problems[0]}")
-            if not folded.blocks:
-                raise Unreadable(f"{container.description} has no block")
-            about = {
-                "source": report.source,
-                "verdict": report.verdict,
-                "forms": list(report.forms),
-                "not_proved": list(report.limits),
-                "not_redacted": list(folded.problems),
-            }
-            problem = report.verification.digest_problem
-            now = SystemClock().now_ms()
-            facts = imported_facts(name, journal.strand_id, now, is_writable, problem, folded, about)
-            with file.write() as writer:
-                write_rows(writer, rows_from_facts(facts))
+            _accept(file, name, journal, container, report, folded, is_writable, even_if_broken)
         return report
     except ApplyError as error:
         raise Failure(f"The journal cannot become a ledger: {error}") from error
@@ -165,3 +162,133 @@ def _sound_blocks(audit: Audit, blocks: Iterator[BlockAndIon], even_if_broken: b
     for block in blocks:
         if even_if_broken or not audit.has_findings:
             yield block
+
+
+def _accept(
+    file: LedgerFile,
+    name: str,
+    journal: Journal,
+    container: Container,
+    report: JournalReport,
+    folded: Folded,
+    is_writable: bool,
+    even_if_broken: bool,
+) -> None:
+    """Write the facts of the new ledger.  Raises NotImported, Failure, Unreadable when it cannot be one."""
+    from ..clock import SystemClock
+    from ..engine.ledger.facts import rows_from_facts, write_rows
+    from ..engine.workbench.imports import imported_facts
+
+    if report.verdict == "broken" and not (even_if_broken and folded.blocks):
+        raise NotImported(report)
+    if folded.problems and not even_if_broken:
+        raise Failure(f"The journal cannot become a ledger: {folded.problems[0]}")
+    if not folded.blocks:
+        raise Unreadable(f"{container.description} has no block")
+    about = {
+        "source": report.source,
+        "verdict": report.verdict,
+        "forms": list(report.forms),
+        "not_proved": list(report.limits),
+        "not_redacted": list(folded.problems),
+    }
+    problem = report.verification.digest_problem
+    now = SystemClock().now_ms()
+    facts = imported_facts(name, journal.strand_id, now, is_writable, problem, folded, about)
+    with file.write() as writer:
+        write_rows(writer, rows_from_facts(facts))
+
+
+# --- An import that can go on ------------------------------------------------------------------------------------
+
+_PROGRESS = "import_progress"
+
+
+def import_by_segments(
+    directory: DataDirectory,
+    region: str,
+    name: str,
+    container: Container,
+    journal: Journal,
+    saved: SavedDigest | None,
+    is_writable: bool,
+    checkpoint: Path,
+) -> JournalReport:
+    """Import a journal segment by segment into a file that is kept when the import is interrupted.
+
+    checkpoint: that file; it becomes the ledger's in the end.  After each segment it holds the verdict so far.
+    Raises NotImported, SourceError, Failure.
+    """
+    from ..engine.ledger.fold import ApplyError
+    from ..storage.errors import StorageError
+    from ..verify.audit import findings_of_files, judge
+    from ..verify.verdict import merge
+
+    try:
+        if directory.path(region, name).exists():
+            raise Failure(f"There is already a ledger {name} in region {region}")
+        with _checkpoint_file(checkpoint, journal, saved) as file:
+            verdict, folded = _fold_segments(file, container, journal, saved)
+            report = judge(container.description, journal, merge(findings_of_files(journal), verdict), saved)
+            _accept(file, name, journal, container, report, folded, is_writable, even_if_broken=False)
+            with file.write() as writer:
+                writer.delete_meta(_PROGRESS)
+        directory.adopt(region, name, checkpoint)
+        return report
+    except ApplyError as error:
+        raise Failure(f"The journal cannot become a ledger: {error}") from error
+    except StorageError as error:
+        raise Failure(str(error)) from error
+
+
+@contextmanager
+def _checkpoint_file(path: Path, journal: Journal, saved: SavedDigest | None) -> Iterator[LedgerFile]:
+    """The file of an import, new or from a run that was interrupted.  Raises Failure for one of another import."""
+    from ..storage.ledger_file import LedgerFile
+    from ..verify.parallel import fingerprint
+
+    tip = None if saved is None or saved.tip is None else saved.tip.sequence_no
+    about = {"journal": fingerprint(journal), "tip": tip}
+    is_new = not path.exists()
+    if is_new:
+        LedgerFile.create(path, "full", {_PROGRESS: {"about": about, "segments": 0, "problems": []}}).close()
+    file = LedgerFile.open(path, "full")
+    try:
+        progress = file.meta(_PROGRESS)
+        if progress is None or progress["about"] != about:
+            raise Failure(f"{path} is not the checkpoint of this import; remove it to begin anew")
+        yield file
+    finally:
+        file.close()
+
+
+def _fold_segments(
+    file: LedgerFile, container: Container, journal: Journal, saved: SavedDigest | None
+) -> tuple[SegmentVerdict, Folded]:
+    """Fold what is not folded yet.  The verdict on the journal, and what was folded; it ends with the first finding."""
+    from ..engine.workbench.imports import Folded, FoldState, fold
+    from ..ion.codec import dumps_text, loads
+    from ..verify import JournalVerifier, finish, merge, plan
+    from ..verify.segments import segment_blocks
+    from ..verify.verdict import SegmentVerdict
+    from ..verify.verdict_ion import verdict_from_ion, verdict_to_ion
+
+    progress = file.meta(_PROGRESS)
+    verdict = verdict_from_ion(loads(progress["verdict"])) if progress["segments"] else SegmentVerdict()
+    state = FoldState.stored(file, progress["problems"])
+    tips = () if saved is None or saved.tip is None else (saved.tip.sequence_no,)
+    with options.progress(journal.size, "Importing") as done:
+        for number, segment in enumerate(plan(container, journal)):
+            if number >= progress["segments"]:
+                verifier = JournalVerifier(tips, at_start=False)
+                blocks = segment_blocks(container, segment, verifier)
+                if not finish(verdict).findings_total:
+                    fold(file, (each for each in blocks if not verifier.findings_total), state)
+                for _ in blocks:
+                    pass  # after a finding nothing is stored, and everything is verified for the report
+                verdict = merge(verdict, verifier.verdict())
+                with file.write() as writer:
+                    kept = {"segments": number + 1, "problems": state.problems, "about": progress["about"]}
+                    writer.set_meta({_PROGRESS: {**kept, "verdict": dumps_text(verdict_to_ion(verdict))}})
+            done(segment.size)
+    return verdict, Folded(state.blocks, state.first_ms, tuple(state.problems))

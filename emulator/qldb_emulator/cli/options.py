@@ -16,6 +16,7 @@ from .failure import Failure
 
 if TYPE_CHECKING:
     from ..storage.ledger_file import LedgerFile
+    from ..tables.targets import Target
     from ..verify import SavedDigest
 
 EXIT_UNREADABLE = 3
@@ -49,6 +50,18 @@ digest = click.option(
 )
 tip = click.option("--tip", metavar="ADDRESS|NUMBER", help="The digest's tip: Ion text, or its sequence number.")
 
+jobs = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many processes work on a large export.  [default: one for each core]",
+)
+checkpoint = click.option(
+    "--checkpoint",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep in this file what is done, so that the same command goes on after an interruption.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 html_file = click.option(
     "--html",
@@ -63,6 +76,13 @@ Command = Callable[..., Any]
 def journal_source(command: Command) -> Command:
     """The options that say what of a source is read, and what it is compared with."""
     for option in (s3_endpoint, export_id, strand, tip, digest):
+        command = option(command)
+    return command
+
+
+def parallel(command: Command) -> Command:
+    """The options of a run over a large journal."""
+    for option in (checkpoint, jobs):
         command = option(command)
     return command
 
@@ -157,6 +177,37 @@ def ledger_for_reading(given: Path | None, region: str, name: str) -> Iterator[L
         raise Unreadable(str(error)) from error
     finally:
         file.close()
+
+
+@contextmanager
+def named_ledger(target: str, given: Path | None, region: str) -> Iterator[tuple[LedgerFile, str]]:
+    """The file and the name of a ledger that is named, or whose file is.  Raises Unreadable."""
+    from ..storage.directory import SUFFIX
+
+    path, name = Path(target), target
+    if target.endswith(SUFFIX):
+        name, region, given = path.stem, path.absolute().parent.name, path.absolute().parent.parent
+    with ledger_for_reading(given, region, name) as file:
+        yield file, name
+
+
+@contextmanager
+def opened_target(text: str) -> Iterator[Target]:
+    """The place for tables that a user names, closed in the end.  Raises TargetError."""
+    from ..tables import open_target
+
+    target = open_target(text)
+    try:
+        yield target
+    finally:
+        target.close()
+
+
+def base64_text(data: bytes) -> str:
+    """Bytes as people pass them on."""
+    from base64 import b64encode
+
+    return b64encode(data).decode()
 
 
 @contextmanager

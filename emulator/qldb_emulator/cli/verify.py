@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +19,7 @@ from .options import Unreadable
 
 if TYPE_CHECKING:
     from ..verify import Journal, JournalReport
+    from ..verify.ledger import LedgerAudit
 
 EXIT_CODES = {"whole": 0, "broken": 1, "incomplete": 4}
 LEDGER_SUFFIX = ".qldb"
@@ -29,7 +31,23 @@ LEDGER_SUFFIX = ".qldb"
 )
 @click.argument("target", metavar="LEDGER|DIRECTORY|ZIP|FILE|S3-URL")
 @options.journal_source
+@options.parallel
 @options.report_forms
+@click.option(
+    "--report",
+    "report_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the report as canonical JSON with the SHA-256 of every input file; verify-report checks it.",
+)
+@click.option(
+    "--sign",
+    "key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="KEY",
+    help="Sign that report with an Ed25519 key (PEM).  [default report: report.json]",
+)
+@click.option("--timestamp", "authority", metavar="URL", help="Have that report stamped by an RFC 3161 authority.")
 @options.server_url
 @options.data_dir
 @options.region
@@ -43,8 +61,13 @@ def verify(
     strand: str | None,
     export_id: str | None,
     s3_endpoint: str | None,
+    jobs: int | None,
+    checkpoint: Path | None,
     as_json: bool,
     html_file: Path | None,
+    report_file: Path | None,
+    key: Path | None,
+    authority: str | None,
     url: str | None,
     data_dir: Path | None,
     region: str,
@@ -54,20 +77,54 @@ def verify(
     A name that is no path is a ledger's, in the data directory; a running server need not be stopped.
     With --url it is a ledger of that server: its blocks are fetched, and compared with --digest or the digest of now.
     """
+    evidence = report_file or (Path("report.json") if key is not None or authority is not None else None)
+    inputs: list[dict[str, Any]] = []
     if url is not None:
+        if evidence is not None:
+            raise click.UsageError("a ledger goes on changing: export it, and sign the verification of the export")
         report = verify_remote(target, url, options.region_of_server(context, region), digest, tip)
     elif os.sep in target and "://" not in target and not os.path.exists(target):
         raise Unreadable(f"{target}: no such file or directory")
     elif target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX)):
-        report = verify_source(target, digest, tip, strand, export_id, region, s3_endpoint)
+        if evidence is not None:
+            inputs = hashed_inputs(target, strand, export_id, region, s3_endpoint)
+        report = verify_source(target, digest, tip, strand, export_id, region, s3_endpoint, jobs, checkpoint)
     else:
         if strand is not None or export_id is not None:
             raise click.UsageError("a ledger has one journal: --strand and --export are for exports")
+        if checkpoint is not None:
+            raise click.UsageError("--checkpoint is for exports: a ledger is verified in one go")
+        if evidence is not None:
+            raise click.UsageError("a ledger goes on changing: export it, and sign the verification of the export")
         report = verify_ledger(target, digest, tip, data_dir, region)
     if html_file is not None:
         write_html(report, html_file)
+    written: list[Path] = []
+    if evidence is not None:
+        from .evidence import write_evidence
+
+        written = write_evidence(report, inputs, evidence, key, authority)
     click.echo(report_json(report) if as_json else report_text(report))
+    if written and not as_json:
+        click.echo(f"\nWrote {', '.join(map(str, written))}.")
     context.exit(EXIT_CODES[report.verdict])
+
+
+def hashed_inputs(
+    target: str, strand: str | None, export_id: str | None, region: str, s3_endpoint: str | None
+) -> list[dict[str, Any]]:
+    """The files of an export with their SHA-256.  Raises Unreadable."""
+    from ..verify import Source, SourceError, choose_journal
+    from ..verify.evidence import input_files
+
+    try:
+        container = Source(target, region, s3_endpoint).open()
+        try:
+            return input_files(container, choose_journal(container, strand, export_id))
+        finally:
+            container.close()
+    except SourceError as error:
+        raise Unreadable(str(error)) from error
 
 
 def verify_remote(ledger: str, url: str, region: str | None, digest: str | None, tip: str | None) -> JournalReport:
@@ -97,18 +154,23 @@ def verify_source(
     export_id: str | None,
     region: str,
     s3_endpoint: str | None,
+    jobs: int | None = 1,
+    checkpoint: Path | None = None,
 ) -> JournalReport:
-    """The report on an export.  Raises Unreadable."""
-    from ..verify import SourceError, choose_journal, open_container, verify_container
+    """The report on an export.  jobs: how many processes; None: one for each core.  Raises Unreadable."""
+    from .. import verify as verifying
+    from ..verify import Source, SourceError, choose_journal
 
+    source = Source(target, region, s3_endpoint)
     try:
-        container = open_container(target, region, s3_endpoint)
+        container = source.open()
         try:
             journal = choose_journal(container, strand, export_id)
             name_exports(journal)
             saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
             with options.progress(journal.size, "Verifying") as done:
-                return verify_container(container, journal, saved, done)
+                count = verifying.available_cores() if jobs is None else jobs
+                return verifying.verify_source(source, container, journal, saved, count, None, checkpoint, done)
         finally:
             container.close()
     except SourceError as error:
@@ -138,9 +200,20 @@ def verify_ledger(
 
 def audit_ledger_file(path: Path, source: str, digest: str | None = None, tip: str | None = None) -> JournalReport:
     """The report on a ledger file, as of its last block now; the file is not changed.  Raises Unreadable."""
+    with ledger_audit(path, source, digest, tip) as audit:
+        for _ in audit.blocks():
+            pass
+        return audit.report()
+
+
+@contextmanager
+def ledger_audit(
+    path: Path, source: str, digest: str | None = None, tip: str | None = None, label: str = "Verifying"
+) -> Iterator[LedgerAudit]:
+    """The audit of a ledger file, which is not changed.  label: of the progress bar.  Raises Unreadable."""
     from ..storage.errors import StorageError
     from ..storage.stored_rows import StoredRows
-    from ..verify.ledger import audit_ledger
+    from ..verify.ledger import LedgerAudit
     from ..verify.sources import Part
 
     try:
@@ -151,8 +224,8 @@ def audit_ledger_file(path: Path, source: str, digest: str | None = None, tip: s
             first, last = stored.ends() or (0, -1)
             part = Part(str(path), path.stat().st_size, strand_id, first, None)
             saved = options.saved_digest(digest, tip, lambda: strand_id)
-            with options.progress(last + 1 - first, "Verifying") as done:
-                return audit_ledger(stored, source, part, facts, saved, done)
+            with options.progress(last + 1 - first, label) as done:
+                yield LedgerAudit(stored, source, part, facts, saved, done)
     except (StorageError, OSError) as error:
         raise Unreadable(str(error)) from error
 

@@ -269,8 +269,11 @@ def opening_of(symbols_listed: bytes) -> bytes:
 
 
 def opened(document: Document) -> tuple[tuple[str, ...], bytes] | None:
-    """The local symbols of a document's binary, and the value behind them: for a caller that writes the value into something
-    larger whose symbol table begins with the same ones.  None for a document that was not written lately."""
+    """The local symbols of a document's binary, and the binary of the value behind them.
+
+    A caller can copy the value into something larger whose symbol table begins with the same symbols.  None for a
+    document that was not written lately.
+    """
     ion = document.ion
     if ion[4] >> 4 != 14:
         return (), ion[4:]

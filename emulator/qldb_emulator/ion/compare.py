@@ -29,6 +29,7 @@ from .values import (
     Clob,
     Document,
     IonValue,
+    MadeStruct,
     MultiStruct,
     Sexp,
     Symbol,
@@ -64,6 +65,7 @@ _KINDS: dict[type, str] = {
     dict: "struct",
     MultiStruct: "struct",
     Document: "struct",
+    MadeStruct: "struct",
 }
 _KIND_OF_ION_TYPE = {
     "bool": "bool",

@@ -30,17 +30,24 @@ def read_stream(read: Read, max_value_bytes: int = MAX_VALUE_BYTES, max_depth: i
         yield value
 
 
-def read_items(read: Read, max_value_bytes: int = MAX_VALUE_BYTES, max_depth: int = MAX_DEPTH) -> Iterator[Item]:
+def read_items(
+    read: Read,
+    max_value_bytes: int = MAX_VALUE_BYTES,
+    max_depth: int = MAX_DEPTH,
+    origin: int = 0,
+    lines: int = 0,
+) -> Iterator[Item]:
     """Every top-level value of an Ion stream, binary or text (UTF-8), in order, each with its own binary if it has one.
 
     Its own binary: that of a value right after a version marker, or that and a symbol table, so that it stands alone.
+    origin, lines: how many bytes and lines of a file stand before the stream, for messages.
     Raises IonError (while iterating) where the data is not valid Ion, ends inside a value, or has a value of more than
     max_value_bytes; and whatever *read* raises.
     """
     head = _exactly(read, len(binary_reader.VERSION_MARKER))
-    items = ahead(_binary(read, head, max_value_bytes, max_depth))
+    items = ahead(_binary(read, head, max_value_bytes, max_depth, origin))
     if head != binary_reader.VERSION_MARKER:
-        items = ((value, None) for value in _text(read, head, max_value_bytes, max_depth))
+        items = ((value, None) for value in _text(read, head, max_value_bytes, max_depth, origin, lines))
     try:
         yield from items
     except RecursionError:
@@ -83,11 +90,11 @@ def _exactly(read: Read, size: int) -> bytes:
     return data
 
 
-def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int) -> Iterator[tuple[Item, int]]:
+def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int, origin: int) -> Iterator[tuple[Item, int]]:
     """Each item with the size of its value in bytes."""
     buffer, pos = head, len(head)
     opening = head  # what a value needs before it to stand alone; nothing when that is longer ago
-    offset = 0  # of the buffer in the stream
+    offset = origin  # of the buffer in the file
     symbols: Sequence[str] = SYSTEM_SYMBOLS
     while True:
         if len(buffer) - pos < _LONGEST_HEADER:
@@ -127,11 +134,11 @@ def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int) -> It
         pos = stop
 
 
-def _text(read: Read, head: bytes, max_value_bytes: int, max_depth: int) -> Iterator[IonValue]:
+def _text(read: Read, head: bytes, max_value_bytes: int, max_depth: int, origin: int, lines: int) -> Iterator[IonValue]:
     decode = codecs.getincrementaldecoder("utf-8")()
-    text, decoded = "", 0
+    text, decoded = "", origin
     wanted, at_end = CHUNK_BYTES, False
-    reader = text_reader.StreamReader(max_depth)
+    reader = text_reader.StreamReader(max_depth, lines)
     data = head
     while True:
         data += _exactly(read, wanted - len(data))

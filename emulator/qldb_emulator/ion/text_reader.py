@@ -150,8 +150,10 @@ class StreamReader:
     _CLOSED = frozenset('}])"')
     _LOOKAHEAD = 3
 
-    def __init__(self, max_depth: int = MAX_DEPTH) -> None:
+    def __init__(self, max_depth: int = MAX_DEPTH, lines: int = 0) -> None:
+        """lines: how many stand before the stream, for messages."""
         self._reader = _Reader("", max_depth)
+        self._reader.lines = lines
         self._max_depth = max_depth
         self._problem: IonError | None = None
 

@@ -131,7 +131,16 @@ class Document(dict):  # type: ignore[type-arg]
         self.ion = ion
 
 
-STRUCT_TYPES = frozenset((dict, MultiStruct, Document))
+class MadeStruct(dict):  # type: ignore[type-arg]
+    """A struct that a statement made, without repeated names: PartiQL's ``made[0]`` is its first field.
+
+    A stored struct has no such positions.  Made only by statements that ask for them.
+    """
+
+    __slots__ = ()
+
+
+STRUCT_TYPES = frozenset((dict, MultiStruct, Document, MadeStruct))
 """The classes of a struct: ``type(value) in STRUCT_TYPES`` is the fast form of ``isinstance(value, dict)``."""
 
 
@@ -391,7 +400,7 @@ _TYPE_NAMES: tuple[tuple[type, str], ...] = (
     (list, "list"),
     (dict, "struct"),
 )
-_TYPE_OF: dict[type, str] = {**dict(_TYPE_NAMES), MultiStruct: "struct", Document: "struct"}
+_TYPE_OF: dict[type, str] = {**dict(_TYPE_NAMES), MultiStruct: "struct", Document: "struct", MadeStruct: "struct"}
 
 
 def walk(value: IonValue) -> Iterator[IonValue]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from .connections import Durability
 from .errors import StorageError
-from .ledger_file import UNFINISHED, LedgerFile, remove_database
+from .ledger_file import UNFINISHED, LedgerFile, move_database, remove_database
 from .lock import DirectoryLock
 
 SUFFIX = ".qldb"
@@ -98,6 +98,15 @@ class DataDirectory:
         with LedgerFile.appearing(path, self.durability) as file:
             yield file
 
+    def adopt(self, region: str, name: str, path: Path) -> None:
+        """Make a closed ledger file from elsewhere the file of a new ledger; it is moved, whole or not at all.
+
+        Raises StorageError when there is a ledger of this name.
+        """
+        target = self.path(region, name)
+        self._make(target.parent)
+        move_database(path, target, self.durability)
+
     def open(self, region: str, name: str) -> LedgerFile:
         """Open a ledger's file.  Raises StorageError, see LedgerFile.open."""
         file = LedgerFile.open(self.path(region, name), self.durability)
@@ -172,7 +181,7 @@ class DataDirectory:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What is in a folder; nothing if it is not a folder, or gone as a temporary one at close, under requests that ask."""
+    """What is in a folder; nothing if it is not a folder or is gone: a temporary one is removed at close."""
     try:
         return list(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):

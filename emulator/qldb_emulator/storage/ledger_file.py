@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -378,6 +379,15 @@ def _appearing(path: Path, durability: Durability) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             remove_database(unfinished)
+
+
+def move_database(path: Path, target: Path, durability: Durability) -> None:
+    """Give a closed ledger file another place, also on another disk.  Raises StorageError when something is there."""
+    if target.exists():
+        raise StorageError(f"There is already a ledger file {target}")
+    with _appearing(target, durability) as unfinished:
+        shutil.move(path, unfinished)
+    remove_database(path)
 
 
 def has_erased(connection: sqlite3.Connection) -> bool:

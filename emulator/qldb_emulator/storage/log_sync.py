@@ -1,8 +1,9 @@
 """Commits to the disk, several with one sync.
 
-SQLite commits to its write-ahead log without waiting for the disk (``synchronous = NORMAL``); a caller that needs a commit to
-survive a power cut then syncs the log itself, through a descriptor of its own.  That is what SQLite does in a commit at
-``FULL``, but outside its lock: while one waits for the disk, others commit, and the next sync is for all of them.
+SQLite commits to its write-ahead log without waiting for the disk (``synchronous = NORMAL``).  A caller whose commit
+must survive a power cut then syncs the log itself, through a descriptor of its own.  SQLite does the same in a commit
+at ``FULL``, but inside its lock.  Outside of it, other threads commit while one waits for the disk, and the next sync
+covers all of them.
 
 A commit is in the log, or a checkpoint has moved it from there into the file, which NORMAL syncs before the log is
 written over; so a sync of the log is enough.  The log is one file for as long as a connection is open.

@@ -1,24 +1,24 @@
-"""Verification of journals, exports and receipts; also a library::
+"""Verification: every hash of a journal or a receipt again from its bytes, never by the code that writes blocks.
 
-    from qldb_emulator.verify import read_digest, verify_export
-
-    report = verify_export("export.zip", read_digest("FzPQN...="))
-    assert report.verdict == "whole", report.findings
-
-Nothing here uses the code that writes ledgers.
+In: a directory, a zip, a file, an S3 prefix or the blocks of a ledger; a receipt; a digest that was kept.
+Out: a report: the verdict, every finding, what could not be proved and why; signed and stamped if it is wanted.
+A journal can be cut into segments, which are verified anywhere; ``verdict`` merges what they come to.
+Open ``checks`` first: what must hold in a block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from .audit import CHECKS, Audit, DigestCheck, JournalReport, Verdict
-from .chain import JournalVerifier, VerificationReport
+from .chain import JournalVerifier
 from .checks import Counts, Finding, check_block
 from .containers import Container, SourceError, open_container
+from .exports import verify_container, verify_export, verify_source
 from .inputs import InputError, SavedAnswer, SavedDigest, read_answer, read_digest, read_proof, read_tip
+from .parallel import available_cores, process_pool
 from .receipts import ReceiptReport, verify_block, verify_receipt, verify_revision
-from .sources import Journal, journals, read_values
+from .segments import Piece, Segment, Source, plan, verify_segment
+from .sources import Journal, choose_journal, journals, read_values
+from .verdict import MergeError, SegmentVerdict, VerificationReport, finish, merge
 
 __all__ = [
     "CHECKS",
@@ -31,16 +31,26 @@ __all__ = [
     "Journal",
     "JournalReport",
     "JournalVerifier",
+    "MergeError",
+    "Piece",
     "ReceiptReport",
     "SavedAnswer",
     "SavedDigest",
+    "Segment",
+    "SegmentVerdict",
+    "Source",
     "SourceError",
     "Verdict",
     "VerificationReport",
+    "available_cores",
     "check_block",
     "choose_journal",
+    "finish",
     "journals",
+    "merge",
     "open_container",
+    "plan",
+    "process_pool",
     "read_answer",
     "read_digest",
     "read_proof",
@@ -51,49 +61,6 @@ __all__ = [
     "verify_export",
     "verify_receipt",
     "verify_revision",
+    "verify_segment",
+    "verify_source",
 ]
-
-
-def verify_export(
-    target: str,
-    digest: SavedDigest | None = None,
-    strand_id: str | None = None,
-    export_id: str | None = None,
-    region: str | None = None,
-    s3_endpoint: str | None = None,
-) -> JournalReport:
-    """Verify an export: a directory, a zip, a file, or ``s3://bucket/prefix``.
-
-    strand_id, export_id: which, when there are several.  Raises SourceError when it cannot be read.
-    """
-    container = open_container(target, region, s3_endpoint)
-    try:
-        return verify_container(container, choose_journal(container, strand_id, export_id), digest)
-    finally:
-        container.close()
-
-
-def verify_container(
-    container: Container,
-    journal: Journal,
-    digest: SavedDigest | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> JournalReport:
-    """Verify one journal of an open container.  progress: is told of bytes as they are read.  Raises SourceError."""
-    audit = Audit(container.description, journal, digest)
-    for _ in audit.blocks(read_values(container, journal, progress)):
-        pass
-    return audit.report()
-
-
-def choose_journal(container: Container, strand_id: str | None = None, export_id: str | None = None) -> Journal:
-    """The one journal of a container, or the one of a strand.  Raises SourceError."""
-    found = journals(container, export_id)
-    if strand_id is not None and strand_id not in found:
-        raise SourceError(f"{container.description} has no strand {strand_id}; it has {', '.join(found)}")
-    if strand_id is None and len(found) > 1:
-        raise SourceError(
-            f"{container.description} has the journals of {len(found)} ledgers; choose one with --strand: "
-            f"{', '.join(found)}"
-        )
-    return found[strand_id] if strand_id is not None else next(iter(found.values()))

@@ -18,10 +18,12 @@ from typing import Any, Literal
 from ..journal.merkle import NodeID, Read, RightEdge
 from ..journal.model import Block, BlockAddress
 from ..records import dataclass
-from .chain import JournalVerifier, VerificationReport
+from .chain import JournalVerifier
 from .checks import Finding, show
 from .inputs import SavedDigest
+from .segments import FileReader, whole_file
 from .sources import Journal, Part, Reading, form_of
+from .verdict import AFTER_ALL, Findings, SegmentVerdict, VerificationReport, finish
 
 _NODES_AT_ONCE = 128
 
@@ -77,8 +79,9 @@ class DigestCheck:
 class JournalReport:
     """What an audit came to.
 
-    source: in words.  files: how many were read.  forms: "Ion", "JSON".  limits: sentences that say what could not be
-    proved; these make a journal incomplete.  notes: sentences for understanding, of no consequence for the verdict.
+    source: in words.  ledger: its name, empty when it is not known.  files: how many were read.  forms: "Ion", "JSON".
+    limits: sentences that say what could not be proved; these make a journal incomplete.  notes: sentences for
+    understanding, of no consequence for the verdict.
     """
 
     source: str
@@ -89,6 +92,7 @@ class JournalReport:
     digest_check: DigestCheck | None
     limits: tuple[str, ...]
     notes: tuple[str, ...]
+    ledger: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -108,6 +112,7 @@ class JournalReport:
         return {
             "verdict": self.verdict,
             "source": self.source,
+            "ledger": self.ledger or None,
             "strand_id": self.strand_id,
             "files": self.files,
             "forms": list(self.forms),
@@ -138,11 +143,8 @@ class Audit:
         self._digest = digest
         tips = () if digest is None or digest.tip is None else (digest.tip.sequence_no,)
         self.verifier = JournalVerifier(tips=tips, types_lost=types_lost)
-        self._forms: dict[str, None] = {}
+        self._numbers = {part.name: number for number, part in enumerate(journal.parts)}
         self._part: Part | None = None
-        self._part_first: int | None = None
-        self._part_spoilt = False
-        self._files = 0
         for finding in journal.findings:
             self.verifier.note(finding)
 
@@ -156,74 +158,55 @@ class Audit:
 
         What is wrong is in the report.
         """
+        reader = FileReader(self.verifier)
         for part, value, ion in values:
             if part is not self._part:
-                self._end_part()
-                self._part, self._part_first, self._part_spoilt = part, None, False
-                self._files += 1
-            if isinstance(value, Finding):
-                self._part_spoilt = True
-                self.verifier.note(self._placed(value), hides_blocks=True)
-                continue
-            block, _ = self.verifier.take(value, self._place)
-            if block is None:
-                self._part_spoilt = True
-                continue
-            form = form_of(value)
-            self._forms[form] = None
-            if self._part_first is None:
-                self._begin_part(part, block)
-            yield block, ion if form == "Ion" else None
-        self._end_part()
-
-    def _place(self) -> BlockAddress | None:
-        """The address that the next block should have."""
-        part, previous = self._part, self.verifier.previous
-        if part is None:
-            return None
-        if self._part_first is None or previous is None:
-            return BlockAddress(part.strand_id, part.first)
-        return BlockAddress(part.strand_id, previous.address.sequence_no + 1)
-
-    def _placed(self, finding: Finding) -> Finding:
-        return finding if finding.address is not None else replace(finding, address=self._place())
-
-    def _begin_part(self, part: Part, block: Block) -> None:
-        self._part_first = block.address.sequence_no
-        claim = BlockAddress(part.strand_id, part.first)
-        if claim != block.address:
-            self.verifier.note(Finding("file", block.address, _text(claim), _text(block.address), part.name))
-
-    def _end_part(self) -> None:
-        part, previous = self._part, self.verifier.previous
-        if part is None or part.last is None or self._part_spoilt:
-            return
-        if previous is not None and previous.address.sequence_no != part.last:
-            found = f"block {previous.address.sequence_no}"
-            self.verifier.note(Finding("file", previous.address, f"block {part.last} at the end", found, part.name))
+                self._part = part
+                reader.begin(whole_file(self._numbers.get(part.name, 0), part))
+            block = reader.take(value)
+            if block is not None:
+                yield block, ion if form_of(value) == "Ion" else None
+        self.verifier.end_file()
 
     def report(self) -> JournalReport:
         """The verdict, once all blocks were pulled."""
-        before = self.verifier.report()
-        check = None if self._digest is None else _check_digest(self._digest, before, self._journal.strand_id)
-        if check is not None and check.found is not None and not check.ok:
-            tip = check.tip or before.last
-            self.verifier.note(Finding("digest", tip, show(check.expected), show(check.found), "the digest kept"))
-        elif check is not None and check.tip is not None and check.tip.strand_id != self._journal.strand_id:
-            self.verifier.note(
-                Finding("strand", before.last, check.tip.strand_id, self._journal.strand_id, "the digest's tip address")
-            )
-        verification = self.verifier.report()
-        return JournalReport(
-            source=self._source,
-            strand_id=self._journal.strand_id,
-            files=self._files,
-            forms=tuple(self._forms),
-            verification=verification,
-            digest_check=check,
-            limits=tuple(_limits(verification, check)),
-            notes=(*self._journal.notes, *_notes(verification, check)),
-        )
+        return judge(self._source, self._journal, self.verifier.verdict(), self._digest)
+
+
+def judge(source: str, journal: Journal, verdict: SegmentVerdict, digest: SavedDigest | None = None) -> JournalReport:
+    """The report on a whole journal, from the verdict on it.
+
+    source: the journal's place, in words.  journal: its findings must be in the verdict.
+    """
+    before = finish(verdict)
+    check = None if digest is None else _check_digest(digest, before, journal.strand_id)
+    last = Findings()
+    if check is not None and check.found is not None and not check.ok:
+        tip = check.tip or before.last
+        last.add(AFTER_ALL, [Finding("digest", tip, show(check.expected), show(check.found), "the digest kept")])
+    elif check is not None and check.tip is not None and check.tip.strand_id != journal.strand_id:
+        detail = "the digest's tip address"
+        last.add(AFTER_ALL, [Finding("strand", before.last, check.tip.strand_id, journal.strand_id, detail)])
+    verification = finish(replace(verdict, findings=verdict.findings.joined(last)))
+    return JournalReport(
+        source=source,
+        strand_id=journal.strand_id,
+        files=verdict.file_count,
+        forms=verdict.forms,
+        verification=verification,
+        digest_check=check,
+        limits=tuple(_limits(verification, check)),
+        notes=(*journal.notes, *_notes(verification, check)),
+        ledger=journal.ledger,
+    )
+
+
+def findings_of_files(journal: Journal) -> SegmentVerdict:
+    """The verdict on a journal before any file of it is read: what is wrong with the set of files."""
+    verifier = JournalVerifier()
+    for finding in journal.findings:
+        verifier.note(finding)
+    return verifier.verdict()
 
 
 class TreeCheck:
@@ -264,10 +247,6 @@ class TreeCheck:
         return self._edge.size - self._edge.size.bit_count()
 
 
-def _text(address: BlockAddress) -> str:
-    return f"block {address.sequence_no} of strand {address.strand_id}"
-
-
 def _check_digest(saved: SavedDigest, report: VerificationReport, strand_id: str) -> DigestCheck:
     tip, last = saved.tip, report.last
     if tip is not None and tip.strand_id != strand_id:
@@ -300,24 +279,37 @@ def _limits(report: VerificationReport, check: DigestCheck | None) -> Iterator[s
         yield f"The digest could not be compared: {check.problem}."
 
 
+NO_DIGEST = (
+    "No digest was given to compare with. The journal agrees with itself; that it is the one that once was, only a "
+    "digest kept from that time can show (--digest)."
+)
+
+
+def plural(count: int, noun: str, verb: str = "") -> str:
+    """``1 block``, ``2 blocks``.  verb: of the plural, "are" or "have", which is put behind."""
+    singular = {"are": "is", "have": "has", "were": "was"}
+    words = f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return words if not verb else f"{words} {singular[verb] if count == 1 else verb}"
+
+
 def _notes(report: VerificationReport, check: DigestCheck | None) -> Iterator[str]:
     counts = report.counts
     if counts.redacted:
         yield (
-            f"{counts.redacted} revisions are redacted: their data is gone, the hash of it is still there and leads to "
-            "the revision's hash."
+            f"{plural(counts.redacted, 'revision', 'are')} redacted: the data is gone, the hash of it is still there "
+            "and leads to the revision's hash."
         )
     if counts.deletions_unproven:
         yield (
-            f"{counts.deletions_unproven} deletions have a hash of no form that is known for deletions. Their blocks "
-            "cover that hash."
+            f"{plural(counts.deletions_unproven, 'deletion', 'have')} a hash of no form that is known for deletions. "
+            "The block covers that hash."
         )
     if counts.system_items:
-        yield f"Of {counts.system_items} system revisions only the hash is in the journal."
+        yield f"Of {plural(counts.system_items, 'system revision')} only the hash is in the journal."
     if counts.digests_unknown:
         yield (
-            f"{counts.digests_unknown} of {counts.statements} statements had parameters, which are not in a journal: "
-            "their digests are covered by the block, and cannot be computed again."
+            f"{counts.digests_unknown:,} of {plural(counts.statements, 'statement')} had parameters, which are not in "
+            "a journal: such a digest is covered by the block, and cannot be computed again."
         )
     if report.profile.startswith("service"):
         yield (
@@ -325,7 +317,4 @@ def _notes(report: VerificationReport, check: DigestCheck | None) -> Iterator[st
             "alone, so that part cannot be recomputed outside of QLDB."
         )
     if check is None and counts.blocks:
-        yield (
-            "No digest was given to compare with. The journal agrees with itself; that it is the one that once was, "
-            "only a digest kept from that time can show (--digest)."
-        )
+        yield NO_DIGEST

@@ -1,66 +1,33 @@
-"""A whole journal, block by block, in memory that does not grow with it.
+"""The blocks of a journal, or of a segment of one, in order; memory does not grow with their number.
 
-What is kept is the block before, and the right edge of the Merkle tree.  Only a table of document versions, if the
+What is kept is the block before, and the perfect nodes of the Merkle tree.  Only a table of document versions, if the
 caller asks for that check, grows with the number of documents.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, MutableMapping
-from dataclasses import asdict, replace
-from typing import Any, Literal
+from dataclasses import replace
 
 from ..ion.values import IonValue
-from ..journal.merkle import RightEdge
+from ..journal.merkle import Node
 from ..journal.model import Block, BlockAddress
 from ..journal.parse import BlockFormatError, block_from_ion
-from ..records import dataclass
-from .checks import Counts, Finding, Inspection, inspect_block, is_own, show
+from .checks import Counts, Finding, Inspection, findings_if_own, inspect_block, is_own
 from .json_blocks import is_json_block, restored
-
-FINDINGS_KEPT = 1_000
-
-Profile = Literal["emulator", "service", "service, then emulator", "empty"]
-
-
-@dataclass(frozen=True, slots=True)
-class VerificationReport:
-    """What a journal's verification came to.
-
-    first, last: addresses of the first and last block read.  counts: see :class:`Counts`.
-    profile: whose blocks these are.  own_from: sequence number of the first block of ours.
-    findings: the first of them, at most FINDINGS_KEPT; findings_total: how many there were.
-    digest: at the last block; None when it cannot be computed, and digest_problem says why.
-    digests: at the tips asked for, as far as they were reached.
-    redactions_recorded: revisions that redactionInfo structs named.
-    json_blocks: blocks that went through JSON.
-    """
-
-    first: BlockAddress | None
-    last: BlockAddress | None
-    counts: Counts
-    profile: Profile
-    own_from: int | None
-    findings: tuple[Finding, ...]
-    findings_total: int
-    digest: bytes | None
-    digest_problem: str | None
-    digests: dict[int, bytes]
-    redactions_recorded: int
-    json_blocks: int = 0
-
-    @property
-    def ok(self) -> bool:
-        """Whether every check held.  Also true of an empty journal: look at ``counts.blocks``."""
-        return self.findings_total == 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: hashes in base64, addresses as {strand_id, sequence_no}."""
-        plain = asdict(self)
-        plain["ok"] = self.ok
-        plain["digest"] = None if self.digest is None else show(self.digest)
-        plain["digests"] = {str(sequence_no): show(digest) for sequence_no, digest in self.digests.items()}
-        return plain
+from .verdict import (
+    BEFORE_ALL,
+    BlockEdge,
+    FilePiece,
+    Findings,
+    Position,
+    Problem,
+    SegmentVerdict,
+    VerificationReport,
+    add_nodes,
+    file_findings,
+    finish,
+)
 
 
 class JournalVerifier:
@@ -70,6 +37,7 @@ class JournalVerifier:
     own_from: the first block known to be ours; None to find out: from the first that is on, all must be.
     versions: a table {document id: last version} to check versions with; it is written to.
     types_lost: the blocks went through JSON before they came here.
+    at_start: whether the first block is the journal's first; False for a segment that may stand anywhere.
     """
 
     def __init__(
@@ -78,22 +46,37 @@ class JournalVerifier:
         own_from: int | None = None,
         versions: MutableMapping[str, int] | None = None,
         types_lost: bool = False,
+        at_start: bool = True,
     ) -> None:
         self._types_lost = types_lost
         self._tips = frozenset(tips)
-        self._own_from = own_from
+        self._known_from = own_from
         self._versions = versions
-        self._first: BlockAddress | None = None
+        self._at_start = at_start
+        self._start = self._position = BEFORE_ALL
+        self._first: BlockEdge | None = None
+        self._last: BlockEdge | None = None
         self._previous: Block | None = None
+        self.data_hashes: dict[int, bytes] = {}
+        """Of the last block: id() of a revision -> the Ion Hash of its data.  Tables have that hash, too."""
         self._counts = Counts()
-        self._findings: list[Finding] = []
-        self._findings_total = 0
-        self._edge = RightEdge()
-        self._digest_problem: str | None = None
-        self._digests: dict[int, bytes] = {}
+        self._findings, self._if_service, self._if_own = Findings(), Findings(), Findings()
+        self._undecided = 0
+        self._unproven = 0
+        self._own_from: int | None = None
+        self._span: tuple[int, int] | None = None
+        self._nodes: list[Node] = []
+        self._tip_nodes: dict[int, tuple[Node, ...]] = {}
+        self._problem: Problem | None = None
         self._redactions = 0
-        self._service_blocks = 0
         self._json_blocks = 0
+        self._file: FilePiece | None = None
+        self._file_first: BlockEdge | None = None
+        self._file_last: BlockEdge | None = None
+        self._file_spoilt = False
+        self._open_files: list[FilePiece] = []
+        self._file_count = 0
+        self._forms: dict[str, None] = {}
 
     @property
     def previous(self) -> Block | None:
@@ -103,7 +86,33 @@ class JournalVerifier:
     @property
     def findings_total(self) -> int:
         """How many checks failed so far."""
-        return self._findings_total
+        return self._findings.total + self._if_service.total
+
+    # --- Files -------------------------------------------------------------------------------------------------
+
+    def begin_file(self, piece: FilePiece, start_byte: int = 0) -> None:
+        """What follows is from this file, from this byte on."""
+        self.end_file()
+        self._position = (piece.number, start_byte, 0, 1)
+        if self._start == BEFORE_ALL:
+            self._start = self._position
+        self._file, self._file_first, self._file_last, self._file_spoilt = piece, None, None, False
+        self._file_count += piece.begins
+
+    def end_file(self) -> None:
+        """The file, or the piece of it, is over."""
+        if self._file is None:
+            return
+        piece = replace(
+            self._file, is_spoilt=self._file_spoilt, first_block=self._file_first, last_block=self._file_last
+        )
+        if piece.begins and piece.ends:
+            self._findings = self._findings.joined(file_findings(piece))
+        else:
+            self._open_files.append(piece)
+        self._file = None
+
+    # --- Blocks ------------------------------------------------------------------------------------------------
 
     def add_value(self, value: IonValue) -> list[Finding]:
         """Take in the next block as an Ion value; one that is no block is a finding."""
@@ -121,92 +130,131 @@ class JournalVerifier:
         try:
             block = block_from_ion(restored(value) if from_json else value)
         except BlockFormatError as error:
-            self._digest_problem = self._digest_problem or f"{error}"
             # The next block is compared with the last one that could be read: its sequence number will not follow.
-            address = error.address or place()
-            return None, self._keep([Finding("format", address, "a block", error.problem, error.field)])
+            finding = Finding("format", error.address or place(), "a block", error.problem, error.field)
+            self._fail(f"{error}", finding)
+            return None, [finding]
+        self._forms["JSON" if from_json else "Ion"] = None
         return block, self.add(block, from_json)
 
     def note(self, finding: Finding, hides_blocks: bool = False) -> None:
         """Take in a finding made elsewhere.  hides_blocks: blocks may be missing for it, so there is no digest."""
         if hides_blocks:
-            self._digest_problem = self._digest_problem or f"{finding}"
-        self._keep([finding])
+            self._fail(f"{finding}", finding)
+        else:
+            self._findings.add(self._next(), [finding])
 
     def add(self, block: Block, from_json: bool = False) -> list[Finding]:
         """Take in the next block.  Everything that is wrong with it."""
-        if self._first is None:
-            self._first = block.address
+        position = self._next()
         own = self._is_own(block)
         from_json = from_json or self._types_lost
         self._json_blocks += from_json
-        look = inspect_block(block, self._previous, own, self._counts, from_json)
+        unproven = self._counts.deletions_unproven
+        look = inspect_block(block, self._previous, own, self._counts, from_json, self._at_start)
+        self.data_hashes = look.data_hashes
         if self._versions is not None:
             self._check_versions(look, self._versions)
         if block.redaction_info is not None:
             self._redactions += len(block.redaction_info.get("revisions", ()))
-        self._service_blocks += not own
-        self._grow(block)
-        self._previous = block
-        return self._keep(look.findings)
+        if own:
+            self._findings.add(position, look.findings)
+        else:
+            self._add_undecided(position, look)
+            self._unproven += self._counts.deletions_unproven - unproven
+            self._counts.deletions_unproven = unproven
+        self._grow(block, position)
+        self._pass(block, position)
+        return look.findings
 
-    def report(self) -> VerificationReport:
-        """The result so far; more blocks may follow."""
-        problem = self._digest_problem if self._edge.size or self._digest_problem else "no block was read"
-        return VerificationReport(
+    def verdict(self) -> SegmentVerdict:
+        """The verdict so far; more blocks may follow."""
+        self.end_file()
+        return SegmentVerdict(
+            start=self._start,
+            stop=self._position,
+            at_start=self._at_start,
             first=self._first,
-            last=None if self._previous is None else self._previous.address,
+            last=self._last,
             counts=replace(self._counts),
-            profile=self._profile(),
+            findings=self._findings.joined(),
+            if_service=self._if_service.joined(),
+            if_own=self._if_own.joined(),
+            undecided=self._undecided,
+            unproven_if_service=self._unproven,
             own_from=self._own_from,
-            findings=tuple(self._findings),
-            findings_total=self._findings_total,
-            digest=self._edge.root() if problem is None else None,
-            digest_problem=problem,
-            digests=dict(self._digests),
-            redactions_recorded=self._redactions,
+            span=self._span,
+            nodes=tuple(self._nodes),
+            tips=dict(self._tip_nodes),
+            problem=self._problem,
+            redactions=self._redactions,
             json_blocks=self._json_blocks,
+            file_count=self._file_count,
+            forms=tuple(self._forms),
+            files=tuple(self._open_files),
         )
 
-    def _is_own(self, block: Block) -> bool:
-        if self._own_from is None and is_own(block):
-            self._own_from = block.address.sequence_no
-        return self._own_from is not None and block.address.sequence_no >= self._own_from
+    def report(self) -> VerificationReport:
+        """The result so far, for a whole journal; more blocks may follow."""
+        return finish(self.verdict())
 
-    def _grow(self, block: Block) -> None:
-        if self._digest_problem is None and block.address.sequence_no != self._edge.size:
-            self._digest_problem = (
-                f"the journal begins at block {block.address.sequence_no}: the digest covers all blocks from 0"
-                if self._previous is None
-                else f"block {self._edge.size} is not in its place"
-            )
-        if self._digest_problem is None:
-            self._edge.append(block.block_hash)
-            if block.address.sequence_no in self._tips:
-                self._digests[block.address.sequence_no] = self._edge.root()
+    def _next(self) -> Position:
+        file, start, value, _ = self._position
+        self._position = (file, start, value + 1, 1)
+        return self._position
+
+    def _fail(self, problem: str, finding: Finding) -> None:
+        position = self._next()
+        self._findings.add(position, [finding])
+        self._file_spoilt = True
+        if self._problem is None:
+            self._problem = Problem(position, problem)
+
+    def _is_own(self, block: Block) -> bool:
+        number = block.address.sequence_no
+        if self._own_from is None and (is_own(block) if self._known_from is None else number >= self._known_from):
+            self._own_from = number
+        return self._own_from is not None
+
+    def _add_undecided(self, position: Position, look: Inspection) -> None:
+        """Whether a block is of the service shows in what stands before it, which a segment does not know."""
+        linked = look.sections[0]
+        self._findings.add((*position[:3], 0), look.findings[:linked])
+        self._if_service.add(position, look.findings[linked:])
+        self._undecided += 1
+        if not self._at_start:
+            self._if_own.add(position, findings_if_own(look))
+
+    def _pass(self, block: Block, position: Position) -> None:
+        self._previous = block
+        self._last = BlockEdge(position, block.address, block.block_hash, block.previous_block_hash)
+        if self._first is None:
+            self._first = self._last
+        if self._file_first is None:
+            self._file_first = self._last
+        self._file_last = self._last
+
+    def _grow(self, block: Block, position: Position) -> None:
+        if self._problem is not None:
+            return
+        number = block.address.sequence_no
+        start, stop = (number, number) if self._span is None else self._span
+        if number != stop:
+            self._problem = Problem(position, f"block {stop} is not in its place")
+            return
+        add_nodes(self._nodes, [(0, number, block.block_hash)])
+        self._span = start, number + 1
+        if number in self._tips:
+            self._tip_nodes[number] = tuple(self._nodes)
 
     def _check_versions(self, look: Inspection, versions: MutableMapping[str, int]) -> None:
-        assert self._first is not None
+        first = look.block.address if self._first is None else self._first.address
         for position, revision in enumerate(look.block.revisions or ()):
             metadata = revision.get("metadata")
             if metadata is None:
                 continue
             last = versions.get(metadata["id"], -1)
             # Of a journal that begins in its middle, a document's first revision seen may be any.
-            if last >= 0 or self._first.sequence_no == 0:
+            if last >= 0 or first.sequence_no == 0:
                 look.expect("version", last + 1, metadata["version"], f"revisions[{position}], {metadata['id']}")
             versions[metadata["id"]] = metadata["version"]
-
-    def _profile(self) -> Profile:
-        if self._counts.blocks == 0:
-            return "empty"
-        if self._service_blocks == 0:
-            return "emulator"
-        return "service" if self._service_blocks == self._counts.blocks else "service, then emulator"
-
-    def _keep(self, findings: list[Finding]) -> list[Finding]:
-        if not findings:
-            return findings
-        self._findings_total += len(findings)
-        self._findings.extend(findings[: FINDINGS_KEPT - len(self._findings)])
-        return findings

@@ -6,7 +6,7 @@ primitives.  A check that fails is a :class:`Finding`.
 Two kinds of blocks (``own``):
 
 - blocks of the *service*: checked as the official verifiers do, by membership in ``entriesHashList``.  Two of its
-  entries are internals that cannot be recomputed, so ``blockTimestamp`` and ``transactionId`` are covered only by the chain.
+  entries are internals that cannot be recomputed, so only the chain covers ``blockTimestamp`` and ``transactionId``.
 - blocks of *ours*: every entry is known, so any altered field is found.  Which kind a block is shows in its entries.
 
 Checks of files (``manifest``, ``file``) and of a whole journal (``digest``) are made in ``audit``, those of a ledger's
@@ -42,7 +42,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import field, replace
 from operator import attrgetter
 
 from ..ion.hash import hash_value
@@ -58,6 +58,7 @@ class Finding:
 
     check: a name of the table above.  address: of the block, None when it could not be read.
     expected, found: as text, hashes in base64.  detail: which part of the block.
+    table, document, version: of the revision that it is about, if it is about one.
     """
 
     check: str
@@ -65,10 +66,22 @@ class Finding:
     expected: str
     found: str
     detail: str = ""
+    table: str = ""
+    document: str = ""
+    version: int | None = None
+
+    @property
+    def subject(self) -> str:
+        """The revision that it is about, in words; empty when it is about none."""
+        if not self.document:
+            return ""
+        table = f"table {self.table}, " if self.table else ""
+        return f"{table}document {self.document}, version {self.version}"
 
     def __str__(self) -> str:
         where = "block at an unknown address" if self.address is None else f"block {self.address.sequence_no}"
-        detail = f" ({self.detail})" if self.detail else ""
+        parts = "; ".join(part for part in (self.detail, self.subject) if part)
+        detail = f" ({parts})" if parts else ""
         return f"{where}: {self.check}{detail}: expected {self.expected}, found {self.found}"
 
 
@@ -101,6 +114,9 @@ class Inspection:
     """One look at one block: what is wrong, and how much was looked at.
 
     types_lost: the block went through JSON, so that user data may not hash to what it did.
+    known: check -> the entry of entriesHashList that can be computed for it.
+    data_hashes: id() of a revision -> the Ion Hash of its data.
+    sections: how many findings there were after each section of checks, in the order of inspect_block.
     """
 
     block: Block
@@ -108,6 +124,9 @@ class Inspection:
     counts: Counts
     types_lost: bool = False
     findings: list[Finding] = field(default_factory=list)
+    known: dict[str, bytes] = field(default_factory=dict)
+    sections: list[int] = field(default_factory=list)
+    data_hashes: dict[int, bytes] = field(default_factory=dict)
 
     def expect(self, check: str, expected: object, found: object, detail: str = "") -> bool:
         """Note a finding unless both are equal.  Whether they are."""
@@ -136,20 +155,74 @@ def check_block(block: Block, previous: Block | None = None, own: bool | None = 
 
 
 def inspect_block(
-    block: Block, previous: Block | None, own: bool, counts: Counts, types_lost: bool = False
+    block: Block, previous: Block | None, own: bool, counts: Counts, types_lost: bool = False, at_start: bool = True
 ) -> Inspection:
-    """Run every check on a block, adding to *counts*."""
+    """Run every check on a block, adding to *counts*.
+
+    at_start: whether a block without a previous one is the first of its journal, and not the first of a segment.
+    """
     look = Inspection(block, own, counts, types_lost)
     counts.blocks += 1
     counts.entries += len(block.entries_hash_list)
-    _check_chain(look, previous)
+    if previous is not None:
+        look.findings += link_findings(previous.address, previous.block_hash, block.address, block.previous_block_hash)
+    elif own and at_start:
+        look.findings += start_findings(block.address, block.previous_block_hash)
+    look.sections.append(len(look.findings))
+    _check_chain(look)
+    look.sections.append(len(look.findings))
+    look.known.update(_known_entries(block))
     _check_entries(look)
+    look.sections.append(len(look.findings))
     for position, revision in enumerate(block.revisions or ()):
         _check_revision(look, revision, f"revisions[{position}]")
+    look.sections.append(len(look.findings))
     _check_statements(look)
     if own:
         _check_own(look)
     return look
+
+
+def findings_if_own(look: Inspection) -> list[Finding]:
+    """What would be wrong with a block that was inspected as one of the service's, were it one of ours.
+
+    Only a block before it can show whose it is, and a segment of a journal does not have that block.
+    """
+    linked, chained, entered, revised = look.sections
+    other = Inspection(look.block, True, Counts(), look.types_lost, known=look.known)
+    _check_entries(other)
+    revisions = look.block.revisions or ()
+    if any("metadata" in each and "data" not in each and "dataHash" not in each for each in revisions):
+        for position, revision in enumerate(revisions):  # the hash of a deletion is known in blocks of ours alone
+            _check_revision(other, revision, f"revisions[{position}]")
+    else:
+        other.findings += look.findings[entered:revised]
+    other.findings += look.findings[revised:]
+    _check_own(other)
+    return [*look.findings[linked:chained], *other.findings]
+
+
+def link_findings(
+    previous: BlockAddress, previous_hash: bytes, address: BlockAddress, previous_block_hash: bytes
+) -> list[Finding]:
+    """What is wrong between two blocks: sequence, strand, link.
+
+    previous, previous_hash: address and blockHash of the block before; previous_block_hash: as the block names it.
+    """
+    pairs: tuple[tuple[str, object, object], ...] = (
+        ("sequence", previous.sequence_no + 1, address.sequence_no),
+        ("strand", previous.strand_id, address.strand_id),
+        ("link", previous_hash, previous_block_hash),
+    )
+    return [Finding(check, address, show(one), show(other)) for check, one, other in pairs if one != other]
+
+
+def start_findings(address: BlockAddress, previous_block_hash: bytes) -> list[Finding]:
+    """What is wrong with the beginning of a journal of ours, whose first block this is."""
+    if address.sequence_no or not previous_block_hash:
+        return []
+    detail = "nothing is before the first block"
+    return [Finding("link", address, show(b""), show(previous_block_hash), detail)]
 
 
 def is_own(block: Block) -> bool:
@@ -168,16 +241,10 @@ def is_own(block: Block) -> bool:
 # --- The chain and the entries -----------------------------------------------------------------------------
 
 
-def _check_chain(look: Inspection, previous: Block | None) -> None:
+def _check_chain(look: Inspection) -> None:
     block = look.block
     look.expect("blockHash", hashing.dot(block.entries_hash, block.previous_block_hash), block.block_hash)
     look.expect("entriesHash", merkle.root(block.entries_hash_list), block.entries_hash)
-    if previous is not None:
-        look.expect("sequence", previous.address.sequence_no + 1, block.address.sequence_no)
-        look.expect("strand", previous.address.strand_id, block.address.strand_id)
-        look.expect("link", previous.block_hash, block.previous_block_hash)
-    elif look.own and block.address.sequence_no == 0:
-        look.expect("link", b"", block.previous_block_hash, "nothing is before the first block")
 
 
 def _check_entries(look: Inspection) -> None:
@@ -185,7 +252,7 @@ def _check_entries(look: Inspection) -> None:
         _check_layout(look)
         return
     entries = look.block.entries_hash_list
-    for check, hash_ in _known_entries(look.block):
+    for check, hash_ in look.known.items():
         if hash_ not in entries:
             look.report(check, f"{show(hash_)} in entriesHashList", "not there")
 
@@ -201,7 +268,7 @@ def _known_entries(block: Block) -> Iterable[tuple[str, bytes]]:
 
 def _check_layout(look: Inspection) -> None:
     block = look.block
-    known = dict(_known_entries(block))
+    known = look.known
     expected = [("header", _header(block))]
     if "revisions" in known:
         expected.append(("revisions", known["revisions"]))
@@ -240,10 +307,17 @@ def _check_revision(look: Inspection, revision: Struct, where: str) -> None:
         return
     block = look.block
     address = block.address.to_ion()
+    before = len(look.findings)
     if revision["blockAddress"] != address:
         look.expect("address", _address_text(address), _address_text(revision["blockAddress"]), where)
     look.expect("transaction", block.transaction_id, metadata["txId"], where)
     check_revision_hash(look, revision, where)
+    if len(look.findings) > before:
+        entry = (block.transaction_info or {}).get("documents", {}).get(metadata["id"], {})
+        look.findings[before:] = [
+            replace(finding, table=entry.get("tableName", ""), document=metadata["id"], version=metadata["version"])
+            for finding in look.findings[before:]
+        ]
 
 
 def check_revision_hash(look: Inspection, revision: Struct, where: str) -> None:
@@ -251,7 +325,8 @@ def check_revision_hash(look: Inspection, revision: Struct, where: str) -> None:
     metadata, counts = revision["metadata"], look.counts
     if "data" in revision:
         counts.revisions += 1
-        expected = hashing.revision_hash(metadata, revision["data"])
+        data_hash = look.data_hashes[id(revision)] = hash_value(revision["data"])
+        expected = hashing.revision_hash_of(metadata, data_hash)
         if look.types_lost and expected != revision["hash"]:
             counts.data_unproven += 1
             return

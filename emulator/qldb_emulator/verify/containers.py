@@ -52,11 +52,13 @@ class Container(Protocol):
     """A listing and its contents.  Both raise SourceError; reading a stream may raise DamagedError too."""
 
     description: str
+    can_seek: bool
+    """Whether a part of a file can be opened without reading what stands before it."""
 
     def items(self) -> Iterator[Item]: ...
 
-    def open(self, name: str) -> Any:
-        """A context manager with a Stream."""
+    def open(self, name: str, start: int = 0, stop: int | None = None) -> Any:
+        """A context manager with a Stream of the bytes from start to stop; stop None: to the end."""
         ...
 
     def close(self) -> None: ...
@@ -98,6 +100,8 @@ def _reason(error: Exception) -> str:
 class Directory:
     """A directory and the ones below it.  Links to directories are not followed."""
 
+    can_seek = True
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self.description = f"directory {path}"
@@ -118,11 +122,12 @@ class Directory:
                     yield Item(path.relative_to(self._path).as_posix(), status.st_size)
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Stream]:
+    def open(self, name: str, start: int = 0, stop: int | None = None) -> Iterator[Stream]:
         path = self._path / name
         try:
             with path.open("rb") as file:
-                yield _Checked(file, str(path))
+                file.seek(start)
+                yield _Checked(file, str(path), None if stop is None else stop - start)
         except OSError as error:
             raise SourceError(f"{path} cannot be read: {_reason(error)}") from error
 
@@ -133,6 +138,8 @@ class Directory:
 class SingleFile:
     """One file, whatever it is called."""
 
+    can_seek = True
+
     def __init__(self, path: Path) -> None:
         self._directory = Directory(path.parent)
         self._path = path
@@ -141,8 +148,8 @@ class SingleFile:
     def items(self) -> Iterator[Item]:
         yield Item(self._path.name, self._path.stat().st_size)
 
-    def open(self, name: str) -> Any:
-        return self._directory.open(name)
+    def open(self, name: str, start: int = 0, stop: int | None = None) -> Any:
+        return self._directory.open(name, start, stop)
 
     def close(self) -> None:
         pass
@@ -150,6 +157,8 @@ class SingleFile:
 
 class ZipArchive:
     """A zip.  Refused as a whole when it has a name that is no plain path, is encrypted, or claims to be a bomb."""
+
+    can_seek = False
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -191,7 +200,8 @@ class ZipArchive:
                 yield Item(entry.filename, entry.file_size)
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Stream]:
+    def open(self, name: str, start: int = 0, stop: int | None = None) -> Iterator[Stream]:
+        assert (start, stop) == (0, None), "a zip is read from the beginning of an entry to its end"
         try:
             with self._zip.open(name) as file:
                 yield _Checked(file, f"{self._path}:{name}")
@@ -206,6 +216,8 @@ class ZipArchive:
 
 class S3Prefix:
     """The objects below ``s3://bucket/prefix``, or the one object of that key."""
+
+    can_seek = False
 
     def __init__(self, target: str, region: str | None, endpoint: str | None) -> None:
         self._bucket, _, self._prefix = target.removeprefix(S3_SCHEME).partition("/")
@@ -232,7 +244,8 @@ class S3Prefix:
                         yield Item(found["Key"], found["Size"])
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Stream]:
+    def open(self, name: str, start: int = 0, stop: int | None = None) -> Iterator[Stream]:
+        assert (start, stop) == (0, None), "an object is read from its beginning to its end"
         with self._calling():
             body = self._client.get_object(Bucket=self._bucket, Key=name)["Body"]
         try:
@@ -245,13 +258,17 @@ class S3Prefix:
 
 
 class _Checked:
-    """A file whose own errors are told apart from those of its reader."""
+    """A file whose own errors are told apart from those of its reader.  limit: how many bytes are read at most."""
 
-    def __init__(self, file: IO[bytes], name: str) -> None:
+    def __init__(self, file: IO[bytes], name: str, limit: int | None = None) -> None:
         self._file = file
         self._name = name
+        self._left = limit
 
     def read(self, size: int, /) -> bytes:
+        if self._left is not None:
+            size = min(size, self._left)
+            self._left -= size
         try:
             return self._file.read(size)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
@@ -274,6 +291,8 @@ class _S3Body:
 class Memory:
     """Files in memory, for tests and for callers that have the bytes."""
 
+    can_seek = True
+
     def __init__(self, files: dict[str, bytes], description: str = "memory") -> None:
         self._files = files
         self.description = description
@@ -283,8 +302,8 @@ class Memory:
             yield Item(name, len(data))
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Stream]:
-        yield io.BytesIO(self._files[name])
+    def open(self, name: str, start: int = 0, stop: int | None = None) -> Iterator[Stream]:
+        yield io.BytesIO(self._files[name][start:stop])
 
     def close(self) -> None:
         pass

@@ -28,6 +28,7 @@ from .audit import Audit, JournalReport, TreeCheck
 from .checks import Finding
 from .inputs import SavedDigest
 from .sources import Journal, Part, Reading
+from .verdict import SegmentVerdict
 
 LIVE = (1 << 31) - 1
 """until_seq of what has not ended."""
@@ -316,23 +317,53 @@ _REVISION = (
 _BLOCK = ("seq", "transaction_id", "timestamp_ms", "block_hash")
 
 
+class LedgerAudit:
+    """The audit of a ledger file: its journal, its tree, and every row that queries read.  ``blocks`` makes it."""
+
+    def __init__(
+        self,
+        stored: Stored,
+        source: str,
+        part: Part,
+        facts: Mapping[str, Any],
+        digest: SavedDigest | None,
+        progress: Any,
+    ) -> None:
+        """part: stands for the file in findings.  facts: the ledger's.  progress: is told of blocks that are done."""
+        about = facts.get("import") or {}
+        forms = about.get("forms", ()) if isinstance(about, dict) else ()
+        name = facts.get("name")
+        journal = Journal(part.strand_id, (part,), (), ledger=name if isinstance(name, str) else "")
+        self.audit = Audit(source, journal, digest, types_lost="JSON" in forms)
+        self._check = LedgerCheck(self.audit, stored, part)
+        self._digest = digest
+        self._progress = progress
+
+    def blocks(self) -> Iterator[Block]:
+        """Every block, after its checks.  Raises what ``stored`` raises."""
+        self._check.file()
+        for block, _ in self.audit.blocks(self._check.values()):
+            self._check.block(block)
+            yield block
+            self._progress(1)
+        self._check.finish(self._digest)
+
+    def report(self) -> JournalReport:
+        """The verdict, once all blocks were pulled."""
+        return self.audit.report()
+
+    def judged(self) -> tuple[JournalReport, SegmentVerdict]:
+        """The same, and the verdict on the blocks, for a follower to go on with."""
+        return self.audit.report(), self.audit.verifier.verdict()
+
+
 def audit_ledger(
     stored: Stored, source: str, part: Part, facts: Mapping[str, Any], digest: SavedDigest | None, progress: Any
 ) -> JournalReport:
-    """The report on a ledger file: its journal, its tree, and every row that queries read.
-
-    part: stands for the file in findings.  facts: the ledger's.  progress: is told of blocks as they are done.
-    Raises what ``stored`` raises.
-    """
-    about = facts.get("import") or {}
-    forms = about.get("forms", ()) if isinstance(about, dict) else ()
-    audit = Audit(source, Journal(part.strand_id, (part,), ()), digest, types_lost="JSON" in forms)
-    check = LedgerCheck(audit, stored, part)
-    check.file()
-    for block, _ in audit.blocks(check.values()):
-        check.block(block)
-        progress(1)
-    check.finish(digest)
+    """The report on a ledger file; see LedgerAudit.  Raises what ``stored`` raises."""
+    audit = LedgerAudit(stored, source, part, facts, digest, progress)
+    for _ in audit.blocks():
+        pass
     return audit.report()
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from html import escape
+from collections.abc import Iterator
 
 from ..journal.model import BlockAddress
-from .audit import CHECKS, JournalReport, Verdict
-from .checks import show
+from .audit import CHECKS, NO_DIGEST, JournalReport, Verdict, plural
+from .checks import Finding, show
+from .picture import chain, ladder
 
 VERDICTS: dict[Verdict, str] = {
     "whole": "The journal is whole: every check held.",
@@ -27,7 +28,8 @@ def summary(report: JournalReport) -> str:
     shown = report.findings[:FINDINGS_SHOWN]
     if shown:
         lines += ["", f"What is wrong ({report.verification.findings_total}):"]
-        lines += [f"  {finding}" for finding in shown]
+        for finding in shown:
+            lines += [f"  {explain(finding)}", f"      {finding}"]
         rest = report.verification.findings_total - len(shown)
         if rest:
             lines.append(f"  ... and {rest} more (--json has up to {len(report.findings)})")
@@ -43,6 +45,7 @@ def facts(report: JournalReport) -> list[tuple[str, str]]:
     verification, check = report.verification, report.digest_check
     counts = verification.counts
     rows = [
+        *([("ledger", report.ledger)] if report.ledger else []),
         ("source", f"{report.source}{f', {report.files} files' if report.files > 1 else ''}"),
         ("strand", report.strand_id),
         ("blocks", f"{counts.blocks:,} ({_span(verification.first, verification.last)})"),
@@ -70,7 +73,7 @@ def _revisions(report: JournalReport) -> str:
     if counts.data_unproven:
         parts.append(f"{counts.data_unproven:,} of them unproved")
     if counts.deletions:
-        parts.append(f"{counts.deletions:,} deletions")
+        parts.append(plural(counts.deletions, "deletion"))
     if counts.redacted:
         parts.append(f"{counts.redacted:,} redacted")
     if counts.system_items:
@@ -78,96 +81,92 @@ def _revisions(report: JournalReport) -> str:
     return ", ".join(parts)
 
 
-# --- HTML ----------------------------------------------------------------------------------------------------
+# --- Findings in words ---------------------------------------------------------------------------------------
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-.verdict { padding: 1rem; border-left: .5rem solid; font-size: 1.2rem; }
-.whole { border-color: #1b7f3b; background: #eaf6ee; } .broken { border-color: #b3261e; background: #fceeee; }
-.incomplete { border-color: #9a6700; background: #fff8e5; }
-table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .35rem .75rem .35rem 0;
-  border-bottom: 1px solid #ddd; vertical-align: top; overflow-wrap: anywhere; } th { white-space: nowrap; }
-code { font-size: .9em; overflow-wrap: anywhere; }
-@media print { body { margin: 0; max-width: none; } }
-"""
+_MEANINGS: dict[str, str] = {
+    "revision": "The data or the metadata of {subject} does not match its hash.",
+    "address": "{subject} claims to be in another block.",
+    "transaction": "{subject} claims to be of another transaction.",
+    "link": "Block {block} does not follow the block before it: the hash that it names is another one.",
+    "sequence": "Block {block} is not the next one: blocks are missing, repeated or out of order before it.",
+    "strand": "Block {block} is of another journal.",
+    "blockHash": "The hash of block {block} is not that of its contents.",
+    "entriesHash": "The entries of block {block} do not lead to its entriesHash.",
+    "revisions": "The revisions of block {block} are not those that its hash covers.",
+    "info": "The transactionInfo of block {block} is not the one that its hash covers.",
+    "redaction": "The redactionInfo of block {block} is not the one that its hash covers.",
+    "statement": "The text of a statement in block {block} does not match its digest.",
+    "format": "A value in the place of block {block} is not a block.",
+    "file": "A file does not hold what its name says, or cannot be read to its end.",
+    "manifest": "The manifest and the files do not fit together.",
+    "digest": "The journal does not lead to the digest that was kept.",
+    "nodes": "A node of the ledger's own Merkle tree is not that of the journal.",
+    "tables": "What queries read is not what the journal says.",
+}
+
+
+def explain(finding: Finding) -> str:
+    """A finding in one sentence, for people who do not know the names of checks."""
+    block = "at an unknown address" if finding.address is None else f"{finding.address.sequence_no:,}"
+    subject = finding.subject or f"a revision in block {block}"
+    text = _MEANINGS.get(finding.check)
+    if text is None:
+        return f"Block {block}: {CHECKS.get(finding.check, finding.check)[:-1]}: this does not hold."
+    sentence = text.format(block=block, subject=subject)
+    return sentence[0].upper() + sentence[1:]
+
+
+# --- HTML ----------------------------------------------------------------------------------------------------
 
 
 def html(report: JournalReport, made: str, version: str) -> str:
     """The report as one HTML document.  made: when, as text.  version: of this program."""
-    title = f"Verification of journal {report.strand_id}"
-    return "\n".join(
-        [
-            "<!DOCTYPE html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
-            f"<h1>{escape(title)}</h1>",
-            f'<p class="verdict {report.verdict}">{escape(VERDICTS[report.verdict])}</p>',
-            "<table>",
-            *(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts(report)),
-            f"<tr><th>verified</th><td>{escape(made)} by qldb-emulator {escape(version)}</td></tr>",
-            "</table>",
-            *_html_findings(report),
-            *_html_list("What could not be proved", report.limits),
-            *_html_list("To know", report.notes),
-            *_html_checks(report),
-            *_HTML_METHOD,
-            "</body></html>",
-            "",
-        ]
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader(__package__ or "", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    check = report.digest_check
+    first = report.findings[0] if report.findings else None
+    name = f"ledger {report.ledger}" if report.ledger else f"journal {report.strand_id}"
+    return environment.get_template("report.html").render(
+        title=f"Verification of {name}",
+        sentence=VERDICTS[report.verdict],
+        report=report,
+        made=made,
+        version=version,
+        facts=facts(report),
+        blocks=chain(report),
+        steps=ladder(first, check is not None and check.ok),
+        checks=list(_checks(report)),
+        explain=explain,
+        not_proved=[*report.limits, *(sentence for sentence in report.notes if sentence == NO_DIGEST)],
+        to_know=[sentence for sentence in report.notes if sentence != NO_DIGEST],
     )
 
 
-def _html_findings(report: JournalReport) -> list[str]:
-    if not report.findings:
-        return []
-    rows = [
-        f"<tr><td>{'' if f.address is None else f.address.sequence_no}</td><td>{escape(f.check)}</td>"
-        f"<td>{escape(f.detail)}</td><td><code>{escape(f.expected)}</code></td><td><code>{escape(f.found)}</code></td></tr>"
-        for f in report.findings
-    ]
-    total = report.verification.findings_total
-    kept = f", the first {len(rows)} of them" if total > len(rows) else ""
-    return [
-        f"<h2>What is wrong ({total}{kept})</h2>",
-        "<table><tr><th>block</th><th>check</th><th>where</th><th>expected</th><th>found</th></tr>",
-        *rows,
-        "</table>",
-    ]
-
-
-def _html_list(title: str, sentences: tuple[str, ...]) -> list[str]:
-    if not sentences:
-        return []
-    return [f"<h2>{title}</h2><ul>", *(f"<li>{escape(sentence)}</li>" for sentence in sentences), "</ul>"]
-
-
-def _html_checks(report: JournalReport) -> list[str]:
+def _checks(report: JournalReport) -> Iterator[tuple[str, str, str, str]]:
+    """Name, sentence, state and result of every check that was made of this journal."""
     failed = Counter(finding.check for finding in report.findings)
     own = report.verification.profile != "service"
-    rows = []
     for check, sentence in CHECKS.items():
         if sentence.startswith("Blocks of this emulator") and not own:
             continue
-        result = f"failed, {failed[check]} times" if failed[check] else _held(report, check)
-        rows.append(f"<tr><th>{check}</th><td>{escape(sentence)}</td><td>{result}</td></tr>")
-    return ["<h2>Checks</h2><table>", *rows, "</table>"]
+        if failed[check]:
+            times = "once" if failed[check] == 1 else f"{failed[check]} times"
+            yield check, sentence, "failed", f"failed {times}"
+        else:
+            yield check, sentence, *_held(report, check)
 
 
-def _held(report: JournalReport, check: str) -> str:
-    """What to say of a check that nothing failed."""
+def _held(report: JournalReport, check: str) -> tuple[str, str]:
+    """State and result of a check that nothing failed."""
     if check == "digest" and (report.digest_check is None or report.digest_check.found is None):
-        return "not compared"
+        return "open", "not compared"
     if check == "revision" and report.verification.counts.data_unproven:
-        return f"held, but for {report.verification.counts.data_unproven:,} that could not be proved"
-    return "held, where there was anything to check"
-
-
-_HTML_METHOD = [
-    "<h2>Method</h2>",
-    "<p>Every hash was computed again from the values in the journal, with SHA-256 and the public Ion Hash algorithm. "
-    "A block's hash combines its entries with the hash of the block before, so a change anywhere shows from there on; "
-    "the digest is the root of a Merkle tree over all block hashes, so one kept elsewhere proves the whole journal up "
-    "to its block. Hashes are written here in base64.</p>",
-]
+        return "held", f"held, except {report.verification.counts.data_unproven:,} that could not be proved"
+    return "held", "held"

@@ -59,13 +59,17 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What is to be read of one strand, in order, and what is wrong with the set of files before any is read."""
+    """What is to be read of one strand, in order, and what is wrong with the set of files before any is read.
+
+    ledger: the name it had, as far as a manifest tells.
+    """
 
     strand_id: str
     parts: tuple[Part, ...]
     manifests: tuple[Manifest, ...]
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    ledger: str = ""
 
     @property
     def size(self) -> int:
@@ -78,6 +82,7 @@ class _Listing:
     parts: list[Part] = field(default_factory=list)
     manifests: list[Manifest] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
+    ledgers: dict[str, str] = field(default_factory=dict)
     others: list[Item] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
@@ -104,6 +109,19 @@ def journals(container: Container, export_id: str | None = None) -> dict[str, Jo
             for strand_id, journal in found.items()
         }
     return found
+
+
+def choose_journal(container: Container, strand_id: str | None = None, export_id: str | None = None) -> Journal:
+    """The one journal of a container, or the one of a strand.  Raises SourceError."""
+    found = journals(container, export_id)
+    if strand_id is not None and strand_id not in found:
+        raise SourceError(f"{container.description} has no strand {strand_id}; it has {', '.join(found)}")
+    if strand_id is None and len(found) > 1:
+        raise SourceError(
+            f"{container.description} has the journals of {len(found)} ledgers; choose one with --strand: "
+            f"{', '.join(found)}"
+        )
+    return found[strand_id] if strand_id is not None else next(iter(found.values()))
 
 
 def read_values(
@@ -152,11 +170,23 @@ def _list(container: Container) -> _Listing:
             _read_manifest(container, item, listing)
         elif base.endswith(STARTED):
             listing.started.append(base.removesuffix(STARTED)[-ID_LENGTH:])
+            listing.ledgers[listing.started[-1]] = _ledger_name(container, item)
         elif name is not None:
             listing.parts.append(Part(item.name, item.size, name.strand_id, name.first, name.last))
         else:
             listing.others.append(item)
     return listing
+
+
+def _ledger_name(container: Container, item: Item) -> str:
+    """The ledger's name in a started manifest; empty when that cannot be read, for no check rests on it."""
+    try:
+        with container.open(item.name) as stream:
+            value = next(read_stream(stream.read, MANIFEST_BYTES), None)
+    except (IonError, DamagedError):
+        return ""
+    name = value.get("ledgerName") if isinstance(value, dict) else None
+    return name if type(name) is str else ""
 
 
 def _read_manifest(container: Container, item: Item, listing: _Listing) -> None:
@@ -239,7 +269,8 @@ def _journal(strand_id: str, listing: _Listing, only_listed: bool) -> Journal:
                 where = BlockAddress(strand_id, part.first)
                 findings.append(Finding("manifest", where, "every file listed", "one that is not", part.name))
     parts.sort(key=lambda part: (part.first, part.name))
-    return Journal(strand_id, tuple(parts), manifests, tuple(findings), tuple(notes))
+    names = dict.fromkeys(filter(None, (listing.ledgers.get(manifest.export_id, "") for manifest in manifests)))
+    return Journal(strand_id, tuple(parts), manifests, tuple(findings), tuple(notes), ", ".join(names))
 
 
 def _listed(manifest: Manifest, parts: list[Part], findings: list[Finding]) -> dict[str, Part]:

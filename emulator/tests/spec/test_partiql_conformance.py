@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from conformance_page import LISTS, as_markdown, score
+from conformance_page import LISTS, as_markdown, library_score, library_table, score
 from partiql_cases import Case, Judge, Outcome, read_cases
 from support import SHARED, needs_shared
 
@@ -72,3 +72,18 @@ def test_the_score_and_the_page_that_shows_it(capsys: pytest.CaptureFixture[str]
     assert counts["passed"] + counts["deviations"] == counts["in dialect"]
     assert counts["total"] > 5000
     assert PAGE.read_text(encoding="utf-8") == as_markdown(outcomes, JUDGE), "run scripts/docs"
+
+
+def test_the_recorded_run_against_the_library_has_no_difference_without_a_row() -> None:
+    found, names = library_score(), [row["name"] for row in library_table()]
+    assert found["undocumented"] == 0
+    assert found["tried"] == found["equal"] + sum(found["documented"].values())
+    assert set(found["documented"]) <= set(names)
+    assert len(names) == len(set(names))
+
+
+def test_every_difference_from_the_library_says_why_and_how_that_is_known() -> None:
+    for row in library_table():
+        assert row["reason"], row["name"]
+        assert row["source"].split(":")[0] in ("documented", "ours", "library"), row["name"]
+        assert {"statement", "ours", "library", "same_text"} & row.keys(), row["name"]

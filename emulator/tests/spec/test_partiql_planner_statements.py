@@ -13,6 +13,7 @@ from support import SHARED, needs_shared
 from qldb_emulator.ion.codec import dumps_text, loads
 from qldb_emulator.partiql.language.errors import PartiqlError
 from qldb_emulator.partiql.planning.catalogue import TableInfo
+from qldb_emulator.partiql.planning.explain import explain
 
 pytestmark = needs_shared
 
@@ -48,7 +49,7 @@ def _ledger(text: str) -> MemoryLedger:
 
 @pytest.mark.parametrize("text", _texts("ok"), ids=lambda text: " ".join(text.split())[:80])
 def test_a_statement_that_ran_has_a_program_and_a_plan_to_show(text: str) -> None:
-    assert _ledger(text).prepare(text).plan.explain()
+    assert explain(_ledger(text).prepare(text).plan)
 
 
 @pytest.mark.parametrize("text", _texts("error"), ids=lambda text: " ".join(text.split())[:80])

@@ -324,7 +324,7 @@ def test_the_control_plane_asks_for_the_operation(server: Server) -> None:
         f"qldb:UntagResource on resource: {CARS}"
     )
     assert refused(client(server, "admin", secret="wrong").list_ledgers).startswith(MISMATCH)
-    assert refused(client(server, "stranger").list_ledgers).startswith("UnrecognizedClientException: ")
+    assert refused(client(server, "unknown").list_ledgers).startswith("UnrecognizedClientException: ")
 
 
 def test_statements_ask_for_their_actions_in_the_standard_mode(server: Server) -> None:
@@ -385,4 +385,4 @@ def test_each_statement_has_its_action(server: Server, statement: str, action: s
 
 def test_without_auth_any_signature_will_do() -> None:
     with Emulator(Settings(is_ephemeral=True)) as emulator, Server(create_dispatcher(emulator)) as server:
-        assert client(server, "stranger").list_ledgers()["Ledgers"] == []
+        assert client(server, "unknown").list_ledgers()["Ledgers"] == []

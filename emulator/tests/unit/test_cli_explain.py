@@ -64,7 +64,7 @@ def test_a_ledger_gives_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (("SELECT FROM x",), 1, "Error: Parser Error: at line 1, column 8: "),
+        (("SELECT FROM x",), 1, "Error: Parser Error: at line 1, column 14: "),
         (("SELECT * FROM x",), 1, "No such variable named 'x'"),
         (("SELECT * FROM x",), 1, "  SELECT * FROM x\n                ^\nName a ledger, or give --table"),
         (("SELECT abs(1) FROM <<1>>",), 1, "No such function: abs"),

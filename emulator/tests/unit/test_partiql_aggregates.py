@@ -42,18 +42,14 @@ def result_of(name: str, values: list[Any], is_distinct: bool = False, is_star: 
         ("avg", DATA, D("1.25")),
         ("avg", NUMBERS, D("3.0")),
         ("avg", [2, None, 4], D(3)),
-        ("avg", [2**62, 2**62, 2**62], D(2**62)),
         ("avg", [0.5], D("0.5")),
         ("min", [], None),
         ("min", NUMBERS, 1),
         ("max", NUMBERS, D("5.0")),
-        ("min", ["b", Symbol("a")], Symbol("a")),
-        ("max", [1, "text", None, True], "text"),
-        ("min", [1, "text", MISSING], 1),
         ("max", [1, D("1.0")], 1),
-        ("min", [1, math.nan], math.nan),
-        ("max", [Annotated(("x",), 3), 2], Annotated(("x",), 3)),
-        ("max", [[1], [1, 2]], [1, 2]),
+        ("min", [1, math.nan], 1),
+        ("max", [1, math.nan], math.nan),
+        ("max", [Annotated(("x",), 3), 2], 3),
     ],
     ids=lambda v: repr(v)[:40],
 )
@@ -82,17 +78,15 @@ def test_count_star_counts_rows() -> None:
     assert result_of("count", [None, MISSING, 1], is_star=True) == 3
 
 
-@pytest.mark.parametrize("name", ["sum", "avg"])
-@pytest.mark.parametrize(("value", "shown"), [("a", '"a", with type of STRING'), (True, "true, with type of BOOL")])
-def test_only_numbers_can_be_added_up(name: str, value: Any, shown: str) -> None:
+@pytest.mark.parametrize("name", ["sum", "avg", "min", "max"])
+@pytest.mark.parametrize(("value", "shown"), [("a", '"a"'), (True, "true"), ([1], "[1]")])
+def test_all_but_count_take_numbers_only(name: str, value: Any, shown: str) -> None:
     with pytest.raises(PartiqlError) as caught:
         result_of(name, [1, value])
-    assert caught.value.thrown == (
-        f"Aggregate function {name.upper()} expects arguments of NUMBER type "
-        f"but the following value was provided: {shown}"
-    )
+    assert caught.value.thrown == f"Expected number: {shown}"
 
 
-def test_a_sum_of_ints_can_overflow() -> None:
+@pytest.mark.parametrize("name", ["sum", "avg"])
+def test_a_sum_of_ints_can_overflow(name: str) -> None:
     with pytest.raises(PartiqlError, match="Int overflow or underflow"):
-        result_of("sum", [2**63 - 1, 1])
+        result_of(name, [2**63 - 1, 1])

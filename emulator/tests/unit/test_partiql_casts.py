@@ -15,6 +15,7 @@ from qldb_emulator.partiql.language.semantics import TYPE_NAMES, type_of_name
 from qldb_emulator.partiql.language.values import MISSING, Bag
 
 D = Decimal
+OVERFLOW = "Int overflow or underflow, <UNKNOWN> : <UNKNOWN>"
 MOMENT = Timestamp("second", 2007, 2, 23, 12, 14, 33, "079", -480)
 
 
@@ -29,6 +30,10 @@ def same(expected: Any, actual: Any) -> bool:
         (0, "boolean", False),
         (2, "bool", True),
         (D("0.00"), "bool", False),
+        (-0.0, "bool", True),
+        (-0.0, "decimal", D(0)),
+        (Annotated(("b",), True), "string", "b::true"),
+        (2**70, "string", str(2**70)),
         (0.5, "bool", True),
         ("a", "boolean", False),
         ("TRUE", "boolean", True),
@@ -119,15 +124,15 @@ def test_cast(value: Any, name: str, expected: Any) -> None:
         ("1_0", "float", "Failed to convert STRING to FLOAT"),
         ("+-Infinity", "float", "Failed to convert STRING to FLOAT"),
         ("NaN", "decimal", "Failed to convert STRING to DECIMAL"),
-        (math.nan, "decimal", "Failed to convert FLOAT to DECIMAL"),
+        (math.nan, "decimal", "Unexpected value type"),
         ("1e9999999999999999999999", "decimal", "Failed to convert STRING to DECIMAL"),
         ("2007-02-30", "timestamp", "Failed to convert STRING to TIMESTAMP"),
-        ("9223372036854775808", "int", "Int overflow or underflow"),
-        ("1" * 5000, "int", "Int overflow or underflow"),
-        (D("1E+999999999"), "int", "Int overflow or underflow"),
-        (math.inf, "int", "Int overflow or underflow"),
-        (math.nan, "int", "Int overflow or underflow"),
-        (2.0**63, "int", "Int overflow or underflow"),
+        ("9223372036854775808", "int", OVERFLOW),
+        ("1" * 5000, "int", OVERFLOW),
+        (D("1E+999999999"), "int", OVERFLOW),
+        (math.inf, "int", OVERFLOW),
+        (math.nan, "int", OVERFLOW),
+        (2.0**63, "int", OVERFLOW),
     ],
     ids=lambda v: repr(v)[:40],
 )

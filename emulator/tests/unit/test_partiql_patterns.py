@@ -143,7 +143,10 @@ def test_a_pattern_that_gives_no_timestamp_is_an_error_in_to_timestamp(pattern: 
 )
 def test_a_text_that_is_no_ion_timestamp(text: str) -> None:
     assert parse_ion_timestamp(text) is None
-    with pytest.raises(PartiqlError, match="Failed to parse Ion timestamp; Timestamp was not a valid ion timestamp"):
+    with pytest.raises(
+        PartiqlError,
+        match="Failed to parse Ion timestamp, <UNKNOWN> : <UNKNOWN>; Timestamp was not a valid ion timestamp",
+    ):
         to_timestamp(text)
 
 

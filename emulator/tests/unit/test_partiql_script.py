@@ -12,15 +12,15 @@ from qldb_emulator.partiql.syntax.script import is_unfinished, split_statements
     [
         ("", []),
         (" ;; -- x\n", []),
-        ("a", [("a", 1)]),
-        ("a; b ;\n c", [("a", 1), ("b", 1), ("c", 2)]),
-        ("'x;''y'; \"q;\"; `{s:\";\"}`", [("'x;''y'", 1), ('"q;"', 1), ('`{s:";"}`', 1)]),
-        ("-- one; two\na /* ; */ b;\n\nc", [("a /* ; */ b", 2), ("c", 4)]),
-        ("a; 'open ; b", [("a", 1), ("'open ; b", 1)]),
+        ("a", [("a", 1, 1)]),
+        ("a; b ;\n c", [("a", 1, 1), ("b", 1, 4), ("c", 2, 2)]),
+        ("'x;''y'; \"q;\"; `{s:\";\"}`", [("'x;''y'", 1, 1), ('"q;"', 1, 10), ('`{s:";"}`', 1, 16)]),
+        ("-- one; two\na /* ; */ b;\n\nc", [("a /* ; */ b", 2, 1), ("c", 4, 1)]),
+        ("a; 'open ; b", [("a", 1, 1), ("'open ; b", 1, 4)]),
     ],
     ids=["nothing", "blank", "one", "three", "semicolons in literals", "comments", "string not closed"],
 )
-def test_a_script_is_split_at_its_semicolons(text: str, expected: list[tuple[str, int]]) -> None:
+def test_a_script_is_split_at_its_semicolons(text: str, expected: list[tuple[str, int, int]]) -> None:
     assert [tuple(part) for part in split_statements(text).all()] == expected
 
 

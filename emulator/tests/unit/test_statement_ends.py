@@ -15,12 +15,12 @@ from local_driver import CONTEXT, LocalSession, new_ledger
 
 from qldb_emulator.context import RequestContext
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.session.statements import StatementCache
 from qldb_emulator.errors import ClientGone, QldbError
 from qldb_emulator.ion.codec import IonError, loads
 from qldb_emulator.limits import MIB, STRICT
 from qldb_emulator.partiql.language.like import like_matcher
 from qldb_emulator.partiql.planning.catalogue import Catalogue
+from qldb_emulator.partiql.prepare import StatementCache
 from qldb_emulator.settings import Settings
 from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server

@@ -15,7 +15,7 @@ from qldb_emulator.ion.values import Timestamp
 from qldb_emulator.journal import hashing, merkle
 from qldb_emulator.journal.block import NewRevision, TransactionResult, build_block
 from qldb_emulator.journal.model import Block, BlockAddress
-from qldb_emulator.verify import chain as chain_module
+from qldb_emulator.verify import verdict as verdict_module
 from qldb_emulator.verify.chain import JournalVerifier, VerificationReport
 from qldb_emulator.verify.checks import Counts, check_block, is_own
 
@@ -112,7 +112,7 @@ def test_a_report_is_a_snapshot_and_plain_for_json():
 
 
 def test_only_the_first_findings_are_kept_but_all_are_counted(monkeypatch):
-    monkeypatch.setattr(chain_module, "FINDINGS_KEPT", 3)
+    monkeypatch.setattr(verdict_module, "FINDINGS_KEPT", 3)
     report = verified(SERVICE, own_from=0)
     assert (len(report.findings), report.findings_total) == (3, 14)
 

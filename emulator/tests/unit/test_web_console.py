@@ -217,6 +217,13 @@ def test_a_policy_decides_what_is_shown(keyed: FlaskClient) -> None:
     assert (answer.status_code, answer.json["__type"]) == (403, "AccessDeniedException")
 
 
+def test_requests_are_those_of_ledgers_that_the_policy_allows(keyed: FlaskClient, emulator: Emulator) -> None:
+    new_ledger(emulator, "other").run("SELECT VALUE 'theirs' FROM <<1>> AS x")
+    for name, sees in (("maria", True), ("carl", False)):  # carl may not send commands
+        sign_in(keyed, name)
+        assert ("&#39;theirs&#39;" in keyed.get(f"{BASE}/requests").text) is sees
+
+
 # --- differences, seals, snippets -------------------------------------------------------------------------------
 
 

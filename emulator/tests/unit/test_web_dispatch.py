@@ -1,4 +1,4 @@
-"""Where requests go: who answers which, the same bytes whichever server hosts the app, and Flask only when it is needed."""
+"""Where requests go: who answers which, the same bytes by any server, and Flask only when it is needed."""
 
 from __future__ import annotations
 

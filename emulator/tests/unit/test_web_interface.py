@@ -389,6 +389,20 @@ def test_operations_of_the_control_plane(client: FlaskClient) -> None:
     assert call("Nothing").status_code == 404
 
 
+# --- seeds ------------------------------------------------------------------------------------------------------
+
+
+def test_a_ledger_is_filled_with_a_sample_or_with_a_files_tables(emulator: Emulator, client: FlaskClient) -> None:
+    new_ledger(emulator, "other")
+    place = "/_qldb/ledgers/other/seed"
+    filled = client.post(place, json={"sample": "vehicle-registration"}).json
+    assert (filled["tables"][0], filled["documents"] > 10) == ("Person", True)
+    assert client.post(place, json={"tables": '{table: "T", documents: [{a: 2017T}]}'}).json["documents"] == 1
+    assert client.post(place, json={"tables": '[{"table": "U", "documents": [{"a": 1}]}]'}).json["tables"] == ["U"]
+    for body in ({}, {"sample": "none"}, {"tables": "{"}, {"tables": "1"}, {"sample": "vehicle-registration"}):
+        assert client.post(place, json=body).status_code == 400, body
+
+
 # --- read only --------------------------------------------------------------------------------------------------
 
 

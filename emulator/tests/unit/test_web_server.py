@@ -136,7 +136,10 @@ CHUNKED = (
         pytest.param(b"nonsense\r\n\r\n", 400, b"SerializationException", id="not HTTP"),
         pytest.param(b"GET / HTTP/1.1\r\nx: " + b"a" * 300_000, 400, b"SerializationException", id="endless head"),
         pytest.param(
-            b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, b"SerializationException", id="a length that is not a number"
+            b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+            400,
+            b"SerializationException",
+            id="a length without digits",
         ),
         pytest.param(
             b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400, b"SerializationException", id="unknown encoding"

@@ -58,7 +58,7 @@ CONTROL_PLANE = [
         _create(PermissionsMode="NOPE"), "PermissionsMode", "'NOPE' is not one of ALLOW_ALL, STANDARD", id="enum"
     ),
     pytest.param(
-        _create(PermissionsMode="x" * 100), "PermissionsMode", f"'{'x' * 64}'... is not one of", id="long values are cut"
+        _create(PermissionsMode="x" * 100), "PermissionsMode", f"'{'x' * 64}'... is not one of", id="long, cut"
     ),
     pytest.param(
         _create(DeletionProtection="true"), "DeletionProtection", "must be true or false, but is a string", id="boolean"

@@ -14,10 +14,10 @@ from ...journal.model import BlockAddress
 from ...limits import Limits
 from ...log.seam import Log, SlotTaken, UnknownOutcome
 from ...partiql.planning.catalogue import Catalogue
+from ...partiql.prepare import StatementCache
 from ...settings import Settings
 from ...storage.errors import StorageError
 from ...storage.ledger_file import LedgerFile
-from ..session.statements import StatementCache
 from .committer import Committer
 from .documents import DocumentCache
 from .facts import LedgerFacts, Tags, changed_rows, read_facts, rows_after, write_rows

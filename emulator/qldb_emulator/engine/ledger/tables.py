@@ -1,8 +1,8 @@
 """Whole tables for scans: from the file, or decoded from memory.
 
-A scan that can leave rows out by a quick look (``partiql.screen``) looks at their binary and decodes what passes: that
-costs a tenth of decoding them all.  The third time it does decode them all, to keep them, as does a scan that wants
-every row the first time.  A table is kept when a scan has run to its end and it fits the budget.
+A scan that can leave rows out by a prefilter (``partiql.execution.prefilter``) looks at their binary and decodes what
+passes: that costs a tenth of decoding them all.  The third time it does decode them all, to keep them, as does a scan
+that wants every row the first time.  A table is kept when a scan has run to its end and it fits the budget.
 
 It is brought up to date at the next scan, from the revisions of the blocks in between, so a commit pays nothing for it.
 A list of rows that was handed out is never changed, so it can be iterated while the table advances.
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from ...partiql.planning.data import BATCH_ROWS, Batches, Look, Row
+from ...partiql.planning.data import BATCH_ROWS, Batches, Prefilter, Row
 from .documents import MEMORY_PER_BYTE, DocumentCache
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # More changes than this since the last scan: reading the table anew costs about as much, and is simpler.
 CHANGES_MAX = 2_000
-# Complete scans by a quick look before a table is decoded and kept: that costs as much as some eight of them, and
+# Complete scans by a prefilter before a table is decoded and kept: that costs as much as some eight of them, and
 # makes those that follow several times cheaper.
 SIFTS_MAX = 2
 
@@ -87,7 +87,9 @@ class TableCache:
         self._documents = documents
         self._budget = budget_bytes // MEMORY_PER_BYTE
         self._tables: dict[int, _Table] = {}
-        self._sifted: dict[int, tuple[int, int]] = {}  # table -> (complete scans by a quick look, bytes at the last)
+        self._prefiltered_scans: dict[
+            int, tuple[int, int]
+        ] = {}  # table -> (complete scans by a prefilter, bytes at the last)
         self._lock = threading.Lock()
 
     def scan(self, table_no: int, at_seq: int) -> Iterator[Row]:
@@ -95,13 +97,13 @@ class TableCache:
         kept = self._current(table_no, at_seq)
         return iter(kept) if kept is not None else self._read(table_no, at_seq)
 
-    def sift(self, table_no: int, at_seq: int, look: Look, lay_over: LayOver | None) -> Batches:
-        """The same without the rows that a quick look leaves out, and with a transaction's writes if it has any."""
+    def prefiltered_scan(self, table_no: int, at_seq: int, prefilter: Prefilter, lay_over: LayOver | None) -> Batches:
+        """The same without the rows that a prefilter leaves out, and with a transaction's writes if it has any."""
         kept = self._current(table_no, at_seq)
         if kept is None and not self._is_worth_keeping(table_no):
-            return self._sift(table_no, at_seq, look, lay_over)
+            return self._prefiltered(table_no, at_seq, prefilter, lay_over)
         rows = iter(kept) if kept is not None else self._read(table_no, at_seq)
-        return look.batches(rows if lay_over is None else lay_over(rows))
+        return prefilter.batches(rows if lay_over is None else lay_over(rows))
 
     def kept(self) -> int:
         """How many tables are kept."""
@@ -111,7 +113,7 @@ class TableCache:
         """Forget everything: the rows below were rebuilt."""
         with self._lock:
             self._tables.clear()
-            self._sifted.clear()
+            self._prefiltered_scans.clear()
 
     def _current(self, table_no: int, at_seq: int) -> list[Row] | None:
         table = self._tables.get(table_no)
@@ -134,10 +136,10 @@ class TableCache:
         return self._budget - sum(table.size for table in list(self._tables.values()))
 
     def _is_worth_keeping(self, table_no: int) -> bool:
-        count, size = self._sifted.get(table_no, (0, 0))
+        count, size = self._prefiltered_scans.get(table_no, (0, 0))
         return count >= SIFTS_MAX and size <= self._room()
 
-    def _sift(self, table_no: int, at_seq: int, look: Look, lay_over: LayOver | None) -> Batches:
+    def _prefiltered(self, table_no: int, at_seq: int, prefilter: Prefilter, lay_over: LayOver | None) -> Batches:
         """Read from the file, and decode what passes."""
         rows: Iterator[DocumentRow | Row] = chain.from_iterable(self._file.scan_documents(table_no, at_seq))
         if lay_over is not None:
@@ -147,7 +149,7 @@ class TableCache:
             stored = [row for row in batch if not isinstance(row, Row)]
             documents = [row[2] for row in stored]
             size += sum(map(len, documents))
-            passing = [stored[position] for position in look.positions(documents)]
+            passing = [stored[position] for position in prefilter.positions(documents)]
             if len(stored) == len(batch):
                 yield len(batch), list(map(self._decoded, passing))
                 continue
@@ -163,7 +165,7 @@ class TableCache:
             )
         with self._lock:
             if table_no not in self._tables:  # else this was a snapshot older than what is kept
-                self._sifted[table_no] = self._sifted.get(table_no, (0, 0))[0] + 1, size
+                self._prefiltered_scans[table_no] = self._prefiltered_scans.get(table_no, (0, 0))[0] + 1, size
 
     def _decoded(self, row: DocumentRow) -> Row:
         document_id, revision_hash, data, *_ = row
@@ -188,4 +190,4 @@ class TableCache:
                 known = self._tables.get(table_no)
                 if known is None or known.seq < at_seq:
                     self._tables[table_no] = _Table(at_seq, rows, size)
-                    self._sifted.pop(table_no, None)
+                    self._prefiltered_scans.pop(table_no, None)

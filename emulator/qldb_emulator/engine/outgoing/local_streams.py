@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 LOCAL = "local"
 # How often a follower without news looks whether its client is still there.
-IDLE_SECONDS = 1.0
+IDLE_SECONDS = 0.3
 _PAUSE_SECONDS = 5.0
 _IDLE_FILE_SECONDS = 60.0
 _NEVER = threading.Event()

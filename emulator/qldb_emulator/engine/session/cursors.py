@@ -9,7 +9,7 @@ from ...errors import PAGE_TOKEN_NOT_VALID, RESULT_TOO_DEEP
 from ...ion.codec import TOO_DEEP, IonError, dumps
 from ...ion.values import IonValue
 from ...limits import Limits
-from ...partiql.planning.data import Data, Whole
+from ...partiql.planning.data import Data, RawDocument
 from ...records import dataclass
 
 
@@ -104,7 +104,7 @@ class Cursor:
         budget = self._budget
         for row in self._rows:
             try:
-                value = row.ion if type(row) is Whole else dumps(row)
+                value = row.ion if type(row) is RawDocument else dumps(row)
             except IonError as error:
                 raise RESULT_TOO_DEEP(reason=error) from error
             budget.held = 0  # what the row was made of is gone

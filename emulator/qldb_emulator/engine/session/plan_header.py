@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from ...partiql.planning.explain import explain
 from ..ledger.conflicts import ReadMark, WriteLog
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def explained(transaction: Transaction, program: Program | None, marks: set[Read
 
     marks: what the transaction has read since the statement began.  What does not fit is left out, and said to be.
     """
-    plan = [] if program is None else program.plan.explain().split("\n")
+    plan = [] if program is None else explain(program.plan).split("\n")
     reads = sorted(mark_text(mark, transaction) for mark in marks)
     while True:
         text = json.dumps({"plan": plan, "reads": reads, "readIOs": read_ios})

@@ -14,7 +14,7 @@ from ...errors import HISTORY_END_IN_FUTURE, HISTORY_RANGE
 from ...ion.compare import index_key
 from ...ion.values import IonValue, Timestamp, strip_annotations
 from ...partiql.planning.catalogue import IndexInfo, TableInfo
-from ...partiql.planning.data import Batches, Look, Row, Sure, TableSource, Whole
+from ...partiql.planning.data import Batches, CertainMatch, Prefilter, RawDocument, Row, TableSource
 from ..ledger.conflicts import CATALOGUE, document_mark, key_mark, table_mark
 from ..ledger.documents import committed_shape
 from ..ledger.keys import field_key
@@ -58,14 +58,14 @@ class StatementReader:
         overlay = self._overlay.of_table(table.table_id)
         return with_pending_writes(overlay, stored) if overlay else stored
 
-    def sift(self, source: TableSource, look: Look) -> Batches:
+    def prefiltered_scan(self, source: TableSource, prefilter: Prefilter) -> Batches:
         table = source.table
         self._marks.add(table_mark(table.table_id))
         overlay = self._overlay.of_table(table.table_id)
         if not table.number:
-            return look.batches(with_pending_writes(overlay, iter(())))
+            return prefilter.batches(with_pending_writes(overlay, iter(())))
         lay_over = partial(with_pending_writes, overlay) if overlay else None
-        return self._ledger.tables.sift(table.number, self._transaction.snapshot, look, lay_over)
+        return self._ledger.tables.prefiltered_scan(table.number, self._transaction.snapshot, prefilter, lay_over)
 
     def _stored_scan(self, table: TableInfo) -> Iterator[RevisionRow]:
         if table.number:
@@ -73,24 +73,24 @@ class StatementReader:
                 yield from batch
 
     def seek(
-        self, source: TableSource, index: IndexInfo, values: Sequence[IonValue], sure: Sure | None = None
+        self, source: TableSource, index: IndexInfo, values: Sequence[IonValue], certain: CertainMatch | None = None
     ) -> Iterator[Row]:
         table = source.table
         keys = {key for key in map(index_key, values) if key is not None}
         self._marks.update(key_mark(index.index_id, key) for key in keys)
         stored = self._stored_seek(index, sorted(keys))
         overlay = self._overlay.of_table(table.table_id) if self._overlay.count else None
-        if sure is not None and not overlay:
-            return self._whole_where_sure(stored, sure)
+        if certain is not None and not overlay:
+            return self._raw_where_certain(stored, certain)
         pending = [p for p in overlay.values() if pending_key(p, index.field_name) in keys] if overlay else []
         return self._shown(source, stored, pending)
 
-    def _whole_where_sure(self, stored: Iterable[RevisionRow], sure: Sure) -> Iterator[Row]:
+    def _raw_where_certain(self, stored: Iterable[RevisionRow], certain: CertainMatch) -> Iterator[Row]:
         decode = self._ledger.cache.decode
         for row in stored:
             data = row.data
             if data is not None:
-                yield Row(row.document_id, Whole(data) if sure(data) else decode(row.hash, data))
+                yield Row(row.document_id, RawDocument(data) if certain(data) else decode(row.hash, data))
 
     def _stored_seek(self, index: IndexInfo, keys: list[bytes]) -> Iterator[RevisionRow]:
         if keys:

@@ -9,7 +9,6 @@ The reader (``session.reader``) marks everything that is read, for the validatio
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +25,9 @@ from ...errors import (
 )
 from ...ion.codec import DOCUMENT_DEPTH, TOO_DEEP, IonError, loads
 from ...ion.values import IonValue, Timestamp
-from ...limits import KIB, MIB
-from ...partiql.execution.compiler import Program, compile_plan
+from ...partiql.execution.compiler import Program
 from ...partiql.language.errors import PartiqlError
-from ...partiql.planning.catalogue import Catalogue
-from ...partiql.planning.planner import plan
 from ...partiql.syntax import ast
-from ...partiql.syntax.parser import parse
-from ...records import dataclass
 from ..ledger.conflicts import CATALOGUE, name_mark
 from ..ledger.ddl import DDL_NODES, ddl_effect, table_tags
 from ..ledger.tags import tags_problem
@@ -45,59 +39,6 @@ from .sent_statement import SentStatement
 if TYPE_CHECKING:
     from .permissions import Permit
     from .transactions import Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A statement text made ready against one catalogue."""
-
-    catalogue: Catalogue
-    program: Program
-
-
-class StatementCache:
-    """Prepared statements by text.  One per ledger; bounded in bytes; shared by all sessions.
-
-    An application has tens of texts, not thousands, unless it writes values into them; those must not fill the memory.
-    The oldest texts make way for new ones.
-    """
-
-    MAX_BYTES = 16 * MIB
-    MAX_TEXT_CHARACTERS = 4_000
-    # A program keeps its tree, plan and closures.  Measured on Python 3.11: 140 to 420 bytes a character of its text.
-    PROGRAM_BYTES = 4 * KIB
-    CHARACTER_BYTES = 420
-
-    def __init__(self) -> None:
-        self._prepared: dict[str, Prepared] = {}
-        self._bytes = 0
-        self._lock = threading.Lock()  # only to remember: looking up needs none
-
-    def prepare(self, text: str, catalogue: Catalogue, max_depth: int) -> Program:
-        """The program of a text under a catalogue.  Raises PartiqlError."""
-        prepared = self._prepared.get(text)
-        if prepared is not None and prepared.catalogue is catalogue:
-            return prepared.program
-        program = compile_plan(plan(parse(text, max_depth), catalogue))
-        self._remember(text, Prepared(catalogue, program))
-        return program
-
-    def _remember(self, text: str, prepared: Prepared) -> None:
-        if len(text) > self.MAX_TEXT_CHARACTERS:
-            return
-        with self._lock:
-            if text not in self._prepared:
-                self._bytes += self.size_of(text)
-            self._prepared[text] = prepared
-            while self._bytes > self.MAX_BYTES:
-                oldest = next(iter(self._prepared))
-                del self._prepared[oldest]
-                self._bytes -= self.size_of(oldest)
-
-    @classmethod
-    def size_of(cls, text: str) -> int:
-        """About how many bytes the program of a text takes, at most."""
-        return cls.PROGRAM_BYTES + cls.CHARACTER_BYTES * len(text)
 
 
 class Execution:

@@ -13,16 +13,17 @@ from dataclasses import field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ...ion.codec import dumps
+from ...ion.codec import dumps, loads
 from ...ion.stream import ahead
 from ...journal.merkle import RightEdge
 from ...journal.model import Block
+from ...journal.parse import block_from_ion
 from ...partiql.planning.catalogue import Catalogue
 from ...records import dataclass
 from ...storage.batches import BatchWriter
 from ...storage.ledger_file import LedgerFile
 from ..ledger.facts import LedgerFacts, rows_from_facts, write_rows
-from ..ledger.fold import ApplyError, apply_block
+from ..ledger.fold import ApplyError, apply_block, stored_catalogue, stored_edge
 
 if TYPE_CHECKING:
     from ...storage.directory import DataDirectory
@@ -52,14 +53,14 @@ def is_ledger_name(name: str) -> bool:
     return _LEDGER_NAME.match(name) is not None
 
 
-def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]]) -> Folded:
+def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]], state: FoldState | None = None) -> Folded:
     """Store blocks in a new ledger's file, with everything that follows from them.
 
-    blocks: each with its Ion binary if that is at hand.
+    blocks: each with its Ion binary if that is at hand.  state: where an earlier call ended; it is changed.
     A block with a number not above the one before is left out.  The Merkle tree is kept as long as no block is missing.
     Raises ApplyError, StorageError, and whatever the iterable raises.
     """
-    state = _State()
+    state = FoldState() if state is None else state
     rest = iter(blocks)
     while True:
         with file.write(sync=False) as transaction, BatchWriter(transaction) as writer:
@@ -133,13 +134,32 @@ def import_audited(
 
 
 @dataclass(slots=True)
-class _State:
+class FoldState:
+    """How far a fold is.  edge: of the Merkle tree; None when blocks are missing."""
+
     catalogue: Catalogue = field(default_factory=Catalogue)
     last: int = -1
     edge: RightEdge | None = field(default_factory=RightEdge)
     blocks: int = 0
     first_ms: int | None = None
     problems: list[str] = field(default_factory=list)
+
+    @classmethod
+    def stored(cls, file: LedgerFile, problems: Iterable[str]) -> FoldState:
+        """Where the fold of a file ended whose blocks have no gap.  problems: that were found so far."""
+        tip = file.tip()
+        if tip is None:
+            return cls(problems=list(problems))
+        first, ion = next(file.blocks(0, None, 1))
+        last = tip.sequence_no
+        return cls(
+            catalogue=stored_catalogue(file, last),
+            last=last,
+            edge=stored_edge(file, last) if first == 0 else None,
+            blocks=last + 1 - first,
+            first_ms=block_from_ion(loads(ion)).timestamp.epoch_ms(),
+            problems=list(problems),
+        )
 
 
 def imported_facts(

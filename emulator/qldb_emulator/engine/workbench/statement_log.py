@@ -13,6 +13,7 @@ from typing import Any
 from ...errors import QldbError
 from ...ion.codec import IonError, dumps_text, loads
 from ...partiql.execution.compiler import Program
+from ...partiql.planning.explain import explain
 from ...partiql.planning.plan import HistoryScan, Scan
 from ...records import dataclass
 
@@ -60,7 +61,7 @@ class StatementRow:
         if self.left_out:
             members["parametersLeftOut"] = self.left_out
         if self.program is not None:
-            members["plan"] = self.program.plan.explain()
+            members["plan"] = explain(self.program.plan)
         if self.error is not None:
             members["error"] = {"type": self.error.shape, "message": self.error.message}
         return members

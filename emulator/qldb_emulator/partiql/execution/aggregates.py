@@ -14,20 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from ...budget import charge, current
-from ...ion.compare import index_key, kind, order_key
-from ...ion.values import Annotated, IonValue, struct_items
-from ..language import faults
-from ..language.arithmetic import add, decimal_of, divide
-from ..language.faults import shown, type_name
+from ...budget import current
+from ...ion.compare import index_key
+from ...ion.values import IonValue
+from ..language.arithmetic import add, compare_numbers, divide, number_of
 from ..language.kinds import is_unknown
 
-_NUMBERS: Final = frozenset({"INT", "FLOAT", "DECIMAL"})
-
-
-_KEY_PART_BYTES = 100  # of the sort key of one element
 _SEEN_BYTES = 100  # of a key among those seen, its octets apart
 
 
@@ -78,7 +72,6 @@ class Sum:
     """``SUM(x)``: with the arithmetic of ``+``, so ints stay an int and may overflow."""
 
     __slots__ = ("_sum",)
-    name = "SUM"
 
     def __init__(self) -> None:
         self._sum: IonValue = None
@@ -86,27 +79,25 @@ class Sum:
     def add(self, value: IonValue) -> None:
         if is_unknown(value):
             return
-        number = _number(value, self.name)
-        self._sum = number if self._sum is None else add(self._sum, number)
+        self._sum = number_of(value) if self._sum is None else add(self._sum, value)
 
     def result(self) -> IonValue:
         return self._sum
 
 
 class Average:
-    """``AVG(x)``: always a decimal of at most 38 digits."""
+    """``AVG(x)``: the sum as SUM has it, divided as a decimal of at most 38 digits."""
 
     __slots__ = ("_count", "_sum")
 
     def __init__(self) -> None:
         self._count = 0
-        self._sum: IonValue = Decimal(0)
+        self._sum: IonValue = None
 
     def add(self, value: IonValue) -> None:
         if is_unknown(value):
             return
-        number = decimal_of(_number(value, "AVG"))
-        self._sum = add(self._sum, number) if self._count else number
+        self._sum = add(self._sum, value) if self._count else number_of(value)
         self._count += 1
 
     def result(self) -> IonValue:
@@ -114,51 +105,23 @@ class Average:
 
 
 class Extreme:
-    """``MIN(x)`` and ``MAX(x)`` in :func:`natural_order`; of equal values the first."""
+    """``MIN(x)`` and ``MAX(x)`` of numbers (documented: ql-functions.max); of equal values the first."""
 
-    __slots__ = ("_best", "_best_key", "_is_max")
+    __slots__ = ("_best", "_sign")
 
-    def __init__(self, is_max: bool) -> None:
-        self._is_max = is_max
+    def __init__(self, sign: int) -> None:
+        self._sign = sign
         self._best: IonValue = None
-        self._best_key: tuple[Any, ...] = ()
 
     def add(self, value: IonValue) -> None:
         if is_unknown(value):
             return
-        key = natural_order(value)
-        if self._best is None or (key > self._best_key if self._is_max else key < self._best_key):
-            self._best, self._best_key = value, key
+        number = number_of(value)
+        if self._best is None or compare_numbers(number, self._best) * self._sign > 0:
+            self._best = number
 
     def result(self) -> IonValue:
         return self._best
-
-
-_RANKS: Final = ("null", "bool", "number", "timestamp", "text", "lob", "list", "sexp", "struct", "bag")
-
-
-def natural_order(value: IonValue) -> tuple[Any, ...]:
-    """A sort key over all values, whatever their kinds: the library's natural order, nulls first.
-
-    By kind in the order of :data:`_RANKS`; then scalars as ``<`` has them, lobs by octets, lists and sexps element by
-    element, structs and bags by their sorted parts.
-    """
-    bare = value.value if type(value) is Annotated else value
-    of = kind(bare)
-    rank = _RANKS.index(of)
-    if of == "null":
-        return (rank,)
-    if of == "lob":
-        return rank, bytes(bare)
-    if of in ("list", "sexp", "bag", "struct"):
-        charge(_KEY_PART_BYTES * len(bare))
-    if of in ("list", "sexp"):
-        return rank, [natural_order(element) for element in bare]
-    if of == "bag":
-        return rank, sorted(natural_order(element) for element in bare)
-    if of == "struct":
-        return rank, sorted((natural_order(name), natural_order(part)) for name, part in struct_items(bare))
-    return rank, order_key(bare)
 
 
 class Distinct:
@@ -181,19 +144,12 @@ class Distinct:
         return self._inner.result()
 
 
-def _number(value: IonValue, name: str) -> IonValue:
-    bare = value.value if type(value) is Annotated else value
-    if type_name(bare) not in _NUMBERS:
-        raise faults.AGGREGATE_TYPE(name=name, value=shown(bare), type=type_name(bare))
-    return bare
-
-
 ACCUMULATORS: Final[dict[str, Callable[[], Accumulator]]] = {
     "count": Count,
     "sum": Sum,
     "avg": Average,
-    "min": lambda: Extreme(is_max=False),
-    "max": lambda: Extreme(is_max=True),
+    "min": lambda: Extreme(-1),
+    "max": lambda: Extreme(1),
 }
 
 

@@ -12,13 +12,21 @@ from itertools import islice
 from typing import Any, Literal
 
 from ...budget import ROW_BYTES, ROWS_BETWEEN_LOOKS, UNBOUNDED, Budget
-from ...ion.values import Annotated, IonValue, Timestamp, strip_annotations, struct_items, struct_of
+from ...ion.values import (
+    Annotated,
+    IonValue,
+    MadeStruct,
+    Timestamp,
+    strip_annotations,
+    struct_items,
+    struct_of,
+)
 from ...records import dataclass
-from ..language import semantics
+from ..language import faults, semantics
 from ..language.errors import PartiqlError
 from ..language.values import MISSING, Bag
 from ..planning.analysis import holds_bag_or_missing, is_plain, slots_used
-from ..planning.data import Batches, Change, Data, Row, TableSource, Whole
+from ..planning.data import Batches, Change, Data, RawDocument, Row, TableSource
 from ..planning.plan import (
     BUDGET_SLOT,
     DATA_SLOT,
@@ -52,11 +60,10 @@ from ..planning.plan import (
     Unnest,
     UpdatePlan,
 )
-from ..planning.resolve import too_deep
 from ..syntax import ast
 from .dml import Changes, compile_delete, compile_insert, compile_update
 from .expressions import ExpressionCompiler, Frame, Run, accumulator_of, located, to_ion
-from .prefilter import NO_ROWS, Screen, Surely, screen_of, surely
+from .prefilter import COUNT_ONLY, BindCertainMatch, BindPrefilter, certain_match, prefilter_of
 
 Kind = Literal["query", "dml", "ddl", "exec"]
 Open = Callable[[Frame], Iterator[None]]
@@ -81,7 +88,7 @@ class Program:
     _arguments: tuple[Run, ...] = field(default=(), repr=False)
 
     def rows(self, parameters: Sequence[IonValue], data: Data, budget: Budget = UNBOUNDED) -> Iterator[IonValue]:
-        """The rows of a query, as Ion values or ``Whole``.  Raises PartiqlError, now or while rows are pulled."""
+        """The rows of a query, as Ion values or ``RawDocument``.  Raises PartiqlError, now or while rows are pulled."""
         assert self._rows is not None
         return self._rows(_new_frame(self.plan, parameters, data, budget))
 
@@ -99,9 +106,9 @@ class Program:
 def compile_plan(plan: Plan) -> Program:
     """The program of a plan.  Raises PartiqlError for functions that do not exist."""
     try:
-        return _Compiler().program(plan)
+        return _Compiler(plan).program(plan)
     except RecursionError:
-        raise too_deep(plan.statement.pos) from None
+        raise faults.TOO_DEEP.at(plan.statement.pos) from None
 
 
 def evaluate(plan: Plan, parameters: Sequence[IonValue], data: Data) -> IonValue:
@@ -109,7 +116,7 @@ def evaluate(plan: Plan, parameters: Sequence[IonValue], data: Data) -> IonValue
 
     For those who compare values of the language, not of Ion.  Raises PartiqlError.
     """
-    compiler = _Compiler()
+    compiler = _Compiler(plan)
     frame = _new_frame(plan, parameters, data, UNBOUNDED)
     if isinstance(plan.root, SelectPlan):
         return Bag(compiler.query(plan.root, is_output=False)(frame))
@@ -122,8 +129,9 @@ def _new_frame(plan: Plan, parameters: Sequence[IonValue], data: Data, budget: B
 
 
 class _Compiler:
-    def __init__(self) -> None:
-        self._expressions = ExpressionCompiler(self._subquery, self._exists)
+    def __init__(self, plan: Plan) -> None:
+        is_query = isinstance(plan.root, SelectPlan | ExpressionPlan)
+        self._expressions = ExpressionCompiler(self._subquery, self._exists, is_query and plan.has_positions)
         self.expression = self._expressions.compile
 
     def program(self, plan: Plan) -> Program:
@@ -153,14 +161,14 @@ class _Compiler:
 
     def query(self, plan: SelectPlan, is_output: bool) -> Callable[[Frame], Iterator[IonValue]]:
         """is_output: rows leave as Ion values; otherwise they stay values of the language."""
+        rows = self.relation(plan.relation, plan.pos if plan.aggregates else None)
         project = self._projection(plan.projection, is_output)
-        if is_output and (whole := self._whole_rows(plan, project)) is not None:
-            return whole
-        rows = self.relation(plan.relation)
+        if is_output and (raw := self._raw_rows(plan, project)) is not None:
+            return raw
         if _is_count_of_table(plan):
             return _table_count(plan, project)
         if plan.aggregates:
-            total = self._aggregates(plan.aggregates)
+            total = self._aggregates(plan.aggregates, plan.pos)
 
             def one(frame: Frame, opened: Iterator[None]) -> Iterator[IonValue]:
                 total(frame, opened)
@@ -174,13 +182,13 @@ class _Compiler:
 
         return lambda frame: pull(frame, rows(frame))
 
-    def _whole_rows(self, plan: SelectPlan, project: Run) -> Callable[[Frame], Iterator[IonValue]] | None:
-        """``SELECT * FROM table WHERE indexed = ...``: a document that surely matches is not decoded.  Else None."""
+    def _raw_rows(self, plan: SelectPlan, project: Run) -> Callable[[Frame], Iterator[IonValue]] | None:
+        """``SELECT * FROM table WHERE indexed = ...``: a document that certainly matches is not decoded.  Else None."""
         filtered, columns = plan.relation, plan.projection.columns if isinstance(plan.projection, ProjectStruct) else ()
         if not (isinstance(filtered, Filter) and isinstance(filtered.input, IndexSeek) and len(columns) == 1):
             return None
         access, (column,) = filtered.input, columns
-        tell = surely(filtered.condition, access.slot)
+        tell = certain_match(filtered.condition, access.slot)
         is_whole = isinstance(column, Spread) and isinstance(column.value, Slot) and column.value.number == access.slot
         if tell is None or not is_whole or plan.aggregates or access.source.view != "user":
             return None
@@ -193,7 +201,7 @@ class _Compiler:
                 data.read_ios += 1
                 if budget.is_due:
                     budget.look()
-                if type(value) is Whole:
+                if type(value) is RawDocument:
                     yield value
                     continue
                 frame[slot] = value
@@ -205,22 +213,9 @@ class _Compiler:
         return lambda frame: pull(frame, find(frame))
 
     def _subquery(self, node: Subquery) -> Run:
+        """A nested SELECT is the bag of its rows, wherever it stands."""
         query = self.query(node.query, is_output=False)
-        if not node.is_scalar:
-            return lambda frame: Bag(_gathered(query(frame), frame[BUDGET_SLOT]))
-        projection, pos = node.query.projection, node.pos
-        assert isinstance(projection, ProjectStruct)
-        column = projection.columns[0]
-        assert isinstance(column, Column)
-        name = column.name
-
-        def value(frame: Frame) -> IonValue:
-            found = _gathered(query(frame), frame[BUDGET_SLOT])
-            if len(found) > 1:
-                raise PartiqlError("Evaluator", pos, f"A nested SELECT used as a value gave {len(found)} rows")
-            return found[0].get(name, MISSING) if found else None
-
-        return value
+        return lambda frame: Bag(_gathered(query(frame), frame[BUDGET_SLOT]))
 
     def _exists(self, node: Subquery) -> Run:
         """EXISTS: every row is computed, for its errors and its reads, but none is kept."""
@@ -236,7 +231,8 @@ class _Compiler:
 
         return exists
 
-    def _aggregates(self, calls: tuple[AggregateCall, ...]) -> Callable[[Frame, Iterator[None]], None]:
+    def _aggregates(self, calls: tuple[AggregateCall, ...], pos: ast.Pos) -> Callable[[Frame, Iterator[None]], None]:
+        """pos: of the SELECT, where the library has the errors of its aggregates."""
         parts = [
             (
                 call.slot,
@@ -248,22 +244,22 @@ class _Compiler:
         ]
 
         def total(frame: Frame, opened: Iterator[None]) -> None:
-            running = [(new(), argument, pos) for _, new, argument, pos in parts]
+            running = [(new(), argument) for _, new, argument, _ in parts]
             budget = frame[BUDGET_SLOT]
             held = budget.held
             for _ in opened:
                 budget.held = held  # what the row before was made of is gone
-                for sum_, argument, pos in running:
+                for sum_, argument in running:
                     value = argument(frame)
                     try:
                         sum_.add(value)
                     except PartiqlError as error:
                         raise located(error, pos) from None
-            for (slot, _, _, pos), (sum_, _, _) in zip(parts, running, strict=True):
+            for (slot, _, _, own_pos), (sum_, _) in zip(parts, running, strict=True):
                 try:
                     frame[slot] = sum_.result()
                 except PartiqlError as error:
-                    raise located(error, pos) from None
+                    raise located(error, own_pos) from None
 
         return total
 
@@ -294,34 +290,41 @@ class _Compiler:
             return value
         columns = projection.columns
         if len(columns) == 1 and isinstance(columns[0], Spread) and isinstance(columns[0].value, Slot):
-            return _whole_row(columns[0].name, self._output(columns[0].value, is_output))
-        names = [column.name for column in columns]
-        if len(set(names)) == len(names) and all(isinstance(column, Column) for column in columns):
-            return _row([(column.name, self._output(column.value, is_output)) for column in columns])
+            return _whole_row(self._output(columns[0].value, is_output))
+        named = [column for column in columns if isinstance(column, Column)]
+        if len({column.name for column in named}) == len(columns):
+            row = _row([(column.name, self._output(column.value, is_output)) for column in named])
+            if is_output or self._expressions.struct_of is struct_of:
+                return row
+            return lambda frame: MadeStruct(row(frame))
         return _merged_row(
-            [(column.name, self._output(column.value, is_output), isinstance(column, Spread)) for column in columns]
+            [
+                (None if isinstance(column, Spread) else column.name, self._output(column.value, is_output))
+                for column in columns
+            ]
         )
 
     # --- Relations -----------------------------------------------------------------------------------------
 
-    def relation(self, relation: Relation) -> Open:
+    def relation(self, relation: Relation, where_pos: ast.Pos | None = None) -> Open:
+        """where_pos: where an error of WHERE itself stands, if not at its expression."""
         if not isinstance(relation, Filter):
             return self._join(relation, None) if isinstance(relation, Join) else self._access(relation, None)
-        condition = self._expressions.condition(relation.condition)
+        condition = self._expressions.condition(relation.condition, where_pos)
         if isinstance(relation.input, Join):
             return self._join(relation.input, condition)
         if isinstance(relation.input, Scan) and relation.input.source.view == "user":
-            screen = screen_of(relation.condition, relation.input.slot)
-            if screen is not None:
-                return _screened_rows(relation.input, screen, condition)
+            bind = prefilter_of(relation.condition, relation.input.slot)
+            if bind is not None:
+                return _prefiltered_rows(relation.input, bind, condition)
         return self._access(relation.input, condition)
 
     def _join(self, join: Join, where: Run | None) -> Open:
         """Nested loops without nested generators, however many sources there are."""
-        openers = [
-            self._access(part.access, None if part.condition is None else self._expressions.condition(part.condition))
-            for part in join.inputs
-        ]
+        openers = []
+        for part in join.inputs:
+            on = None if part.condition is None else self._expressions.condition(part.condition)
+            openers.append(self._access(part.access, on))
         innermost, outer = openers[-1], openers[:-1]
         depth = len(outer)
 
@@ -348,7 +351,7 @@ class _Compiler:
             case IndexSeek():
                 return _table_rows(access, self._seek(access), condition)
             case DocumentFetch(source=source, probe=probe):
-                keys = self._keys(probe)
+                keys = self._keys(probe, has_unknowns=False)
 
                 def fetch(frame: Frame) -> Iterator[Row]:
                     values = keys(frame)
@@ -365,8 +368,8 @@ class _Compiler:
         assert isinstance(access, Unnest)
         return _unnest(access, self.expression(access.collection), condition)
 
-    def _seek(self, access: IndexSeek, tell: Surely = lambda frame: None) -> Callable[[Frame], Iterator[Row]]:
-        """The rows that an index finds.  tell: which of them are wanted whole."""
+    def _seek(self, access: IndexSeek, tell: BindCertainMatch = lambda frame: None) -> Callable[[Frame], Iterator[Row]]:
+        """The rows that an index finds.  tell: which of them certainly match."""
         source, index, keys = access.source, access.index, self._keys(access.probe)
 
         def seek(frame: Frame) -> Iterator[Row]:
@@ -377,13 +380,15 @@ class _Compiler:
 
         return seek
 
-    def _keys(self, probe: Probe) -> Callable[[Frame], list[IonValue] | None]:
+    def _keys(self, probe: Probe, has_unknowns: bool = True) -> Callable[[Frame], list[IonValue] | None]:
         """The values to look up; unknown ones are left out, and what is no Ion: they equal nothing that is stored.
 
-        None when they cannot be told (the expression fails, or IN is not followed by a collection): then the source is
-        scanned, so that the condition itself gives the answer or the error, and only if there is a row to ask about.
+        None when an index cannot answer: the expression fails, IN is not followed by a collection, or an unknown is in
+        it.  Then the source is scanned, so that the condition itself gives the answer or the error, and only if there
+        is a row to ask about.  has_unknowns: what is looked up may be unknown in some row (ids of documents never are).
         """
         values = [self.expression(value) for value in probe.values]
+        is_in = probe.is_in and has_unknowns
         collection = None if probe.collection is None else self.expression(probe.collection)
         is_ion = all(map(is_plain, (*probe.values, *([] if probe.collection is None else [probe.collection]))))
 
@@ -396,6 +401,8 @@ class _Compiler:
                 found = found.value
             if not isinstance(found, list):
                 return None
+            if is_in and any(map(semantics.is_unknown, found)):
+                return None  # null is IN (null), and an index has no nulls
             known = [value for value in found if not semantics.is_unknown(value)]
             return known if is_ion else [value for value in known if not holds_bag_or_missing(value)]
 
@@ -404,7 +411,7 @@ class _Compiler:
     def _history(self, access: HistoryScan) -> Callable[[Frame], Iterator[Row]]:
         table = access.table
         start, end = self._time(access.start), self._time(access.end)
-        keys = None if access.probe is None else self._keys(access.probe)
+        keys = None if access.probe is None else self._keys(access.probe, has_unknowns=False)
 
         def rows(frame: Frame) -> Iterator[Row]:
             first, last = start(frame), end(frame)
@@ -425,7 +432,7 @@ class _Compiler:
                 value = value.value
             if isinstance(value, Timestamp):
                 return value
-            raise PartiqlError("Evaluator", pos, "The start and end of history() must be timestamps")
+            raise faults.HISTORY_TIME.at(pos)
 
         return time
 
@@ -478,7 +485,7 @@ def _pull_rows(access: Access, condition: Run | None) -> Callable[[Frame, Iterat
     return pull
 
 
-def _screened_rows(access: Scan, screen: Screen, condition: Run) -> Open:
+def _prefiltered_rows(access: Scan, bind: BindPrefilter, condition: Run) -> Open:
     """As _table_rows, for a scan that can leave rows out without asking the condition.  All of them count as read."""
     slot, id_slot, source = access.slot, access.id_slot, access.source
     pull_all = _pull_rows(access, condition)
@@ -497,8 +504,10 @@ def _screened_rows(access: Scan, screen: Screen, condition: Run) -> Open:
                     yield
 
     def rows(frame: Frame) -> Iterator[None]:
-        look, data = screen(frame), frame[DATA_SLOT]
-        return pull_all(frame, data.scan(source)) if look is None else pull(frame, data.sift(source, look))
+        prefilter, data = bind(frame), frame[DATA_SLOT]
+        if prefilter is None:
+            return pull_all(frame, data.scan(source))
+        return pull(frame, data.prefiltered_scan(source, prefilter))
 
     return rows
 
@@ -532,7 +541,7 @@ def _table_count(plan: SelectPlan, project: Run) -> Callable[[Frame], Iterator[I
             frame[slot] = rows
         yield project(frame)
 
-    return lambda frame: count(frame, frame[DATA_SLOT].sift(source, NO_ROWS))
+    return lambda frame: count(frame, frame[DATA_SLOT].prefiltered_scan(source, COUNT_ONLY))
 
 
 def _unnest(access: Unnest, collection: Run, condition: Run | None) -> Open:
@@ -624,32 +633,43 @@ def _row(columns: list[tuple[str, Run]]) -> Run:
     return project
 
 
-def _whole_row(name: str, run: Run) -> Run:
+def _whole_row(run: Run) -> Run:
     """``SELECT *`` of one source: the document itself, not a copy."""
 
     def project(frame: Frame) -> IonValue:
         value = run(frame)
-        if type(value) is Annotated:
-            value = value.value
-        if isinstance(value, dict):
-            return value
-        return {} if value is MISSING else {name: value}
+        bare = value.value if type(value) is Annotated else value
+        if isinstance(bare, dict) and bare:
+            return bare
+        return {} if value is MISSING else {"_1": value}
 
     return project
 
 
-def _merged_row(columns: list[tuple[str, Run, bool]]) -> Run:
-    """Columns of which some are spread: names may repeat."""
+def _merged_row(columns: list[tuple[str | None, Run]]) -> Run:
+    """Columns of which some are spread (their name is None): names may repeat.
+
+    What is no struct, or an empty one, becomes a column itself; its made name counts the columns before it.
+    """
 
     def project(frame: Frame) -> IonValue:
         pairs: list[tuple[str, IonValue]] = []
-        for name, run, is_spread in columns:
+        count = 0  # of the columns so far, also of those without a value
+        for name, run in columns:
             value = run(frame)
+            if name is not None:
+                count += 1
+                if value is not MISSING:
+                    pairs.append((name, value))
+                continue
             bare = value.value if type(value) is Annotated else value
-            if is_spread and isinstance(bare, dict):
-                pairs.extend(struct_items(bare))
+            if isinstance(bare, dict) and bare:
+                spread = list(struct_items(bare))
+                count += len(spread)
+                pairs.extend(spread)
             elif value is not MISSING:
-                pairs.append((name, value))
+                count += 1
+                pairs.append((f"_{count}", value))
         return struct_of(pairs)
 
     return project

@@ -11,6 +11,7 @@ SET a = struct                      replaces the whole document; anything but a 
 SET a.b.c = v                       replaces or adds ``c``; a missing (or other) thing instead of ``a.b`` is an error
 SET a.b[n] = v                      replaces element n; an n past the end adds an element at the end
 INSERT INTO a.list VALUE v [AT n]   adds an element at the end, or before element n (from 0)
+INSERT INTO a.list << v, w >>       adds every element at the end
 INSERT INTO a VALUE v AT 'name'     adds a field to a struct (or replaces it)
 REMOVE a.b                          removes a field or an element; nothing happens when it is not there
 REMOVE a                            deletes the document
@@ -28,7 +29,7 @@ from dataclasses import field
 
 from ...ion.values import Annotated, IonValue, Sexp, struct_items, struct_of
 from ...records import dataclass
-from ..language.errors import PartiqlError
+from ..language import faults
 from ..language.faults import type_name
 from ..language.values import MISSING
 from ..planning.analysis import is_plain
@@ -40,11 +41,6 @@ from .expressions import Frame, Run, to_ion
 Compile = Callable[[ast.Expr], Run]
 Rows = Callable[[Frame], Iterator[None]]
 Changes = Callable[[Frame], list[Change]]
-
-
-def _error(text: str, pos: ast.Pos) -> PartiqlError:
-    """An error of ours: what QLDB wrote is unknown (partiql.md 9 Q6, Q14)."""
-    return PartiqlError("Evaluator", pos, text)
 
 
 # --- INSERT and DELETE ---------------------------------------------------------------------------------------
@@ -67,7 +63,7 @@ def compile_insert(plan: InsertPlan, compile_expression: Compile) -> Changes:
 def _document(value: IonValue, pos: ast.Pos) -> IonValue:
     """A value as a document.  Raises PartiqlError when it is no struct."""
     if not isinstance(value.value if type(value) is Annotated else value, dict):
-        raise _error(f"A document must be a STRUCT, not {type_name(value)}", pos)
+        raise faults.NOT_A_DOCUMENT.at(pos, type=type_name(value))
     return value
 
 
@@ -244,6 +240,8 @@ def _compile_edit(edit: Edit, plan: UpdatePlan, compile_expression: Compile) -> 
     value = _stored(edit.value, compile_expression)
     if edit.kind == "set":
         return _set(keys, value, pos)
+    if not edit.is_single:
+        return _insert_each(keys, value, pos)
     at = None if edit.at is None else compile_expression(edit.at)
     return _insert(keys, value, at, pos if edit.at is None else edit.at.pos)
 
@@ -281,7 +279,7 @@ def _key(position: IonValue, pos: ast.Pos) -> Key:
         return position
     if isinstance(position, str):
         return ast.FieldStep(str(position), is_quoted=True, pos=pos)
-    raise _error(f"A position must be an INT or a STRING, not {type_name(position)}", pos)
+    raise faults.POSITION_TYPE.at(pos, type=type_name(position))
 
 
 def _child(cell: _Cell, key: Key) -> _Cell | None:
@@ -296,25 +294,23 @@ def _child(cell: _Cell, key: Key) -> _Cell | None:
 def _reach(draft: _Draft, keys: list[Key], last: Key | None, pos: ast.Pos) -> _Cell:
     """The cell at the end of the keys.  last: the place within it that is wanted, for the error's text.
 
-    Raises PartiqlError when there is nothing, with the text recorded in driver-nodejs #78: what remains of the path
-    after the step that was not found.
+    Raises PartiqlError when there is nothing: what remains of the path after the step that was not found.
     """
     cell = draft.root
     for number, key in enumerate(keys, 1):
         child = _child(cell, key)
         if child is None:
-            raise path_not_resolved([*keys[number:], *([] if last is None else [last])], pos)
+            raise faults.PATH_NOT_RESOLVED.at(
+                pos, steps=_steps_text([*keys[number:], *([] if last is None else [last])])
+            )
         cell = child
     return cell
 
 
-def path_not_resolved(remaining: list[Key], pos: ast.Pos) -> PartiqlError:
-    """The error of a target that is not there.  How a name prints is inferred; an index is recorded."""
-    steps = ", ".join(
-        f"Field(name={key.name})" if isinstance(key, ast.FieldStep) else f"Index(index={key})" for key in remaining
+def _steps_text(steps: list[Key]) -> str:
+    return ", ".join(
+        f"Field(name={step.name})" if isinstance(step, ast.FieldStep) else f"Index(index={step})" for step in steps
     )
-    text = f"Document path cannot be resolved: the remaining path was not found: DocumentPath(path=[{steps}])"
-    return PartiqlError("Evaluator", pos, text, is_whole=True)
 
 
 def _set(keys_of: Keys, value_of: Run, pos: ast.Pos) -> Apply:
@@ -334,7 +330,7 @@ def _set(keys_of: Keys, value_of: Run, pos: ast.Pos) -> Apply:
             else:
                 cell.value = None if value is MISSING else value
         else:
-            raise _error("The target is not in a STRUCT or LIST that can hold it", pos)
+            raise faults.NO_CONTAINER.at(pos)
 
     return apply
 
@@ -353,17 +349,35 @@ def _insert(keys_of: Keys, value_of: Run, at: Run | None, pos: ast.Pos) -> Apply
             container.append(value)
         elif isinstance(container, _ListDraft) and isinstance(key, int):
             if not 0 <= key <= len(container.cells):
-                raise _error(f"The position {key} is not in the list, which has {len(container.cells)} elements", pos)
+                raise faults.NO_POSITION.at(pos, at=key, count=len(container.cells))
             if key == len(container.cells):
                 container.append(value)
             else:
                 container.cells[key].before.append(_Cell(value))
         elif isinstance(container, _StructDraft):
-            raise _error("To insert into a STRUCT, AT must give the field's name", pos)
+            raise faults.INSERT_WITHOUT_NAME.at(pos)
         elif isinstance(container, _ListDraft):
-            raise _error("To insert into a LIST, AT must give a position", pos)
+            raise faults.INSERT_WITHOUT_POSITION.at(pos)
         else:
-            raise _error("The target of INSERT INTO is neither a LIST nor a STRUCT", pos)
+            raise faults.INSERT_INTO_SCALAR.at(pos)
+
+    return apply
+
+
+def _insert_each(keys_of: Keys, value_of: Run, pos: ast.Pos) -> Apply:
+    """``INSERT INTO target << ... >>``: every element at the end of a list."""
+
+    def apply(frame: Frame, draft: _Draft) -> None:
+        value = value_of(frame)
+        values = value.value if type(value) is Annotated else value
+        container = _reach(draft, keys_of(frame), None, pos).opened()
+        if not isinstance(container, _ListDraft):
+            raise faults.INSERT_INTO_SCALAR.at(pos)
+        if not isinstance(values, list):
+            raise faults.NOT_A_COLLECTION.at(pos, type=type_name(value))
+        draft.writes += 1
+        for each in values:
+            container.append(each)
 
     return apply
 

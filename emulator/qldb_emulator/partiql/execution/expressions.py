@@ -9,7 +9,7 @@ Operators raise errors without a position; the closure of the node puts its own 
 from __future__ import annotations
 
 import operator as operator_module
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from ...budget import Budget, charge, current
@@ -17,19 +17,21 @@ from ...ion.values import (
     STRUCT_TYPES,
     Annotated,
     IonValue,
+    MadeStruct,
     MultiStruct,
     Sexp,
     Symbol,
+    TypedNull,
     struct_items,
     struct_of,
 )
-from ..language import semantics
+from ..language import faults, semantics
 from ..language.casts import cast
 from ..language.errors import PartiqlError
 from ..language.functions import function_named
+from ..language.texts import ion_text
 from ..language.values import MISSING, Bag
-from ..planning.analysis import walk
-from ..planning.plan import BUDGET_SLOT, DATA_SLOT, PARAMETERS_SLOT, Slot, Subquery
+from ..planning.plan import BUDGET_SLOT, DATA_SLOT, PARAMETERS_SLOT, Failure, Slot, Subquery
 from ..syntax import ast
 from .aggregates import Accumulator, make_accumulator
 
@@ -46,24 +48,38 @@ def located(error: PartiqlError, pos: ast.Pos) -> PartiqlError:
 
 
 class ExpressionCompiler:
-    """compile_query: how a nested SELECT becomes a closure (``compiler`` knows); compile_exists: one in an EXISTS."""
+    """compile_query: how a nested SELECT becomes a closure (``compiler`` knows); compile_exists: one in an EXISTS.
 
-    def __init__(self, compile_query: CompileQuery, compile_exists: CompileQuery) -> None:
+    has_positions: the statement takes parts of values by number, so its structs are ``MadeStruct``.
+    """
+
+    def __init__(self, compile_query: CompileQuery, compile_exists: CompileQuery, has_positions: bool = False) -> None:
         self._compile_query = compile_query
         self._compile_exists = compile_exists
+        self.struct_of = made_struct_of if has_positions else struct_of
+        self._is_growing = False  # a part of the condition that is being compiled may report memory
 
     def compile(self, node: ast.Expr) -> Run:
         """The closure of an expression.  Raises PartiqlError for a function that does not exist."""
-        return _HANDLERS[type(node)](self, node)
+        kind = type(node)
+        if kind in _GROWING and _is_growing(node) and _query_of_exists(node) is None:
+            self._is_growing = True
+        return _HANDLERS[kind](self, node)
 
-    def condition(self, node: ast.Expr) -> Run:
-        """The closure of a WHERE or ON: True, False or None.  It raises PartiqlError for what is no truth value."""
+    def condition(self, node: ast.Expr, pos: ast.Pos | None = None) -> Run:
+        """The closure of a WHERE or ON: True, False or None.
+
+        It raises PartiqlError for what is no truth value, at *pos* if that is given.
+        """
+        outer, self._is_growing = self._is_growing, False
         run = self.compile(node)
-        if _grows(node):
+        if self._is_growing:
             run = _released(run)
+        else:
+            self._is_growing = outer
         if _is_truth(node):
             return run
-        pos = node.pos
+        pos = pos or node.pos
 
         def check(frame: Frame) -> IonValue:
             value = run(frame)
@@ -93,6 +109,12 @@ class ExpressionCompiler:
         number = node.number
         return lambda frame: frame[number]
 
+    def _failure(self, node: Failure) -> Run:
+        def fail(frame: Frame) -> IonValue:
+            raise node.fault.at(node.pos, name=node.name)
+
+        return fail
+
     # --- Paths ---------------------------------------------------------------------------------------------
 
     def _path(self, node: ast.Path) -> Run:
@@ -120,10 +142,10 @@ class ExpressionCompiler:
 
     def _step(self, step: ast.Step) -> Callable[[Frame, IonValue], IonValue]:
         if isinstance(step, ast.FieldStep):
-            get = semantics.field_getter(step.name, step.is_quoted)
+            get = _field_getter(step)
             return lambda frame, value: get(value)
         assert isinstance(step, ast.IndexStep)
-        index, pos = self.compile(step.index), step.pos
+        index, pos = self.compile(step.index), step.index.pos
 
         def at(frame: Frame, value: IonValue) -> IonValue:
             position = index(frame)
@@ -135,26 +157,29 @@ class ExpressionCompiler:
         return at
 
     def _wildcard_path(self, node: ast.Path) -> Run:
-        """``a[*].b``: a bag, every step taken from each value so far."""
-        root = self.compile(node.root)
-        steps = [self._many(step) for step in node.steps]
+        """``a[*].b``: a bag, the steps behind a wildcard taken from each of its values."""
+        root, follow = self.compile(node.root), self._steps(node.steps)
+        return lambda frame: follow(frame, root(frame))
 
-        def collect(frame: Frame) -> Bag:
-            values: list[IonValue] = [root(frame)]
-            for step in steps:
-                values = [found for value in values for found in step(frame, value)]
-                charge(_PLACE_BYTES * len(values))
-            return Bag(values)
-
-        return collect
-
-    def _many(self, step: ast.Step) -> Callable[[Frame, IonValue], Iterator[IonValue]]:
-        if isinstance(step, ast.ElementsStep):
-            return lambda frame, value: semantics.elements(value)
-        if isinstance(step, ast.FieldsStep):
-            return lambda frame, value: (found for _, found in semantics.fields(value))
-        one = self._step(step)
-        return lambda frame, value: iter((one(frame, value),))
+    def _steps(self, steps: tuple[ast.Step, ...]) -> Callable[[Frame, IonValue], IonValue]:
+        """What steps of which some are wildcards make of a value."""
+        if not steps:
+            return lambda frame, value: value
+        first, rest = steps[0], self._steps(steps[1:])
+        if not isinstance(first, ast.ElementsStep | ast.FieldsStep):
+            one = self._step(first)
+            return lambda frame, value: rest(frame, one(frame, value))
+        if isinstance(first, ast.FieldsStep):
+            if len(steps) == 1:
+                return lambda frame, value: _bag_of([found for _, found in semantics.fields(value)])
+            return lambda frame, value: _bag_of(
+                [found for _, part in semantics.fields(value) for found in semantics.elements(rest(frame, part))]
+            )
+        if any(isinstance(step, ast.ElementsStep) for step in steps[1:]):
+            return lambda frame, value: _bag_of(
+                [found for part in semantics.elements(value) for found in semantics.parts(rest(frame, part))]
+            )
+        return lambda frame, value: _bag_of([rest(frame, part) for part in semantics.elements(value)])
 
     # --- Operators -----------------------------------------------------------------------------------------
 
@@ -170,11 +195,14 @@ class ExpressionCompiler:
             special = _field_against_parameter(node)
             if special is not None:
                 return special
-        operator, right, pos = semantics.BINARY[node.operator], self.compile(node.right), node.pos
-        left = self.compile(node.left)
+        left, right = self.compile(node.left), self.compile(node.right)
+        operator, pos = semantics.BINARY[node.operator], node.pos
 
         def apply(frame: Frame) -> IonValue:
-            first, second = left(frame), right(frame)
+            first = left(frame)
+            if type(first) in _MAYBE_UNKNOWN and semantics.is_unknown(first):
+                return None  # the right side is not asked, so that it cannot fail
+            second = right(frame)
             try:
                 return operator(first, second)
             except PartiqlError as error:
@@ -196,22 +224,23 @@ class ExpressionCompiler:
 
     def _chain(self, node: ast.Chain) -> Run:
         operands = [self.compile(operand) for operand in node.operands]
+        places = node.operators or (node.pos,) * (len(operands) - 1)
         if node.operator == "||":
-            return _fold(semantics.concat, operands, node.pos)
+            return _fold(semantics.concat, operands, places)
         decided_by = node.operator == "OR"
-        places = [operand.pos for operand in node.operands]
         if len(operands) == 2 and all(map(_is_truth, node.operands)):
             return _two_truths(decided_by, operands[0], operands[1])
+        asked = list(zip(operands, (places[0], *places), strict=True))
 
         def chain(frame: Frame) -> IonValue:
             result: bool | None = not decided_by
-            for number, operand in enumerate(operands):
+            for operand, pos in asked:
                 value = operand(frame)
                 if value is not True and value is not False:
                     try:
                         value = semantics.truth(value)
                     except PartiqlError as error:
-                        raise located(error, places[number]) from None
+                        raise located(error, pos) from None
                     if value is None:
                         result = None
                         continue
@@ -222,8 +251,25 @@ class ExpressionCompiler:
         return chain
 
     def _between(self, node: ast.Between) -> Run:
-        runs = [self.compile(part) for part in (node.value, node.low, node.high)]
-        return _negate_if(node.is_negated, _apply(semantics.between, runs, node.pos))
+        """The upper bound is asked only when the lower one holds."""
+        value_of, low, high = [self.compile(part) for part in (node.value, node.low, node.high)]
+        expected, pos = not node.is_negated, node.pos
+        above, below = semantics.not_below, semantics.not_above
+
+        def between(frame: Frame) -> IonValue:
+            value, bound = value_of(frame), low(frame)
+            try:
+                if not above(value, bound):
+                    return not expected
+            except PartiqlError as error:
+                raise located(error, pos) from None
+            bound = high(frame)
+            try:
+                return below(value, bound) is expected
+            except PartiqlError as error:
+                raise located(error, pos) from None
+
+        return between
 
     def _in(self, node: ast.In) -> Run:
         if isinstance(node.collection, ast.ListConstructor | ast.BagConstructor):
@@ -234,11 +280,30 @@ class ExpressionCompiler:
         return _negate_if(node.is_negated, _apply(semantics.in_, runs, node.pos))
 
     def _like(self, node: ast.Like) -> Run:
-        runs = [self.compile(node.value), self.compile(node.pattern)]
-        if node.escape is None:
-            return _negate_if(node.is_negated, _apply(semantics.like, runs, node.pos))
-        runs.append(self.compile(node.escape))
-        return _negate_if(node.is_negated, _apply(semantics.like_escape, runs, node.pos))
+        """A pattern of constants is read once, and must be one even if no row is asked (the library's way)."""
+        value, pattern = self.compile(node.value), self.compile(node.pattern)
+        escape = None if node.escape is None else self.compile(node.escape)
+        places = node.pos, node.pattern.pos, node.pos if node.escape is None else node.escape.pos
+        if isinstance(node.pattern, ast.Literal) and (node.escape is None or isinstance(node.escape, ast.Literal)):
+            written = None if node.escape is None else node.escape.value
+            if node.escape is None or not semantics.is_unknown(written):
+                match = _located_pattern(node.pattern.value, written, places)
+            else:
+                match = None
+            if isinstance(node.value, ast.Literal):
+                found = _located_match(node.value.value, match, node.pos)
+                return _negate_if(node.is_negated, lambda frame: found)
+            return _negate_if(node.is_negated, lambda frame: _located_match(value(frame), match, node.pos))
+
+        def like(frame: Frame) -> IonValue:
+            text, form = value(frame), pattern(frame)
+            if escape is None:
+                return _located_match(text, _located_pattern(form, None, places), node.pos)
+            mark = escape(frame)
+            match = None if semantics.is_unknown(mark) else _located_pattern(form, mark, places)
+            return _located_match(text, match, node.pos)
+
+        return _negate_if(node.is_negated, like)
 
     def _is(self, node: ast.Is) -> Run:
         value, name = self.compile(node.value), node.type.name
@@ -246,7 +311,7 @@ class ExpressionCompiler:
         return lambda frame: semantics.is_type(value(frame), name) is expected
 
     def _cast(self, node: ast.Cast) -> Run:
-        name = node.type.name
+        name = node.type.name  # an error stands at the parenthesis, where the library has it
 
         def converted(value: IonValue) -> IonValue:
             result = cast(value, name)
@@ -254,17 +319,20 @@ class ExpressionCompiler:
                 charge(len(result))
             return result
 
-        return _apply_1(converted, self.compile(node.value), node.pos)
+        return _apply_1(converted, self.compile(node.value), node.opening or node.pos)
 
     def _case(self, node: ast.Case) -> Run:
-        whens = [(self.compile(when), self.compile(then), when.pos) for when, then in node.whens]
-        default = self.compile(ast.Literal(None) if node.default is None else node.default)
+        # In this order, so that of several errors in constants the library's is the one.
         operand = None if node.operand is None else self.compile(node.operand)
+        default = self.compile(ast.Literal(None) if node.default is None else node.default)
+        whens = [(self.compile(when), self.compile(then)) for when, then in node.whens]
+        pos = node.pos
 
         def searched(frame: Frame) -> IonValue:
-            for when, then, pos in whens:
+            for when, then in whens:
+                value = when(frame)
                 try:
-                    holds = semantics.is_true(when(frame))
+                    holds = semantics.is_true_when(value)
                 except PartiqlError as error:
                     raise located(error, pos) from None
                 if holds:
@@ -274,8 +342,8 @@ class ExpressionCompiler:
         def simple(frame: Frame) -> IonValue:
             assert operand is not None
             value = operand(frame)
-            for when, then, _ in whens:
-                if semantics.equal(value, when(frame)) is True:
+            for when, then in whens:
+                if semantics.equal_or_unknown(value, when(frame)):
                     return then(frame)
             return default(frame)
 
@@ -286,7 +354,10 @@ class ExpressionCompiler:
     def _call(self, node: ast.Call) -> Run:
         query = _query_of_exists(node)
         if query is not None:
-            return self._compile_exists(query)
+            outer = self._is_growing
+            run = self._compile_exists(query)
+            self._is_growing = outer  # what it reports, it takes back
+            return run
         return self._function(node, [self.compile(argument) for argument in node.arguments])
 
     def _date_call(self, node: ast.DateCall) -> Run:
@@ -304,7 +375,6 @@ class ExpressionCompiler:
     def _call_of(self, name: str, pos: ast.Pos, arguments: list[Run]) -> Run:
         try:
             function = function_named(name)
-            function.check_count(len(arguments))
         except PartiqlError as error:
             raise located(error, pos) from None
         call = function.call
@@ -321,6 +391,22 @@ class ExpressionCompiler:
 
         return run
 
+    def _aggregate(self, node: ast.Aggregate) -> Run:
+        """An aggregate outside of a select list: a function of one collection."""
+        assert node.argument is not None
+        argument, begin, pos = self.compile(node.argument), accumulator_of(node), node.pos
+
+        def total(frame: Frame) -> IonValue:
+            collection, accumulator = argument(frame), begin()
+            try:
+                for value in semantics.parts(collection):
+                    accumulator.add(value)
+                return accumulator.result()
+            except PartiqlError as error:
+                raise located(error, pos) from None
+
+        return total
+
     # --- Constructors --------------------------------------------------------------------------------------
 
     def _list(self, node: ast.ListConstructor) -> Run:
@@ -336,18 +422,21 @@ class ExpressionCompiler:
         return _charged(lambda frame: Sexp([item(frame) for item in items]), len(items))
 
     def _struct(self, node: ast.StructConstructor) -> Run:
-        """Fields whose value is MISSING, or whose name is no text, are left out."""
+        """Fields whose value is MISSING are left out.  A name that is no text is an error, never left out."""
         fields = [(self.compile(name), self.compile(value)) for name, value in node.fields]
+        pos, make = node.pos, self.struct_of
 
         def build(frame: Frame) -> IonValue:
             pairs = []
             for name_of, value_of in fields:
                 name, value = name_of(frame), value_of(frame)
-                if type(name) is Annotated:
-                    name = name.value
-                if isinstance(name, str) and value is not MISSING:
-                    pairs.append((str(name) if type(name) is Symbol else name, value))
-            return struct_of(pairs)
+                if value is MISSING:
+                    continue
+                text = name.value if type(name) is Annotated else name
+                if not isinstance(text, str):
+                    raise faults.EXPECTED_TEXT.at(pos, value=ion_text(name))
+                pairs.append((str(text) if type(text) is Symbol else text, value))
+            return make(pairs)
 
         return build
 
@@ -357,6 +446,7 @@ _HANDLERS: Final[Mapping[type[ast.Expr], Callable[[ExpressionCompiler, Any], Run
     ast.Parameter: ExpressionCompiler._parameter,
     Slot: ExpressionCompiler._slot,
     Subquery: ExpressionCompiler._subquery,
+    Failure: ExpressionCompiler._failure,
     ast.Path: ExpressionCompiler._path,
     ast.Unary: ExpressionCompiler._unary,
     ast.Binary: ExpressionCompiler._binary,
@@ -370,6 +460,7 @@ _HANDLERS: Final[Mapping[type[ast.Expr], Callable[[ExpressionCompiler, Any], Run
     ast.Call: ExpressionCompiler._call,
     ast.DateCall: ExpressionCompiler._date_call,
     ast.Trim: ExpressionCompiler._trim,
+    ast.Aggregate: ExpressionCompiler._aggregate,
     ast.ListConstructor: ExpressionCompiler._list,
     ast.BagConstructor: ExpressionCompiler._bag,
     ast.SexpConstructor: ExpressionCompiler._sexp,
@@ -377,6 +468,7 @@ _HANDLERS: Final[Mapping[type[ast.Expr], Callable[[ExpressionCompiler, Any], Run
 }
 
 
+_MAYBE_UNKNOWN = frozenset((type(None), type(MISSING), TypedNull, Annotated))
 _TRUTH_OPERATORS = frozenset(("=", "<>", "<", "<=", ">", ">=", "AND", "OR", "NOT"))
 
 
@@ -390,16 +482,17 @@ def _query_of_exists(node: object) -> Subquery | None:
     """The nested SELECT whose rows an EXISTS asks for: they are not kept."""
     if isinstance(node, ast.Call) and node.name == "exists" and len(node.arguments) == 1:
         (argument,) = node.arguments
-        if isinstance(argument, Subquery) and not argument.is_scalar:
+        if isinstance(argument, Subquery):
             return argument
     return None
 
 
-def _grows(node: ast.Expr) -> bool:
-    """Whether an expression may report memory.  EXISTS of a nested SELECT takes back what it has reported."""
-    return any(
-        _query_of_exists(part) is None and _is_growing(part) for part in walk(node, stop_at=(Subquery, ast.Call))
+_GROWING = frozenset(
+    (
+        *(ast.ListConstructor, ast.BagConstructor, ast.SexpConstructor, ast.Path, ast.Chain),
+        *(Subquery, ast.Call, ast.Cast, ast.Trim),
     )
+)
 
 
 def _is_growing(node: object) -> bool:
@@ -429,9 +522,24 @@ def accumulator_of(node: ast.Aggregate) -> Callable[[], Accumulator]:
 # --- Closures ------------------------------------------------------------------------------------------------
 
 
+def _field_getter(step: ast.FieldStep) -> Callable[[IonValue], IonValue]:
+    """A field step as a function of a value."""
+    get, pos = semantics.field_getter(step.name, step.is_quoted), step.pos
+    if step.is_quoted:
+        return get
+
+    def located_get(value: IonValue) -> IonValue:
+        try:
+            return get(value)
+        except PartiqlError as error:
+            raise located(error, pos) from None
+
+    return located_get
+
+
 def _field_of_slot(number: int, step: ast.FieldStep) -> Run:
     """``alias.name``: a field of a plain struct at once, everything else by the general rule."""
-    name, general = step.name, semantics.field_getter(step.name, step.is_quoted)
+    name, general = step.name, _field_getter(step)
 
     def get(frame: Frame) -> IonValue:
         value = frame[number]
@@ -448,7 +556,7 @@ def _after(run: Run, step: Callable[[Frame, IonValue], IonValue]) -> Run:
 
 
 def _field_equals(number: int, step: ast.FieldStep, constant: str | int) -> Run:
-    name, general, kind = step.name, semantics.field_getter(step.name, step.is_quoted), type(constant)
+    name, general, kind = step.name, _field_getter(step), type(constant)
     equal = semantics.equal
 
     def compare(frame: Frame) -> IonValue:
@@ -480,10 +588,11 @@ def _field_against_parameter(node: ast.Binary) -> Run | None:
         return None
     number, index, name = path.root.number, parameter.index, step.name
     general, same, any_kind = (
-        semantics.field_getter(step.name, step.is_quoted),
+        _field_getter(step),
         _SAME_KIND[node.operator],
-        semantics.BINARY[node.operator],  # comparisons never fail, so there is no position to add
+        semantics.BINARY[node.operator],
     )
+    pos = node.pos
 
     def compare(frame: Frame) -> IonValue:
         value, wanted = frame[number], frame[PARAMETERS_SLOT][index]
@@ -491,7 +600,10 @@ def _field_against_parameter(node: ast.Binary) -> Run | None:
         kind = type(value)
         if kind is type(wanted) and (kind is str or kind is int):
             return same(value, wanted)
-        return any_kind(value, wanted)
+        try:
+            return any_kind(value, wanted)
+        except PartiqlError as error:
+            raise located(error, pos) from None
 
     return compare
 
@@ -561,12 +673,14 @@ def _apply(operator: Callable[..., IonValue], operands: list[Run], pos: ast.Pos)
     return apply
 
 
-def _fold(operator: Callable[[IonValue, IonValue], IonValue], operands: list[Run], pos: ast.Pos) -> Run:
-    first, rest = operands[0], operands[1:]
+def _fold(operator: Callable[[IonValue, IonValue], IonValue], operands: list[Run], places: tuple[ast.Pos, ...]) -> Run:
+    first, rest = operands[0], list(zip(operands[1:], places, strict=True))
 
     def apply(frame: Frame) -> IonValue:
         value = first(frame)
-        for operand in rest:
+        for operand, pos in rest:
+            if type(value) in _MAYBE_UNKNOWN and semantics.is_unknown(value):
+                return None
             other = operand(frame)
             try:
                 value = operator(value, other)
@@ -577,6 +691,29 @@ def _fold(operator: Callable[[IonValue, IonValue], IonValue], operands: list[Run
         return value
 
     return apply
+
+
+def _located_pattern(
+    pattern: IonValue, escape: IonValue, places: tuple[ast.Pos, ast.Pos, ast.Pos]
+) -> semantics.Match | None:
+    """places: of the operator, the pattern and the escape; each error stands at one of them."""
+    try:
+        return semantics.like_pattern(pattern, escape)
+    except PartiqlError as error:
+        raise located(error, places[1] if error.generated.startswith("Given") else places[2]) from None
+
+
+def _located_match(value: IonValue, match: semantics.Match | None, pos: ast.Pos) -> IonValue:
+    try:
+        return semantics.like_match(value, match)
+    except PartiqlError as error:
+        raise located(error, pos) from None
+
+
+def _bag_of(values: list[IonValue]) -> Bag:
+    """A bag that a path with a wildcard made: it counts against the memory."""
+    charge(_PLACE_BYTES * len(values))
+    return Bag(values)
 
 
 def _charged(run: Run, items: int) -> Run:
@@ -608,6 +745,12 @@ def _negate_if(is_negated: bool, run: Run) -> Run:
     return (lambda frame: semantics.not_(run(frame))) if is_negated else run
 
 
+def made_struct_of(pairs: Iterable[tuple[str, IonValue]]) -> dict[str, IonValue]:
+    """``struct_of`` for a statement that may ask for the n-th field."""
+    made = struct_of(pairs)
+    return made if type(made) is MultiStruct else MadeStruct(made)
+
+
 # --- From values of the language to Ion -----------------------------------------------------------------------
 
 
@@ -618,7 +761,7 @@ def to_ion(value: IonValue) -> IonValue:
     return None if value is MISSING else value
 
 
-_CONTAINERS = frozenset((Bag, list, dict, MultiStruct, Sexp, Annotated))  # a Document holds nothing but Ion
+_CONTAINERS = frozenset((Bag, list, dict, MultiStruct, MadeStruct, Sexp, Annotated))  # a Document holds nothing but Ion
 
 
 def _container_to_ion(value: Any, budget: Budget) -> IonValue:
@@ -626,7 +769,7 @@ def _container_to_ion(value: Any, budget: Budget) -> IonValue:
     if budget.is_due:
         budget.look()
     kind = type(value)
-    if kind is dict or kind is MultiStruct:
+    if kind is dict or kind is MultiStruct or kind is MadeStruct:
         budget.held += _FIELD_BYTES * len(value)
         return struct_of(
             (name, _part_to_ion(part, budget)) for name, part in struct_items(value) if part is not MISSING

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
+from ...ion.numerals import EXACT
 from ...ion.values import IonValue
 from . import faults
-from .faults import shown
 from .kinds import bare
+from .texts import ion_text
 
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
@@ -33,11 +34,40 @@ ARITHMETIC: Final = decimal.Context(
     traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
 )
 
+_CUT: Final = decimal.Context(
+    prec=DECIMAL_DIGITS, rounding=decimal.ROUND_DOWN, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX
+)
 
-def _number(value: IonValue) -> int | float | Decimal:
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        return value
-    raise faults.EXPECTED_NUMBER(value=shown(value))
+
+def _number(value: IonValue, plain: IonValue) -> int | float | Decimal:
+    """*plain*, which is *value* without its annotations, if it is a number."""
+    if isinstance(plain, int | float | Decimal) and not isinstance(plain, bool):
+        return plain
+    raise faults.EXPECTED_NUMBER(value=ion_text(value))
+
+
+def number_of(value: IonValue) -> int | float | Decimal:
+    """The number that a value is.  Raises PartiqlError for what is no number."""
+    return _number(value, bare(value))
+
+
+def compare_numbers(left: int | float | Decimal, right: int | float | Decimal) -> int:
+    """-1, 0 or 1, as MIN and MAX have it: in the type that ``+`` would have.  Of floats nan is the greatest.
+
+    Raises PartiqlError for a decimal and a float that is not finite.
+    """
+    if isinstance(left, Decimal) or isinstance(right, Decimal):
+        left, right = decimal_of(left), decimal_of(right)
+    elif isinstance(left, float) or isinstance(right, float):
+        return _compare_floats(_float_of(left), _float_of(right))
+    return (left > right) - (left < right)
+
+
+def _compare_floats(left: float, right: float) -> int:
+    one, other = (math.isnan(left), left, math.copysign(1, left)), (math.isnan(right), right, math.copysign(1, right))
+    if one[0] or other[0]:
+        return one[0] - other[0]
+    return (one > other) - (one < other)
 
 
 def decimal_of(value: int | float | Decimal) -> Decimal:
@@ -46,7 +76,7 @@ def decimal_of(value: int | float | Decimal) -> Decimal:
         return value
     if isinstance(value, float) and not math.isfinite(value):
         raise faults.NOT_A_DECIMAL()
-    return ARITHMETIC.create_decimal(value)
+    return _plain_zero(ARITHMETIC.create_decimal(value))
 
 
 def _checked_int(value: int) -> int:
@@ -76,12 +106,12 @@ def _arithmetic(
     left: IonValue, right: IonValue, ints: _Ints, floats: _Floats, decimals: _Decimals, zero: faults.Fault | None = None
 ) -> int | float | Decimal | None:
     """The tower of numbers: int with int is an int, a decimal on a side makes a decimal, else a float."""
-    left, right = bare(left), bare(right)
-    if left is None or right is None:
+    one, other = bare(left), bare(right)
+    if one is None or other is None:
         return None
-    if zero is not None and not _number(right):
+    if zero is not None and not _number(right, other):
         raise zero()
-    a, b = _number(left), _number(right)
+    a, b = _number(left, one), _number(right, other)
     if isinstance(a, Decimal) or isinstance(b, Decimal):
         try:
             return _plain_zero(decimals(decimal_of(a), decimal_of(b)))
@@ -137,10 +167,47 @@ def _float_remainder(a: float, b: float) -> float:
 
 
 def _decimal_remainder(a: Decimal, b: Decimal) -> Decimal:
-    try:
-        return ARITHMETIC.remainder(a, b)
-    except decimal.InvalidOperation as error:
-        raise faults.MODULO_IMPOSSIBLE() from error
+    """Java's ``BigDecimal.remainder`` with 38 digits: the value is exact, the scale is that of Java's algorithm."""
+    quotient = _integral_quotient(a, b)
+    return EXACT.subtract(a, EXACT.multiply(quotient, b))
+
+
+def _integral_quotient(a: Decimal, b: Decimal) -> Decimal:
+    """Java's ``BigDecimal.divideToIntegralValue``: the integer part of a / b, with a scale near a's less b's."""
+    preferred = _exponent(a) - _exponent(b)
+    if not a or abs(a) < abs(b):
+        return _power(0, preferred)
+    digits = EXACT.divide_int(a, b) if a.adjusted() - b.adjusted() < DECIMAL_DIGITS else None
+    if digits is None or digits.adjusted() >= DECIMAL_DIGITS:
+        whole = _CUT.divide(a, b)
+        if abs(EXACT.subtract(a, EXACT.multiply(whole, b))) >= abs(b):
+            raise faults.MODULO_IMPOSSIBLE()
+        return _stripped(whole, preferred)
+    if preferred < 0:
+        room = DECIMAL_DIGITS - len(digits.as_tuple().digits)
+        return EXACT.quantize(digits, _power(1, -min(room, -preferred))) if room > 0 else digits
+    return _stripped(digits, preferred)
+
+
+def _stripped(value: Decimal, preferred: int) -> Decimal:
+    """The value without zeros at its end, as far as its exponent is below the preferred one."""
+    sign, digits, _ = value.as_tuple()
+    exponent = _exponent(value)
+    figures = list(digits)
+    while exponent < preferred and len(figures) > 1 and figures[-1] == 0:
+        figures.pop()
+        exponent += 1
+    return Decimal((sign, tuple(figures), exponent))
+
+
+def _exponent(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return exponent
+
+
+def _power(digit: int, exponent: int) -> Decimal:
+    return Decimal((0, (digit,), exponent))
 
 
 def add(left: IonValue, right: IonValue) -> int | float | Decimal | None:
@@ -175,14 +242,16 @@ def remainder(left: IonValue, right: IonValue) -> int | float | Decimal | None:
 
 
 def negate(value: IonValue) -> int | float | Decimal | None:
-    """``-value``; a decimal zero becomes a negative zero.  Raises PartiqlError for what is no number."""
-    value = bare(value)
-    if value is None:
+    """``-value``; a decimal zero becomes a negative zero, whatever its sign was.  Raises PartiqlError for no number."""
+    plain = bare(value)
+    if plain is None:
         return None
-    number = _number(value)
+    number = _number(value, plain)
     if isinstance(number, int):
         return _checked_int(-number)
-    return number.copy_negate() if isinstance(number, Decimal) else -number
+    if isinstance(number, Decimal):
+        return number.copy_abs().copy_negate() if not number else number.copy_negate()
+    return -number
 
 
 def plus(value: IonValue) -> IonValue:
@@ -190,5 +259,5 @@ def plus(value: IonValue) -> IonValue:
     number = bare(value)
     if number is None:
         return None
-    _number(number)
+    _number(value, number)
     return value

@@ -28,6 +28,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
+from ...ion.numerals import int_text
 from ...ion.values import Annotated, Clob, IonValue, Sexp, Symbol, Timestamp
 from . import faults
 from .arithmetic import ARITHMETIC, INT_MAX, INT_MIN, decimal_of
@@ -35,6 +36,7 @@ from .datetime_patterns import parse_ion_timestamp
 from .errors import PartiqlError
 from .faults import type_name
 from .kinds import is_unknown, type_of_name
+from .texts import ion_text, java_float
 from .values import MISSING, Bag
 
 
@@ -53,6 +55,9 @@ def cast(value: IonValue, name: str) -> IonValue:
     source = type_name(value)
     if source == target:
         return value
+    if type(value) is Annotated and target in ("STRING", "SYMBOL") and source in ("BOOL", "TIMESTAMP"):
+        text = ion_text(value)  # the library writes these two as Ion, with their annotations
+        return Symbol(text) if target == "SYMBOL" else text
     bare = value.value if type(value) is Annotated else value
     convert = _CONVERSIONS.get(target, {}).get(source)
     if convert is None:
@@ -70,7 +75,8 @@ def _failed(value: IonValue, target: str) -> PartiqlError:
 
 
 def _bool_of_number(value: int | float | Decimal) -> bool:
-    return bool(value)  # nan is not zero
+    """Zero is false, but the negative zero of floats is not zero: Java's Double.compareTo."""
+    return bool(value) or (type(value) is float and math.copysign(1.0, value) < 0)  # nan is not zero
 
 
 def _bool_of_text(value: str) -> bool:
@@ -137,7 +143,7 @@ def _decimal_of_text(value: str) -> Decimal:
 
 def _decimal_of_float(value: float) -> Decimal:
     if not math.isfinite(value):
-        raise _failed(value, "DECIMAL")
+        raise faults.NOT_A_DECIMAL()
     return decimal_of(value)
 
 
@@ -155,41 +161,14 @@ def _float_of_decimal(value: Decimal) -> float:
 # --- To text -------------------------------------------------------------------------------------------------
 
 
-def _text_of_float(value: float) -> str:
-    """As Java's Double.toString writes: 1000.0, 1.0E10, Infinity, NaN."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    sign, digits, exponent = Decimal(repr(value)).as_tuple()
-    figures = "".join(map(str, digits)).lstrip("0")
-    prefix = "-" if sign else ""
-    if not figures:
-        return prefix + "0.0"
-    point = len(figures) + int(exponent)  # where the point stands in the figures
-    figures = figures.rstrip("0") or "0"
-    if -2 <= point <= 7:
-        padded = "0" * max(0, 1 - point) + figures
-        at = max(point, 1)
-        padded = padded.ljust(at, "0")
-        return f"{prefix}{padded[:at]}.{padded[at:] or '0'}"
-    return f"{prefix}{figures[0]}.{figures[1:] or '0'}E{point - 1}"
-
-
 def _text_of_bool(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _text_of_int(value: int) -> str:
-    if INT_MIN <= value <= INT_MAX:
-        return str(value)
-    raise faults.INT_OVERFLOW()
-
-
 _TEXTS: Final[dict[str, Callable[[IonValue], str]]] = {
     "BOOL": _text_of_bool,
-    "INT": _text_of_int,
-    "FLOAT": _text_of_float,
+    "INT": int_text,
+    "FLOAT": java_float,
     "DECIMAL": str,
     "TIMESTAMP": str,
     "STRING": str,

@@ -10,6 +10,8 @@ h hh  a                 hour 1 to 12, AM or PM
 S ... SSSSSSSSS  n      fraction of the second to so many digits, nanosecond of the second
 X XX XXX XXXX XXXXX     offset, Z for UTC: +05 (+0530), +0530, +05:30, +0530, +05:30
 x xx xxx xxxx xxxxx     the same with digits for UTC
+L ... LLLLL  O OOOO     only for writing, and on no page: month; offset as GMT+5:30, GMT+05:30
+Z ZZ ZZZ ZZZZ ZZZZZ     only for writing, and on no page: offset as +0530 (three times), GMT+05:30, +05:30
 'text'                  itself; '' is a quote
 ======================  =============================================================================================
 
@@ -48,6 +50,7 @@ _MAX_OFFSET_MINUTES: Final = 18 * 60  # Java's ZoneOffset
 _TWO_DIGIT_PIVOT: Final = 70
 _NANO_DIGITS: Final = 9
 _JAVA_MAX_WIDTH: Final = 19
+_JAVA_SHOWN: Final = 64  # characters of a text that a DateTimeParseException shows
 
 # --- Ion notation --------------------------------------------------------------------------------------------
 
@@ -154,8 +157,12 @@ def _writer(pattern: str, letter: str, count: int) -> _Writer:
         return _number(count, _NUMBERS[letter])
     if letter == "y" and count <= _JAVA_MAX_WIDTH:
         return (lambda t: f"{t.year % 100:02d}") if count == 2 else _number(count, lambda t: t.year)
-    if letter == "M" and count <= 5:
+    if letter in "ML" and count <= 5:
         return _month_writer(count)
+    if letter == "O" and count in (1, 4):
+        return lambda t: _gmt_text(t.offset or 0, count)
+    if letter == "Z" and count <= 5:
+        return lambda t: _zone_text(t.offset or 0, count)
     if letter == "a" and count == 1:
         return lambda t: "AM" if t.hour < 12 else "PM"
     if letter == "S" and count <= _NANO_DIGITS:
@@ -172,6 +179,24 @@ def _month_writer(count: int) -> _Writer:
         return _number(count, lambda t: t.month)
     length = {3: 3, 4: None, 5: 1}[count]
     return lambda t: MONTHS[t.month - 1][:length]
+
+
+def _gmt_text(offset: int, count: int) -> str:
+    """``O`` and ``OOOO``: GMT+5:30 and GMT+05:30."""
+    if offset == 0:
+        return "GMT"
+    hours, minutes = divmod(abs(offset), 60)
+    sign = "-" if offset < 0 else "+"
+    if count == 4:
+        return f"GMT{sign}{hours:02d}:{minutes:02d}"
+    return f"GMT{sign}{hours}" + (f":{minutes:02d}" if minutes else "")
+
+
+def _zone_text(offset: int, count: int) -> str:
+    """``Z`` to ``ZZZ``: +0530; ``ZZZZ`` as ``OOOO``; ``ZZZZZ`` as ``XXXXX``."""
+    if count == 4:
+        return _gmt_text(offset, count)
+    return _offset_text(offset, "X", 5) if count == 5 else _offset_text(offset, "x", 2)
 
 
 def _offset_text(offset: int, letter: str, count: int) -> str:
@@ -264,11 +289,21 @@ class _Reading:
 
 
 class _MismatchError(Exception):
-    """The text is not as the pattern says."""
+    """The text is not as the pattern says.  is_rest: it goes on behind the end of the pattern."""
 
-    def __init__(self, at: int) -> None:
+    def __init__(self, at: int, is_rest: bool = False) -> None:
         super().__init__(at)
         self.at = at
+        self.is_rest = is_rest
+
+
+class _RangeError(Exception):
+    """A field is out of its range.  is_late: Java finds it when the timestamp is made, not while it reads."""
+
+    def __init__(self, text: str, is_late: bool = False) -> None:
+        super().__init__(text)
+        self.text = text
+        self.is_late = is_late
 
 
 def to_timestamp(text: str, pattern: str | None = None) -> Timestamp:
@@ -283,14 +318,16 @@ def to_timestamp(text: str, pattern: str | None = None) -> Timestamp:
             raise faults.ION_TIMESTAMP()
         return timestamp
     symbols = _symbols_for_reading(pattern)
-    shown = faults.shown(text).replace('"', "'")
+    shown = f"'{text}'" if len(text) <= _JAVA_SHOWN else f"'{text[:_JAVA_SHOWN]}...'"
     try:
         reading = _read(text, symbols)
         return _timestamp_of(reading, symbols)
     except _MismatchError as error:
-        raise faults.CUSTOM_TIMESTAMP(text=shown, where=f" at index {error.at}") from None
-    except ValueError as error:
-        raise faults.CUSTOM_TIMESTAMP(text=shown, where=f": {error}") from error
+        where = f", unparsed text found at index {error.at}" if error.is_rest else f" at index {error.at}"
+        raise faults.CUSTOM_TIMESTAMP(what=f"Text {shown} could not be parsed{where}") from None
+    except _RangeError as error:
+        text = error.text if error.is_late else f"Text {shown} could not be parsed: {error.text}"
+        raise faults.CUSTOM_TIMESTAMP(what=text) from None
 
 
 @lru_cache(maxsize=128)
@@ -360,7 +397,7 @@ def _read(text: str, symbols: tuple[_Symbol, ...]) -> _Reading:
         else:
             at = _read_number(text, at, symbol, symbols[position + 1 :], reading)
     if at != len(text):
-        raise _MismatchError(at)
+        raise _MismatchError(at, is_rest=True)
     return reading
 
 
@@ -408,8 +445,10 @@ def _read_offset(text: str, at: int, symbol: _Symbol, reading: _Reading) -> int:
     if seconds and seconds[0] not in (None, "00"):
         raise faults.OFFSET_SECONDS()
     total = int(hours) * 60 + int(minutes or 0)
-    if total > _MAX_OFFSET_MINUTES or int(minutes or 0) > 59:
+    if int(minutes or 0) > 59:
         raise _MismatchError(at)
+    if total > _MAX_OFFSET_MINUTES:
+        raise _RangeError("Zone offset not in valid range: -18:00 to +18:00")
     reading.offset = -total if sign == "-" else total
     return found.end()
 
@@ -421,6 +460,8 @@ def _read_number(text: str, at: int, symbol: _Symbol, following: tuple[_Symbol, 
     least, most = _width(symbol)
     if least != most:
         end -= _digits_of_fixed(following)
+    if symbol.text == "yyyy" and end - at - _digits_of_fixed(following) > most:
+        raise _MismatchError(at)  # a year of more digits needs a sign
     end = min(end, at + most)
     if end - at < least:
         raise _MismatchError(at)
@@ -458,24 +499,56 @@ def _two_digit_year(number: int) -> int:
     return number + (1900 if number >= _TWO_DIGIT_PIVOT else 2000)
 
 
-def _timestamp_of(reading: _Reading, symbols: tuple[_Symbol, ...]) -> Timestamp:
-    """Raises ValueError when a field is out of its range.
+# Field -> (its name in Java, the least value, the greatest, the range as Java shows it)
+_RANGES: Final = {
+    _YEAR: ("YearOfEra", 1, 999_999_999, "1 - 999999999/1000000000"),
+    _MONTH: ("MonthOfYear", 1, 12, "1 - 12"),
+    _DAY: ("DayOfMonth", 1, 31, "1 - 28/31"),
+    _HOUR: ("HourOfDay", 0, 23, "0 - 23"),
+    _MINUTE: ("MinuteOfHour", 0, 59, "0 - 59"),
+    _SECOND: ("SecondOfMinute", 0, 59, "0 - 59"),
+}
+_CLOCK_HOUR: Final = ("ClockHourOfAmPm", 0, 12, "1 - 12")
 
-    A day beyond the end of its month, up to 31, is that end: Java's "smart" resolving.
+
+def _check_range(row: tuple[str, int, int, str], value: int, is_late: bool = False) -> None:
+    name, least, most, shown = row
+    if not least <= value <= most:
+        raise _RangeError(f"Invalid value for {name} (valid values {shown}): {value}", is_late)
+
+
+def _timestamp_of(reading: _Reading, symbols: tuple[_Symbol, ...]) -> Timestamp:
+    """Raises _RangeError when a field is out of its range.
+
+    As Java's "smart" resolving has it, a day beyond the end of its month, up to 31, is that end, and 24:00 is the
+    beginning of the next day.
     """
     values = reading.values
     fields = {symbol.field for symbol in symbols if symbol.letter}
     finest = max((name for name in fields if name in _RANKED), key=_RANKED.index)
     year, month, day = values[_YEAR], values.get(_MONTH, 1), values.get(_DAY, 1)
-    hour = values.get(_HOUR, 0)
-    if _AM_PM in values:
-        if hour > 12:
-            raise ValueError("hour out of range")
-        hour = hour % 12 + 12 * values[_AM_PM]
-    if 1 <= year <= 9999 and 1 <= month <= 12 and day <= 31:
-        day = min(day, days_in_month(year, month))
-    minute, second = values.get(_MINUTE, 0), values.get(_SECOND, 0)
+    _check_range(_RANGES[_YEAR], year)
+    for name, value in ((_MONTH, month), (_DAY, day)):
+        _check_range(_RANGES[name], value, is_late=_DAY not in fields)
+    hour, minute, second = values.get(_HOUR, 0), values.get(_MINUTE, 0), values.get(_SECOND, 0)
     fraction = reading.fraction.rstrip("0")
-    return _checked(
-        Timestamp(_PRECISION_OF_FIELD[finest], year, month, day, hour, minute, second, fraction, reading.offset)
-    )
+    if _AM_PM in values:
+        _check_range(_CLOCK_HOUR, hour)
+        hour = hour % 12 + 12 * values[_AM_PM]
+    is_next_day = hour == 24 and not minute and not second and not fraction
+    hour = 0 if is_next_day else hour
+    for name, value in ((_HOUR, hour), (_MINUTE, minute), (_SECOND, second)):
+        _check_range(_RANGES[name], value)
+    if year <= 9999:
+        day = min(day, days_in_month(year, month))
+        if is_next_day:
+            year, month, day = _next_day(year, month, day)
+    if year > 9999:
+        raise _RangeError(f"Year {year} must be between 1 and 9999 inclusive", is_late=True)
+    return Timestamp(_PRECISION_OF_FIELD[finest], year, month, day, hour, minute, second, fraction, reading.offset)
+
+
+def _next_day(year: int, month: int, day: int) -> tuple[int, int, int]:
+    if day < days_in_month(year, month):
+        return year, month, day + 1
+    return (year, month + 1, 1) if month < 12 else (year + 1, 1, 1)

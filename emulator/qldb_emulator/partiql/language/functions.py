@@ -1,7 +1,7 @@
 """The functions of the dialect: the complete list of QLDB's page "ql-functions", nothing more (partiql.md 4.3).
 
 :data:`FUNCTIONS` has a row for each; the aggregates are in ``aggregates``, CAST is in ``casts``.  A compiler asks
-:func:`function_named` once, :meth:`Function.check_count` once, and :meth:`Function.call` for every row.
+:func:`function_named` once and :meth:`Function.call` for every row.
 
 Three functions are written with words instead of arguments; the words come first, as plain strings:
 
@@ -14,13 +14,14 @@ Errors are ``PartiqlError`` of category "Evaluator" from ``faults``, without a p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from ...errors import Source
 from ...ion.values import (
-    Annotated,
     IonValue,
+    Sexp,
     Timestamp,
     civil_from_days,
     days_from_civil,
@@ -29,10 +30,12 @@ from ...ion.values import (
 )
 from ...records import dataclass
 from . import faults
+from .arithmetic import number_of
 from .datetime_patterns import to_string, to_timestamp
 from .faults import type_name
-from .kinds import is_unknown
-from .semantics import equal
+from .kinds import bare, is_unknown
+from .semantics import equal_or_unknown
+from .texts import ion_text
 from .values import MISSING
 
 
@@ -49,42 +52,53 @@ class Context(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """What an argument may be.  types: names of the library; empty for any value."""
-
-    types: frozenset[str]
-
-    def expected(self) -> str:
-        """The types as a message lists them."""
-        names = sorted(self.types)
-        if len(names) < 3:
-            return " or ".join(names)
-        return ", ".join(names[:-1]) + ", or " + names[-1]
-
-
-ANY: Final = Parameter(frozenset())
-TEXT: Final = Parameter(frozenset({"STRING", "SYMBOL"}))
-INT: Final = Parameter(frozenset({"INT"}))
-TIMESTAMP: Final = Parameter(frozenset({"TIMESTAMP"}))
-CONTAINER: Final = Parameter(frozenset({"LIST", "BAG", "SEXP", "STRUCT"}))
 MANY: Final = 2**31 - 1
 _MANY_CHARACTERS: Final = 64
+
+Check = Callable[[IonValue], IonValue]
+"""What makes an argument fit to be used: the value without its annotations.  Raises PartiqlError for the wrong type."""
+
+
+def _text(value: IonValue) -> str:
+    plain = bare(value)
+    if isinstance(plain, str):
+        return str(plain)
+    raise faults.EXPECTED_TEXT(value=ion_text(value))
+
+
+def _timestamp(value: IonValue) -> Timestamp:
+    plain = bare(value)
+    if isinstance(plain, Timestamp):
+        return plain
+    raise faults.EXPECTED_TIMESTAMP(value=ion_text(value))
+
+
+_FAR: Final = 10**15  # beyond every timestamp and text, whatever the unit
+
+
+def _whole(value: IonValue) -> int:
+    """A number as an int, cut toward zero: Java's ``Number.intValue``, without its wrapping."""
+    number = number_of(value)
+    if isinstance(number, float) and not math.isfinite(number):
+        return 0 if math.isnan(number) else _FAR if number > 0 else -_FAR
+    if -_FAR < number < _FAR:
+        return int(number)
+    return _FAR if number > 0 else -_FAR
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
     """A row of the table.
 
-    parameters: those that must be there, then those that may; the last one stands for all further arguments when
-    ``most`` is larger.  least, most: how many arguments.
+    checks: one for each argument that there may be.  least, most: how many arguments.
     sees_unknowns: False: a null or missing argument makes the result null and the function is not asked (documented:
-    every page "If any argument is null or missing ..."), and it gets its arguments without annotations.
-    apply: the function of the arguments; of the context when needs_context.
+    every page "If any argument is null or missing ...").
+    apply: the function of the checked arguments; of the context when needs_context.
+    count_fault: the error for a wrong number of arguments, if it is not the usual one.
     """
 
     name: str
-    parameters: tuple[Parameter, ...]
+    checks: tuple[Check, ...]
     least: int
     most: int
     apply: Callable[..., IonValue]
@@ -92,21 +106,26 @@ class Function:
     evidence: str
     sees_unknowns: bool = False
     needs_context: bool = False
+    count_fault: faults.Fault | None = None
 
     def check_count(self, count: int) -> None:
         """Raise PartiqlError unless the function takes so many arguments."""
         if self.least <= count <= self.most:
             return
-        if self.least != self.most:
-            raise faults.SOME_ARGUMENTS(name=self.name, least=self.least, most=self.most, count=count)
-        fault = faults.ONE_ARGUMENT if self.least == 1 else faults.EXACT_ARGUMENTS
-        raise fault(name=self.name, least=self.least, count=count)
+        fault = self.count_fault
+        if fault is None:
+            exact = faults.ONE_ARGUMENT if self.least == 1 else faults.EXACT_ARGUMENTS
+            fault = exact if self.least == self.most else faults.SOME_ARGUMENTS
+        raise fault(name=self.name, least=self.least, most=self.most, count=count)
 
     def call(self, context: Context, arguments: Sequence[IonValue]) -> IonValue:
-        """The value for these arguments, whose number has been checked.
+        """The value for these arguments.
 
-        Raises PartiqlError for arguments of the wrong type or outside the function's domain.
+        Raises PartiqlError for a wrong number of them, for the wrong type and outside the function's domain: the
+        library asks when it evaluates, so that a call no row reaches is no error.
         """
+        if not self.least <= len(arguments) <= self.most:
+            self.check_count(len(arguments))
         if self.needs_context:
             return self.apply(context)
         if self.sees_unknowns:
@@ -114,27 +133,13 @@ class Function:
         for argument in arguments:
             if is_unknown(argument):
                 return None
-        return self.apply(*[self._checked(position, argument) for position, argument in enumerate(arguments)])
-
-    def _checked(self, position: int, argument: IonValue) -> IonValue:
-        parameter = self.parameters[position]
-        if parameter.types and type_name(argument) not in parameter.types:
-            raise self._type_error(position, argument)
-        return argument.value if type(argument) is Annotated else argument
-
-    def _type_error(self, position: int, argument: IonValue) -> Exception:
-        return faults.ARGUMENT_TYPES(
-            name=self.name,
-            expected=self.parameters[position].expected(),
-            actual=type_name(argument),
-            position=position + 1,
-        )
+        return self.apply(*[check(argument) for check, argument in zip(self.checks, arguments, strict=False)])
 
 
 def function_named(name: str) -> Function:
-    """The function of a name in any case.  Raises PartiqlError when there is none."""
+    """The function of a name in lower case.  Raises PartiqlError when there is none."""
     try:
-        return FUNCTIONS[name.lower()]
+        return FUNCTIONS[name]
     except KeyError:
         raise faults.NO_SUCH_FUNCTION(name=name) from None
 
@@ -147,20 +152,24 @@ def _coalesce(*arguments: IonValue) -> IonValue:
 
 
 def _nullif(first: IonValue, second: IonValue) -> IonValue:
-    if is_unknown(first):
-        return None if is_unknown(second) else first
-    return None if equal(first, second) else first
+    return None if equal_or_unknown(first, second) else first
 
 
 def _exists(value: IonValue) -> bool:
     if value is MISSING:
-        raise faults.ARGUMENT_TYPES(name="exists", expected=CONTAINER.expected(), actual="MISSING", position=1)
-    bare = value.value if type(value) is Annotated else value
-    return isinstance(bare, list | dict) and len(bare) > 0
+        raise faults.EXISTS_MISSING()
+    plain = bare(value)
+    return isinstance(plain, list | dict) and len(plain) > 0
 
 
 def _size(value: IonValue) -> int:
-    return struct_size(value) if isinstance(value, dict) else len(value)
+    """Of a list, struct or bag (documented: ql-functions.size)."""
+    plain = bare(value)
+    if isinstance(plain, dict):
+        return struct_size(plain)
+    if isinstance(plain, list) and type(plain) is not Sexp:
+        return len(plain)
+    raise faults.SIZE_TYPE(actual=type_name(value))
 
 
 # --- Text ----------------------------------------------------------------------------------------------------
@@ -174,17 +183,24 @@ def _upper(text: str) -> str:
     return text.upper()
 
 
-def _substring(text: str, start: int, length: int | None = None) -> str:
+def _substring(text: IonValue, start: IonValue, length: IonValue = None) -> str:
     """Characters from *start* (the first is 1); a start before the text uses up length."""
-    if length is not None and length < 0:
+    given = (text, start) if length is None else (text, start, length)
+    for position, (argument, expected) in enumerate(zip(given, ("STRING", "INT", "INT"), strict=False), 1):
+        if type_name(argument) != expected:
+            raise faults.SUBSTRING_TYPE(position=position, expected=expected)
+    first, count = bare(start), bare(length)
+    if count is not None and count < 0:
         raise faults.SUBSTRING_LENGTH()
-    end = None if length is None else max(start - 1 + length, 0)
-    return str(text)[max(start - 1, 0) : end]
+    end = None if count is None else max(first - 1 + count, 0)
+    return str(bare(text))[max(first - 1, 0) : end]
 
 
-def _trim(side: str, characters: str, text: str) -> str:
-    """characters: a set, not a word."""
-    text = str(text)
+def _trim(side: str, set_of: IonValue, value: IonValue) -> str:
+    """side: "" when none is written, which is both.  set_of: a set of characters, not a word."""
+    if not side and not isinstance(bare(set_of), str):
+        raise faults.TRIM_CHARACTERS()
+    characters, text = _text(set_of), _text(value)
     if not characters:
         return text  # str.strip("") would take blanks for it
     if len(characters) > _MANY_CHARACTERS:
@@ -219,8 +235,16 @@ _PRECISION_OF_PART: Final = {
 _SECONDS_OF_PART: Final = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 
 
+# The bounds and the text of ion-java, on which the library is built.
+_FIRST_MILLI: Final = -62135769600000
+_END_MILLI: Final = 253402300800000
+_MILLIS_BOUNDS: Final = (
+    "millis: {millis} is outside of valid the range: from -62135769600000 (0001T), inclusive, to 253402300800000 "
+    "(10000T) , exclusive"
+)
+
+
 def _known_part(name: str, part: str) -> str:
-    part = part.lower()
     if part not in _PRECISION_OF_PART:
         raise faults.DATE_PART(name=name, part=part)
     return part
@@ -246,15 +270,19 @@ def _date_add(part: str, amount: int, timestamp: Timestamp) -> Timestamp:
     try:
         if part in _SECONDS_OF_PART:
             days, seconds = divmod(seconds + amount * _SECONDS_OF_PART[part], 86400)
-            year, month, day = civil_from_days(days_from_civil(year, month, day) + days)
+            moved = days_from_civil(year, month, day) + days
+            millis = (moved * 86400 + seconds - 60 * (t.offset or 0)) * 1000
+            if not _FIRST_MILLI <= millis < _END_MILLI:
+                raise ValueError(_MILLIS_BOUNDS.format(millis=millis))
+            year, month, day = civil_from_days(moved)
         else:
             year, month = divmod(year * 12 + month - 1 + amount * (12 if part == "year" else 1), 12)
             month += 1
             if not 1 <= year <= 9999:
-                raise ValueError("outside the years 0001 to 9999")
+                raise ValueError(f"Year {year} must be between 1 and 9999 inclusive")
             day = min(day, days_in_month(year, month))
     except ValueError as error:
-        raise faults.TIMESTAMP_BOUNDS() from error
+        raise faults.TIMESTAMP_BOUNDS(what=str(error)) from error
     return Timestamp(precision, year, month, day, seconds // 3600, seconds // 60 % 60, seconds % 60, t.fraction, offset)
 
 
@@ -293,50 +321,84 @@ _EXTRACTS: Final[dict[str, Callable[[Timestamp], int]]] = {
 
 
 def _extract(part: str, timestamp: Timestamp) -> int:
-    try:
-        return _EXTRACTS[part.lower()](timestamp)
-    except KeyError:
-        raise faults.DATE_PART(name="extract", part=part.lower()) from None
+    return _EXTRACTS[part](timestamp)
+
+
+def _to_string(timestamp: IonValue, pattern: IonValue) -> str:
+    time, text = bare(timestamp), bare(pattern)
+    if not isinstance(time, Timestamp):
+        raise faults.TO_STRING_TIMESTAMP()
+    if not isinstance(text, str):
+        raise faults.TO_STRING_PATTERN()
+    return to_string(time, str(text))
+
+
+def _to_timestamp(text: IonValue, pattern: IonValue = None) -> Timestamp:
+    """Of strings; symbols are no strings here."""
+    if type_name(text) != "STRING":
+        raise faults.TO_TIMESTAMP_TEXT()
+    if pattern is not None and type_name(pattern) != "STRING":
+        raise faults.TO_TIMESTAMP_PATTERN()
+    return to_timestamp(str(bare(text)), None if pattern is None else str(bare(pattern)))
 
 
 # --- The table -----------------------------------------------------------------------------------------------
 
 
+def _any(value: IonValue) -> IonValue:
+    return value
+
+
 def _function(
     name: str,
-    parameters: tuple[Parameter, ...],
+    checks: tuple[Check, ...],
     apply: Callable[..., IonValue],
-    evidence: str,
     source: Source = "documented",
     least: int | None = None,
     most: int | None = None,
     sees_unknowns: bool = False,
     needs_context: bool = False,
+    count_fault: faults.Fault | None = None,
 ) -> Function:
-    count = len(parameters)
+    count = len(checks)
     least, most = count if least is None else least, count if most is None else most
-    return Function(name, parameters, least, most, apply, source, evidence, sees_unknowns, needs_context)
+    evidence = f"ql-functions.{name}"
+    return Function(name, checks, least, most, apply, source, evidence, sees_unknowns, needs_context, count_fault)
 
 
 FUNCTIONS: Final[dict[str, Function]] = {
     row.name: row
     for row in (
-        _function("size", (CONTAINER,), _size, "ql-functions.size"),
-        _function("exists", (ANY,), _exists, "ql-functions.exists: missing is an error", sees_unknowns=True),
-        _function("coalesce", (ANY,), _coalesce, "ql-functions.coalesce", least=1, most=MANY, sees_unknowns=True),
-        _function("nullif", (ANY, ANY), _nullif, "ql-functions.nullif", sees_unknowns=True),
-        _function("char_length", (TEXT,), len, "ql-functions.char_length"),
-        _function("character_length", (TEXT,), len, "ql-functions.character_length"),
-        _function("lower", (TEXT,), _lower, "ql-functions.lower"),
-        _function("upper", (TEXT,), _upper, "ql-functions.upper"),
-        _function("substring", (TEXT, INT, INT), _substring, "ql-functions.substring", least=2),
-        _function("trim", (TEXT, TEXT, TEXT), _trim, "ql-functions.trim"),
-        _function("date_add", (TEXT, INT, TIMESTAMP), _date_add, "ql-functions.date_add"),
-        _function("date_diff", (TEXT, TIMESTAMP, TIMESTAMP), _date_diff, "ql-functions.date_diff"),
-        _function("extract", (TEXT, TIMESTAMP), _extract, "ql-functions.extract"),
-        _function("to_string", (TIMESTAMP, TEXT), to_string, "ql-functions.to_string"),
-        _function("to_timestamp", (TEXT, TEXT), to_timestamp, "ql-functions.to_timestamp", least=1),
-        _function("utcnow", (), lambda context: context.utc_now(), "ql-functions.utcnow", needs_context=True),
-        _function("txid", (), lambda context: context.transaction_id, "ql-functions.txid", needs_context=True),
+        _function("size", (_any,), _size),
+        _function("exists", (_any,), _exists, sees_unknowns=True, count_fault=faults.EXISTS_ARGUMENTS),
+        _function(
+            "coalesce",
+            (_any,),
+            _coalesce,
+            least=1,
+            most=MANY,
+            sees_unknowns=True,
+            count_fault=faults.COALESCE_ARGUMENTS,
+        ),
+        _function("nullif", (_any, _any), _nullif, sees_unknowns=True),
+        _function("char_length", (_text,), len),
+        _function("character_length", (_text,), len),
+        _function("lower", (_text,), _lower),
+        _function("upper", (_text,), _upper),
+        _function("substring", (_any, _any, _any), _substring, least=2),
+        _function("trim", (_any, _any, _any), _trim),
+        _function("date_add", (_text, _whole, _timestamp), _date_add),
+        _function("date_diff", (_text, _timestamp, _timestamp), _date_diff),
+        _function("extract", (_text, _timestamp), _extract),
+        _function("to_string", (_any, _any), _to_string),
+        _function("to_timestamp", (_any, _any), _to_timestamp, least=1),
+        _function(
+            "utcnow",
+            (),
+            lambda context: context.utc_now(),
+            needs_context=True,
+            count_fault=faults.NO_ARGUMENTS,
+        ),
+        _function("txid", (), lambda context: context.transaction_id, needs_context=True),
     )
 }

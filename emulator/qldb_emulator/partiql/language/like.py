@@ -10,14 +10,14 @@ from typing import Final
 
 from ...budget import check
 from . import faults
-from .faults import shown
+from .texts import SHOWN_CHARACTERS
 
 
 @lru_cache(maxsize=256)
 def like_matcher(pattern: str, escape: str | None) -> Callable[[str], bool]:
     """A pattern as a function of the text; takes time proportional to text times pattern at worst.
 
-    Raises PartiqlError for an escape that is not one character, or that stands before anything but ``%``, ``_`` or
+    escape: one character (``check_escape``).  Raises PartiqlError when it stands before anything but ``%``, ``_`` or
     itself.
     """
     runs = [_find_run(run) for run in _like_runs(pattern, escape)]
@@ -52,15 +52,13 @@ _Run = list[str | None]  # characters; None stands for "_"
 
 def _like_runs(pattern: str, escape: str | None) -> list[_Run]:
     """The parts of a pattern between its ``%``."""
-    if escape is not None:
-        _check_escape(escape)
     runs: list[_Run] = [[]]
     characters = iter(pattern)
     for character in characters:
         if character == escape:
             escaped = next(characters, "")
             if escaped not in ("%", "_", escape):
-                raise faults.LIKE_ESCAPE_SEQUENCE(pattern=shown(pattern)[1:-1])
+                raise faults.LIKE_ESCAPE_SEQUENCE(pattern=pattern[:SHOWN_CHARACTERS], escape=escape)
             runs[-1].append(escaped)
         elif character == "%":
             runs.append([])
@@ -69,11 +67,12 @@ def _like_runs(pattern: str, escape: str | None) -> list[_Run]:
     return runs
 
 
-def _check_escape(escape: str) -> None:
+def check_escape(escape: str) -> None:
+    """Raise PartiqlError unless the text is one character.  Its length counts as UTF-16 has it, like Java's strings."""
     if not escape:
-        raise faults.LIKE_ESCAPE_EMPTY(escape=escape)
-    if len(escape) != 1:
-        raise faults.LIKE_ESCAPE_SIZE(escape=shown(escape)[1:-1])
+        raise faults.LIKE_ESCAPE_EMPTY(escape='""')
+    if len(escape) != 1 or escape > "\uffff":
+        raise faults.LIKE_ESCAPE_SIZE(escape=escape[:SHOWN_CHARACTERS])
 
 
 def _find_run(

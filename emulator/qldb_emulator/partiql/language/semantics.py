@@ -4,9 +4,10 @@ Values are Ion values (``ion.values``), :data:`MISSING` and :class:`Bag`.  An *u
 type, annotated or not.  A truth value is ``True``, ``False`` or ``None`` (unknown, PartiQL's null).
 
 ==============================================  ==================================================================
-logic                                           truth, is_true, and_, or_, not_
-comparison -> True, False, None                 equal, not_equal, less, less_equal, greater, greater_equal, between, in_
-text                                            like, like_escape -> True, False, None; concat
+logic                                           truth, is_true, is_true_when, and_, or_, not_
+comparison -> True, False, None                 equal, not_equal, less, less_equal, greater, greater_equal
+                                                equal_or_unknown, in_, not_below and not_above (BETWEEN): never None
+text                                            like_pattern, like_match -> True, False, None; concat
 arithmetic                                      add, subtract, multiply, divide, remainder, negate, plus
 kind of value                                   is_unknown, is_type (IS), type_name
 path steps                                      field (quoted), field_any_case (bare), index, elements, fields
@@ -14,9 +15,9 @@ path steps                                      field (quoted), field_any_case (
 tables by operator                              BINARY["="] ... BINARY["%"], UNARY["-"]
 ==============================================  ==================================================================
 
-The mode is the library's "legacy" mode, which QLDB's pages describe: an operator with a MISSING operand gives null, a
-type mistake is an error, a missing field is MISSING.  Deviations, all on the side of clients (partiql.md 9 Q11):
-ordering across classes is unknown instead of an error.
+The mode is the library's "legacy" mode: an operator with an unknown operand gives null, a type mistake is an error, a
+missing field is MISSING.  BETWEEN, IN and CASE are not operators in this sense (version 0.2.7, which is followed):
+BETWEEN an unknown is an error; IN and the WHEN of a simple CASE compare like MIN and MAX do, so null equals null.
 
 Annotations of operands play no part; a value that is only passed through keeps its own.
 Every error is a ``PartiqlError`` of category "Evaluator" from the table in ``faults``, without a position.
@@ -30,12 +31,14 @@ from typing import Final
 
 from ...budget import check
 from ...ion.compare import NotComparable, compare, kind, partiql_equal
-from ...ion.values import STRUCT_TYPES, Annotated, IonValue, Sexp, struct_items
+from ...ion.values import STRUCT_TYPES, Annotated, IonValue, MadeStruct, Sexp, struct_items, struct_size
 from . import faults
 from .arithmetic import add, divide, multiply, negate, plus, remainder, subtract
-from .faults import shown, type_name
+from .faults import type_name
 from .kinds import TYPE_NAMES, bare, is_type, is_unknown, type_of_name
-from .like import like_matcher
+from .like import check_escape, like_matcher
+from .order import natural_order
+from .texts import ion_text, partiql_text
 from .values import MISSING, Bag
 
 __all__ = (
@@ -45,11 +48,11 @@ __all__ = (
     "Truth",
     "add",
     "and_",
-    "between",
     "concat",
     "divide",
     "elements",
     "equal",
+    "equal_or_unknown",
     "field",
     "field_any_case",
     "field_getter",
@@ -59,18 +62,21 @@ __all__ = (
     "in_",
     "index",
     "is_true",
+    "is_true_when",
     "is_type",
     "is_unknown",
     "less",
     "less_equal",
-    "like",
-    "like_escape",
-    "like_matcher",
+    "like_match",
+    "like_pattern",
     "multiply",
     "negate",
     "not_",
+    "not_above",
+    "not_below",
     "not_equal",
     "or_",
+    "parts",
     "plus",
     "remainder",
     "subtract",
@@ -92,12 +98,22 @@ def truth(value: IonValue) -> Truth:
     plain = bare(value)
     if plain is None or isinstance(plain, bool):
         return plain
-    raise faults.EXPECTED_BOOLEAN(value=shown(value))
+    raise faults.EXPECTED_BOOLEAN(value=ion_text(value))
 
 
 def is_true(value: IonValue) -> bool:
-    """Whether a condition (WHERE, ON, WHEN) holds: unknown does not.  Raises PartiqlError for a non-boolean."""
+    """Whether a condition (WHERE, ON) holds: unknown does not.  Raises PartiqlError for a non-boolean."""
     return value is True or truth(value) is True
+
+
+def is_true_when(value: IonValue) -> bool:
+    """Whether the condition of a WHEN holds.  Raises PartiqlError for a non-boolean and for an unknown."""
+    if value is True or value is False:
+        return value
+    plain = bare(value)
+    if isinstance(plain, bool):
+        return plain
+    raise faults.EXPECTED_BOOLEAN(value=ion_text(value))
 
 
 def and_(left: IonValue, right: IonValue) -> Truth:
@@ -144,8 +160,19 @@ def not_equal(left: IonValue, right: IonValue) -> Truth:
     return None if result is None else not result
 
 
+def equal_or_unknown(left: IonValue, right: IonValue) -> bool:
+    """As IN and CASE compare: like ``=``, but unknowns are equal to each other and to nothing else."""
+    exact = type(left)
+    if exact is type(right) and (exact is str or exact is int or exact is bool):
+        return left == right  # type: ignore[no-any-return]
+    left, right = bare(left), bare(right)
+    if left is None or right is None:
+        return left is right
+    return partiql_equal(left, right)
+
+
 def less(left: IonValue, right: IonValue) -> Truth:
-    """``left < right``; None across classes and for kinds of values that have no order."""
+    """``left < right``.  Raises PartiqlError for values of different classes."""
     exact = type(left)
     if exact is type(right) and (exact is int or exact is str):
         return left < right  # type: ignore[no-any-return]
@@ -154,7 +181,7 @@ def less(left: IonValue, right: IonValue) -> Truth:
 
 
 def less_equal(left: IonValue, right: IonValue) -> Truth:
-    """``left <= right``; None as for ``<``."""
+    """``left <= right``.  Raises PartiqlError for values of different classes."""
     exact = type(left)
     if exact is type(right) and (exact is int or exact is str):
         return left <= right  # type: ignore[no-any-return]
@@ -163,83 +190,113 @@ def less_equal(left: IonValue, right: IonValue) -> Truth:
 
 
 def greater(left: IonValue, right: IonValue) -> Truth:
-    """``left > right``; None as for ``<``."""
-    return less(right, left)
+    """``left > right``.  Raises PartiqlError for values of different classes."""
+    exact = type(left)
+    if exact is type(right) and (exact is int or exact is str):
+        return left > right  # type: ignore[no-any-return]
+    order = _compare(left, right)
+    return None if order is None else order > 0
 
 
 def greater_equal(left: IonValue, right: IonValue) -> Truth:
-    """``left >= right``; None as for ``<``."""
-    return less_equal(right, left)
+    """``left >= right``.  Raises PartiqlError for values of different classes."""
+    exact = type(left)
+    if exact is type(right) and (exact is int or exact is str):
+        return left >= right  # type: ignore[no-any-return]
+    order = _compare(left, right)
+    return None if order is None else order >= 0
 
 
-def between(value: IonValue, low: IonValue, high: IonValue) -> Truth:
-    """``value BETWEEN low AND high``, bounds included; None when any comparison is unknown."""
-    above, below = less_equal(low, value), less_equal(value, high)
-    return None if above is None or below is None else above and below
+def not_below(value: IonValue, low: IonValue) -> bool:
+    """The first half of ``value BETWEEN low AND high``.  Raises PartiqlError for an unknown, or another class."""
+    order = _compare(value, low)
+    if order is None:
+        raise faults.NULL_COMPARED(left=partiql_text(value), right=partiql_text(low))
+    return order >= 0
+
+
+def not_above(value: IonValue, high: IonValue) -> bool:
+    """The second half of ``value BETWEEN low AND high``.  Raises PartiqlError for an unknown, or another class."""
+    order = _compare(value, high)
+    if order is None:
+        raise faults.NULL_COMPARED(left=partiql_text(value), right=partiql_text(high))
+    return order <= 0
 
 
 _NUMERIC: Final = frozenset((int, float, Decimal))
 
 
 def _compare(left: IonValue, right: IonValue) -> int | None:
-    """Negative, 0 or positive; None where there is no answer (an unknown, different classes, no order)."""
-    left, right = bare(left), bare(right)
-    if type(left) in _NUMERIC and type(right) in _NUMERIC and left == left and right == right:  # but for nan
-        return (left > right) - (left < right)  # type: ignore[no-any-return]
-    if left is None or right is None or kind(left) != kind(right):
+    """Negative, 0 or positive; None when one is unknown.  Raises PartiqlError for values of different classes."""
+    one, other = bare(left), bare(right)
+    if type(one) in _NUMERIC and type(other) in _NUMERIC and one == one and other == other:  # but for nan
+        return (one > other) - (one < other)  # type: ignore[no-any-return]
+    if one is None or other is None:
         return None
+    if kind(one) != kind(other):
+        raise faults.NOT_COMPARABLE(left=partiql_text(left), right=partiql_text(right))
     try:
-        return compare(left, right)
-    except NotComparable:
-        return None
+        return compare(one, other)
+    except NotComparable:  # lobs and containers
+        first, second = natural_order(one), natural_order(other)
+        return (first > second) - (first < second)
 
 
-def in_(value: IonValue, collection: IonValue) -> Truth:
-    """``value IN collection`` (list, sexp or bag; anything else is unknown).
-
-    No match is unknown when the value or an element is unknown, as SQL has it.
-    """
+def in_(value: IonValue, collection: IonValue) -> bool:
+    """``value IN collection``: never unknown.  The values of a struct count; in a scalar there is nothing."""
     if type(collection) is not list:
-        collection = bare(collection)
-        if not isinstance(collection, list):
-            return None
-    has_unknown = False
+        collection = list(parts(collection))
     if len(collection) > _MANY:
         check()
-    for element in collection:
-        found = equal(value, element)
-        if found:
+    for element in collection:  # noqa: SIM110 a generator would take twice as long
+        if equal_or_unknown(value, element):
             return True
-        if found is None:
-            has_unknown = True
-    return None if has_unknown else False
+    return False
 
 
 # --- Text ----------------------------------------------------------------------------------------------------
 
 
-def like(value: IonValue, pattern: IonValue) -> Truth:
-    """``value LIKE pattern``.  Raises PartiqlError when a known operand is no text."""
-    if type(value) is str and type(pattern) is str:
-        return like_matcher(pattern, None)(value)
-    return _like(value, pattern, None)
+Match = Callable[[str], bool]
 
 
-def like_escape(value: IonValue, pattern: IonValue, escape: IonValue) -> Truth:
-    """``value LIKE pattern ESCAPE escape``.  Raises PartiqlError for operands that are no text and a bad escape."""
-    escape = bare(escape)
-    return None if escape is None else _like(value, pattern, escape)
+def like_pattern(pattern: IonValue, escape: IonValue) -> Match | None:
+    """A pattern of LIKE as a function of a text, escape None when none is written; None when one of them is unknown.
 
-
-def _like(value: IonValue, pattern: IonValue, escape: IonValue) -> Truth:
-    value, pattern = bare(value), bare(pattern)
-    if value is None or pattern is None:
+    Raises PartiqlError for an escape that is not one character, and a malformed escape in the pattern.  What is no
+    text fails only when the function is called: with a value that is unknown there is no error.
+    """
+    plain, plain_escape = bare(pattern), bare(escape)
+    if plain is None or (plain_escape is None and escape is not None):
         return None
-    if not (isinstance(value, str) and isinstance(pattern, str) and (escape is None or isinstance(escape, str))):
-        raise faults.LIKE_TYPES(
-            value=shown(value), pattern=shown(pattern), escape="none given" if escape is None else shown(escape)
+    if not isinstance(plain, str) or (escape is not None and not isinstance(plain_escape, str)):
+        fault = faults.LIKE_TYPES(
+            value="<UNKNOWN>",
+            pattern=ion_text(pattern),
+            escape="none given" if escape is None else ion_text(escape),
         )
-    return like_matcher(str(pattern), None if escape is None else str(escape))(value)
+
+        def fail(text: str) -> bool:
+            raise fault
+
+        return fail
+    if plain_escape is not None:
+        check_escape(str(plain_escape))
+    return like_matcher(str(plain), None if plain_escape is None else str(plain_escape))
+
+
+def like_match(value: IonValue, match: Match | None) -> Truth:
+    """``value LIKE pattern`` with the pattern as :func:`like_pattern` gives it.  Raises PartiqlError."""
+    if match is None:
+        return None
+    if type(value) is str:
+        return match(value)
+    plain = bare(value)
+    if plain is None:
+        return None
+    if not isinstance(plain, str):
+        raise faults.LIKE_TYPES(value=ion_text(value), pattern="<UNKNOWN>", escape="none given")
+    return match(str(plain))
 
 
 def concat(left: IonValue, right: IonValue) -> str | None:
@@ -263,12 +320,15 @@ def field(value: IonValue, name: str) -> IonValue:
 
 
 def field_any_case(value: IonValue, name: str) -> IonValue:
-    """``value.name``: the first field of exactly this name, else the first that differs only in case, else MISSING."""
+    """``value.name``: the first field of exactly this name, else the only one that differs in case, else MISSING.
+
+    Raises PartiqlError when several differ only in case.
+    """
     return field_getter(name, False)(value)
 
 
 def field_getter(name: str, is_quoted: bool) -> Callable[[IonValue], IonValue]:
-    """A field step as a function of the value it is taken of."""
+    """A field step as a function of the value it is taken of.  The function raises PartiqlError: see above."""
     if is_quoted:
         return lambda value: field(value, name)
     lowered = name.lower()
@@ -282,29 +342,36 @@ def field_getter(name: str, is_quoted: bool) -> Callable[[IonValue], IonValue]:
                 return found
             if len(value) > _MANY:
                 check()
-            for other, found in struct_items(value):
+            is_found = False
+            for other, candidate in struct_items(value):
                 if other.lower() == lowered:
-                    return found
+                    if is_found:
+                        raise faults.AMBIGUOUS_NAME(name=name)
+                    found, is_found = candidate, True
+            return found
         return MISSING
 
     return get
 
 
 def index(value: IonValue, at: IonValue) -> IonValue:
-    """``value[at]``: element *at* (from 0) of a list or sexp, or the field named *at* of a struct; else MISSING.
+    """``value[at]``: element *at* (from 0) of a list or sexp or of a struct that the statement made, or the field named
+    *at* of a struct; else MISSING.
 
-    Raises PartiqlError when *at* is known and neither an int nor text.
+    Raises PartiqlError when *at* is neither an int nor text.
     """
-    at = bare(at)
-    if isinstance(at, int) and not isinstance(at, bool):
+    plain = bare(at)
+    if isinstance(plain, int) and not isinstance(plain, bool):
         value = bare(value)
         is_ordered = type(value) is list or type(value) is Sexp
-        return value[at] if is_ordered and 0 <= at < len(value) else MISSING
-    if isinstance(at, str):
-        return field(value, str(at))
-    if at is None:
+        if is_ordered:
+            return value[plain] if 0 <= plain < len(value) else MISSING
+        if type(value) is MadeStruct and 0 <= plain < struct_size(value):
+            return list(struct_items(value))[plain][1]
         return MISSING
-    raise faults.PATH_INDEX(value=shown(at))
+    if isinstance(plain, str):
+        return field(value, str(plain))
+    raise faults.PATH_INDEX(value=partiql_text(at))
 
 
 def elements(value: IonValue) -> Iterator[IonValue]:
@@ -316,12 +383,21 @@ def elements(value: IonValue) -> Iterator[IonValue]:
         yield value
 
 
+def parts(value: IonValue) -> Iterator[IonValue]:
+    """The values in a list, sexp, bag or struct; a scalar has none."""
+    plain = value.value if type(value) is Annotated else value
+    if isinstance(plain, dict):
+        yield from [part for _, part in struct_items(plain)]
+    elif isinstance(plain, list):
+        yield from plain
+
+
 def fields(value: IonValue) -> Iterator[tuple[str, IonValue]]:
-    """``value.*``, and what UNPIVOT ranges over: a struct's fields; any other value but MISSING is alone, as ``_1``."""
+    """``value.*``, and what UNPIVOT ranges over: a struct's fields; any other value is alone, as ``_1``."""
     bare = value.value if type(value) is Annotated else value
     if isinstance(bare, dict):
         yield from struct_items(bare)
-    elif bare is not MISSING:
+    else:
         yield "_1", value
 
 

@@ -73,6 +73,7 @@ _PLAIN_RESULTS = (
     ast.Is,
     ast.DateCall,
     ast.Trim,
+    ast.Aggregate,
 )
 
 

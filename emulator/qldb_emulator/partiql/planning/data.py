@@ -27,30 +27,30 @@ class Row(NamedTuple):
     value: IonValue
 
 
-class Whole(NamedTuple):
-    """A stored document that is wanted as it is, in the place of a value: its self-contained Ion binary."""
+class RawDocument(NamedTuple):
+    """A stored document in the place of a value, not decoded: its self-contained Ion binary."""
 
     ion: bytes
 
 
-Sure = Callable[[bytes], bool]
-"""Of a stored document's binary: whether it surely is wanted (``screen``).  False when that cannot be told from it."""
+CertainMatch = Callable[[bytes], bool]
+"""Whether a condition is certainly true for a stored document, given its binary.  False when only decoding can tell."""
 
 Batches = Iterator[tuple[int, list[Row]]]
-"""(how many rows were looked at, those of them that may be wanted), one after the other, in the order of the rows."""
+"""(how many rows were read, those of them that may match), one after the other, in the order of the rows."""
 
 BATCH_ROWS = 256
 
 
-class Look(Protocol):
-    """A quick look at the rows of a table, which leaves out those that surely are not wanted (``screen``)."""
+class Prefilter(Protocol):
+    """Leaves out rows for which a condition is certainly not true (``execution.prefilter``)."""
 
     def batches(self, rows: Iterator[Row]) -> Batches:
-        """Decoded rows, looked at BATCH_ROWS at a time."""
+        """Decoded rows, BATCH_ROWS at a time."""
         ...
 
     def positions(self, documents: Sequence[bytes]) -> Sequence[int]:
-        """Which of these documents (each self-contained Ion binary as our own writer makes it) may be wanted."""
+        """Which of these documents (each self-contained Ion binary as our own writer makes it) may match."""
         ...
 
 
@@ -104,19 +104,20 @@ class Data(Protocol):
         """Every row of a table."""
         ...
 
-    def sift(self, source: TableSource, look: Look) -> Batches:
-        """Every row of a table in the user view, without those that a quick look leaves out; BATCH_ROWS at a time.
+    def prefiltered_scan(self, source: TableSource, prefilter: Prefilter) -> Batches:
+        """Every row of a table in the user view, without those that a prefilter leaves out; BATCH_ROWS at a time.
 
-        The caller adds all rows that were looked at to ``read_ios``.
+        The caller adds all rows that were read to ``read_ios``.
         """
         ...
 
     def seek(
-        self, source: TableSource, index: IndexInfo, values: Sequence[IonValue], sure: Sure | None = None
+        self, source: TableSource, index: IndexInfo, values: Sequence[IonValue], certain: CertainMatch | None = None
     ) -> Iterator[Row]:
         """Rows whose indexed field may equal any of the values, each row once (the caller tests again).
 
-        sure: for the user view; a stored row that it accepts may have a ``Whole`` as its value, and needs no test.
+        certain: for the user view; a stored row that it accepts may have a ``RawDocument`` as its value and needs no
+        further test.
         """
         ...
 

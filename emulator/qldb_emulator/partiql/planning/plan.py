@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ...records import dataclass
+from ..language.faults import Fault
 from ..syntax import ast
 from .catalogue import IndexInfo, TableInfo
 from .data import TableSource
@@ -45,10 +46,17 @@ class Slot(ast.Expr):
 
 @dataclass(frozen=True, slots=True)
 class Subquery(ast.Expr):
-    """A nested SELECT.  is_scalar: its single row's single column is the value, not the bag of its rows."""
+    """A nested SELECT: the bag of its rows."""
 
     query: SelectPlan
-    is_scalar: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure(ast.Expr):
+    """An expression that fails when it is evaluated, and only then."""
+
+    fault: Fault
+    name: str
 
 
 # --- Access paths --------------------------------------------------------------------------------------------
@@ -58,12 +66,13 @@ class Subquery(ast.Expr):
 class Probe:
     """What is looked up: each of ``values``, or every element of ``collection``.
 
-    condition: the predicate it came from, as written.
+    condition: the predicate it came from, as written.  is_in: it is an IN, for which an unknown equals an unknown.
     """
 
     condition: ast.Expr
     values: tuple[ast.Expr, ...] = ()
     collection: ast.Expr | None = None
+    is_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +179,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Every field of a struct; a value that is no struct becomes a field ``name``."""
+    """Every field of a struct; any other value becomes one field, with a made name."""
 
-    name: str
     value: ast.Expr
 
 
@@ -204,11 +212,12 @@ class AggregateCall:
 
 @dataclass(frozen=True, slots=True)
 class SelectPlan:
-    """A query.  aggregates: when there are any, there is exactly one row."""
+    """A query.  aggregates: when there are any, there is exactly one row.  pos: of the word SELECT."""
 
     relation: Relation
     projection: Projection
     aggregates: tuple[AggregateCall, ...] = ()
+    pos: ast.Pos = ast.NOWHERE
 
 
 # --- Statements ----------------------------------------------------------------------------------------------
@@ -245,12 +254,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One write operation.  at: of ``INSERT INTO place VALUE value AT at``."""
+    """One write operation.  at: of ``INSERT INTO place VALUE value AT at``.  is_single: False without VALUE."""
 
     kind: Literal["set", "insert", "remove"]
     place: Place
     value: ast.Expr | None = None
     at: ast.Expr | None = None
+    is_single: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +313,7 @@ class Plan:
 
     actions: what may have to be allowed: the action's name and the table (None: the catalogue, or no table).
     slot_count: the size of the frame.
+    has_positions: a part of something is taken by a position, ``value[expression]``.
     """
 
     statement: ast.Statement
@@ -310,15 +321,4 @@ class Plan:
     slot_count: int
     parameter_count: int
     actions: tuple[Action, ...] = ()
-
-    def explain(self) -> str:
-        """The plan as indented text for people: the access path of every source, and what is filtered above it."""
-        from .explain import explain
-
-        return explain(self)
-
-    def reads(self) -> list[str]:
-        """What the statement reads as far as conflicts go, for people: a line each."""
-        from .explain import reads
-
-        return reads(self)
+    has_positions: bool = False

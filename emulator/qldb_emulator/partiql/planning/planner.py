@@ -23,7 +23,8 @@ from typing import TypeVar
 
 from ...ion.values import IonValue
 from ...records import dataclass, replace
-from ..language.errors import PartiqlError
+from ..language import faults
+from ..language.kinds import is_unknown
 from ..syntax import ast
 from .analysis import conjuncts, has_aggregate, is_plain, slots_used
 from .catalogue import COMMITTED_PREFIX, RESERVED_PREFIX, Catalogue, IndexInfo, TableInfo
@@ -31,7 +32,6 @@ from .data import TableSource
 from .plan import (
     Access,
     Action,
-    AggregateCall,
     CatalogueScan,
     Column,
     DefinitionPlan,
@@ -40,6 +40,7 @@ from .plan import (
     Edit,
     ExecPlan,
     ExpressionPlan,
+    Failure,
     Filter,
     HistoryScan,
     IndexSeek,
@@ -57,18 +58,11 @@ from .plan import (
     SelectPlan,
     Slot,
     Spread,
+    Subquery,
     Unnest,
     UpdatePlan,
 )
-from .resolve import (
-    Frame,
-    Resolver,
-    Scope,
-    global_not_allowed,
-    no_such_variable,
-    semantic_error,
-    too_deep,
-)
+from .resolve import Frame, Resolver, Scope
 
 Found = TypeVar("Found")
 
@@ -93,8 +87,19 @@ def plan(statement: ast.Statement, catalogue: Catalogue, constants: Mapping[str,
     try:
         root = planner.root(statement)
     except RecursionError:
-        raise too_deep(statement.pos) from None
-    return Plan(statement, root, planner.frame.size, statement.parameter_count, tuple(planner.actions))
+        raise faults.TOO_DEEP.at(statement.pos) from None
+    if planner.overflows:
+        raise faults.INT_OVERFLOW.at(min(planner.overflows))
+    if planner.late:
+        raise planner.late[0]
+    return Plan(
+        statement,
+        root,
+        planner.frame.size,
+        statement.parameter_count,
+        tuple(planner.actions),
+        planner.has_positions(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +138,20 @@ class _Planner:
         self.catalogue = catalogue
         self.frame = Frame()
         self.actions: list[Action] = []
-        self._resolver = Resolver(self._select, self.frame, self._is_table, constants)
+        self._resolver = Resolver(self._select, self.frame, self._is_table, self._whole_table, constants)
+        self.overflows, self.late = self._resolver.overflows, self._resolver.late
         self._nesting = 0
+
+    def has_positions(self) -> bool:
+        """Whether a part of something is taken by a position, ``value[expression]``."""
+        return self._resolver.has_positions
 
     def root(self, statement: ast.Statement) -> Root:
         match statement:
             case ast.Query(expression=ast.Select() as select):
                 return self._select(select, None)
             case ast.Query(expression=expression):
-                return ExpressionPlan(self._resolver.resolve(expression, Scope()))
+                return ExpressionPlan(self._resolver.resolve(expression, Scope(depth=0)))
             case ast.Insert():
                 return self._insert(statement)
             case ast.Update():
@@ -164,28 +174,34 @@ class _Planner:
     def _select(self, select: ast.Select, parent: Scope | None) -> SelectPlan:
         self._nesting += 1
         if self._nesting > MAX_NESTED_SELECTS:
-            raise semantic_error(f"SELECT is nested more than {MAX_NESTED_SELECTS} deep", select.pos)
+            raise faults.TOO_MANY_SELECTS.at(select.pos, most=MAX_NESTED_SELECTS)
         sources = self._from(select.source, parent)
         body = sources.scope.body()
         where = None if select.where is None else _Term(self._resolver.resolve(select.where, body), select.where)
-        aggregates: list[AggregateCall] = []
+        assert body.row_calls is not None
+        calls = body.row_calls
+        is_grouped = bool(calls) or has_aggregate(tuple([item.value for item in select.items]))
+        body.row_calls = None  # the projection's aggregates are not among them
+        projection: ProjectStruct | ProjectValue
         if select.is_star:
-            projection: ProjectStruct | ProjectValue = ProjectStruct(sources.star)
+            star = (
+                tuple([_after_grouping(column, select.pos) for column in sources.star]) if is_grouped else sources.star
+            )
+            projection = ProjectStruct(star)
         elif select.value is not None:
-            projection = ProjectValue(self._resolver.resolve(select.value, body))
+            scope = replace(body, is_grouped=True) if is_grouped else body
+            projection = ProjectValue(self._resolver.resolve(select.value, scope))
         else:
-            projection = self._select_list(select, body, aggregates)
+            projection = self._select_list(select, replace(body, is_grouped=is_grouped, aggregates=calls))
         self._nesting -= 1
-        return SelectPlan(self._relation(sources, where), projection, tuple(aggregates))
+        return SelectPlan(self._relation(sources, where), projection, tuple(calls), select.pos)
 
-    def _select_list(self, select: ast.Select, body: Scope, aggregates: list[AggregateCall]) -> ProjectStruct:
-        is_grouped = has_aggregate(tuple(item.value for item in select.items))
-        scope = replace(body, is_grouped=is_grouped, aggregates=aggregates)
+    def _select_list(self, select: ast.Select, scope: Scope) -> ProjectStruct:
         columns: list[Column | Spread] = []
         for position, item in enumerate(select.items, 1):
             value = self._resolver.resolve(item.value, scope)
             if isinstance(item, ast.SelectAll):
-                columns.append(Spread(f"_{position}", value))
+                columns.append(Spread(value))
             else:
                 columns.append(Column(_first_name(item.alias, name_of(item.value), position), value))
         return ProjectStruct(tuple(columns))
@@ -194,7 +210,7 @@ class _Planner:
 
     def _from(self, source: ast.Source, parent: Scope | None, is_dml: bool = False) -> _From:
         items = list(_flatten(source))
-        scope = Scope(parent, source_count=len(items))
+        scope = Scope(parent, 1 if parent is None else parent.depth + 1, source_count=len(items), row_calls=[])
         sources: list[_TableReference | Unnest] = []
         conditions: list[_Term | None] = []
         star: list[Column | Spread] = []
@@ -217,23 +233,28 @@ class _Planner:
         """Make the names of a source known to what follows."""
         plain = not isinstance(source, Unnest) or is_plain(source.collection)
         value = Slot(source.slot, alias, plain)
-        self._declare(alias, value, item, scope)
-        if item.alias is None:
-            scope.implied.add(alias)
-        if scope.first is None:
-            scope.first = value
-        star.append(Spread(f"_{len(star) + 1}", value))
         at_slot = source.at_slot if isinstance(source, Unnest) else None
-        for name, number in ((item.at, at_slot), (item.by, source.id_slot)):
+        star.append(Spread(value))
+        for name, number, pos in ((item.at, at_slot, item.at_pos), (item.by, source.id_slot, item.by_pos)):
             if name is not None:
                 slot = Slot(self.frame.new() if number is None else number, name)
-                self._declare(name, slot, item, scope)
+                self._declare(name, slot, pos or item.pos, scope)
                 star.append(Column(name, slot))
+        own_pos = item.value.pos if isinstance(item.value, ast.Variable) else item.pos
+        self._declare(alias, value, item.alias_pos or own_pos, scope)
+        if item.alias is None:
+            scope.implied.add(alias)
+        if item.is_unpivot:
+            scope.unpivoted.add(alias)
+        if scope.first is None:
+            scope.first = value
 
-    def _declare(self, name: str, slot: Slot, item: ast.FromItem, scope: Scope) -> None:
-        if name in scope.variables:
-            text = f"A variable named '{name}' was already defined in this scope"
-            raise PartiqlError("Semantic", item.pos, text, text)
+    def _declare(self, name: str, slot: Slot, pos: ast.Pos, scope: Scope) -> None:
+        """Raises PartiqlError when a name is taken, in any case of its letters."""
+        if scope.variables:
+            lowered = name.lower()
+            if any(other.lower() == lowered for other in scope.variables):
+                raise faults.ALREADY_DEFINED.at(pos, name=name)
         scope.variables[name] = slot
 
     def _source(self, item: ast.FromItem, alias: str, scope: Scope, is_dml: bool) -> _TableReference | Unnest:
@@ -241,7 +262,7 @@ class _Planner:
         reference = None if item.is_unpivot else self._table(item.value, alias, scope)
         if reference is not None:
             return replace(reference, id_slot=id_slot)
-        collection = self._resolver.resolve_source(item.value, scope)
+        collection = self._resolver.resolve(item.value, replace(scope, is_source=True))
         return Unnest(
             alias,
             self.frame.new(),
@@ -254,25 +275,36 @@ class _Planner:
         )
 
     def _table(self, value: ast.Expr, alias: str, scope: Scope) -> _TableReference | None:
-        """The table that a FROM source names; None when it is an expression.  Tables win over aliases at the top."""
+        """The table that a FROM source names; None when it is an expression.
+
+        A table's name is the table, whatever aliases there are; after ``@`` an alias comes first.
+        """
         if isinstance(value, ast.History):
             return self._history(value, alias, scope)
         root = value.root if isinstance(value, ast.Path) else value
-        if not isinstance(root, ast.Variable) or root.is_local or self._resolver.constant(root) is not None:
+        if not isinstance(root, ast.Variable) or self._resolver.constant(root) is not None:
             return None
-        is_bound = self._resolver.lexical(root, scope) is not None
         if isinstance(value, ast.Path):
-            if is_bound or not _is_user_tables(value):
+            if not _is_user_tables(value) or (root.is_local and self._resolver.lexical(root, scope) is not None):
                 return None
             view, table = "catalogue", None
         else:
             view, table = self._view(root.name)
-            if table is None or (is_bound and scope.is_nested):
+            if table is None or (root.is_local and self._resolver.lexical(root, scope) is not None):
                 return None
         if scope.is_nested:
-            raise global_not_allowed(root.name, root.pos)
+            raise faults.GLOBAL_NOT_ALLOWED.at(root.pos, name=root.name)
         self._act("PartiQLSelect", table)
         return _TableReference(view, table, alias, self.frame.new(), None)
+
+    def _whole_table(self, node: ast.Variable) -> ast.Expr:
+        """A table inside of a FROM expression, as in ``FROM T.l``: the bag of its documents."""
+        view, table = self._view(node.name)
+        self._act("PartiQLSelect", table)
+        slot = self.frame.new()
+        reference = _TableReference(view, table, node.name, slot, None)
+        value = ProjectValue(Slot(slot, node.name))
+        return Subquery(SelectPlan(_choose(reference, [], frozenset()), value), pos=node.pos)
 
     def _view(self, name: str) -> tuple[str, TableInfo | None]:
         if name.startswith(COMMITTED_PREFIX):
@@ -285,13 +317,13 @@ class _Planner:
         elif isinstance(node.table, ast.Literal) and isinstance(node.table.value, str):
             name, table = str(node.table.value), self.catalogue.by_id(node.table.value)
         else:
-            raise semantic_error("history() takes a table's name or its id in single quotes", node.table.pos)
+            raise faults.HISTORY_TABLE.at(node.table.pos)
         if table is None:
-            raise no_such_variable(name, node.table.pos)
+            raise faults.NO_SUCH_VARIABLE.at(node.table.pos, name=name)
         if scope.is_nested:
-            raise global_not_allowed(name, node.table.pos)
+            raise faults.GLOBAL_NOT_ALLOWED.at(node.table.pos, name=name)
         self._act("PartiQLHistoryFunction", table)
-        bounds = [None if e is None else self._resolver.resolve(e, Scope()) for e in (node.start, node.end)]
+        bounds = [None if e is None else self._resolver.resolve(e, Scope(depth=0)) for e in (node.start, node.end)]
         return _TableReference("history", table, alias, self.frame.new(), None, bounds[0], bounds[1])
 
     # --- Access paths --------------------------------------------------------------------------------------
@@ -333,15 +365,15 @@ class _Planner:
         root = target.root if isinstance(target, ast.Path) else target
         if isinstance(root, ast.Variable) and not isinstance(target, ast.Path):
             if root.name.startswith(RESERVED_PREFIX):
-                raise _only_user_view(root.pos)
+                raise faults.ONLY_USER_VIEW.at(root.pos)
             table = self.catalogue.active(root.name)
             if table is not None:
                 return table
         if isinstance(target, ast.Path) and _is_user_tables(target):
-            raise _only_user_view(target.pos)
+            raise faults.ONLY_USER_VIEW.at(target.pos)
         if isinstance(root, ast.Variable):
-            raise no_such_variable(root.name, root.pos)
-        raise _only_user_view(target.pos)
+            raise faults.NO_SUCH_VARIABLE.at(root.pos, name=root.name)
+        raise faults.ONLY_USER_VIEW.at(target.pos)
 
     def _dml_source(self, source: ast.Source) -> tuple[TableInfo, _From, int, int]:
         first = next(_flatten(source))[0]
@@ -352,7 +384,7 @@ class _Planner:
         assert reference.id_slot is not None
         for other, (item, _) in zip(sources.sources[1:], list(_flatten(source))[1:], strict=True):
             if isinstance(other, _TableReference):
-                raise semantic_error("Only one table can be used in a DML statement", item.value.pos)
+                raise faults.ONE_TABLE.at(item.value.pos)
         return table, sources, reference.slot, reference.id_slot
 
     def _update(self, statement: ast.Update) -> UpdatePlan:
@@ -375,9 +407,9 @@ class _Planner:
             case ast.SetOperation(assignments=assignments):
                 for assignment in assignments:
                     yield Edit("set", places.of(assignment.target), self._resolver.resolve(assignment.value, scope))
-            case ast.InsertOperation(target=target, value=value, at=at):
+            case ast.InsertOperation(target=target, value=value, at=at, is_single=is_single):
                 key = None if at is None else self._resolver.resolve(at, scope)
-                yield Edit("insert", places.of(target), self._resolver.resolve(value, scope), key)
+                yield Edit("insert", places.of(target), self._resolver.resolve(value, scope), key, is_single)
             case ast.RemoveOperation(target=target):
                 yield Edit("remove", places.of(target))
 
@@ -393,17 +425,12 @@ class _Planner:
     def _exec(self, statement: ast.Exec) -> ExecPlan:
         count = PROCEDURES.get(statement.name)
         if count is None:
-            text = f"No such stored procedure: {statement.name}"
-            raise PartiqlError("Evaluator", statement.pos, text + " ", text)
+            raise faults.NO_SUCH_PROCEDURE.at(statement.pos, name=statement.name)
         if count != len(statement.arguments):
-            raise PartiqlError(
-                "Evaluator",
-                statement.pos,
-                "Incorrect number of arguments to procedure call",
-                f"{statement.name} takes exactly {count} arguments, received: {len(statement.arguments)}",
-            )
+            received = len(statement.arguments)
+            raise faults.PROCEDURE_ARGUMENTS.at(statement.pos, name=statement.name, count=count, received=received)
         self._act("PartiQLRedact", None)
-        scope = Scope()
+        scope = Scope(depth=0)
         return ExecPlan(statement.name, tuple(self._resolver.resolve(e, scope) for e in statement.arguments))
 
     def _definition(self, statement: ast.Statement) -> DefinitionPlan:
@@ -430,7 +457,7 @@ class _Places:
         """The place a target names.  Raises PartiqlError when it is no part of the document."""
         place = self._place(self._resolver.resolve(target, self._scope), target)
         if place is None or (place.origin is not None and self.of_collection(place.origin) is None):
-            raise semantic_error("The target is not a part of the document that the statement changes", target.pos)
+            raise faults.NO_PLACE.at(target.pos)
         return place
 
     def of_collection(self, source: Unnest) -> Place | None:
@@ -451,6 +478,12 @@ class _Places:
             return Place(None, simple, written)
         origin = self._nested.get(root.number)
         return None if origin is None else Place(origin, simple, written)
+
+
+def _after_grouping(column: Column | Spread, pos: ast.Pos) -> Column | Spread:
+    """A column of ``SELECT *`` in a query of aggregates: there are no rows to take it from."""
+    name = column.value.name if isinstance(column.value, Slot) else ""
+    return replace(column, value=Failure(faults.GROUPED_NAME, name, pos=pos))
 
 
 def name_of(value: ast.Expr) -> str | None:
@@ -487,10 +520,6 @@ def _is_user_tables(path: ast.Path) -> bool:
     )
 
 
-def _only_user_view(pos: ast.Pos) -> PartiqlError:
-    return semantic_error("DML statements are only supported in the default user view", pos)  # working.userdata
-
-
 # --- The choice of an access path ----------------------------------------------------------------------------
 
 
@@ -505,7 +534,9 @@ def _choose(source: _TableReference, terms: list[_Term], unread: frozenset[int])
     table = TableSource("committed" if source.view == "committed" else "user", source.table)
     if by_id is not None:
         return DocumentFetch(source.alias, source.slot, source.id_slot, table, by_id[1])
-    by_index = next(_probes(terms, unread, lambda key: _index_of(key, source)), None)
+    by_index = next(
+        (found for found in _probes(terms, unread, lambda key: _index_of(key, source)) if not _has_null(found[1])), None
+    )
     if by_index is not None:
         return IndexSeek(source.alias, source.slot, source.id_slot, table, by_index[0], by_index[1])
     return Scan(source.alias, source.slot, source.id_slot, table)
@@ -527,9 +558,14 @@ def _probes(
             if found is None or slots_used(bound.collection) & unread:
                 continue
             if isinstance(bound.collection, ast.ListConstructor | ast.BagConstructor | ast.SexpConstructor):
-                yield found, Probe(term.written, values=bound.collection.items)
+                yield found, Probe(term.written, values=bound.collection.items, is_in=True)
             else:
-                yield found, Probe(term.written, collection=bound.collection)
+                yield found, Probe(term.written, collection=bound.collection, is_in=True)
+
+
+def _has_null(probe: Probe) -> bool:
+    """Whether an IN has a written null, which equals the nulls that no index has."""
+    return probe.is_in and any(isinstance(value, ast.Literal) and is_unknown(value.value) for value in probe.values)
 
 
 def _is_step(step: ast.Step, name: str) -> bool:

@@ -1,9 +1,11 @@
 """Names to slots: what every name in an expression stands for.
 
-The rules (partiql.md 1.3; the library's, and they explain every recorded error):
+The rules (the library's, ``StaticTypeVisitorTransform``; they explain every recorded error):
 
+0. in a FROM source a table's name is the table, before any alias; ``@name`` is the alias, if there is one;
 1. a name that is an alias in scope is that alias, innermost first;
-2. else, when the FROM clause has exactly one source, the name is a field of that source, whatever tables exist;
+2. else, when the FROM clause of the outermost query has exactly one source, the name is a field of that source,
+   whatever tables exist;
 3. else it is an error.  Only FROM sources of the outermost query reach tables; see ``planner``.
 
 Aliases match exactly; an unquoted name that matches none exactly matches one that differs only in case, if that was
@@ -19,33 +21,12 @@ from typing import Any, Final
 
 from ...ion.values import Annotated, IonValue
 from ...records import dataclass, replace
+from ..language import faults
 from ..language.arithmetic import INT_MAX, INT_MIN
 from ..language.errors import PartiqlError
+from ..language.values import MISSING
 from ..syntax import ast
-from .analysis import is_plain
-from .plan import FIRST_FREE_SLOT, AggregateCall, Column, ProjectStruct, SelectPlan, Slot, Subquery
-
-
-def no_such_variable(name: str, pos: ast.Pos) -> PartiqlError:
-    """The recorded error for an unknown name (driver-go tests, qldb-shell #174)."""
-    text = f"No such variable named '{name}'"
-    return PartiqlError("Semantic", pos, text, text)
-
-
-def global_not_allowed(name: str, pos: ast.Pos) -> PartiqlError:
-    """A table where only variables may be (library text, partiql.md 7.3)."""
-    text = "Global variable access is illegal in this context"
-    return PartiqlError("Semantic", pos, f"{text}, variable name: '{name}'", text)
-
-
-def semantic_error(text: str, pos: ast.Pos) -> PartiqlError:
-    """An error of ours: one sentence for both halves of the text."""
-    return PartiqlError("Semantic", pos, text)
-
-
-def too_deep(pos: ast.Pos) -> PartiqlError:
-    """A statement that would exhaust the stack, for a caller whose own stack is already deep."""
-    return semantic_error("The statement is nested too deeply", pos)
+from .plan import FIRST_FREE_SLOT, AggregateCall, Failure, SelectPlan, Slot, Subquery
 
 
 class Frame:
@@ -63,43 +44,51 @@ class Frame:
 class Scope:
     """The variables of one SELECT (or DML statement), and those of the queries around it.
 
+    depth: how many SELECTs (or DML statements) are around an expression here; 0 in a bare expression.
     implied: those of the variables that are no written aliases but names of tables or last steps of paths.
+    unpivoted: those of UNPIVOT sources.
     source_count: how many sources its FROM clause has.  first: the value of the first.
+    is_source: inside the expression of a FROM source, so rule 0 applies.
     is_body: FROM is behind us, so rule 2 applies.
-    is_grouped: in the select list of an aggregate query, where the rows are gone and only aggregates remain.
+    is_grouped: in the projection of an aggregate query, where the rows are gone and only aggregates remain.
+    is_argument: inside the argument of an aggregate function.
     aggregates: where an aggregate function of a select list goes; None elsewhere.
+    row_calls: where one of FROM and WHERE goes.  There it is a function of a collection, yet the library runs it over
+    the rows as well, so that the query has one row (a quirk of all its versions).
     """
 
     parent: Scope | None = None
+    depth: int = 1
     variables: dict[str, Slot] = field(default_factory=dict)
     implied: set[str] = field(default_factory=set)
+    unpivoted: set[str] = field(default_factory=set)
     source_count: int = 0
     first: Slot | None = None
+    is_source: bool = False
     is_body: bool = False
     is_grouped: bool = False
     is_argument: bool = False
     aggregates: list[AggregateCall] | None = None
+    row_calls: list[AggregateCall] | None = None
 
     @property
     def is_nested(self) -> bool:
-        return self.parent is not None
+        return self.depth > 1
 
     def body(self) -> Scope:
         """This scope as WHERE, ON and the select list see it."""
         return replace(self, is_body=True)
 
     def find(self, name: str, is_quoted: bool) -> Slot | None:
-        """The variable of this scope alone.  Raises PartiqlError when several differ from the name only in case."""
+        """The variable of this scope alone."""
         exact = self.variables.get(name)
         if exact is not None or is_quoted:
             return exact
         lowered = name.lower()
-        matches = [
-            slot for other, slot in self.variables.items() if other.lower() == lowered and other not in self.implied
-        ]
-        if len(matches) > 1:
-            raise semantic_error(f"Multiple matches were found for the specified identifier '{name}'", ast.NOWHERE)
-        return matches[0] if matches else None
+        for other, slot in self.variables.items():  # no two of them differ only in case
+            if other.lower() == lowered and other not in self.implied:
+                return slot
+        return None
 
 
 PlanSelect = Callable[[ast.Select, Scope], SelectPlan]
@@ -109,6 +98,7 @@ class Resolver:
     """Rewrites expressions.
 
     plan_select: how a nested SELECT becomes a plan.  is_table: whether a name is that of a table.
+    whole_table: a table as the bag of its documents.
     constants: names bound to values outside any table (none in a ledger).
     """
 
@@ -117,24 +107,22 @@ class Resolver:
         plan_select: PlanSelect,
         frame: Frame,
         is_table: Callable[[str], bool],
+        whole_table: Callable[[ast.Variable], ast.Expr],
         constants: Mapping[str, IonValue] | None = None,
     ) -> None:
         self._plan_select = plan_select
         self._frame = frame
         self._is_table = is_table
+        self._whole_table = whole_table
         self._constants = constants or {}
+        self.has_positions = False  # whether an index has been resolved
+        # Errors that count only if no name is wrong: where int literals are too large, then the others.
+        self.overflows: list[ast.Pos] = []
+        self.late: list[PartiqlError] = []
 
     def resolve(self, node: ast.Expr, scope: Scope) -> ast.Expr:
         """The expression with every name bound.  Raises PartiqlError."""
         return _HANDLERS[type(node)](self, node, scope)
-
-    def resolve_source(self, node: ast.Expr, scope: Scope) -> ast.Expr:
-        """The same for the value of a FROM source, where constants win over aliases (but not with ``@``)."""
-        root = node.root if isinstance(node, ast.Path) else node
-        constant = None if not isinstance(root, ast.Variable) or root.is_local else self.constant(root)
-        if constant is None:
-            return self.resolve(node, scope)
-        return self.resolve(replace(node, root=constant) if isinstance(node, ast.Path) else constant, scope)
 
     def _all(self, nodes: tuple[ast.Expr, ...], scope: Scope) -> tuple[ast.Expr, ...]:
         return tuple([self.resolve(node, scope) for node in nodes])
@@ -142,38 +130,24 @@ class Resolver:
     def _optional(self, node: ast.Expr | None, scope: Scope) -> ast.Expr | None:
         return None if node is None else self.resolve(node, scope)
 
-    def _operand(self, node: ast.Expr, scope: Scope) -> ast.Expr:
-        """An operand of a comparison or of arithmetic: a nested SELECT of one column stands for its value."""
-        return as_scalar(self.resolve(node, scope))
-
     def _literal(self, node: ast.Literal, scope: Scope) -> ast.Expr:
         """An int literal has 64 bits (the library checks it before it runs anything); inside Ion literals it may be
         larger, and in parameters."""
         value = node.value.value if type(node.value) is Annotated else node.value
         if type(value) is int and not INT_MIN <= value <= INT_MAX:
-            raise PartiqlError(
-                "Semantic", node.pos, "Literal int overflow or underflow", "Int overflow or underflow at compile time"
-            )
+            self.overflows.append(node.pos)
         return node
 
     # --- Names ---------------------------------------------------------------------------------------------
 
-    def lexical(self, node: ast.Variable, scope: Scope | None) -> Slot | None:
+    def lexical(self, node: ast.Variable, scope: Scope | None) -> Slot | Failure | None:
         """The variable of a name in this scope or one around it, None when there is none (rule 1)."""
-        is_grouped = False
-        while scope is not None:
-            try:
-                slot = scope.find(node.name, node.is_quoted)
-            except PartiqlError as error:
-                error.pos = node.pos
-                raise
+        at = scope
+        while at is not None:
+            slot = at.find(node.name, node.is_quoted)
             if slot is not None:
-                if scope.is_grouped or is_grouped:
-                    raise PartiqlError(
-                        "Evaluator", node.pos, f"Binding {slot.name} does not exist", f"No such binding: {slot.name}"
-                    )
-                return replace(slot, pos=node.pos)
-            scope = scope.parent
+                return _grouped(slot.name, node.pos, at, at is scope) if at.is_grouped else replace(slot, pos=node.pos)
+            at = at.parent
         return None
 
     def constant(self, node: ast.Variable) -> ast.Literal | None:
@@ -189,76 +163,93 @@ class Resolver:
         return None
 
     def _variable(self, node: ast.Variable, scope: Scope) -> ast.Expr:
-        bound = self.lexical(node, scope) or self.constant(node)
+        is_global_first = scope.is_source and not node.is_local
+        bound = self._global(node, scope) if is_global_first else None
+        bound = bound or self.lexical(node, scope) or self.constant(node)
         if bound is not None:
             return bound
-        source = None if node.is_local else self._only_source(node, scope)
-        if source is None:
-            is_table = self._is_table(node.name) and not node.is_local
-            raise global_not_allowed(node.name, node.pos) if is_table else no_such_variable(node.name, node.pos)
-        return ast.Path(source, (ast.FieldStep(node.name, node.is_quoted, pos=node.pos),), pos=node.pos)
+        source = self._only_source(node, scope)
+        if source is not None:
+            return ast.Path(source, (ast.FieldStep(node.name, node.is_quoted, pos=node.pos),), pos=node.pos)
+        found = self._global(node, scope) if scope.is_source else None
+        if found is not None:
+            return found
+        fault = faults.GLOBAL_NOT_ALLOWED if self._is_table(node.name) else faults.NO_SUCH_VARIABLE
+        raise fault.at(node.pos, name=node.name)
 
-    def _only_source(self, node: ast.Variable, scope: Scope) -> Slot | None:
+    def _global(self, node: ast.Variable, scope: Scope) -> ast.Expr | None:
+        """A constant or a table, inside the expression of a FROM source.  Raises PartiqlError in a nested query."""
+        constant = self.constant(node)
+        if constant is not None or not self._is_table(node.name):
+            return constant
+        if scope.is_nested:
+            raise faults.GLOBAL_NOT_ALLOWED.at(node.pos, name=node.name)
+        return self._whole_table(node)
+
+    def _only_source(self, node: ast.Variable, scope: Scope) -> Slot | Failure | None:
         """The source that an unknown name is a field of (rule 2)."""
-        at: Scope | None = scope
-        while at is not None and not at.is_body:
-            at = at.parent  # inside a FROM clause the query around it counts
-        if at is None or at.source_count != 1 or at.first is None:
+        if scope.is_nested or not scope.is_body or scope.source_count != 1 or scope.first is None:
             return None
-        if at.is_grouped:
-            raise PartiqlError(
-                "Evaluator", node.pos, f"Binding {at.first.name} does not exist", f"No such binding: {at.first.name}"
-            )
-        return replace(at.first, pos=node.pos)
+        return (
+            _grouped(scope.first.name, node.pos, scope, True)
+            if scope.is_grouped
+            else replace(scope.first, pos=node.pos)
+        )
 
     def _path(self, node: ast.Path, scope: Scope) -> ast.Expr:
         root = self.resolve(node.root, scope)
         steps = tuple([self._step(step, scope) for step in node.steps])
-        if isinstance(root, ast.Path):  # the root was a bare field
+        if isinstance(root, Subquery) and isinstance(node.root, ast.Variable) and isinstance(steps[0], ast.FieldStep):
+            root, steps = ast.Literal(MISSING, pos=node.pos), steps[1:]  # ``T.l``: a bag of documents has no fields
+            return ast.Path(root, steps, pos=node.pos) if steps else root
+        if isinstance(root, ast.Path) and isinstance(node.root, ast.Variable):  # the root was a bare field
             return ast.Path(root.root, (*root.steps, *steps), pos=node.pos)
         return ast.Path(root, steps, pos=node.pos)
 
     def _step(self, step: ast.Step, scope: Scope) -> ast.Step:
-        return replace(step, index=self.resolve(step.index, scope)) if isinstance(step, ast.IndexStep) else step
+        if not isinstance(step, ast.IndexStep):
+            return step
+        self.has_positions = True
+        return replace(step, index=self.resolve(step.index, scope))
 
     # --- Operators -----------------------------------------------------------------------------------------
 
     def _unary(self, node: ast.Unary, scope: Scope) -> ast.Expr:
-        return replace(node, operand=self._operand(node.operand, scope))
+        return replace(node, operand=self.resolve(node.operand, scope))
 
     def _binary(self, node: ast.Binary, scope: Scope) -> ast.Expr:
         spine = [node]
         while isinstance(spine[-1].left, ast.Binary):  # 1 + 1 + 1 ... leans left: no recursion along it
             spine.append(spine[-1].left)
-        result = self._operand(spine[-1].left, scope)
+        result = self.resolve(spine[-1].left, scope)
         for part in reversed(spine):
-            result = replace(part, left=result, right=self._operand(part.right, scope))
+            result = replace(part, left=result, right=self.resolve(part.right, scope))
         return result
 
     def _chain(self, node: ast.Chain, scope: Scope) -> ast.Expr:
-        return replace(node, operands=tuple([self._operand(operand, scope) for operand in node.operands]))
+        return replace(node, operands=tuple([self.resolve(operand, scope) for operand in node.operands]))
 
     def _between(self, node: ast.Between, scope: Scope) -> ast.Expr:
         return replace(
             node,
-            value=self._operand(node.value, scope),
-            low=self._operand(node.low, scope),
-            high=self._operand(node.high, scope),
+            value=self.resolve(node.value, scope),
+            low=self.resolve(node.low, scope),
+            high=self.resolve(node.high, scope),
         )
 
     def _in(self, node: ast.In, scope: Scope) -> ast.Expr:
-        return replace(node, value=self._operand(node.value, scope), collection=self.resolve(node.collection, scope))
+        return replace(node, value=self.resolve(node.value, scope), collection=self.resolve(node.collection, scope))
 
     def _like(self, node: ast.Like, scope: Scope) -> ast.Expr:
         return replace(
             node,
-            value=self._operand(node.value, scope),
-            pattern=self._operand(node.pattern, scope),
+            value=self.resolve(node.value, scope),
+            pattern=self.resolve(node.pattern, scope),
             escape=self._optional(node.escape, scope),
         )
 
     def _one_value(self, node: ast.Is | ast.Cast, scope: Scope) -> ast.Expr:
-        return replace(node, value=self._operand(node.value, scope))
+        return replace(node, value=self.resolve(node.value, scope))
 
     def _case(self, node: ast.Case, scope: Scope) -> ast.Expr:
         return replace(
@@ -290,20 +281,33 @@ class Resolver:
         return Subquery(self._plan_select(node, scope), pos=node.pos)
 
     def _history(self, node: ast.History, scope: Scope) -> ast.Expr:
-        raise semantic_error("history() can only be used as a source in the FROM clause", node.pos)
+        raise faults.HISTORY_NOT_IN_FROM.at(node.pos)
 
     def _aggregate(self, node: ast.Aggregate, scope: Scope) -> ast.Expr:
-        """Only in a select list, over the rows (the pages of the aggregates show nothing else)."""
-        if scope.is_argument:
-            text = "The arguments of an aggregate function cannot contain aggregate functions"
-            raise PartiqlError("Evaluator", node.pos, text)
-        if scope.aggregates is None:
-            raise semantic_error("An aggregate function can only be used in a SELECT list", node.pos)
-        inner = replace(scope, is_grouped=False, is_argument=True)
+        """In a select list an aggregate function is over the rows, elsewhere it is over one collection."""
+        is_over_rows = scope.aggregates is not None and not scope.is_argument
+        if node.argument is None and not is_over_rows:
+            self.late.append(faults.COUNT_STAR.at(node.pos))
+            return ast.Literal(None, pos=node.pos)
+        inner = replace(scope, is_grouped=scope.is_grouped and not is_over_rows, is_argument=True)
         argument = None if node.argument is None else self.resolve(node.argument, inner)
+        if scope.is_argument:
+            self.late.append(faults.NESTED_AGGREGATE.at(node.pos))
+            return ast.Literal(None, pos=node.pos)
+        if not is_over_rows:
+            if scope.row_calls is not None:
+                scope.row_calls.append(AggregateCall(self._frame.new(), node, argument))
+            return replace(node, argument=argument)
+        assert scope.aggregates is not None
         slot = self._frame.new()
         scope.aggregates.append(AggregateCall(slot, node, argument))
-        return Slot(slot, node.name, argument is None or is_plain(argument), pos=node.pos)
+        return Slot(slot, node.name, pos=node.pos)
+
+
+def _grouped(name: str, pos: ast.Pos, scope: Scope, is_own: bool) -> Failure:
+    """A variable of a row where only aggregates of all rows remain.  is_own: it is named in the scope itself."""
+    fault = faults.GROUPED_NAME if is_own and name not in scope.unpivoted else faults.UNBOUND_NAME
+    return Failure(fault, name, pos=pos)
 
 
 _HANDLERS: Final[Mapping[type[ast.Expr], Callable[[Resolver, Any, Scope], ast.Expr]]] = {
@@ -331,21 +335,3 @@ _HANDLERS: Final[Mapping[type[ast.Expr], Callable[[Resolver, Any, Scope], ast.Ex
     ast.Select: Resolver._select,
     ast.History: Resolver._history,
 }
-
-
-def as_scalar(node: ast.Expr) -> ast.Expr:
-    """A nested SELECT of one named column as its value, where a bag would make no sense; anything else as it is.
-
-    Elsewhere, in a select list for example, it is the bag of its rows: the library of the time knew nothing else
-    (partiql-lang-kotlin #826).
-    """
-    return replace(node, is_scalar=True) if isinstance(node, Subquery) and _has_one_column(node.query) else node
-
-
-def _has_one_column(query: SelectPlan) -> bool:
-    projection = query.projection
-    return (
-        isinstance(projection, ProjectStruct)
-        and len(projection.columns) == 1
-        and isinstance(projection.columns[0], Column)
-    )

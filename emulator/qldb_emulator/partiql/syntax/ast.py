@@ -120,10 +120,12 @@ class Chain(Expr):
 
     operator: "AND", "OR" or "||".  No operand is an unparenthesised Chain of the same operator on its left, so that
     thousands of conditions in a row make a flat node, not a deep one.  pos: the first operator's.
+    operators: where each of them stands; empty when that is unknown.
     """
 
     operator: str
     operands: tuple[Expr, ...]
+    operators: tuple[Pos, ...] = field(default=(), compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +177,11 @@ class Case(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Cast(Expr):
+    """opening: where the parenthesis stands."""
+
     value: Expr
     type: TypeName
+    opening: Pos | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +203,7 @@ class DateCall(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Trim(Expr):
-    """``TRIM([side] [characters] FROM value)``.  side: "both", "leading" or "trailing"."""
+    """``TRIM([side] [characters] FROM value)``.  side: "both", "leading", "trailing", or "" when none is written."""
 
     side: str
     characters: Expr | None
@@ -280,6 +285,9 @@ class FromItem(Node):
     at: str | None = None
     by: str | None = None
     is_unpivot: bool = False
+    alias_pos: Pos | None = field(default=None, compare=False, repr=False, kw_only=True)
+    at_pos: Pos | None = field(default=None, compare=False, repr=False, kw_only=True)
+    by_pos: Pos | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,11 +352,12 @@ class SetOperation(Node):
 
 @dataclass(frozen=True, slots=True)
 class InsertOperation(Node):
-    """``INSERT INTO target VALUE value [AT at]``."""
+    """``INSERT INTO target VALUE value [AT at]``; without VALUE (is_single False) each element of value is inserted."""
 
     target: Expr
     value: Expr
     at: Expr | None = None
+    is_single: bool = True
 
 
 @dataclass(frozen=True, slots=True)

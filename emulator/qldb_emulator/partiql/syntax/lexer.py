@@ -159,6 +159,9 @@ class Tokens:
         self.parameter_count = count
 
     def _number(self, lexeme: str, offset: int) -> IonValue:
+        end = offset + len(lexeme)
+        if lexeme.endswith(".") and self.text[end : end + 1] == ".":
+            raise PartiqlError("Lexer", self.pos_at(end + 1), f"invalid literal at, {lexeme}.")
         if lexeme.isdigit():
             if len(lexeme) <= _MOST_DIGITS:
                 return int(lexeme)
@@ -182,7 +185,7 @@ class Tokens:
         text = self.text
         first = text[offset]
         if first == "^":
-            return PartiqlError("Lexer", self.pos_at(offset), "invalid operator at, ^")
+            return PartiqlError("Lexer", self._behind(offset + 1), "invalid operator at, ^")
         if first in "'\"`/":  # not closed
             offset = len(text)
         elif first in "|!":  # half an operator
@@ -190,7 +193,12 @@ class Tokens:
         elif exponent := _BAD_EXPONENT.match(text, offset):
             offset = exponent.end()
         shown = "<EOF>" if offset >= len(text) else f"'{text[offset]}' [U+{ord(text[offset]):x}]"
-        return PartiqlError("Lexer", self.pos_at(offset), f"invalid character at, {shown}")
+        return PartiqlError("Lexer", self._behind(offset), f"invalid character at, {shown}")
+
+    def _behind(self, offset: int) -> Pos:
+        """Where the library has read to: it counts a line's end to the line after it."""
+        pos = self.pos_at(offset)
+        return Pos(pos.line + 1, 0) if self.text[offset : offset + 1] == "\n" else pos
 
     def pos_at(self, offset: int) -> Pos:
         """Line and column, from 1, of an offset in the text."""

@@ -14,9 +14,11 @@ as the statement.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from decimal import Decimal
 from typing import Final
 
+from ...ion.values import TypedNull
 from ..language.errors import PartiqlError
 from ..language.values import MISSING
 from . import ast, nodes
@@ -111,6 +113,15 @@ TYPE_NAMES: Final = {
 }
 
 
+_NUMBERS: Final = frozenset((int, Decimal, float))
+_NULL_NUMBERS: Final = frozenset(("int", "decimal", "float"))
+
+
+def is_null_number(value: object) -> bool:
+    """Whether a value is ``null.int``, ``null.decimal`` or ``null.float``."""
+    return type(value) is TypedNull and value.ion_type in _NULL_NUMBERS
+
+
 def parse(text: str, max_depth: int = DEFAULT_DEPTH) -> ast.Statement:
     """The syntax tree of exactly one statement; one ``;`` may follow it.
 
@@ -126,7 +137,7 @@ def parse(text: str, max_depth: int = DEFAULT_DEPTH) -> ast.Statement:
 class _Parser:
     """Reads tokens from left to right; ``at`` is the index of the next one."""
 
-    __slots__ = ("at", "depth", "height", "kinds", "max_depth", "places", "tokens", "values")
+    __slots__ = ("at", "deferred", "depth", "height", "kinds", "max_depth", "places", "tokens", "values")
 
     def __init__(self, tokens: Tokens, max_depth: int) -> None:
         self.tokens = tokens
@@ -137,6 +148,7 @@ class _Parser:
         self.at = 0
         self.depth = 0  # of the expression being read, from above
         self.height = 0  # of the highest expression read since this was last set to 0, from below
+        self.deferred: PartiqlError | None = None  # an error that counts only if nothing behind it is wrong
 
     # --- Tokens --------------------------------------------------------------------------------------------
 
@@ -193,6 +205,8 @@ class _Parser:
     def statement(self) -> ast.Statement:
         """The whole text."""
         kind = self.kinds[0]
+        if "exec" in self.kinds and self.kinds.count("exec") > (kind == "exec"):
+            raise self.error(fault.EXEC_IN_EXPRESSION, self.kinds.index("exec", 1))
         reader = _STATEMENTS.get(kind)
         if reader is None or (kind == "insert" and self.kinds[1] != "into"):
             statement: ast.Statement = nodes.query(
@@ -201,7 +215,28 @@ class _Parser:
         else:
             statement = reader(self)
         self.end(fault.AFTER_EXPRESSION)
+        if self.deferred is not None:
+            raise self.deferred
         return statement
+
+    def misplaced(self) -> Expr:
+        """A statement inside an expression: read like any other, and refused when all is read."""
+        start = self.at
+        _MISPLACED[self.kinds[start]](self)
+        row = fault.ONLY_AT_TOP if start else fault.UNEXPECTED_KEYWORD
+        self.defer(self.error(row, start, word=fault.token_value(self.tokens, start)))
+        return nodes.literal(None, pos=self.places[start])
+
+    def insert_term(self) -> Expr:
+        """INSERT INTO inside an expression."""
+        return self.misplaced() if self.kinds[self.at + 1] == "into" else self.unexpected()
+
+    def unexpected(self) -> Expr:
+        raise self.no_term()
+
+    def defer(self, error: PartiqlError) -> None:
+        """Raise an error at the end of the statement, unless another comes first."""
+        self.deferred = self.deferred or error
 
     def end(self, row: fault.SyntaxFault, **values: object) -> None:
         """Raise unless nothing but one ``;`` follows."""
@@ -211,61 +246,68 @@ class _Parser:
             raise self.error(row, self.at, **values)
 
     def insert(self) -> ast.Statement:
-        self.at = 2
+        start = self.at
+        self.at = start + 2
         table = self.target(is_of_insert=True)
         is_single = self.accept("value")
-        return ast.Insert(
-            table, self.expression(), is_single, parameter_count=self.tokens.parameter_count, pos=self.places[0]
-        )
+        value = self.expression()
+        if is_single and self.kinds[self.at] == "at":  # the library reads a position, which a table has not
+            self.defer(self.error(fault.AFTER_EXPRESSION))
+            self.at += 1
+            self.expression()
+        return ast.Insert(table, value, is_single, parameter_count=self.tokens.parameter_count, pos=self.places[start])
 
     def update(self) -> ast.Statement:
-        at = self.at = 1
+        start = self.at
+        at = self.at = start + 1
         source = self.aliased(self.target(), at)
-        operations = self.operations()
+        operation = self.operation()
         return ast.Update(
-            source, operations, self.where(), parameter_count=self.tokens.parameter_count, pos=self.places[0]
+            source, (operation,), self.where(), parameter_count=self.tokens.parameter_count, pos=self.places[start]
         )
 
     def update_from_first(self) -> ast.Statement:
-        self.at = 1
+        start = self.at
+        self.at = start + 1
         source = self.source()
         where = self.where()
         return ast.Update(
-            source, self.operations(), where, True, parameter_count=self.tokens.parameter_count, pos=self.places[0]
+            source,
+            (self.operation(),),
+            where,
+            True,
+            parameter_count=self.tokens.parameter_count,
+            pos=self.places[start],
         )
 
     def delete(self) -> ast.Statement:
-        self.at = 1
+        start = self.at
+        self.at = start + 1
         if not self.accept("from"):
             raise self.error(fault.DELETE_WITHOUT_FROM)
         at = self.at
         source = self.aliased(self.target(), at)
-        return ast.Delete(source, self.where(), parameter_count=self.tokens.parameter_count, pos=self.places[0])
+        return ast.Delete(source, self.where(), parameter_count=self.tokens.parameter_count, pos=self.places[start])
 
     def where(self) -> Expr | None:
         return self.expression() if self.accept("where") else None
 
-    def operations(self) -> tuple[ast.Operation, ...]:
-        """One or more of SET, INSERT INTO and REMOVE."""
-        operations: list[ast.Operation] = []
-        while True:
-            at, kind = self.at, self.kinds[self.at]
-            if kind == "set":
-                operations.append(self.set_operation())
-            elif kind == "remove":
-                self.at += 1
-                operations.append(ast.RemoveOperation(self.target(), pos=self.places[at]))
-            elif kind == "insert" and self.kinds[at + 1] == "into":
-                self.at += 2
-                target = self.target()
-                self.expect_keyword("value")
-                value = self.expression()
-                key = self.expression() if self.accept("at") else None
-                operations.append(ast.InsertOperation(target, value, key, pos=self.places[at]))
-            elif operations:
-                return tuple(operations)
-            else:
-                raise self.error(fault.NO_OPERATION)
+    def operation(self) -> ast.Operation:
+        """SET, INSERT INTO or REMOVE; a statement has one of them."""
+        at, kind = self.at, self.kinds[self.at]
+        if kind == "set":
+            return self.set_operation()
+        if kind == "remove":
+            self.at += 1
+            return ast.RemoveOperation(self.target(), pos=self.places[at])
+        if kind == "insert" and self.kinds[at + 1] == "into":
+            self.at += 2
+            target = self.target()
+            is_single = self.accept("value")
+            value = self.expression()
+            key = self.expression() if is_single and self.accept("at") else None
+            return ast.InsertOperation(target, value, key, is_single, pos=self.places[at])
+        raise self.error(fault.NO_OPERATION)
 
     def set_operation(self) -> ast.SetOperation:
         start = self.at
@@ -281,7 +323,7 @@ class _Parser:
                 return ast.SetOperation(tuple(assignments), pos=self.places[start])
 
     def target(self, is_of_insert: bool = False) -> ast.Variable | ast.Path:
-        """What DML writes to: a name, then steps that are names or literals.
+        """What DML writes to: a name, then steps that are names, literals or variables.
 
         is_of_insert: a bracket begins the list to insert, unless it holds one literal and something follows it.
         """
@@ -297,9 +339,9 @@ class _Parser:
                 break
             step = self.step()
             if isinstance(step, ast.FieldsStep):
-                raise self.error(fault.INVALID_PATH_COMPONENT, self.at - 1)
+                raise self.error(fault.STAR_IN_TARGET, self.at - 1)
             if isinstance(step, ast.ElementsStep) or (
-                isinstance(step, ast.IndexStep) and not isinstance(step.index, ast.Literal)
+                isinstance(step, ast.IndexStep) and not _is_simple_index(step.index)
             ):
                 raise self.error(fault.INVALID_INDEX_OF_TARGET, self.index_of(step) + 1)
             steps.append(step)
@@ -317,14 +359,15 @@ class _Parser:
     # --- DDL and EXEC --------------------------------------------------------------------------------------
 
     def create(self) -> ast.Statement:
-        self.at = 2
-        kind = self.kinds[1]
+        start = self.at
+        self.at = start + 2
+        kind = self.kinds[start + 1]
         if kind == "table":
             statement = self.create_table()
         elif kind == "index":
             statement = self.create_index()
         else:
-            raise self.error(fault.NOT_CREATABLE, 1)
+            raise self.error(fault.NOT_CREATABLE, start + 1)
         self.end(fault.AFTER_DDL, word="CREATE")
         return statement
 
@@ -357,8 +400,9 @@ class _Parser:
         )
 
     def drop(self) -> ast.Statement:
-        self.at = 2
-        kind = self.kinds[1]
+        start = self.at
+        self.at = start + 2
+        kind = self.kinds[start + 1]
         if kind == "table":
             # The errors about a table that is not there stand at its name, as for DELETE (recorded: driver-go).
             statement: ast.Statement = ast.DropTable(
@@ -367,7 +411,7 @@ class _Parser:
         elif kind == "index":
             statement = self.drop_index()
         else:
-            raise self.error(fault.NOT_DROPPABLE, 1)
+            raise self.error(fault.NOT_DROPPABLE, start + 1)
         self.end(fault.AFTER_DDL, word="DROP")
         return statement
 
@@ -398,7 +442,7 @@ class _Parser:
         name = self.name(fault.NO_NAME).lower()
         if self.kinds[self.at] == "(":
             raise self.error(fault.PAREN_AFTER_PROCEDURE)
-        arguments = () if self.kinds[self.at] in (END, ";") else self.expressions()
+        arguments = () if self.kinds[self.at] == END else self.expressions()
         return ast.Exec(name, arguments, parameter_count=self.tokens.parameter_count, pos=self.places[0])
 
     # --- SELECT --------------------------------------------------------------------------------------------
@@ -427,33 +471,51 @@ class _Parser:
         return nodes.select(source, where, items, value, is_star, pos=self.places[start])
 
     def select_list(self) -> tuple[ast.SelectItem | ast.SelectAll, ...]:
-        if self.kinds[self.at] in ("from", END, ";"):
-            raise self.error(fault.EMPTY_SELECT)
-        items = []
+        items: list[ast.SelectItem | ast.SelectAll] = []
+        star = None
         while True:
             if self.kinds[self.at] == "*":
-                raise self.error(fault.STAR_NOT_ALONE)
-            items.append(self.select_item())
+                star = self.at if star is None else star
+                self.at += 1
+            else:
+                items.append(self.select_item())
             if not self.accept(","):
-                return tuple(items)
+                break
+        if star is not None:  # `SELECT *` alone has been read elsewhere
+            raise self.error(fault.STAR_NOT_ALONE, star)
+        return tuple(items)
 
     def select_item(self) -> ast.SelectItem | ast.SelectAll:
         start = self.at
         value = self.expression()
         if isinstance(value, ast.Path):
+            if "*" in self.kinds[start : self.at]:
+                self.check_wildcards(value)
             last = value.steps[-1]
-            for step in value.steps:
-                if isinstance(step, ast.ElementsStep) or (isinstance(step, ast.FieldsStep) and step is not last):
-                    raise self.error(fault.STAR_IN_SELECT_LIST, self.index_of(step) + 1)
             if isinstance(last, ast.FieldsStep):
-                for step in value.steps:
-                    at = self.index_of(step)
-                    if self.kinds[at] == "[":  # an index, or a field's name in brackets
-                        raise self.error(fault.STAR_AFTER_BRACKETS, at)
                 rest = value.steps[:-1]
                 inner = nodes.path(value.root, rest, pos=value.pos) if rest else value.root
+                at = self.at
+                if self.alias("as") is not None:
+                    self.defer(self.error(fault.ALIAS_OF_STAR, at))
                 return ast.SelectAll(inner, pos=self.places[start])
         return nodes.select_item(value, self.alias("as"), pos=self.places[start])
+
+    def check_wildcards(self, path: ast.Path) -> None:
+        """Raise when a path of a select list has a wildcard anywhere but as ``.*`` at its end."""
+        steps = sorted(_steps_inside(path), key=lambda step: step.pos)
+        for step in steps:
+            if isinstance(step, ast.ElementsStep):
+                raise self.error(fault.STAR_IN_SELECT_LIST, self.index_of(step) + 1)
+        last = path.steps[-1]
+        for step in steps:
+            if isinstance(step, ast.FieldsStep) and step is not last:
+                raise self.error(fault.STAR_IN_SELECT_LIST, self.index_of(step) + 1)
+        if isinstance(last, ast.FieldsStep):
+            for step in steps:
+                at = self.index_of(step)
+                if self.kinds[at] == "[":  # an index, or a field's name in brackets
+                    raise self.error(fault.STAR_AFTER_BRACKETS, at)
 
     # --- FROM ----------------------------------------------------------------------------------------------
 
@@ -524,9 +586,22 @@ class _Parser:
     def aliased(self, value: Expr, start: int, is_unpivot: bool = False) -> ast.FromItem:
         """A source that has been read, with the aliases that follow it: ``[AS] a AT b BY c``."""
         alias = self.alias("as") if self.kinds[self.at] in _BEFORE_ALIAS else None
+        alias_pos = None if alias is None else self.places[self.at - 1]
         if self.kinds[self.at] not in _BEFORE_OTHER_ALIAS:
-            return nodes.from_item(value, alias, None, None, is_unpivot, pos=self.places[start])
-        return nodes.from_item(value, alias, self.alias("at"), self.alias("by"), is_unpivot, pos=self.places[start])
+            return nodes.from_item(value, alias, None, None, is_unpivot, alias_pos=alias_pos, pos=self.places[start])
+        at, at_pos = self.alias("at"), self.places[self.at - 1]
+        by, by_pos = self.alias("by"), self.places[self.at - 1]
+        return ast.FromItem(
+            value,
+            alias,
+            at,
+            by,
+            is_unpivot,
+            alias_pos=alias_pos,
+            at_pos=at_pos,
+            by_pos=by_pos,
+            pos=self.places[start],
+        )
 
     def alias(self, word: str) -> str | None:
         """The name after AS, AT or BY; the word AS may be left out."""
@@ -581,7 +656,7 @@ class _Parser:
                 raise self.no_term()
             left = reader(self)
         kind = kinds[self.at]
-        if kind == "." or kind == "[":
+        if (kind == "." or kind == "[") and kinds[at] not in _PREFIXES:
             left = self.path(left)
             kind = kinds[self.at]
         height = self.height + 1
@@ -615,10 +690,11 @@ class _Parser:
 
     def chain(self, left: Expr, rank: int) -> Expr:
         at, kind = self.at, self.kinds[self.at]
-        operands = [left]
+        operands, operators = [left], []
         while self.accept(kind):
+            operators.append(self.places[self.at - 1])
             operands.append(self.right_side(rank, self.at - 1))
-        return nodes.chain(kind.upper(), tuple(operands), pos=self.places[at])
+        return nodes.chain(kind.upper(), tuple(operands), operators=tuple(operators), pos=self.places[at])
 
     def is_type(self, left: Expr, rank: int) -> Expr:
         at = self.at
@@ -668,7 +744,8 @@ class _Parser:
 
     def expect_more(self, word: str) -> None:
         """Raise when the statement ends behind the word just taken."""
-        if self.kinds[self.at] in (END, ";"):
+        kinds, at = self.kinds, self.at
+        if kinds[at] == END or (kinds[at] == ";" and kinds[at + 1] == END):
             raise self.error(fault.NO_EXPRESSION_AFTER, self.at - 1, word=word)
 
     def expressions(self) -> tuple[Expr, ...]:
@@ -684,14 +761,8 @@ class _Parser:
         """The error for a token that begins no expression."""
         kind = self.kinds[self.at]
         type_name = fault.token_type(self.tokens, self.at)
-        if kind == "exec":
-            return self.error(fault.EXEC_IN_EXPRESSION)
-        if kind in ("update", "delete", "create", "drop", "set", "remove", "undrop") or (
-            kind == "insert" and self.kinds[self.at + 1] == "into"
-        ):
-            if self.at > 0:
-                return self.error(fault.ONLY_AT_TOP, word=fault.token_value(self.tokens, self.at))
-            return self.error(fault.UNEXPECTED_KEYWORD)
+        if kind == "undrop" and self.at > 0:
+            return self.error(fault.ONLY_AT_TOP, word=kind)
         if type_name == "KEYWORD":
             return self.error(fault.UNEXPECTED_KEYWORD)
         return self.error(fault.UNEXPECTED_OPERATOR if type_name == "OPERATOR" else fault.UNEXPECTED_TERM)
@@ -736,6 +807,8 @@ class _Parser:
 
     def negation(self) -> Expr:
         at = self.at
+        if self.kinds[at + 1] in _NEGATABLE:  # NOT IN and the like are one word to the library
+            raise self.no_term()
         self.at = at + 1
         return ast.Unary("NOT", self.expression(_NOT), pos=self.places[at])
 
@@ -747,11 +820,12 @@ class _Parser:
             self.at += 1
         signs = self.at - start
         self.deepen(signs)
-        reader = _TERMS.get(kinds[self.at])
+        first = kinds[self.at]
+        reader = _TERMS.get(first)
         if reader is None:
             raise self.no_term()
         operand = reader(self)
-        if kinds[self.at] == "." or kinds[self.at] == "[":
+        if (kinds[self.at] == "." or kinds[self.at] == "[") and first != "not":
             operand = self.path(operand)
         self.depth -= signs
         self.grow(signs)
@@ -760,13 +834,18 @@ class _Parser:
         return operand
 
     def signed(self, sign: str, operand: Expr, at: int) -> Expr:
-        if isinstance(operand, ast.Literal) and not operand.is_ion:
+        """A sign before a number becomes a part of it, before anything else it is an operator."""
+        if isinstance(operand, ast.Literal):
             number = operand.value
+            if sign == "+" and (type(number) in _NUMBERS or is_null_number(number)):
+                return operand
             if type(number) is int:
-                return nodes.literal(-number if sign == "-" else number, pos=self.places[at])
-            if type(number) is Decimal:  # the library's decimals have no negative zero
-                is_changed = sign == "-" and number != 0
-                return nodes.literal(number.copy_negate() if is_changed else number, pos=self.places[at])
+                return nodes.literal(-number, operand.is_ion, pos=operand.pos)
+            if type(number) is Decimal:  # minus zero is a negative zero, also when it was one before
+                number = number.copy_negate() if number else number.copy_abs().copy_negate()
+                return nodes.literal(number, operand.is_ion, pos=operand.pos)
+            if type(number) is float:
+                return nodes.literal(-number, operand.is_ion, pos=operand.pos)
         return ast.Unary(sign, operand, pos=self.places[at])
 
     def path(self, root: Expr) -> Expr:
@@ -801,7 +880,7 @@ class _Parser:
                 return nodes.field_step(self.values[at + 1], kind == QUOTED_IDENTIFIER, pos=self.places[at + 1])
             if kind == "*":
                 return ast.FieldsStep(pos=self.places[at])
-            raise self.error(fault.INVALID_PATH_COMPONENT, at + 1)
+            raise self.error(fault.INVALID_STEP, at + 1)
         self.at = at + 1
         step: ast.Step
         if self.accept("*"):
@@ -895,7 +974,7 @@ class _Parser:
         self.at = at + 2
         kind = self.kinds[self.at]
         if kind == "*":
-            raise self.error(fault.STAR_ARGUMENT, name=name)
+            raise self.error(fault.STAR_ARGUMENT, name=self.values[at] if self.kinds[at] in _NAMES else name)
         arguments = () if kind == ")" else self.expressions()
         self.expect(")", "RIGHT_PAREN")
         constructor = _CONSTRUCTORS.get(name)
@@ -919,7 +998,7 @@ class _Parser:
                 quantifier = "DISTINCT" if is_distinct else "ALL"
                 raise self.error(fault.STAR_WITH_QUANTIFIER, first, quantifier=quantifier)
             raise self.error(fault.STAR_ARGUMENT, first, name=name)
-        if self.kinds[self.at] == ")":
+        if self.kinds[self.at] == ")" and not (name == "count" and is_qualified):
             raise self.error(fault.AGGREGATE_ARITY, first)
         arguments = self.expressions()
         self.expect(")", "RIGHT_PAREN")
@@ -936,7 +1015,7 @@ class _Parser:
         self.expect("as", "AS")
         type_name = self.type_name()
         self.expect(")", "RIGHT_PAREN")
-        return ast.Cast(value, type_name, pos=self.places[at])
+        return ast.Cast(value, type_name, opening=self.places[at + 1], pos=self.places[at])
 
     def type_name(self) -> ast.TypeName:
         at = self.at
@@ -984,14 +1063,15 @@ class _Parser:
             arguments.append(self.expression())
             self.expect(")", "RIGHT_PAREN")
         elif not self.accept(")"):
-            raise self.error(fault.EXPECTED_EITHER, first=type_name, second="RIGHT_PAREN")
+            kind = _node_type(arguments[-1])
+            raise self.error(fault.EXPECTED_EITHER, first=type_name, second="RIGHT_PAREN", node=kind)
         return ast.Call("substring", tuple(arguments), pos=self.places[at])
 
     def trim(self) -> Expr:
         """``TRIM([[LEADING|TRAILING|BOTH] [characters] FROM] value)``."""
         at = self.at
         self.opening()
-        side = "both"
+        side = ""
         is_sided = self.kinds[self.at] == IDENTIFIER and self.values[self.at].lower() in TRIM_SIDES
         if is_sided:
             side = self.values[self.at].lower()
@@ -1041,6 +1121,59 @@ class _Parser:
         return ast.DateCall(self.kinds[at], part, (first, second), pos=self.places[at])
 
 
+def _is_simple_index(index: Expr) -> bool:
+    """Whether the index of a target is what the library takes for an atom: a literal or a bare name."""
+    return isinstance(index, ast.Literal) or (isinstance(index, ast.Variable) and not index.is_local)
+
+
+def _steps_inside(node: object) -> list[ast.Step]:
+    """Every step of every path inside an expression, nested ones included."""
+    found: list[ast.Step] = []
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, tuple):
+            stack.extend(part)
+        elif isinstance(part, ast.Node):
+            if isinstance(part, ast.FieldStep | ast.IndexStep | ast.ElementsStep | ast.FieldsStep):
+                found.append(part)
+            stack.extend([getattr(part, each.name) for each in fields(part)])
+    return found
+
+
+_NODE_TYPES: Final[tuple[tuple[type, str], ...]] = (
+    (ast.Literal, "ATOM"),
+    (ast.Path, "PATH"),
+    (ast.Unary, "UNARY"),
+    (ast.Between, "TERNARY"),
+    (ast.Cast, "CAST"),
+    (ast.Case, "CASE"),
+    (ast.Parameter, "PARAMETER"),
+    (ast.ListConstructor, "LIST"),
+    (ast.BagConstructor, "BAG"),
+    (ast.StructConstructor, "STRUCT"),
+    (ast.Binary, "BINARY"),
+    (ast.Chain, "BINARY"),
+    (ast.Is, "BINARY"),
+    (ast.In, "BINARY"),
+)
+
+
+def _node_type(node: Expr) -> str:
+    """What the library calls an expression."""
+    if isinstance(node, ast.Variable):
+        return "UNARY" if node.is_local else "ATOM"
+    if isinstance(node, ast.Like):
+        return "BINARY" if node.escape is None else "TERNARY"
+    if isinstance(node, ast.Select):
+        return "SELECT_LIST" if node.value is None else "SELECT_VALUE"
+    if isinstance(node, ast.Aggregate):
+        if node.argument is None:
+            return "CALL_AGG_WILDCARD"
+        return "CALL_DISTINCT_AGG" if node.is_distinct else "CALL_AGG"
+    return next((name for kind, name in _NODE_TYPES if isinstance(node, kind)), "CALL")
+
+
 _WORD_LITERALS: Final = {"null": None, "missing": MISSING, "true": True, "false": False}
 _CONSTRUCTORS: Final[dict[str, Callable[..., Expr]]] = {
     "list": ast.ListConstructor,
@@ -1059,6 +1192,15 @@ _STATEMENTS: Final[dict[str, Callable[[_Parser], ast.Statement]]] = {
     "exec": _Parser.exec,
 }
 
+_MISPLACED: Final[dict[str, Callable[[_Parser], object]]] = {
+    **dict.fromkeys(("insert", "set", "remove"), _Parser.operation),
+    "update": _Parser.update,
+    "from": _Parser.update_from_first,
+    "delete": _Parser.delete,
+    "create": _Parser.create,
+    "drop": _Parser.drop,
+}
+
 _TERMS: Final[dict[str, Callable[[_Parser], Expr]]] = {
     IDENTIFIER: _Parser.variable,
     QUOTED_IDENTIFIER: _Parser.variable,
@@ -1075,6 +1217,8 @@ _TERMS: Final[dict[str, Callable[[_Parser], Expr]]] = {
     "-": _Parser.sign,
     "+": _Parser.sign,
     "select": _Parser.select,
+    "insert": _Parser.insert_term,
+    **dict.fromkeys(("update", "from", "delete", "create", "drop", "set", "remove"), _Parser.misplaced),
     "case": _Parser.case,
     "cast": _Parser.cast,
     "substring": _Parser.substring,
@@ -1086,6 +1230,8 @@ _TERMS: Final[dict[str, Callable[[_Parser], Expr]]] = {
     **dict.fromkeys(FUNCTION_KEYWORDS, _Parser.function_keyword),
     **dict.fromkeys(_CONSTRUCTORS, _Parser.function_keyword),
 }
+
+_PREFIXES: Final = ("not", "-", "+")  # their operand takes the steps behind it
 
 _OPERATORS: Final[dict[str, Callable[[_Parser, Expr, int], Expr]]] = {
     **dict.fromkeys(RANKS, _Parser.binary),

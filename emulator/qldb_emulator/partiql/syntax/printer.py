@@ -109,8 +109,10 @@ def _date_call(node: ast.DateCall) -> _Text:
 
 
 def _trim(node: ast.Trim) -> _Text:
-    characters = "" if node.characters is None else " " + _text(node.characters)
-    return f"TRIM({node.side.upper()}{characters} FROM {_text(node.value)})", _TERM
+    parts = [node.side.upper()] if node.side else []
+    if node.characters is not None:
+        parts.append(_text(node.characters))
+    return f"TRIM({' '.join([*parts, 'FROM', _text(node.value)])})", _TERM
 
 
 def _aggregate(node: ast.Aggregate) -> _Text:
@@ -239,7 +241,12 @@ def _assignment(node: ast.Assignment) -> _Text:
 
 
 def _insert_operation(node: ast.InsertOperation) -> _Text:
-    return f"INSERT INTO {_text(node.target)} VALUE {_text(node.value)}{_clause('AT', node.at)}", _ANY
+    value = _text(node.value)
+    if node.is_single:
+        return f"INSERT INTO {_text(node.target)} VALUE {value}{_clause('AT', node.at)}", _ANY
+    if value.startswith(("[", ".")):
+        value = f"({value})"  # a bracket would belong to the target
+    return f"INSERT INTO {_text(node.target)} {value}", _ANY
 
 
 def _update(node: ast.Update) -> _Text:

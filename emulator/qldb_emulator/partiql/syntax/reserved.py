@@ -46,8 +46,3 @@ ACCEPTED_BARE: Final = frozenset({*DATE_PARTS, *TRIM_SIDES, "to_string", "to_tim
 
 KEYWORDS: Final = frozenset(word.lower() for word in RESERVED_WORDS) - ACCEPTED_BARE
 """Lower-case words that are keywords wherever they stand, and so no names unless quoted."""
-
-
-def is_reserved(word: str) -> bool:
-    """Whether a word is on QLDB's list, in any case of letters."""
-    return word.upper() in RESERVED_WORDS

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 from ...errors import Source
-from ...ion import codec
 from ...ion.values import Symbol
 from ...records import dataclass
 from ..language.errors import PartiqlError
+from ..language.texts import ion_text, pretty_ion_text
 from .lexer import END, IDENTIFIER, ION_LITERAL, LITERAL, QUOTED_IDENTIFIER, Tokens
 
 _LIBRARY = "partiql.md 7.3: texts of the library"
@@ -78,14 +78,38 @@ _TYPE_OF_KIND: Final = {
     ),
 }
 
+# Words that are one token to the library.
 _MERGED: Final = {
-    ("not", "in"): "not_in",
-    ("not", "between"): "not_between",
-    ("not", "like"): "not_like",
-    ("is", "not"): "is_not",
-    ("insert", "into"): "insert_into",
-    ("character", "varying"): "character_varying",
-    ("double", "precision"): "double_precision",
+    tuple(words.split()): merged
+    for words, merged in (
+        ("not in", "not_in"),
+        ("not between", "not_between"),
+        ("not like", "not_like"),
+        ("is not", "is_not"),
+        ("intersect all", "intersect_all"),
+        ("except all", "except_all"),
+        ("union all", "union_all"),
+        ("insert into", "insert_into"),
+        ("character varying", "character_varying"),
+        ("double precision", "double_precision"),
+        ("cross join", "cross_join"),
+        ("inner join", "inner_join"),
+        ("inner cross join", "cross_join"),
+        ("left join", "left_join"),
+        ("left outer join", "left_join"),
+        ("left cross join", "left_cross_join"),
+        ("left outer cross join", "left_cross_join"),
+        ("right join", "right_join"),
+        ("right outer join", "right_join"),
+        ("right cross join", "right_cross_join"),
+        ("right outer cross join", "right_cross_join"),
+        ("full join", "outer_join"),
+        ("outer join", "outer_join"),
+        ("full outer join", "outer_join"),
+        ("full cross join", "outer_cross_join"),
+        ("outer cross join", "outer_cross_join"),
+        ("full outer cross join", "outer_cross_join"),
+    )
 }
 _RENAMED: Final = {
     "!=": "<>",
@@ -106,20 +130,28 @@ def token_value(tokens: Tokens, index: int) -> str:
     """A token's value as the library showed it: Ion text, words that belong together joined by ``_``."""
     kind, value = tokens.kinds[index], tokens.values[index]
     if kind in (LITERAL, ION_LITERAL):
-        text = codec.dumps_text(value)
+        text = ion_text(value)
     elif kind == "?":
         text = str(value)
     elif kind in (IDENTIFIER, QUOTED_IDENTIFIER):
-        text = codec.dumps_text(Symbol(value))
+        text = ion_text(Symbol(value))
     elif kind in ("null", "missing"):
         text = "null"
     elif kind == END:
         text = END
     else:
-        following = tokens.kinds[index + 1]
-        word = _MERGED.get((kind, following)) or _RENAMED.get(kind, kind)
+        word = _merged(tokens, index) or _RENAMED.get(kind, kind)
         text = word if word.replace("_", "").isalpha() else f"'{word}'"
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
+
+
+def _merged(tokens: Tokens, index: int) -> str | None:
+    """The token that a word makes together with those behind it, None when it stands alone."""
+    for length in (4, 3, 2):
+        found = _MERGED.get(tuple(tokens.kinds[index : index + length]))
+        if found is not None:
+            return found
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +169,13 @@ class SyntaxFault:
 
     def __call__(self, tokens: Tokens, index: int, **values: object) -> PartiqlError:
         kind, value = token_type(tokens, index), token_value(tokens, index)
-        generated = self.generated.format(token=f"{kind} : {value}", type=kind, value=value, **values)
+        is_literal = tokens.kinds[index] in (LITERAL, ION_LITERAL)
+        pretty = pretty_ion_text(tokens.values[index]) if is_literal and "{pretty}" in self.generated else value
+        generated = self.generated.format(token=f"{kind} : {value}", type=kind, value=value, pretty=pretty, **values)
         return PartiqlError("Parser", tokens.pos(index), generated, self.thrown.format(**values) or None)
 
+
+_PATH_COMPONENT = "Invalid path component, expecting either an IDENTIFIER or STAR, got: {type} with value: \n{pretty}"
 
 # --- Expressions -------------------------------------------------------------------------------------------
 MISSING_RIGHT_SIDE = SyntaxFault(
@@ -149,15 +185,14 @@ MISSING_RIGHT_SIDE = SyntaxFault(
     "qldb-shell #174",
 )
 INVALID_PATH_COMPONENT = SyntaxFault(
-    "Invalid path component, expecting either an IDENTIFIER or STAR, got: {type} with value: {value}",
+    _PATH_COMPONENT,
     "Expected identifier for simple path",
     "recorded",
-    "driver-python #49",
+    "driver-python #49: the text breaks before the value",
 )
-INVALID_INDEX_OF_TARGET = SyntaxFault(
-    "Invalid path component, expecting either an IDENTIFIER or STAR, got: {type} with value: {value}",
-    "Invalid path component for simple path",
-)
+INVALID_STEP = SyntaxFault(_PATH_COMPONENT, "Invalid path dot component")
+STAR_IN_TARGET = SyntaxFault(_PATH_COMPONENT, "Invalid path dot component for simple path")
+INVALID_INDEX_OF_TARGET = SyntaxFault(_PATH_COMPONENT, "Invalid path component for simple path")
 UNEXPECTED_TERM = SyntaxFault("unexpected term found, {token}", "Unexpected term")
 UNEXPECTED_KEYWORD = SyntaxFault("unexpected keyword found, {token}", "Unexpected keyword")
 UNEXPECTED_OPERATOR = SyntaxFault("unexpected operator, {token}", "Unexpected operator")
@@ -188,9 +223,7 @@ NO_PAREN_AFTER_CAST = SyntaxFault(
 NO_LEFT_PAREN = SyntaxFault("expected left parenthesis, {token}", "Expected LEFT_PAREN")
 NO_RIGHT_PAREN = SyntaxFault("expected right parenthesis, {token}", "Expected RIGHT_PAREN")
 NO_ARGUMENT_DELIMITER = SyntaxFault("expected argument delimiter, {token}", "Expected KEYWORD 'from' OR COMMA")
-EXPECTED_EITHER = SyntaxFault(
-    "unexpected token, expected {first} or {second} but found {type}", "Expected {first} or {second}"
-)
+EXPECTED_EITHER = SyntaxFault("unexpected token, expected {first} or {second} but found {type}", "Expected {node}")
 EXPECTED_DATE_PART = SyntaxFault("expected one of: [{parts}], {token}", "Expected one of: [{parts}]")
 STAR_ARGUMENT = SyntaxFault(
     "function call, other than COUNT, with (*) as parameter is not supported, {token}", "{name}(*) is not allowed"
@@ -207,9 +240,10 @@ TOO_DEEP = SyntaxFault(
 )
 
 # --- SELECT and FROM ---------------------------------------------------------------------------------------
-EMPTY_SELECT = SyntaxFault("found empty SELECT list, {token}", "Cannot have empty SELECT list")
+ALIAS_OF_STAR = SyntaxFault("unsupported Syntax, {token}", "Unsupported syntax for PROJECT_ALL")
 STAR_NOT_ALONE = SyntaxFault(
-    "Other expressions may not be present in the select list when '*' is used without dot notation."
+    "Other expressions may not be present in the select list when '*' is used without dot notation., {token}",
+    "Other expressions may not be present in the select list when '*' is used without dot notation.",
 )
 STAR_IN_SELECT_LIST = SyntaxFault("Invalid use of * in select list, {token}", "Invalid use of * in select list")
 STAR_AFTER_BRACKETS = SyntaxFault(

@@ -372,6 +372,8 @@ class Console:
         rows: list[Values] = []
         if self._admin.emulator.settings.has_admin:
             found = log.rows(call.number("after", 0, 999_999_999), call.query.get("ledger") or None)
+            seen = {row.ledger: call.may("SendCommand", f"ledger/{row.ledger}") for row in found}
+            found = [row for row in found if seen[row.ledger]]
             rows = [{**row.members(), "outcome": log.outcome(row.transaction_id)} for row in reversed(found)]
             wanted = call.query.get("only")
             if wanted == "conflicts":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...records import dataclass
-from . import control, documents, journal, statements, uploads
+from . import control, documents, journal, seeds, statements, uploads
 from .call import Call, Lines, Members, Raw
 from .schemas import (
     BLOCK,
@@ -16,6 +16,7 @@ from .schemas import (
     DOCUMENTS,
     EVENTS,
     EXPLANATION,
+    FILLED,
     IMPORT,
     ION,
     ION_TEXT,
@@ -30,6 +31,7 @@ from .schemas import (
     REMOVED,
     RESULT,
     SEARCH,
+    SEED,
     STATEMENT,
     STATEMENTS,
     UPLOAD,
@@ -223,6 +225,15 @@ def operations(transactions: OpenTransactions, files: Uploads) -> tuple[Operatio
         ),
         Operation(
             "POST", f"{_LEDGER}/digest", "getDigest", documents.digest, "The ledger's digest.", DIGEST, forms=_ION
+        ),
+        Operation(
+            "POST",
+            f"{_LEDGER}/seed",
+            "fillLedger",
+            seeds.fill,
+            "Make and fill tables: a sample that comes with the package, or those of a file's text.",
+            FILLED,
+            body=SEED,
         ),
         *_file_operations(with_files),
         Operation(

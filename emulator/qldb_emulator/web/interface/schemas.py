@@ -145,6 +145,9 @@ VERDICT = struct("*", verdict={"enum": ["holds", "broken"]}, findings=TEXTS)
 ION_TEXT = struct("text", text=TEXT)
 ION = struct("*", ion=BASE64)
 
+SEED: Schema = {"anyOf": [struct("sample", sample=TEXT), struct("tables", tables=TEXT)]}
+FILLED = struct("*", tables=TEXTS, documents=COUNT)
+
 ERROR = struct(
     "__type",
     __type={"type": "string", "description": "The class, such as OccConflictException."},

@@ -10,8 +10,8 @@ from ...errors import ADMIN_REQUEST, STATEMENT_TIME, QldbError
 from ...ion.json import to_json
 from ...ion.values import IonValue, struct_of
 from ...partiql.language.errors import PartiqlError
-from ...partiql.planning.planner import plan
-from ...partiql.syntax.parser import parse
+from ...partiql.planning.explain import explain as plan_text
+from ...partiql.planning.explain import reads
 from .call import Call, Lines, Members
 from .errors import error_members
 from .transactions import (
@@ -123,18 +123,17 @@ def explain(call: Call) -> Members:
     ledger = call.ledger("SendCommand")
     _, catalogue = ledger.snapshot()
     try:
-        found = plan(parse(call.text("statement"), ledger.limits.expression_depth), catalogue)
         program = ledger.statements.prepare(call.text("statement"), catalogue, ledger.limits.expression_depth)
     except PartiqlError as error:
         from ...engine.session.statements import partiql_problem
 
         raise partiql_problem(error) from error
-    reads = found.reads()
+    marks = reads(program.plan)
     return {
         "kind": program.kind,
-        "plan": found.explain(),
-        "reads": reads,
-        "scans": [line for line in reads if ": a scan" in line],
+        "plan": plan_text(program.plan),
+        "reads": marks,
+        "scans": [line for line in marks if ": a scan" in line],
         "parameters": program.parameter_count,
         "tables": sorted({table.name for _, table in program.actions if table is not None}),
     }

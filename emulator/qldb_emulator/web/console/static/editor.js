@@ -226,6 +226,7 @@ function showTransaction() {
   clearInterval(ticking);
   if (transaction) {
     const tick = () => {
+      if (!transaction) return; // a commit is on its way: its end stops the clock
       const left = Math.max(0, transaction.ends - performance.now());
       find("[data-clock]").value = (100 * left) / (transaction.seconds * 1000);
       find("[data-left]").textContent = left ? `${Math.ceil(left / 1000)} s left` : "expired";

@@ -57,6 +57,19 @@ for (const box of all("[data-fault]"))
     }
   });
 
+// --- seeds --------------------------------------------------------------------------------------------------------
+
+find("[data-seed]")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  try {
+    const filled = await call("POST", form.dataset.seed, { tables: await find("input", form).files[0].text() });
+    say(`${filled.documents} documents in ${filled.tables.join(", ")}.`);
+  } catch (error) {
+    find("output", form).textContent = error.message;
+  }
+});
+
 // --- imports ------------------------------------------------------------------------------------------------------
 
 find("[data-import]")?.addEventListener("submit", async (event) => {

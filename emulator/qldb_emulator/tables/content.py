@@ -1,0 +1,39 @@
+"""What a target is filled with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .layout import TableLayout
+from .rows import BlockRow
+from .spool import HistoryRow, Settled, Spool, history_rows
+
+
+class Content:
+    """Everything that a target is filled with.
+
+    is_unique: whether no revision can be there twice, because the journal is not broken.
+    """
+
+    def __init__(
+        self,
+        verification: dict[str, Any],
+        tables: list[TableLayout],
+        spool: Spool,
+        settled: Settled,
+        is_unique: bool,
+    ) -> None:
+        self.verification = verification
+        self.tables = tables
+        self.is_unique = is_unique
+        self._spool = spool
+        self._settled = settled
+
+    def blocks(self) -> Iterator[BlockRow]:
+        """Rows of ``blocks``, in order."""
+        return self._spool.blocks()
+
+    def history(self, layout: TableLayout) -> Iterator[HistoryRow]:
+        """Rows of a history, in the order of blocks."""
+        return history_rows(self._spool, self._settled, layout)

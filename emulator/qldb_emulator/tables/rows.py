@@ -1,0 +1,183 @@
+"""What a row is made of: a block becomes a row of ``blocks`` and a row of a history table for each of its revisions.
+
+A revision's row::
+
+    id, version, block, transaction_id, valid_from, valid_to, operation, hash, data_hash, data, ion, and typed columns
+
+==============  ==================================================================================================
+column          meaning
+==============  ==================================================================================================
+block           sequence number: the order of everything; two revisions can have one time
+valid_from      the revision's txTime
+valid_to        valid_from of the document's next revision; null while there is none
+operation       I insert, U update, D deletion, R redacted (its data is gone)
+hash            the revision's
+data_hash       the Ion Hash of the document; null for a deletion
+data            the document as JSON; null when deleted or redacted
+ion             the whole revision as Ion binary, as GetRevision gives it: what the hash is computed of
+==============  ==================================================================================================
+
+``valid_to`` and redactions show in later blocks only, so they are settled when all blocks are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from ..ion.codec import dumps
+from ..ion.hash import hash_value
+from ..ion.json import to_json
+from ..ion.values import IonValue
+from ..journal.model import Block, Struct
+from ..records import dataclass
+from .fields import Fields, fields_of, microseconds
+
+
+class TableMapError(Exception):
+    """A journal cannot become tables; a sentence for people."""
+
+
+class TableKey(NamedTuple):
+    """A table of the ledger: its id, and its name as the block tells it."""
+
+    table_id: str
+    name: str
+
+
+class RevisionRow(NamedTuple):
+    """A revision, before it is known what follows it.  Times are microseconds since 1970."""
+
+    id: str
+    version: int
+    block: int
+    transaction_id: str
+    valid_from: int
+    operation: str
+    hash: bytes
+    data_hash: bytes | None
+    data: str | None
+    ion: bytes
+    fields: Fields
+
+
+class BlockRow(NamedTuple):
+    """A block without its revisions: all that leads from their hashes to the digest.
+
+    entries, revision_hashes: 32 bytes each, one behind the other.  transaction_info: Ion.  statements: JSON.
+    """
+
+    block: int
+    time: int
+    transaction_id: str
+    hash: bytes
+    previous_hash: bytes
+    entries_hash: bytes
+    entries: bytes
+    revision_hashes: bytes
+    transaction_info: bytes | None
+    statements: str
+
+
+class Redacted(NamedTuple):
+    """A revision that a later block redacts."""
+
+    id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRows:
+    """Everything that one block adds."""
+
+    block: BlockRow
+    revisions: list[tuple[TableKey, RevisionRow]]
+    redacted: list[Redacted]
+
+
+def rows_of(block: Block, flatten: bool, data_hashes: Mapping[int, bytes] = MappingProxyType({})) -> BlockRows:
+    """The rows of a block.  Raises TableMapError when it does not say which table a document is in.
+
+    data_hashes: of its revisions by their id(), as far as a verifier has computed them.
+    """
+    info = block.transaction_info or {}
+    documents = info.get("documents", {})
+    revisions = []
+    for revision in block.revisions or ():
+        metadata = revision.get("metadata")
+        if metadata is None:
+            continue
+        entry = documents.get(metadata["id"])
+        if entry is None:
+            raise TableMapError(
+                f"Block {block.address.sequence_no} does not say which table document {metadata['id']} is in."
+            )
+        revisions.append((TableKey(entry["tableId"], entry["tableName"]), revision_row(revision, flatten, data_hashes)))
+    redacted = [
+        Redacted(each["documentId"], each["version"]) for each in (block.redaction_info or {}).get("revisions", ())
+    ]
+    return BlockRows(block_row(block), revisions, redacted)
+
+
+def block_row(block: Block) -> BlockRow:
+    """The row of a block itself."""
+    info = block.transaction_info
+    return BlockRow(
+        block=block.address.sequence_no,
+        time=microseconds(block.timestamp),
+        transaction_id=block.transaction_id,
+        hash=block.block_hash,
+        previous_hash=block.previous_block_hash,
+        entries_hash=block.entries_hash,
+        entries=b"".join(block.entries_hash_list),
+        revision_hashes=b"".join([revision["hash"] for revision in block.revisions or ()]),
+        transaction_info=None if info is None else dumps(info),
+        statements=to_json([each["statement"] for each in (info or {}).get("statements", ())]),
+    )
+
+
+def revision_row(
+    revision: Struct, flatten: bool, data_hashes: Mapping[int, bytes] = MappingProxyType({})
+) -> RevisionRow:
+    """The row of a revision that has metadata."""
+    metadata = revision["metadata"]
+    data: IonValue = revision.get("data")
+    has_data = "data" in revision
+    if has_data:
+        operation = "U" if metadata["version"] else "I"
+        data_hash: bytes | None = data_hashes.get(id(revision)) or hash_value(data)
+    else:
+        data_hash = revision.get("dataHash")
+        operation = "D" if data_hash is None else "R"
+    return RevisionRow(
+        id=metadata["id"],
+        version=metadata["version"],
+        block=revision["blockAddress"]["sequenceNo"],
+        transaction_id=metadata["txId"],
+        valid_from=microseconds(metadata["txTime"]),
+        operation=operation,
+        hash=revision["hash"],
+        data_hash=data_hash,
+        data=to_json(data) if has_data else None,
+        ion=dumps(revision),
+        fields=fields_of(data, flatten) if has_data else {},
+    )
+
+
+def redacted_revision(revision: Struct, data_hash: bytes | None) -> Struct:
+    """A revision with its data replaced by the hash of it."""
+    return {
+        "blockAddress": revision["blockAddress"],
+        "hash": revision["hash"],
+        "dataHash": data_hash,
+        "metadata": revision["metadata"],
+    }
+
+
+def in_order(tables: Iterable[TableKey]) -> dict[str, str]:
+    """Table id -> the last name it had, in the order in which the tables are first seen."""
+    names: dict[str, str] = {}
+    for table in tables:
+        names[table.table_id] = table.name
+    return names
