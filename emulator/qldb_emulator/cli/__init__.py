@@ -14,6 +14,7 @@ import os
 import click
 
 from .. import __version__
+from ..compiled import build
 from .config import config_file, defaults_for, read_config
 from .groups import MainGroup
 from .localstack import serve_defaults
@@ -87,6 +88,6 @@ class LazyGroup(MainGroup):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": ENVIRONMENT_PREFIX},
 )
-@click.version_option(__version__, prog_name="qldb-emulator", allow_from_autoenv=False)
+@click.version_option(f"{__version__} ({build()})", prog_name="qldb-emulator", allow_from_autoenv=False)
 def main() -> None:
     """Amazon QLDB that runs on your machine."""

@@ -51,8 +51,12 @@ pack_double = packing.Struct(">d").pack
 _LARGE_BYTES = 4_096
 _SHORT_DECIMAL = 24  # characters
 NAN_OCTETS = bytes.fromhex("7ff8000000000000")
-_SHORT = [[bytes((code << 4 | length,)) for length in range(14)] for code in range(16)]
-_STRING_HEADS = _SHORT[8] + [bytes((0x8E, 0x80 | length)) for length in range(14, 0x80)]
+# What stands before contents of up to 127 octets, by type code and length.
+_HEADS = [
+    [bytes((code << 4 | length,)) if length < 14 else bytes((code << 4 | 14, 0x80 | length)) for length in range(0x80)]
+    for code in range(16)
+]
+_STRING_HEADS = _HEADS[8]
 
 # Symbol tables repeat like the shapes of documents do.
 _TABLE_CACHE: dict[tuple[str, ...], bytes] = {}
@@ -164,11 +168,22 @@ def _short_parts(value: Decimal) -> tuple[int, int, bool] | None:
         return None
 
 
+# The last time of a journal's own form, and its octets: the time of a block stands in its header and its revisions, and
+# each is hashed and written.  By identity; nothing changes a Timestamp.
+_latest: tuple[Timestamp | None, bytes] = (None, b"")
+
+
 def timestamp_octets(value: Timestamp) -> bytes:
     """Return the contents of a timestamp: offset, then as many fields as its precision has, in UTC."""
+    global _latest
+    latest, octets = _latest  # read at once: other threads write times, too
+    if latest is value:
+        return octets
     precision = value.precision
     if precision == "second" and value.offset == 0 and len(value.fraction) == 3 and value.year >= 128:
-        return _milliseconds_in_utc(value)
+        octets = _milliseconds_in_utc(value)
+        _latest = value, octets
+        return octets
     if precision == "year":
         return b"\xc0" + varuint(value.year)
     if precision == "month":
@@ -297,10 +312,8 @@ def local_texts(symbols: dict[str, bytes]) -> list[str]:
 def headed(code: int, contents: bytes) -> bytes:
     """Type octet and length before the contents."""
     length = len(contents)
-    if length < 14:
-        return _SHORT[code][length] + contents
     if length < 0x80:
-        return bytes((code << 4 | 14, 0x80 | length)) + contents
+        return _HEADS[code][length] + contents
     # A row may name one list a thousand times: many containers of middle size take time, too.
     check()
     if length > _LARGE_BYTES:

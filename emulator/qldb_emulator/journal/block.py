@@ -225,10 +225,8 @@ def _redaction_info(redactions: Sequence[Redaction]) -> Struct | None:
 
 def _commit_time(now: Timestamp, statements: Sequence[ExecutedStatement]) -> Timestamp:
     # A statement begins before its transaction commits, even if the clock was set back in between.
-    milliseconds = now.epoch_ms()
-    for statement in statements:
-        milliseconds = max(milliseconds, statement.start_time.epoch_ms())
-    return Timestamp.from_epoch_ms(milliseconds)
+    times = [now, *(statement.start_time for statement in statements)]
+    return journal_time(max(times, key=Timestamp.epoch_ms))
 
 
 def journal_time(time: Timestamp) -> Timestamp:
@@ -236,4 +234,6 @@ def journal_time(time: Timestamp) -> Timestamp:
 
     The Java sample re-serialises and hashes these structs and can hold no other form (source: sample).
     """
+    if time.precision == "second" and time.offset == 0 and len(time.fraction) == 3:
+        return time
     return Timestamp.from_epoch_ms(time.epoch_ms())

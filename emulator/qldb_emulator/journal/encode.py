@@ -8,6 +8,8 @@ is, and all blocks with documents of one shape share one table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from ..ion.binary_writer import (
@@ -29,7 +31,6 @@ from .layout import ListOf, MapOf, OneOf, Record, Scalar, Shape, names_within
 from .model import Block, Struct
 
 _INT, _TIMESTAMP, _STRING, _BLOB, _LIST, _STRUCT = 2, 6, 8, 10, 11, 13  # type codes of Ion binary
-_SYSTEM_SYMBOLS = len(first_ids(()))
 
 
 class _Names:
@@ -52,7 +53,7 @@ class _Names:
         """Return the version marker and the symbol table, with the symbols that were added to ``ids``."""
         if len(symbols) == len(self.ids):
             return self.opening
-        return opening_of(self.listed + listed(local_texts(symbols)[len(self.ids) - _SYSTEM_SYMBOLS :]))
+        return opening_of(self.listed + listed(islice(symbols, len(self.ids), None)))
 
 
 # Documents have few shapes.  The table is emptied when it is full, so hostile shapes cost no memory.
@@ -117,16 +118,12 @@ Write = Callable[[_Names, dict[str, bytes], Any], bytes]
 """Writes a value as binary, given the names and all symbols so far; documents add their symbols."""
 
 
-def _hash(octets: bytes) -> bytes:
-    return headed(_BLOB, octets)
-
-
 _SCALARS: dict[Shape, WritePlain] = {
     Scalar.TEXT: lambda text: headed(_STRING, text.encode()),
     Scalar.COUNT: lambda number: headed(_INT, magnitude_octets(number)),
     Scalar.TIME: lambda time: headed(_TIMESTAMP, timestamp_octets(time)),
-    Scalar.HASH: _hash,
-    Scalar.HASH_OR_EMPTY: _hash,
+    Scalar.HASH: partial(headed, _BLOB),
+    Scalar.HASH_OR_EMPTY: partial(headed, _BLOB),
 }
 
 
@@ -182,12 +179,14 @@ def _record(record: Record) -> Write:
             nested[field.name] = _writer_of(field.shape)
         else:
             plain[field.name] = writer
+    plain_writer = plain.get
 
     def write(names: _Names, symbols: dict[str, bytes], value: Struct) -> bytes:
         ids = names.ids
         parts: list[bytes] = []
         for name, each in value.items():
-            parts += ids[name], plain[name](each) if name in plain else nested[name](names, symbols, each)
+            writer = plain_writer(name)
+            parts += ids[name], nested[name](names, symbols, each) if writer is None else writer(each)
         return headed(_STRUCT, b"".join(parts))
 
     return write

@@ -43,7 +43,8 @@ class BatchWriter(Writer):
     """
 
     def __init__(self, writer: Writer) -> None:
-        super().__init__(writer.connection(), writer.path)
+        super().__init__(writer.connection(), writer.path, writer.next_doc_no)
+        writer.next_doc_no = None  # this one gives the numbers now
         self._writer = writer
         self._waiting: dict[str, list[Sequence[Any]]] = {statement: [] for statement in _STATEMENTS}
         self._bytes = 0

@@ -38,7 +38,30 @@ def data_crc(doc_no: int, data: bytes | None) -> int | None:
 
 
 def revision_crc(row: Sequence[Any]) -> int:
-    """Return the checksum of a revision's other columns, in the order of RevisionRow.  Raises as block_crc does."""
-    doc_no, document_id, table_no, version, seq, tx_time_ms, hash_, _, data_hash, metadata = row[:10]
+    """Return the checksum of a revision's other columns.  row: the ten of RevisionRow.  Raises as block_crc does."""
+    doc_no, document_id, table_no, version, seq, tx_time_ms, hash_, _, data_hash, metadata = row
     numbers = _numbers(doc_no, table_no, version, seq, tx_time_ms)
     return crc32(b"".join((numbers, document_id.encode(), hash_, data_hash or b"", metadata)))
+
+
+def are_whole(rows: Sequence[Sequence[Any]]) -> bool:
+    """Whether revisions with data match their checksums: columns of RevisionRow, the two checksums, and then the
+    document's number, and its id, as the row that led to each revision says them, or neither.
+
+    Each step is one loop in C over all rows, which takes half the time of a loop over the rows.  False also for rows
+    that have to be looked at one by one: without data, or of unequal length.
+    """
+    try:
+        doc_nos, ids, tables, versions, seqs, times, hashes, data, data_hashes, metadata, crcs, data_crcs, *led_by = (
+            zip(*rows, strict=True)
+        )
+        numbers = map(_numbers, doc_nos, tables, versions, seqs, times)
+        erased = [each or b"" for each in data_hashes]
+        contents = map(b"".join, zip(numbers, map(str.encode, ids), hashes, erased, metadata, strict=True))
+        return (
+            crcs == tuple(map(crc32, contents))
+            and data_crcs == tuple(map(crc32, data, doc_nos))
+            and led_by == [doc_nos, ids][: len(led_by)]
+        )
+    except DAMAGES:
+        return False

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from .checksums import DAMAGES, block_crc, data_crc, revision_crc
+from .checksums import DAMAGES, are_whole, block_crc, data_crc, revision_crc
 from .errors import StorageError
 from .rows import Batches, Counts, DocumentInfo, DocumentRow, IndexRow, NodeId, RevisionRow, TableRow, Tip
 from .schema import DERIVED, LIVE, SEQ_BITS
@@ -25,6 +25,7 @@ from .schema import DERIVED, LIVE, SEQ_BITS
 BATCH_ROWS = 256  # with documents of 128 KiB, the largest allowed, 32 MiB
 _FIRST_BATCH = 32  # a page that needs a few rows does not fetch a full batch
 _BLOCK_BATCH = 32
+_MANY_ROWS = 8  # from here on checking them column by column takes less time than row by row
 
 # tuple.__new__ takes a third of the time of RevisionRow._make, which checks the length again
 _new_row = partial(tuple.__new__, RevisionRow)
@@ -306,7 +307,10 @@ class Reads(ABC):
             rows = self._few(SQL_SEEK_INDEX, (at_seq, index_no, key, at_seq, at_seq, batch + 1))
             if len(rows) <= batch:
                 if rows:
-                    yield sorted(self._checked(rows))
+                    checked = self._checked(rows)
+                    if len(checked) > 1:
+                        checked.sort()
+                    yield checked
             else:
                 yield from self._seek_many(index_no, key, at_seq, batch)
 
@@ -389,19 +393,22 @@ class Reads(ABC):
 
     def _checked(self, rows: list[Any]) -> list[RevisionRow]:
         """Check rows of _COLUMNS against the row that led to each.  Raises StorageError for a damaged row."""
+        if len(rows) >= _MANY_ROWS and are_whole(rows):
+            return [_new_row(row[:10]) for row in rows]
         checked = []
         for row in rows:
+            columns, led_by = row[:10], row[12:]
             try:
                 is_whole = (
-                    revision_crc(row) == row[10]
+                    revision_crc(columns) == row[10]
                     and data_crc(row[0], row[7]) == row[11]
-                    and row[12:] == (row[0], row[1])[: len(row) - 12]
+                    and (not led_by or led_by == (row[0], row[1])[: len(led_by)])
                 )
             except DAMAGES:
                 is_whole = False
             if not is_whole:
                 raise self._damage_of_revision(row)
-            checked.append(_new_row(row[:10]))
+            checked.append(_new_row(columns))
         return checked
 
     def _damage_of_revision(self, row: Any) -> StorageError:

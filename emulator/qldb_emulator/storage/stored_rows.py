@@ -165,7 +165,7 @@ class StoredRows:
 
 def _is_sound_revision(row: Row) -> bool:
     try:
-        return (revision_crc(row), data_crc(row[0], row[7])) == (row[10], row[11])
+        return (revision_crc(row[:10]), data_crc(row[0], row[7])) == row[10:]
     except DAMAGES:
         return False
 

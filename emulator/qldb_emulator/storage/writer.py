@@ -43,10 +43,11 @@ class Writer(Reads):
     Every method may raise StorageError; let it leave the ``with`` block, so that the transaction is rolled back.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, next_doc_no: int | None) -> None:
+        """next_doc_no: the number of the next new document; None to look it up."""
         self._connection: sqlite3.Connection | None = connection
         self.path = path
-        self._next_doc_no: int | None = None
+        self.next_doc_no = next_doc_no
 
     def end(self) -> None:
         """Refuse every further call: the transaction is over."""
@@ -179,7 +180,7 @@ class Writer(Reads):
         """Add a document that lives from block seq on; return its doc_no.  Its first revision follows."""
         number = self._doc_no()
         self._run("INSERT INTO document VALUES (?, ?, ?, ?, ?, ?)", (table_no, number, document_id, seq, LIVE, seq))
-        self._next_doc_no = number + 1
+        self.next_doc_no = number + 1
         return number
 
     def insert_new_document(self, document_id: str, table_no: int, seq: int) -> int | None:
@@ -188,14 +189,14 @@ class Writer(Reads):
         row = (table_no, number, document_id, seq, LIVE, seq)
         if self._run(_INSERT_NEW_DOCUMENT, row).rowcount != 1:
             return None
-        self._next_doc_no = number + 1
+        self.next_doc_no = number + 1
         return number
 
     def _doc_no(self) -> int:
-        if self._next_doc_no is None:
+        if self.next_doc_no is None:
             (last,) = self._rows(f"SELECT coalesce(max(revision_no), 0) >> {SEQ_BITS} FROM revision")[0]
-            self._next_doc_no = int(last) + 1
-        return self._next_doc_no
+            self.next_doc_no = int(last) + 1
+        return self.next_doc_no
 
     def insert_documents(self, document_ids: Sequence[str], table_no: int, seq: int) -> range:
         """Add documents; return their doc_nos, in order."""
@@ -205,7 +206,7 @@ class Writer(Reads):
             "INSERT INTO document VALUES (?, ?, ?, ?, ?, ?)",
             [(table_no, number, id_, seq, LIVE, seq) for number, id_ in zip(numbers, document_ids, strict=True)],
         )
-        self._next_doc_no = numbers.stop
+        self.next_doc_no = numbers.stop
         return numbers
 
     def insert_revision(self, row: RevisionRow) -> None:
@@ -271,9 +272,11 @@ class Writer(Reads):
         """Delete everything that follows from the blocks.  Blocks, Merkle nodes and facts stay."""
         for table in DERIVED:
             self._run(f"DELETE FROM {table}")
-        self._next_doc_no = None
+        self.next_doc_no = None
 
 
 def _insertion(row: RevisionRow) -> tuple[Any, ...]:
     """Return the parameters of INSERT_REVISION."""
-    return (row.doc_no, row.seq, *row[1:4], *row[5:], revision_crc(row), data_crc(row.doc_no, row.data))
+    doc_no, document_id, table_no, version, seq, tx_time_ms, hash_, data, data_hash, metadata = row
+    crcs = revision_crc(row), data_crc(doc_no, data)
+    return (doc_no, seq, document_id, table_no, version, tx_time_ms, hash_, data, data_hash, metadata, *crcs)

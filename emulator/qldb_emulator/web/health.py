@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from ..compiled import build
 from .gateway import PRODUCT
 from .metrics import Family
 from .process_metrics import process_text
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _health(call: AdminCall) -> dict[str, Any]:
-    return {"status": "ok", "name": PRODUCT, "version": __version__}
+    return {"status": "ok", "name": PRODUCT, "version": __version__, "build": build()}
 
 
 def _ready(call: AdminCall) -> dict[str, Any]:

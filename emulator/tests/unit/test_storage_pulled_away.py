@@ -13,10 +13,10 @@ import pytest
 from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.session.sessions import IN_PLACE_SECONDS
 from qldb_emulator.errors import QldbError
 from qldb_emulator.settings import Settings
 from qldb_emulator.storage import DataDirectory
+from qldb_emulator.storage.ledger_file import IN_PLACE_SECONDS
 
 CREATE = {"Name": "cars", "PermissionsMode": "ALLOW_ALL", "DeletionProtection": False}
 

@@ -352,9 +352,10 @@ class Committer:
                         continue
                     appended.append(self._build_and_apply(writer, tip, each))
                     tip = appended[-1].tip
-                # Here the order is decided.  With SQLite alone this does nothing: the COMMIT below is the append.
-                self._log.append_at((each.row for each in appended), rewrites_of(appended))
-                is_logged = self._log.is_shared
+                # Here the order is decided.  With SQLite alone the COMMIT below is the append.
+                if self._log.is_shared:
+                    self._log.append_at((each.row for each in appended), rewrites_of(appended))
+                    is_logged = True
             # The SQLite transaction is committed, unsynced, and the file's write lock is free.
         except (SlotTaken, UnknownOutcome, Unreachable):
             raise  # the SQLite transaction was rolled back
@@ -389,12 +390,15 @@ class Committer:
 
     def _publish(self, appended: Sequence[AppendedBlock], is_change: bool) -> None:
         """Show committed blocks to transactions that begin, and to validation.  Requires the lock."""
+        has_erased = False
         for each in appended:
-            if each.applied.table_tags:
-                self._on_table_tags(each.applied.table_tags)
+            applied = each.applied
+            if applied.table_tags:
+                self._on_table_tags(applied.table_tags)
             # Before the state is replaced: no transaction may begin at a block whose writes are not recorded yet.
-            self.writes.record(each.applied.marks, each.tip.sequence_no)
-        if any(each.applied.has_erased for each in appended):
+            self.writes.record(applied.marks, each.tip.sequence_no)
+            has_erased = has_erased or applied.has_erased
+        if has_erased:
             self._on_erased()
         if self.writes.is_long:
             self.writes.prune(self.state[0])

@@ -55,6 +55,7 @@ from ...log.seam import Deposed, LedgerGone
 from ...partiql.language.errors import PartiqlError
 from ...settings import Settings
 from ...storage.errors import StorageError
+from ...storage.ledger_file import IN_PLACE_SECONDS
 from ..arns import qldb_arn
 from ..ledger.register import Register, storage_problem
 from ..workbench.faults import KINDS, Event, Faults
@@ -75,9 +76,6 @@ Command = Callable[["Session", float, Members], CommandResult]
 
 # Commands that say that the client wants no more of a transaction: a statement that still runs in it stops.
 _ENDING = ("AbortTransaction", "EndSession")
-# A transaction's start checks no more often than this whether the ledger's file is in its place (5 µs); every commit
-# that writes does.
-IN_PLACE_SECONDS = 0.1
 logger = logging.getLogger(__name__)
 
 
@@ -93,6 +91,10 @@ class Session:
         self.is_ended = False
         self.principal = principal
         self.abandoned: Transaction | None = None
+        # One for all transactions: with one of its own, a transaction would lie in a cycle, and its memory would be
+        # free only after a collection.
+        self.budget = Budget(self.check_running, ledger.limits.statement_memory_bytes)
+        self.running: Transaction | None = None  # whose statement runs
         self.is_client_gone = client_is_there  # of the command that runs now
 
     def has_expired(self, now: float) -> bool:
@@ -109,14 +111,15 @@ class Session:
         if transaction is not None:
             self.ledger.writes.close(transaction.id)
 
-    def check_running(self, transaction: Transaction) -> None:
-        """Raise what ends a running statement: the end of its time, transaction, session or ledger, or a gone client.
+    def check_running(self) -> None:
+        """Raise what ends a running statement: the end of its time, transaction, session or ledger, a gone client.
 
         The statement itself calls it (see ``budget``); what it raises becomes the statement's answer.
         """
         if self.is_ended or self.ledger.is_closed:
             raise NO_SUCH_SESSION()
-        if transaction is not self.transaction or transaction is self.abandoned:
+        transaction = self.running
+        if transaction is None or transaction is not self.transaction or transaction is self.abandoned:
             raise NO_OPEN_TRANSACTION()
         if time.perf_counter() - transaction.running_since > self.ledger.limits.transaction_seconds:
             transaction.is_over = True  # by the machine's time, where the emulator's own stands still
@@ -333,7 +336,7 @@ class Sessions:
         if ledger.log.is_shared:
             ledger.catch_up()  # so that the snapshot has everything that any server answered before
         transaction = session.transaction = Transaction(ledger, ledger.ids.new_id(), now)
-        transaction.budget = Budget(partial(session.check_running, transaction), ledger.limits.statement_memory_bytes)
+        transaction.budget = session.budget
         return CommandResult({"TransactionId": transaction.id})
 
     def _end_expired_transactions(self, ledger: Ledger) -> None:
@@ -359,7 +362,8 @@ class Sessions:
         started = time.perf_counter()
         execution = Execution(transaction, permit)
         transaction.running_since = started
-        enter(transaction.budget)
+        session.running = transaction
+        enter(session.budget)
         try:
             cursor, page = execution.run(text, holders)
         except QldbError as error:
@@ -367,6 +371,7 @@ class Sessions:
             raise
         finally:
             leave()
+            session.running = None
         self._log(transaction, execution.program, text, holders, started, read_ios=page.read_ios)
         debug = None
         if before is not None:
@@ -407,13 +412,15 @@ class Sessions:
         if cursor is None:
             raise PAGE_TOKEN_NOT_VALID()
         transaction.running_since = time.perf_counter()
-        enter(transaction.budget)
+        session.running = transaction
+        enter(session.budget)
         try:
             page = cursor.page(members["NextPageToken"])
         except PartiqlError as error:
             raise partiql_problem(error) from error
         finally:
             leave()
+            session.running = None
         return CommandResult({"Page": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)})
 
     def _commit_transaction(self, session: Session, now: float, members: Members) -> CommandResult:

@@ -74,7 +74,7 @@ _NAME = struct("name", name=TEXT)
 
 ADMIN_SCHEMAS: dict[tuple[str, str], Described] = {
     ("GET", "/"): Described(struct("*", routes=array(struct("*", method=TEXT, path=TEXT, about=TEXT)), admin=FLAG)),
-    ("GET", "/health"): Described(_STATUS),
+    ("GET", "/health"): Described(struct("status build", status=TEXT, name=TEXT, version=TEXT, build=TEXT)),
     ("GET", "/ready"): Described(_STATUS),
     ("GET", "/metrics"): Described(TEXT, content_type="text/plain"),
     ("GET", "/_localstack/health"): Described({"type": "object"}),
