@@ -19,6 +19,12 @@ def test_a_faulty_log_changes_no_history(seed: int, servers: int) -> None:
     assert audit(run_over_a_faulty_log(seed, steps=120, servers=servers)) == []
 
 
+@pytest.mark.parametrize(("seed", "servers"), [(291, 4), (358, 3), (1050, 3)])
+def test_histories_that_were_wrong_once(seed: int, servers: int) -> None:
+    """A transaction whose statements had all failed was not validated against blocks of other servers."""
+    assert audit(run_over_a_faulty_log(seed, steps=80, servers=servers)) == []
+
+
 def test_the_search_finds_a_server_that_does_not_validate_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A transaction whose slot was taken is validated against the blocks that came first, or writes are lost."""
     conflict = WriteLog.conflict
