@@ -46,7 +46,10 @@ def kill_round(kind: str, choice: random.Random, servers: Cluster, database: Pos
                 assert time.monotonic() < deadline, f"no server appended: {dict(load.counts)}\n" + "".join(
                     line for server in servers.servers for line in server.log[-40:]
                 )
-                time.sleep(0.01)
+                time.sleep(0.05)
+                for server in servers.servers:  # Python may have taken a signal without running its handler
+                    if server.is_running:
+                        os.kill(server.process.pid, number)
         time.sleep(choice.random() * 0.5)
         for server in servers.servers:
             if not server.is_running or number_is_armed(kind):
