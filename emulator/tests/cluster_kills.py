@@ -43,8 +43,13 @@ def kill_round(kind: str, choice: random.Random, servers: Cluster, database: Pos
                 os.kill(server.process.pid, number)
             deadline = time.monotonic() + 30
             while all(server.is_running for server in servers.servers):
-                assert time.monotonic() < deadline, "no server appended"
-                time.sleep(0.01)
+                assert time.monotonic() < deadline, f"no server appended: {dict(load.counts)}\n" + "".join(
+                    line for server in servers.servers for line in server.log[-40:]
+                )
+                time.sleep(0.05)
+                for server in servers.servers:  # Python may have taken a signal without running its handler
+                    if server.is_running:
+                        os.kill(server.process.pid, number)
         time.sleep(choice.random() * 0.5)
         for server in servers.servers:
             if not server.is_running or number_is_armed(kind):

@@ -9,8 +9,8 @@ import pytest
 from helpers.isolation_auditor import audit
 from helpers.isolation_workload import run_over_a_faulty_log
 
-from qldb_emulator.engine.ledger import committer
 from qldb_emulator.engine.ledger.conflicts import WriteLog
+from qldb_emulator.storage import LedgerFile
 
 
 @pytest.mark.parametrize("servers", [1, 2, 4])
@@ -19,33 +19,32 @@ def test_a_faulty_log_changes_no_history(seed: int, servers: int) -> None:
     assert audit(run_over_a_faulty_log(seed, steps=120, servers=servers)) == []
 
 
-def test_the_search_finds_a_server_that_does_not_validate_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A transaction whose slot was taken is validated against the blocks that came first, or writes are lost."""
-    conflict = WriteLog.conflict
+@pytest.mark.parametrize(("seed", "servers"), [(291, 4), (358, 3), (1050, 3)])
+def test_histories_that_were_wrong_once(seed: int, servers: int) -> None:
+    """A transaction whose statements had all failed was not validated against blocks of other servers."""
+    assert audit(run_over_a_faulty_log(seed, steps=80, servers=servers)) == []
 
-    def blind(self: WriteLog, marks: object, snapshot: int) -> object:
-        return None
 
-    monkeypatch.setattr(WriteLog, "conflict", blind)
+def findings(seeds: int) -> int:
+    """In how many seeds the search finds something."""
     found = 0
-    for seed in range(5):
+    for seed in range(seeds):
         try:
             found += bool(audit(run_over_a_faulty_log(seed, steps=120, servers=2)))
-        except AssertionError:
+        except AssertionError:  # the log refuses what it is given, or the servers differ
             found += 1
-    assert found
-    assert conflict is not blind
+    return found
+
+
+def test_the_search_finds_a_server_that_does_not_validate_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction whose slot was taken is validated against the blocks that came first, or writes are lost."""
+    monkeypatch.setattr(WriteLog, "conflict", lambda *_: None)
+    assert findings(5) > 0
 
 
 def test_the_search_finds_a_server_that_forgets_to_look_for_its_own_transaction(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without that look a lost answer commits a transaction twice, which the log's key on its id refuses."""
-    monkeypatch.setattr(committer.LedgerFile, "has_transaction", lambda *_: False)
-    with pytest.raises(AssertionError, match="a transaction has one block"):
-        search_for_a_finding()
-
-
-def search_for_a_finding() -> None:
-    for seed in range(10):
-        assert audit(run_over_a_faulty_log(seed, steps=120, servers=2)) == []
+    """Without that look a lost answer commits a transaction twice, or tells its client of a conflict with itself."""
+    monkeypatch.setattr(LedgerFile, "has_transaction", lambda *_: False)
+    assert findings(5) > 0

@@ -113,6 +113,20 @@ def test_transactions_of_two_servers_that_share_nothing_both_commit(pair: tuple[
     assert same_journal(*pair)
 
 
+def test_a_transaction_whose_statements_all_failed_is_validated_against_other_servers(
+    pair: tuple[Emulator, Emulator],
+) -> None:
+    """It leaves no block, so no slot tells that another server's block came first."""
+    first, second = (LocalSession(emulator, "cars") for emulator in pair)
+    blind = first.begin()
+    with pytest.raises(QldbError, match="No such"):
+        blind.execute("SELECT * FROM Other")
+    second.run("CREATE TABLE Other")
+    with pytest.raises(QldbError) as refusal:
+        blind.commit()
+    assert refusal.value.shape == CONFLICT
+
+
 def test_every_kind_of_transaction_folds_to_the_same_rows_on_a_server_that_comes_later(store: Store) -> None:
     with servers(store) as (first, second):
         busy_ledger(first)

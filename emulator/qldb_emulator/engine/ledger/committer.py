@@ -275,6 +275,9 @@ class Committer:
         """
         before = self.tip.sequence_no
         deadline: float | None = None
+        if any(not each.proposal.result.statements for each in batch):
+            # It leaves no block, so no taken slot would tell that another server's block came first.
+            self.catch_up()
         while pending := self._validated(batch, before):
             try:
                 self._write(pending, is_change=True)
