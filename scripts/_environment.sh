@@ -34,6 +34,15 @@ environment() {
   echo "  done in $((SECONDS - started)) s; the next start does not need this" >&2
 }
 
+# install_into DIRECTORY REQUIREMENT - installs one package, without what it needs, into a folder.
+install_into() {
+  if command -v uv >/dev/null; then
+    uv pip install --quiet --python "$(command -v "$PYTHON")" --no-deps --target "$1" "$2"
+  else
+    "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps --target "$1" "$2"
+  fi
+}
+
 # say_what NAME TOOL REQUIREMENT... - which packages are about to be installed, where and by what.
 say_what() {
   local name="$1" tool="$2"
