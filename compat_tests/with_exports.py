@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "emulator" / "tests"))
 
-from ledgers import busy_ledger, digest
+from helpers.ledgers import busy_ledger, digest
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.settings import Settings

@@ -1,6 +1,6 @@
 """Rehearses the Dockerfile without a Docker engine: its steps run with chroot in copies of a Debian root file system.
 
-    debootstrap --variant=minbase bookworm /tmp/base http://deb.debian.org/debian
+    debootstrap --variant=minbase trixie /tmp/base http://deb.debian.org/debian
     python3 docker/rehearse.py /tmp/base          # as root
 
 Then the entry point runs there as the image's user, with the root mounted read-only, and answers a health check.
@@ -92,7 +92,7 @@ def build(text: str, base: Path, work: Path) -> Stage:
             stage.command = json.loads(rest)
         elif word == "HEALTHCHECK":
             stage.healthcheck = json.loads(rest[rest.index("[") :])
-        elif word not in ("LABEL", "VOLUME", "EXPOSE", "STOPSIGNAL"):
+        elif word not in ("ARG", "LABEL", "VOLUME", "EXPOSE", "STOPSIGNAL"):
             raise SystemExit(f"the rehearsal knows no {word}")
     (stage.root / BORROWED).unlink()
     return stage

@@ -26,6 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)
+    shutil.copytree(ROOT / "packaging" / "man", source / "packaging" / "man")
     package = "emulator/qldb_emulator"
     shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(source)]
@@ -58,7 +59,9 @@ def test_the_wheel_has_all_it_needs_and_nothing_else(wheel: Path) -> None:
     assert [name for name in needed if name not in names] == []
     assert any(name.endswith("licenses/LICENSE") for name in names)
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"qldb_emulator"}
+    assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == {"qldb_emulator"}
+    outside = [name.partition(".data/")[2] for name in names if ".data/" in name]
+    assert outside == ["data/share/man/man1/qldb-emulator.1"], "the manual page, where man looks"
 
 
 def test_its_metadata_is_whole(wheel: Path) -> None:
@@ -72,7 +75,7 @@ def test_its_metadata_is_whole(wheel: Path) -> None:
     )
     assert {"aws", "test"} <= set(metadata.get_all("Provides-Extra"))
     needed = {line.split(">")[0].split(";")[0] for line in metadata.get_all("Requires-Dist") if "extra" not in line}
-    assert needed == {"flask", "click"}
+    assert needed == {"flask", "click", "prompt_toolkit", "pygments", "wcwidth"}
     entries = archive.read(name.replace("METADATA", "entry_points.txt")).decode()
     assert "qldb-emulator = qldb_emulator.cli:main" in entries
     assert "qldb_emulator = qldb_emulator.pytest_plugin" in entries

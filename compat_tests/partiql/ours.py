@@ -10,7 +10,7 @@ from library import Answer, Request
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "emulator" / "tests"))
 
-from partiql_support import MemoryLedger
+from helpers.partiql_support import MemoryLedger
 
 from qldb_emulator.ion.codec import dumps_text, loads
 from qldb_emulator.ion.values import Annotated, IonValue, Sexp, Symbol, struct_items

@@ -102,7 +102,7 @@ def _send(server: ServerProcess) -> Callable[..., dict[str, object]]:
 
 
 class _Transactions:
-    """Statements one after another in transactions that begin anew when the last one has ended."""
+    """Statements one after another in transactions; a new one begins when the last has ended."""
 
     def __init__(self, server: ServerProcess) -> None:
         self._send = _send(server)

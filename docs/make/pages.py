@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from qldb_emulator import errors
+from qldb_emulator import __version__, errors
 from qldb_emulator.cli import COMMANDS, ENVIRONMENT_PREFIX, failure, main
 from qldb_emulator.limits import describe
 from qldb_emulator.web.admin import ROUTES
@@ -22,6 +22,7 @@ from qldb_emulator.web.admin import ROUTES
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "emulator" / "qldb_emulator"
+MANUAL = ROOT / "packaging" / "man" / "qldb-emulator.1"
 MADE = "Made by `scripts/docs` from the code; a test holds it to be fresh."
 Row = list[str]
 
@@ -112,6 +113,66 @@ def shown_default(option: click.Option) -> str:
     return f"`{str(option.default).lower() if option.is_flag else option.default}`" if option.show_default else ""
 
 
+# --- The manual page -----------------------------------------------------------------------------------------
+
+
+def man_page() -> str:
+    """packaging/man/qldb-emulator.1, in the macros of man(7): every command with its options."""
+    parts = [
+        '.\\" Made by scripts/docs from the code.',
+        f'.TH QLDB-EMULATOR 1 "" "qldb-emulator {__version__}" "User Commands"',
+        ".SH NAME",
+        "qldb-emulator \\- Amazon QLDB that runs on your machine",
+        ".SH SYNOPSIS",
+        ".B qldb-emulator",
+        ".I COMMAND",
+        "[OPTIONS] [ARGUMENTS]",
+        ".SH DESCRIPTION",
+        "Each option can also be given by an environment variable, QLDB_EMULATOR_COMMAND_OPTION or the one named "
+        "here, or in the configuration file qldb-emulator.toml.  The command line goes before the environment, the "
+        "environment before the file.",
+    ]
+    context = click.Context(main, info_name="qldb-emulator", auto_envvar_prefix=ENVIRONMENT_PREFIX)
+    for name in sorted(COMMANDS):
+        command = main.get_command(context, name)
+        assert command is not None
+        parts += list(man_parts(command, name, context))
+    parts += [".SH EXIT STATUS"]
+    for code, meaning in exit_codes():
+        parts += [".TP", f".B {code}", roff(meaning)]
+    return "\n".join(parts) + "\n"
+
+
+def man_parts(command: click.Command, name: str, parent: click.Context) -> Iterator[str]:
+    """A section of a command, then those of its subcommands."""
+    prefix = f"{parent.auto_envvar_prefix}_{name.upper().replace('-', '_')}"
+    context = click.Context(command, info_name=name, parent=parent, auto_envvar_prefix=prefix)
+    yield f'.SH "{context.command_path.upper()}"'
+    yield roff(f"{context.command_path} {' '.join(command.collect_usage_pieces(context))}")
+    for text in inspect.cleandoc(command.help or "").split("\n\n"):
+        if text.startswith("\b"):
+            yield ".PP\n.nf\n" + "\n".join(map(roff, text.splitlines()[1:])) + "\n.fi"
+        else:
+            yield ".PP\n" + roff(" ".join(text.split()))
+    for option in command.params:
+        if isinstance(option, click.Option):
+            names, default, variable, about = option_row(option, context)
+            shown = f"  [default: {default.strip('`')}]" if default else ""
+            yield f".TP\n.B {roff(names.strip('`'))}"
+            yield roff(f"{about.replace('`', '')}{shown}  ({variable.strip('`')})")
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            subcommand = command.get_command(context, child)
+            assert subcommand is not None
+            yield from man_parts(subcommand, child, context)
+
+
+def roff(text: str) -> str:
+    """A line of text in roff: hyphens to copy, no line that begins as a macro does."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    return "\\&" + escaped if escaped.startswith((".", "'")) else escaped
+
+
 # --- The admin interface -------------------------------------------------------------------------------------
 
 
@@ -189,13 +250,13 @@ _MAKERS = {"admin": admin_table, "differences": differences_table}
 
 
 def filled(text: str) -> str:
-    """A page with what stands between ``<!-- made: NAME -->`` and ``<!-- end -->`` made anew."""
+    """Return a page with the part between ``<!-- made: NAME -->`` and ``<!-- end -->`` generated again."""
     return _PLACE.sub(lambda found: f"{found[1]}{_MAKERS[found[2]]()}\n{found[3]}", text)
 
 
 def pages() -> dict[Path, str]:
     """Every page that is made, wholly or in part: its path and what it should be."""
-    made = {DOCS / "cli.md": cli_page()}
+    made = {DOCS / "cli.md": cli_page(), MANUAL: man_page()}
     for path in sorted(DOCS.glob("*.md")):
         text = path.read_text()
         if _PLACE.search(text):
@@ -206,5 +267,6 @@ def pages() -> dict[Path, str]:
 if __name__ == "__main__":
     for path, text in pages().items():
         if not path.exists() or path.read_text() != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             print(f"wrote {path.relative_to(ROOT)}", file=sys.stderr)

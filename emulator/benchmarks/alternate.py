@@ -1,4 +1,4 @@
-"""The method: the sides of a comparison take turns, run by run, in random order.
+"""The method: both sides of a comparison alternate, run by run, in random order.
 
 Measured (measurements.md 1): two identical servers compared in blocks of 50 came out between 0.75 and 1.38; taking
 turns at every transaction, between 0.97 and 1.02.
@@ -16,7 +16,7 @@ Case = Callable[[], float]
 
 
 def timed(action: Callable[[], object]) -> Case:
-    """A case that counts all of an action."""
+    """Return a case that counts all of an action."""
 
     def run() -> float:
         began = time.perf_counter_ns()
@@ -27,7 +27,7 @@ def timed(action: Callable[[], object]) -> Case:
 
 
 def alternate(cases: Sequence[Case], repetitions: int, count: int, random: Random) -> list[tuple[float, ...]]:
-    """The mean of each repetition for each case, in nanoseconds.
+    """Return the mean of each repetition for each case, in nanoseconds.
 
     Every case runs once unmeasured before each repetition, so that neither pays for what the other pushed out.
     """

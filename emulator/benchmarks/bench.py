@@ -55,14 +55,14 @@ class Bench:
         self._shared: dict[Any, Any] = {}
 
     def shared(self, make: Callable[[Bench], AbstractContextManager[Shared]]) -> Shared:
-        """What ``make`` makes, made when first asked for and kept for the other rows of the family."""
+        """Return what ``make`` makes, made when first asked for and kept for the other rows of the family."""
         if make not in self._shared:
             self._shared[make] = self._stack.enter_context(make(self))
         made: Shared = self._shared[make]
         return made
 
     def compare(self, left: Case, right: Case, unit: Unit, note: str = "", share: int = 1) -> Samples:
-        """Both sides in turn, in this process.  In microseconds more often: one hiccup must not be half a mean.
+        """Run both sides in turn, in this process.  In microseconds more often: one hiccup must not be half a mean.
 
         share: for a case that runs many of what it measures, how many times less often it needs to run.
         """
@@ -89,7 +89,7 @@ def in_unit(left: tuple[float, ...], right: tuple[float, ...], unit: Unit, note:
 
 
 def package_environment() -> dict[str, str]:
-    """The environment of a child process that imports our packages as this one does, and keeps its bytecode."""
+    """Return the environment of a child process that imports our packages as this one does, and keeps its bytecode."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QLDB_EMULATOR_")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     source = str(Path(__file__).resolve().parents[1])

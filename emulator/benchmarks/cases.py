@@ -1,4 +1,4 @@
-"""What several families and the curves measure: one operation of a ledger, without HTTP, as a case."""
+"""The cases of several families and curves: one operation of a ledger, without HTTP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Parameters = Callable[[], Sequence[IonValue]]
 
 
 def nothing() -> Sequence[IonValue]:
-    """No parameters."""
+    """Return no parameters."""
     return ()
 
 

@@ -12,12 +12,12 @@ CITIES = ("Seattle", "Tacoma", "Olympia", "Everett", "Spokane", "Yakima", "Belle
 
 
 def vin(number: int) -> str:
-    """The VIN of a registration: 17 characters, different for different numbers."""
+    """Return the VIN of a registration: 17 characters, different for different numbers."""
     return f"1N4AL11D{number:09d}"
 
 
 def registration(number: int) -> dict[str, IonValue]:
-    """A registration; the same number gives the same document."""
+    """Return a registration; the same number gives the same document."""
     return {
         "VIN": vin(number),
         "LicensePlateNumber": f"LEWISR{number:07d}",

@@ -1,4 +1,4 @@
-"""Official drivers in processes of their own, the servers they talk to, and what they are told to do.
+"""Runs official drivers in processes of their own, with the servers that they talk to.
 
 A case is what ``clients/`` reads: its kind, where to and with what.  Two cases take turns in one client process.
 """
@@ -59,7 +59,7 @@ class Servers:
 
 @contextmanager
 def servers(bench: Bench) -> Iterator[Servers]:
-    """Two stubs and a durable emulator with documents in it."""
+    """Yield two stubs and a durable emulator with documents in it."""
     data_dir = bench.directory / "served"
     bench.say(f"starting servers; the emulator with {bench.scale.small:,} documents in a table, durable")
     store(data_dir, bench.scale.small)
@@ -76,7 +76,7 @@ def servers(bench: Bench) -> Iterator[Servers]:
 
 @contextmanager
 def stub_of_many(bench: Bench) -> Iterator[ServerProcess]:
-    """A stub that answers an INSERT as if it had inserted as many documents as a transaction may."""
+    """Yield a stub that answers an INSERT as if it had inserted as many documents as a transaction may."""
     port = free_port()
     with running(stub_command(port, A_TRANSACTION), port, bench.directory / "stub-of-many.log") as stub:
         yield stub
@@ -109,7 +109,7 @@ def moto(bench: Bench) -> Iterator[ServerProcess]:
 
 
 def client_case(kind: str, server: ServerProcess, keys: int, ledger: str = LEDGER) -> ClientCase:
-    """What a client is told.  keys: how many documents, from number 0, there are to ask for."""
+    """Return what a client is told.  keys: how many documents, from number 0, there are to ask for."""
     return {"kind": kind, "endpoint": server.url, "ledger": ledger, "keys": keys}
 
 
@@ -127,21 +127,21 @@ def insert_many(server: ServerProcess) -> ClientCase:
 
 
 def pyqldb(bench: Bench, left: ClientCase, right: ClientCase) -> Samples:
-    """Both cases in turn by pyqldb, or by boto3 in the same environment."""
+    """Run both cases in turn by pyqldb, or by boto3 in the same environment."""
     if bench.tools.client is None:
         raise BenchError("the client environment is not there")
     return run_client(bench, [str(bench.tools.client), str(PYQLDB_CLIENT)], left, right)
 
 
 def node(bench: Bench, left: ClientCase, right: ClientCase) -> Samples:
-    """Both cases in turn by the Node.js driver."""
+    """Run both cases in turn by the Node.js driver."""
     if bench.tools.node_modules is None:
         raise SkippedError("Node.js is not on this machine")
     return run_client(bench, ["node", str(NODE_CLIENT)], left, right, NODE_PATH=str(bench.tools.node_modules))
 
 
 def run_client(bench: Bench, command: list[str], left: ClientCase, right: ClientCase, **environment: str) -> Samples:
-    """Both cases in turn, in a client process.  Raises BenchError with the client's own words."""
+    """Run both cases in turn, in a client process.  Raises BenchError with the client's own words."""
     job = {
         "cases": [left, right],
         "repetitions": bench.scale.repetitions,

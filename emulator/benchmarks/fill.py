@@ -1,4 +1,4 @@
-"""Big ledgers, quickly: blocks are built and applied as a commit does it, many to one SQLite transaction."""
+"""Fills big ledgers quickly: builds and applies blocks as a commit does, many in one SQLite transaction."""
 
 from __future__ import annotations
 

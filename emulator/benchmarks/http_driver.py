@@ -1,4 +1,4 @@
-"""SendCommand over a socket, for clients that must cost less than the server they press.
+"""SendCommand over a socket, for clients that must use less time than the server under load.
 
 An :class:`HttpEmulator` answers what LocalDriver asks of an emulator, from one that listens on a port.
 """
@@ -38,7 +38,10 @@ class HttpEmulator:
     def send_command(
         self, command: str, token: str | None, members: dict[str, Any], context: RequestContext
     ) -> CommandResult:
-        """One command; its result with blobs as bytes.  Raises QldbError with the shape of the service's error."""
+        """Send one command; return its result with blobs as bytes.
+
+        Raises QldbError with the shape of the service's error.
+        """
         wire = dict(members)
         if "Parameters" in wire:
             wire["Parameters"] = [{"IonBinary": _text(holder["IonBinary"])} for holder in wire["Parameters"]]

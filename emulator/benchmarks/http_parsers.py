@@ -1,4 +1,4 @@
-"""From bytes to a request: our parser beside httptools and h11 (docs/design/002-own-front.md).
+"""Compares our HTTP parser with httptools and h11 (docs/design/002-own-front.md).
 
 Run it with: PYTHONPATH=emulator python -m benchmarks.http_parsers
 """
@@ -35,7 +35,7 @@ REQUEST = b"\r\n".join((b"POST / HTTP/1.1", *FIELDS, b"", b"")) + BODY
 
 
 def ours() -> Callable[[], object]:
-    """The parser of ``web``."""
+    """Return the parser of ``web``."""
     parser = RequestParser(1 << 20)
     return lambda: parser.feed(REQUEST)
 

@@ -1,4 +1,4 @@
-"""A driver without HTTP: plays what pyqldb does against an Emulator of this process, and times the engine alone."""
+"""A driver without HTTP: does what pyqldb does with an Emulator of this process, to time the engine alone."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class LocalDriver:
         self._token = self.send("StartSession", {"LedgerName": ledger})["SessionToken"]
 
     def send(self, command: str, members: dict[str, Any]) -> dict[str, Any]:
-        """One command of the session."""
+        """Send one command of the session."""
         return self.ask(command, members).members
 
     def ask(self, command: str, members: dict[str, Any]) -> CommandResult:
-        """As ``send``, with what else the result holds."""
+        """Do what ``send`` does, with what else the result holds."""
         return self._emulator.send_command(command, self._token, members, CONTEXT)
 
     def transaction(self) -> LocalTransaction:
@@ -88,7 +88,7 @@ class LocalTransaction:
         return values
 
     def execute(self, statement: str, *parameters: IonValue) -> list[IonValue]:
-        """The same, decoded."""
+        """Do the same; return the answer decoded."""
         return [loads(value) for value in self.pages(statement, *parameters)]
 
     def commit(self) -> None:

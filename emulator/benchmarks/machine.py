@@ -1,4 +1,4 @@
-"""What the figures were measured on and with: without it they mean little."""
+"""Describes the machine and the versions of a run, without which its figures mean little."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def facts(directory: Path, tools: Tools) -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit of the checkout, and whether it has changes."""
+    """Return the commit of the checkout, and whether it has changes."""
     here = str(Path(__file__).resolve().parent)
     revision = output(["git", "-C", here, "rev-parse", "--short", "HEAD"])
     if not revision:
@@ -57,7 +57,7 @@ def commit() -> str:
 
 
 def processor() -> str:
-    """The model of the processor."""
+    """Return the model of the processor."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -65,7 +65,7 @@ def processor() -> str:
 
 
 def memory() -> str:
-    """How much memory there is."""
+    """Return how much memory there is."""
     try:
         return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB"
     except (ValueError, OSError):
@@ -73,7 +73,7 @@ def memory() -> str:
 
 
 def load() -> str:
-    """How busy the machine is before anything is measured."""
+    """Return how busy the machine is before anything is measured."""
     try:
         return ", ".join(f"{average:.2f}" for average in os.getloadavg())
     except OSError:
@@ -81,7 +81,7 @@ def load() -> str:
 
 
 def disk(directory: Path) -> str:
-    """How long the disk under the durable ledgers takes to sync, and whether that can be true."""
+    """Return how long the disk under the durable ledgers takes to sync, and whether that can be true."""
     middle = sync_ms(directory)
     doubt = "; too fast for a disk: durable commits are cheaper here than they are" if middle < _FAST_SYNC_MS else ""
     return f"{middle:.3f} ms{doubt}"
@@ -101,20 +101,20 @@ def sync_ms(directory: Path) -> float:
 
 
 def version_in(python: Path, package: str) -> str:
-    """The version of a package in the environment of a Python."""
+    """Return the version of a package in the environment of a Python."""
     code = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"
     return output([str(python), "-c", code]) or "unknown"
 
 
 def package_versions(node_modules: Path) -> str:
-    """The versions of the Node.js packages that do the work."""
+    """Return the versions of the Node.js packages that do the work."""
     names = ("amazon-qldb-driver-nodejs", "@aws-sdk/client-qldb-session", "ion-js")
     manifests = {name: json.loads((node_modules / name / "package.json").read_text()) for name in names}
     return ", ".join(f"{name} {manifest['version']}" for name, manifest in manifests.items())
 
 
 def output(command: list[str]) -> str:
-    """What a command prints; empty when it fails or is not there."""
+    """Return what a command prints; empty when it fails or is not there."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:

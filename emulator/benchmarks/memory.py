@@ -1,4 +1,4 @@
-"""What a process takes that holds a ledger, from outside and from inside; its stages are those of a busy day."""
+"""The memory of a process with a ledger, from outside and inside, in the stages of a busy day."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Stages = dict[str, float]
 
 
 def open_emulator(data_dir: Path) -> Emulator:
-    """The emulator of the process."""
+    """Return the emulator of the process."""
     return Emulator(Settings(data_dir=data_dir, cache_bytes=CACHE_BYTES))
 
 
 def taken() -> float:
-    """The PSS of this process in MB, garbage collected."""
+    """Return the PSS of this process in MB, garbage collected."""
     gc.collect()
     return pss_mb(os.getpid())
 
@@ -67,7 +67,7 @@ def after_reading(emulator: Emulator, ledger: str) -> Stages:
 
 
 def stages_of(module: str, *arguments: str) -> Stages:
-    """What a module prints that measures itself in a process of its own.  Raises BenchError."""
+    """Return what a module prints that measures itself in a process of its own.  Raises BenchError."""
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=package_environment())
     if done.returncode != 0:

@@ -28,7 +28,7 @@ def spread(figures: Sequence[float]) -> Spread:
 
 
 def ratio(left: Sequence[float], right: Sequence[float]) -> Spread:
-    """The spread of left / right, repetition by repetition.
+    """Return the spread of left / right, repetition by repetition.
 
     left, right: the mean of each repetition, in the same order.  What slows a machine down for a while slows both sides
     of a repetition down, so it is their quotient that is comparable, not the quotient of two medians.

@@ -1,4 +1,4 @@
-"""Results, for people and as JSON."""
+"""Formats results for people and as JSON."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ class FamilyResult:
 
 
 def head(facts: dict[str, str], scale: str) -> str:
-    """The lines above the table."""
+    """Return the lines above the table."""
     width = max(map(len, facts))
     return "\n".join([f"{name:<{width}}  {value}" for name, value in facts.items()] + [f"{'scale':<{width}}  {scale}"])
 
 
 def family_text(family: FamilyResult) -> str:
-    """One family as text."""
+    """Return one family as text."""
     lines = ["", f"{family.name}: {trust(family)}"]
     for result in family.all_results():
         lines.extend(row_lines(result))
@@ -77,7 +77,7 @@ def family_text(family: FamilyResult) -> str:
 
 
 def trust(family: FamilyResult) -> str:
-    """What the control says of the rows below it."""
+    """Return what the control says of the rows below it."""
     if any(control.samples is None for control in family.controls):
         return "NOT TRUSTED, the A/A row could not be measured"
     found = ", then ".join(str(control.ratio) for control in family.controls)
@@ -88,7 +88,7 @@ def trust(family: FamilyResult) -> str:
 
 
 def row_lines(result: Result) -> list[str]:
-    """A row, with its notes below it."""
+    """Return a row, with its notes below it."""
     row = result.row
     if result.samples is None:
         return [f"  {row.name:<19} {'FAILED' if result.has_failed else 'skipped'}: {result.problem}"]
@@ -104,17 +104,17 @@ def row_lines(result: Result) -> list[str]:
 
 
 def goal_text(row: Row) -> str:
-    """The goal as a condition."""
+    """Return the goal as a condition."""
     return f"{row.at_least:g}..{row.goal:g}" if row.at_least else f"<= {row.goal:g}"
 
 
 def figure(values: Spread) -> str:
-    """A median with about three digits."""
+    """Return a median with about three digits."""
     return f"{values.median:.3g}" if values.median < 100 else f"{values.median:.0f}"
 
 
 def as_json(facts: dict[str, str], scale: str, families: list[FamilyResult]) -> dict[str, Any]:
-    """Everything, with every repetition, for a machine to read."""
+    """Return everything, with every repetition, for a machine to read."""
     return {
         "facts": facts,
         "scale": scale,

@@ -1,4 +1,4 @@
-"""What a row of the table is, and a family of rows."""
+"""A row of the table, and a family of rows."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Row:
 
 
 def control(name: str, what: str, measure: Measure) -> Row:
-    """The A/A row of a family: a thing against itself, which shows what the machine can resolve just now."""
+    """Return the A/A row of a family: a thing against itself, which shows what the machine can resolve just now."""
     return Row(name, what, "the same again", TRUSTED_HIGH, "measurements.md 1: A/A first", measure, TRUSTED_LOW)
 
 

@@ -1,4 +1,4 @@
-"""Runs families one after the other and collects what they measured."""
+"""Runs families one after the other and collects their results."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .scale import Scale
 
 
 def all_rows(families: Iterable[Family] = FAMILIES) -> list[Row]:
-    """Every row, controls included, in the order in which they run."""
+    """Return every row, controls included, in the order in which they run."""
     return [row for family in families for row in (family.control, *family.rows)]
 
 
 def run(scale: Scale, directory: Path, tools: Tools, only: Collection[str], seed: int) -> Iterator[FamilyResult]:
-    """Each family that has something to measure.  only: names of rows; empty for all."""
+    """Yield each family that has something to measure.  only: names of rows; empty for all."""
     for family in FAMILIES:
         wanted = [row for row in family.rows if not only or row.name in only]
         if not wanted and family.control.name not in only:
@@ -32,7 +32,7 @@ def run(scale: Scale, directory: Path, tools: Tools, only: Collection[str], seed
 
 
 def measured(bench: Bench, row: Row) -> Result:
-    """A row measured, or why it was not."""
+    """Measure a row; return the result, or why there is none."""
     bench.say(row.name)
     try:
         return Result(row, row.measure(bench))

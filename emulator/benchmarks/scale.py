@@ -1,4 +1,4 @@
-"""How much of everything a run takes."""
+"""The sizes and counts of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers as processes of their own: the emulator, the stub, moto."""
+"""Servers in processes of their own: the emulator, the stub, moto."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MOTO_PROBE = Probe("POST", "/", "DynamoDB_20120810.ListTables", "{}")
 
 
 def free_port() -> int:
-    """A port without a listener at this moment."""
+    """Return a port without a listener at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -99,18 +99,18 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def tail(log: Path) -> str:
-    """The last lines of a log."""
+    """Return the last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
 
 
 def emulator_command(port: int, data_dir: Path | None) -> list[str]:
-    """The emulator as a user starts it: durable with a data directory, ephemeral without."""
+    """Return the emulator as a user starts it: durable with a data directory, ephemeral without."""
     where = ["--ephemeral"] if data_dir is None else ["--data-dir", str(data_dir)]
     return [sys.executable, "-m", "qldb_emulator", "serve", "--port", str(port), *where]
 
 
 def stub_command(port: int, inserted: int = 1) -> list[str]:
-    """The canned-reply stub.  inserted: how many documents it says that an INSERT inserted."""
+    """Return the canned-reply stub.  inserted: how many documents it says that an INSERT inserted."""
     return [sys.executable, "-m", "benchmarks.stub", str(port), str(inserted)]
 
 
@@ -121,7 +121,7 @@ def moto_command(moto_server: Path, port: int) -> list[str]:
 
 @contextmanager
 def emulator_over(data_dir: Path) -> Iterator[ServerProcess]:
-    """A durable emulator over what a data directory holds."""
+    """Yield a durable emulator over what a data directory holds."""
     port = free_port()
     log = data_dir.with_name(f"{data_dir.name}.log")
     with running(emulator_command(port, data_dir), port, log, EMULATOR_PROBE) as process:
@@ -129,7 +129,10 @@ def emulator_over(data_dir: Path) -> Iterator[ServerProcess]:
 
 
 def pss_mb(process_id: int) -> float:
-    """The proportional set size of a process in MB.  Raises BenchError where the system does not tell (not Linux)."""
+    """Return the proportional set size of a process in MB.
+
+    Raises BenchError where the system does not tell (not Linux).
+    """
     path = Path(f"/proc/{process_id}/smaps_rollup")
     if not path.exists():
         raise BenchError("memory is measured with /proc/<pid>/smaps_rollup, which this system does not have")

@@ -1,9 +1,10 @@
-"""A durable commit with SQLite and nothing else: what the disk and the storage engine take for themselves."""
+"""A durable commit with SQLite alone: the share of the disk and the storage engine."""
 
 from __future__ import annotations
 
 import sqlite3
 import tempfile
+import weakref
 from pathlib import Path
 
 from qldb_emulator.ion.codec import dumps
@@ -15,7 +16,7 @@ _BLOCK_BYTES = 900  # of a block with one document, without the document
 
 
 def sqlite_commit(directory: Path) -> Case:
-    """A commit of the bytes of a block, a document and an index entry, as the emulator writes them, synced."""
+    """Return a commit of the bytes of a block, a document and an index entry, as the emulator writes them, synced."""
     document = dumps(registration(1))
     block = bytes(_BLOCK_BYTES) + document
     path = Path(tempfile.mkdtemp(dir=directory)) / "alone.db"
@@ -36,4 +37,5 @@ def sqlite_commit(directory: Path) -> Case:
         connection.execute("INSERT INTO entry VALUES (?, ?)", (b"%017d" % number, number))
         connection.execute("COMMIT")
 
+    weakref.finalize(commit, connection.close)  # a case has no end of its own
     return timed(commit)

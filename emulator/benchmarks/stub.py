@@ -1,4 +1,4 @@
-"""A server that answers at once: what a client alone costs.
+"""A server that answers at once, to measure the cost of a client alone.
 
 A raw asyncio protocol with answers made beforehand; it reads of a request no more than which command it is, and the
 commit digest, which a driver wants back.  An INSERT is answered with a ``{documentId}`` for each of DOCUMENTS (1) and a
@@ -34,7 +34,7 @@ _NO_DIGEST = b"A" * 43 + b"="
 
 
 def response(body: bytes) -> bytes:
-    """A whole HTTP response with the headers of the service."""
+    """Return a whole HTTP response with the headers of the service."""
     head = (
         f"HTTP/1.1 200 OK\r\nx-amzn-RequestId: {encode_id(1, 1)}\r\nDate: {formatdate(usegmt=True)}\r\n"
         f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -43,12 +43,12 @@ def response(body: bytes) -> bytes:
 
 
 def answer_to(command: str, result: dict[str, Any]) -> bytes:
-    """The response to a command, in the emulator's own words."""
+    """Return the response to a command, in the emulator's own words."""
     return response(serialize_command_result(command, result, 1))
 
 
 def page(*values: IonValue) -> dict[str, Any]:
-    """The result of a statement with these rows."""
+    """Return the result of a statement with these rows."""
     return {"FirstPage": {"Values": [dumps(value) for value in values]}, "ConsumedIOs": {"ReadIOs": 1, "WriteIOs": 0}}
 
 
@@ -79,7 +79,7 @@ class Answers:
         self._before_digest, self._after_digest = commit.split(_NO_DIGEST)
 
     def answer(self, body: bytes) -> bytes:
-        """The response to a request body.  Raises ValueError for one that no driver of ours sends."""
+        """Return the response to a request body.  Raises ValueError for one that no driver of ours sends."""
         found = _COMMAND.search(body)
         command = found.group(1) if found else b""
         if command == b"ExecuteStatement":
@@ -120,7 +120,7 @@ class StubProtocol(asyncio.Protocol):
             if len(self._received) < stop:
                 return
             body, self._received = self._received[start:stop], self._received[stop:]
-            # A request without a body only asks whether anybody is there.
+            # A request without a body only checks that the server answers.
             self._transport.write(self._answers.answer(body) if body else response(b"{}"))
 
 

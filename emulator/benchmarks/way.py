@@ -1,4 +1,4 @@
-"""The way of a request through the source: which files it enters, and how often it goes from one to another.
+"""Traces a request through the source: which files it enters, and how often it switches between them.
 
 ``python -m benchmarks.way`` traces two requests in one process: a SELECT by index, and the commit of one INSERT.  The
 same requests have run before, so every cache is warm.  A file is *entered* when a function of it is called.  A *switch*
@@ -95,7 +95,7 @@ class Client:
         return id_
 
     def request(self, command: str, **members: Any) -> Callable[[], Any]:
-        """A request, ready to be sent."""
+        """Return a request, ready to be sent."""
         if self._gateway is None:
             return lambda: self._emulator.send_command(command, self.token, members, CONTEXT)
         body = json.dumps({"SessionToken": self.token, command: members}, default=_base64).encode()
@@ -104,7 +104,7 @@ class Client:
         return lambda: gateway.send_command(request)
 
     def select(self) -> Way:
-        """A transaction with the SELECT; the way of its ExecuteStatement."""
+        """Run a transaction with the SELECT; return the way of its ExecuteStatement."""
         transaction = self.start()
         way = self._execute(transaction, SELECT, 1)
         self._commit(transaction, SELECT, 1)
@@ -114,7 +114,7 @@ class Client:
         return way
 
     def insert(self, key: int) -> Way:
-        """A transaction with the INSERT; the way of its CommitTransaction."""
+        """Run a transaction with the INSERT; return the way of its CommitTransaction."""
         transaction = self.start()
         self._execute(transaction, INSERT, {"k": key, "name": "Ada"})
         return self._commit(transaction, INSERT, {"k": key, "name": "Ada"})
@@ -142,7 +142,7 @@ def _base64(value: bytes) -> str:
 
 
 def ways() -> Iterator[tuple[str, Way]]:
-    """(name, way) of every traced request."""
+    """Yield (name, way) of every traced request."""
     with Emulator(Settings(is_ephemeral=True)) as emulator:
         emulator.call(
             "CreateLedger", {"Name": "cars", "PermissionsMode": "ALLOW_ALL", "DeletionProtection": False}, CONTEXT

@@ -1,3 +1,3 @@
 """A QLDB that runs on your machine."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -4,7 +4,7 @@
     admin.add_fault("occ", ledger="cars", count=2)      # the next two commits on cars conflict
     with admin.fault("latency", latency_ms=200): ...    # only inside the block
 
-The server must answer the admin interface (``serve --admin``).  Needs nothing but the standard library.
+The server must answer the admin interface (``serve --admin``).  Only the standard library is needed.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Admin:
         """Send one admin request and return its answer.  path: below ``/_qldb``.  Raises AdminError."""
         data = None if body is None else json.dumps(body).encode()
         try:
-            asked = urllib.request.Request(
+            request = urllib.request.Request(
                 self.url + PREFIX + path, data, {"Content-Type": "application/json"}, method=method
             )
-            with urllib.request.urlopen(asked, timeout=TIMEOUT_SECONDS) as reply:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as reply:
                 answer: dict[str, Any] = json.load(reply)
                 return answer
         except urllib.error.HTTPError as error:
@@ -89,18 +89,18 @@ class Admin:
         )
 
     def faults(self) -> list[dict[str, Any]]:
-        """Every fault rule, with how often it matched and struck."""
+        """Return every fault rule, with how often it matched and struck."""
         rules: list[dict[str, Any]] = self.request("GET", "/faults")["faults"]
         return rules
 
     def clear_faults(self, fault_id: str | None = None) -> int:
-        """Remove one fault rule, or all; returns how many."""
+        """Remove one fault rule, or all; return how many."""
         path = "/faults" if fault_id is None else f"/faults/{quote(fault_id, safe='')}"
         return int(self.request("DELETE", path)["cleared"])
 
     @contextmanager
     def fault(self, kind: str, **options: Any) -> Iterator[dict[str, Any]]:
-        """A fault rule that is there inside the block; options as add_fault takes them."""
+        """Add a fault rule for the length of the block; options as add_fault takes them."""
         rule = self.add_fault(kind, **options)
         try:
             yield rule
@@ -115,7 +115,7 @@ class Admin:
         return self.request("POST", _path("ledgers", ledger, "snapshots", region=region), {"name": name})
 
     def snapshots(self, ledger: str | None = None, region: str | None = None) -> list[dict[str, Any]]:
-        """The snapshots of a region, or of one ledger."""
+        """Return the snapshots of a region, or of one ledger."""
         rows: list[dict[str, Any]] = self.request("GET", _path("snapshots", ledger=ledger, region=region))["snapshots"]
         return rows
 
@@ -128,12 +128,12 @@ class Admin:
         return self.request("DELETE", _path("ledgers", ledger, "snapshots", name, region=region))
 
     def fork(self, ledger: str, name: str, snapshot: str | None = None, region: str | None = None) -> dict[str, Any]:
-        """A new ledger that begins as another is now, or as a snapshot of it."""
+        """Create a ledger that begins as another is now, or as a snapshot of it."""
         body = {"name": name} if snapshot is None else {"name": name, "snapshot": snapshot}
         return self.request("POST", _path("ledgers", ledger, "fork", region=region), body)
 
     def diff(self, ledger: str, before: str, after: str = "now", region: str | None = None) -> dict[str, Any]:
-        """What changed between two states, each a snapshot's name, a block's sequence number, or ``now``."""
+        """Return what changed between two states, each a snapshot's name, a block's sequence number, or ``now``."""
         query = {"from": before, "to": after, "region": region}
         return self.request("GET", _path("ledgers", ledger, "diff", **query))
 
@@ -145,7 +145,7 @@ class Admin:
         return self.request("POST", _path("reset", region=region), body)
 
     def statements(self, after: int = 0, ledger: str | None = None) -> list[dict[str, Any]]:
-        """Recent statements with parameters, plan and time; after: only those with a greater number."""
+        """Return recent statements with parameters, plan and time.  after: only those with a greater number."""
         rows: list[dict[str, Any]] = self.request("GET", _path("requests", after=str(after), ledger=ledger))[
             "statements"
         ]

@@ -1,4 +1,4 @@
-"""Time comes from here and from nowhere else: a test forbids ``now()`` in every other module.
+"""The only source of time: a test forbids ``now()`` in every other module.
 
 A clock is passed in, so a test can hold it still or move it.
 """
@@ -17,11 +17,11 @@ class Clock(Protocol):
     """What the emulator asks of time."""
 
     def now_ms(self) -> int:
-        """Milliseconds since 1970-01-01T00:00:00Z, never going backwards."""
+        """Return milliseconds since 1970-01-01T00:00:00Z, never decreasing."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds on a clock that only measures durations."""
+        """Return seconds on a clock that only measures durations."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -30,7 +30,7 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """The machine's clock as it is, for what others measure by their own: signatures."""
+    """The machine's clock unchanged, for times that other machines compare: signatures."""
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
@@ -43,27 +43,36 @@ class WallClock:
 
 
 class SystemClock:
-    """The machine's clock, held from going backwards (a journal's times must not).
+    """The machine's clock, but it never goes backwards (a journal's times must not).
 
-    When the machine's clock is put back, this one goes on at half the speed until the other has caught up, as time
-    servers correct a clock: whatever waits for a time goes on, and the lead is lost in twice its length.
+    If the machine's clock is set back, this one runs at half speed until the other has caught up, as time servers
+    correct a clock.  So everything that waits for a time continues, and the lead is gone after twice its length.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last_ms = 0
-        self._last_tick = 0.0  # time.monotonic() when _last_ms was told
+        self._slow_ms = 0  # what this clock told last while it went slowly
+        self._slow_tick = 0.0  # time.monotonic() then
 
     def now_ms(self) -> int:
-        with self._lock:
-            now, tick = time.time_ns() // 1_000_000, time.monotonic()
-            if now < self._last_ms:
-                slowed_ms = int((tick - self._last_tick) * 500)
-                if not slowed_ms:
-                    return self._last_ms  # and the tick stays: many looks within a millisecond must not stop it
-                now = max(now, self._last_ms + slowed_ms)
-            self._last_ms, self._last_tick = now, tick
+        now = time.time_ns() // 1_000_000
+        if now >= self._last_ms:  # nearly always, so without the lock, which would take as long as the rest
+            self._last_ms = now
             return now
+        return self._slowed_ms()
+
+    def _slowed_ms(self) -> int:
+        """Return the time while the machine's clock is behind what was told."""
+        with self._lock:
+            tick, last_ms = time.monotonic(), self._last_ms
+            if last_ms != self._slow_ms:  # the clock was put back since the last look
+                self._slow_ms, self._slow_tick = last_ms, tick
+            slowed_ms = int((tick - self._slow_tick) * 500)
+            if slowed_ms:  # else the tick stays: many looks within a millisecond must not stop the clock
+                self._last_ms = self._slow_ms = last_ms + slowed_ms
+                self._slow_tick = tick
+            return self._last_ms
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -73,14 +82,14 @@ class SystemClock:
 
 
 def utc(milliseconds: int) -> datetime:
-    """A moment of a clock as the standard library has it."""
-    import datetime  # few programs of ours need it, and it makes a start longer
+    """Return a clock's time as the standard library's datetime."""
+    import datetime  # few programs need it, and it makes a start longer
 
     return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC)
 
 
 class ManualClock:
-    """A clock that moves when told to, and by ``tick_ms`` at every look (0 = stands still)."""
+    """A clock that moves on demand, and by ``tick_ms`` at every reading (0: it stands still)."""
 
     def __init__(self, start_ms: int = 1_600_000_000_000, tick_ms: int = 0) -> None:
         self._now_ms = start_ms
@@ -101,7 +110,7 @@ class ManualClock:
         return self._now_ms / 1000
 
     def set(self, now_ms: int) -> None:
-        """Put the clock to a time, backwards too: for beginning anew."""
+        """Set the clock to a time, even backwards, to start again."""
         with self._lock:
             self._now_ms = now_ms
 

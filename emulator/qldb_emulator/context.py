@@ -1,4 +1,4 @@
-"""What a request tells the engine besides its parameters."""
+"""What the engine is told about a request besides its parameters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Principal(Protocol):
         ...
 
     def check(self, action: str, resource: str, account: str) -> None:
-        """Raises ACCESS_DENIED unless an action (``SendCommand``) is allowed on a resource, given by its ARN."""
+        """Raise ACCESS_DENIED unless an action (``SendCommand``) is allowed on a resource, given by its ARN."""
         ...
 
 
@@ -28,7 +28,7 @@ def is_same_principal(a: Principal | None, b: Principal | None) -> bool:
 
 
 def client_is_there() -> bool:
-    """For a request without a connection that could close: its client never leaves."""
+    """For a request without a connection: its client never leaves."""
     return False
 
 
@@ -77,9 +77,9 @@ class RequestContext:
 class CommandResult(NamedTuple):
     """What a session command returns.
 
-    members: of the result, all but TimingInformation.  debug: name to ASCII text, for headers of ours.
-    after_response: work that no answer needs.  The front calls it when the answer has been sent; it never raises.  What
-    it does is also done by the first that needs it, so nothing is lost when it is not called.
+    members: of the result, without TimingInformation.  debug: name to ASCII text, for headers of ours.
+    after_response: work that no answer needs.  The server calls it when the answer has been sent; it never raises.
+    Otherwise the first request that needs that work does it, so nothing is lost if it is not called.
     """
 
     members: dict[str, Any]

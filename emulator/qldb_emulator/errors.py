@@ -26,7 +26,7 @@ Source = Literal["recorded", "documented", "driver test", "sample", "inferred", 
 
 
 class ConnectionDropped(Exception):
-    """The client gets no answer at all: the connection closes under it.  A fault rule asks for this."""
+    """The client gets no answer: the connection closes.  A fault rule asks for this."""
 
 
 class ClientGone(ConnectionDropped):
@@ -39,7 +39,7 @@ class QldbError(Exception):
     shape: name of the error shape in the service model.
     message: the text a client sees.
     members: further members of the shape (``Code``, ``ResourceName`` ...).
-    debug: what explains the error to a developer, by name; sent as ``x-qldb-emulator-NAME`` headers and logged.
+    debug: name to text, explains the error to a developer; sent as ``x-qldb-emulator-NAME`` headers and logged.
     """
 
     def __init__(self, shape: str, message: str, members: dict[str, Any] | None = None) -> None:
@@ -502,6 +502,12 @@ LEDGER_FILE_UNUSABLE = Problem(
 
 LEDGER_LOG_UNUSABLE = Problem(
     "LedgerFileUnusableException", "The journal of ledger {name} cannot be used: {reason}", "ours"
+)
+LEDGER_LOG_UNREACHABLE = Problem(
+    "ServiceUnavailable",
+    "The journal of ledger {name} cannot be reached; nothing was committed: {reason}",
+    "ours",
+    "drivers try the transaction again",
 )
 
 # --- Signatures and permissions ------------------------------------------------------------------------------

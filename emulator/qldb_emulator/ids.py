@@ -28,11 +28,11 @@ _SUBSECOND_BITS = 14
 _FIRST_DIGIT_BELOW = 2**64 // 62 ** (_HALF_LENGTH - 1)
 _DIGITS = bytes(ord(_ALPHABET[octet % 62]) for octet in range(256))
 _FIRST_DIGITS = bytes(ord(_ALPHABET[octet % _FIRST_DIGIT_BELOW]) for octet in range(256))
-SESSION_TOKEN_BYTES = 96  # as long as the tokens seen in issue threads
+SESSION_TOKEN_BYTES = 96  # the length of tokens in issue threads
 
 
 def _encode_half(value: int) -> str:
-    # Two digits a step, and no loop: four ids to a transaction make this worth spelling out.
+    # Two digits at a time, and no loop: a transaction needs four ids, so this code must be fast.
     high, low = divmod(value, _SIX_DIGITS)
     pairs = _PAIRS
     return (
@@ -42,12 +42,12 @@ def _encode_half(value: int) -> str:
 
 
 def encode_id(high: int, low: int) -> str:
-    """The id of two 64-bit halves.  Requires 0 <= half < 2**64."""
+    """Return the id of two 64-bit halves.  Requires 0 <= half < 2**64."""
     return _encode_half(high) + _encode_half(low)
 
 
 def decode_id(text: str) -> tuple[int, int]:
-    """The two halves of an id.  Raises ValueError if the text is not an id."""
+    """Return the two halves of an id.  Raises ValueError if the text is not an id."""
     if not _ID_PATTERN.match(text):
         raise ValueError(f"not an id: {text!r}")
     halves = []
@@ -60,12 +60,12 @@ def decode_id(text: str) -> tuple[int, int]:
 
 
 def is_id(text: str) -> bool:
-    """Whether a text has the form of an id (22 base-62 characters), as the service's own checks see it."""
+    """Whether a text has the form of an id (22 base-62 characters), by the service's own check."""
     return _ID_PATTERN.match(text) is not None
 
 
 def derive_id(transaction_id: str, statement_index: int, kind: str) -> str:
-    """The id of what a statement creates, from its place in the journal alone.
+    """Return the id of what a statement creates, from its place in the journal alone.
 
     A block carries no ids of tables and indexes, so they must follow from what it does carry.  The time part is the
     transaction's, as far as it has one: an imported journal may call its transactions anything.  Pure: the same
@@ -81,15 +81,15 @@ class IdSource(Protocol):
     """Where new ids and tokens come from."""
 
     def new_id(self) -> str:
-        """A fresh 22-character id."""
+        """Return a fresh 22-character id."""
         ...
 
     def new_request_id(self) -> str:
-        """A fresh id for a request; never part of a journal."""
+        """Return a fresh id for a request; never part of a journal."""
         ...
 
     def new_token(self) -> str:
-        """A fresh session token: base64 text."""
+        """Return a fresh session token: base64 text."""
         ...
 
 
@@ -101,21 +101,21 @@ class RandomIds:
         self.reseed(seed)
 
     def reseed(self, seed: str | None) -> None:
-        """Begin anew: with the same seed and clock, the same ids follow."""
-        # Not for secrets: ids need to differ, not to be unguessable; a seeded run must repeat.
+        """Start again: with the same seed and clock, the same ids follow."""
+        # Not for secrets: ids must differ, but may be guessable; a seeded run must repeat.
         self._random = random.Random(seed if seed is not None else os.urandom(32))
-        # Health checks and retried requests come as they like; they must not move what the journal is made of.
+        # Health checks and retried requests come in any order; they must not change the ids in the journal.
         self._requests = random.Random(f"{seed}/requests" if seed is not None else os.urandom(32))
 
     def new_id(self) -> str:
         seconds, milliseconds = divmod(self._clock.now_ms(), 1000)
-        bits = self._random.getrandbits(72)  # one call into C: no other thread comes between
+        bits = self._random.getrandbits(72)  # one call into C, so no other thread comes between
         time_part = (seconds << _SUBSECOND_BITS) | (milliseconds << _SUBSECOND_BITS) // 1000
         high = (bits >> 64) << _TIME_BITS | time_part
         return encode_id(high, bits & 0xFFFF_FFFF_FFFF_FFFF)
 
     def new_request_id(self) -> str:
-        # Random digits at once, the first of each half below what 64 bits reach: a request feels every microsecond.
+        # All random digits at once, the first of each half below the limit of 64 bits: this is on every request's path.
         octets = self._requests.randbytes(ID_LENGTH)
         first, rest = octets[:2].translate(_FIRST_DIGITS).decode("ascii"), octets[2:].translate(_DIGITS).decode("ascii")
         return f"{first[0]}{rest[:10]}{first[1]}{rest[10:]}"

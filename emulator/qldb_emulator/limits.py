@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 
 
 def limit(value: float, unit: str, source: str, error: str = "") -> Any:
-    """A dataclass field with a default, a unit, a source, and the error that exceeding it answers."""
+    """Return a dataclass field with a default, a unit, a source, and the error that exceeding it answers."""
     return field(default=value, metadata={"unit": unit, "source": source, "error": error})
 
 
@@ -84,16 +84,16 @@ STRICT = Limits()
 
 
 def describe() -> list[tuple[str, Any, str, str, str]]:
-    """(name, strict value, unit, source, error) of every limit, in the order of the table."""
+    """Return (name, strict value, unit, source, error) of every limit, in the order of the table."""
     return [(f.name, f.default, f.metadata["unit"], f.metadata["source"], f.metadata["error"]) for f in fields(Limits)]
 
 
 _BOUNDLESS = 1 << 60
 
-# For replaying a journal: what was committed once was within the limits of its time.
+# For replaying a journal: its transactions were within the limits of their time.
 UNLIMITED = Limits(**{f.name: _BOUNDLESS for f in fields(Limits)})
 
-# What the service documented as its quotas is lifted; what protects the process, and the size of pages, is not.
+# Lifts the service's documented quotas; keeps what protects the process, and the size of pages.
 RELAXED = replace(
     STRICT, **{f.name: _BOUNDLESS for f in fields(Limits) if f.metadata["source"].startswith("documented")}
 )
@@ -103,7 +103,10 @@ FIXED = ("expression_depth", "ion_depth")  # what keeps the stack whole is not t
 
 
 def with_limit(limits: Limits, assignment: str) -> Limits:
-    """Limits with one changed, as ``name=value``; the value none lifts it.  Raises ValueError with a clear text."""
+    """Return limits with one changed, as ``name=value``; the value none lifts it.
+
+    Raises ValueError with a clear text.
+    """
     name, equals, text = (part.strip() for part in assignment.partition("="))
     known = {f.name: f for f in fields(Limits)}
     if not equals or name not in known:
@@ -151,7 +154,7 @@ scripts/serve --ephemeral --limit transaction_seconds=2 --limit transaction_docu
 
 
 def as_markdown() -> str:
-    """The page ``docs/limits.md``."""
+    """Return the page ``docs/limits.md``."""
     relaxed = {f.name: getattr(RELAXED, f.name) for f in fields(Limits)}
     return _PAGE + "".join(
         f"| `{name}` | {value:,} | {'none' if is_lifted(relaxed[name]) else f'{relaxed[name]:,}'} "

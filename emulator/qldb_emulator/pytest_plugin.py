@@ -115,7 +115,7 @@ def qldb_driver(qldb_ledger: TestLedger) -> Iterator[Any]:
 
 @pytest.fixture
 def qldb_boto3(qldb_server: LocalServer) -> Callable[..., Any]:
-    """Makes boto3 clients: ``qldb_boto3("qldb")``."""
+    """Returns boto3 clients: ``qldb_boto3("qldb")``."""
 
     def client(service: str = "qldb", **options: Any) -> Any:
         try:
@@ -128,13 +128,13 @@ def qldb_boto3(qldb_server: LocalServer) -> Callable[..., Any]:
 
 @pytest.fixture
 def qldb_no_scans(request: pytest.FixtureRequest, qldb_ledger: TestLedger) -> NoScans:
-    """The test fails when one of its statements reads a whole table."""
+    """Fail the test if one of its statements reads a whole table."""
     return request.node.stash.setdefault(_NO_SCANS, NoScans())  # type: ignore[no-any-return]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Looks for scans when the test itself has passed."""
+    """Look for scans after the test itself has passed."""
     guard = pyfuncitem.stash.get(_NO_SCANS, None)
     if guard is None:
         return (yield)
@@ -154,7 +154,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Adds what ran on the test's ledger to the report of a failure."""
+    """Add the statements on the test's ledger to the report of a failure."""
     report = yield
     ledger = item.stash.get(_LEDGER, None)
     if ledger is not None and report.failed and call.when == "call":

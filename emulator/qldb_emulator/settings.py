@@ -1,4 +1,4 @@
-"""What one emulator was told: plain data.  Only ``cli`` reads the environment."""
+"""The settings of one emulator: plain data.  Only ``cli`` reads the environment."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Settings:
     """The options of one emulator.
 
     data_dir: where ledgers are kept; None for a temporary directory that is removed at the end.
-    is_ephemeral: nothing needs to survive: no syncing to disk.
-    region: used where a request does not say.  account: twelve digits, for ARNs.
+    is_ephemeral: nothing needs to survive, so nothing is synced to disk.
+    region: for requests that name none.  account: twelve digits, for ARNs.
     state_delay_ms: how long a ledger is CREATING, DELETING, and its key UPDATING; 0: not at all.
-    cache_bytes: how much memory each of a ledger's two caches may take, that of decoded documents and that of whole
+    cache_bytes: the most memory of each of a ledger's two caches, that of decoded documents and that of whole
       tables; estimated as MEMORY_PER_BYTE times the documents' Ion binary (see engine.documents).
     console: whether a browser gets pages: "on"; "read-only", where neither they nor the JSON interface below /_qldb
       change anything; or "off".
@@ -34,6 +34,7 @@ class Settings:
     statement_log: how many recent statements are kept in memory for the admin interface; 0 for none.
     shows_plans: whether the answer to every ExecuteStatement has its plan and what it read, as a header.
     s3_endpoint, kinesis_endpoint: URLs that exports and streams are written to; None for what boto3 itself finds.
+    journal: the address of a log that servers share, in which the journals are; None for the ledgers' own files.
     stream_file: a file that gets the journal records of every ledger, as JSON; None for none.
     """
 
@@ -51,4 +52,5 @@ class Settings:
     s3_endpoint: str | None = None
     kinesis_endpoint: str | None = None
     stream_file: Path | None = None
+    journal: str | None = None
     state_delay_ms: int = 0

@@ -1,4 +1,4 @@
-"""Bits of a ledger file flip; what do queries say then?  For the test, and by itself for a count over many flips::
+"""Flips bits of a ledger file and classifies the answers of queries; alone, it counts over many flips::
 
 PYTHONPATH=emulator:emulator/tests python emulator/tests/bit_flips.py 2000
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from local_driver import CONTEXT, REGION, LocalSession, new_ledger
+from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.cli.options import Unreadable
 from qldb_emulator.cli.verify import audit_ledger_file
@@ -41,7 +41,7 @@ def begin(root: Path, seed: str = "flips") -> Emulator:
 
 
 def make(root: Path) -> dict[str, Ask]:
-    """A ledger with some pages of every table, and what is asked of it."""
+    """Return a ledger with some pages of every table, and what is asked of it."""
     with begin(root) as emulator:
         session = new_ledger(emulator)
         session.run("CREATE TABLE Car")
@@ -77,7 +77,7 @@ def make(root: Path) -> dict[str, Ask]:
 
 
 def outcomes(root: Path, questions: dict[str, Ask], expected: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """(question, "right", "named error", "wrong" or "bare exception", what) of each question."""
+    """Yield (question, "right", "named error", "wrong" or "bare exception", what) of each question."""
     with begin(root, "asking") as emulator:
         for name, ask in questions.items():
             try:
@@ -91,7 +91,7 @@ def outcomes(root: Path, questions: dict[str, Ask], expected: dict[str, Any]) ->
 
 
 def flipped(data: bytes, random: Random) -> bytes:
-    """One to BITS_MAX bits, at random places or side by side."""
+    """Return one to BITS_MAX bits, at random places or side by side."""
     changed = bytearray(data)
     start = random.randrange(len(data) * 8)
     for number in range(random.randint(1, BITS_MAX)):
@@ -126,7 +126,7 @@ class Flips:
         return self.check(flipped(self.data, Random(seed)))
 
     def check(self, data: bytes) -> tuple[list[tuple[str, str, str]], bool]:
-        """The outcomes of every question to a file, and whether verify finds something wrong with it."""
+        """Return the outcomes of every question to a file, and whether verify finds something wrong with it."""
         copy = self._copy(data)
         try:
             is_found = audit_ledger_file(copy / REGION / "cars.qldb", "").verdict != "whole"

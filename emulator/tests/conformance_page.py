@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from partiql_cases import Judge, Outcome, read_cases
+from helpers.partiql_cases import Judge, Outcome, read_cases
 
 SUITE = Path(__file__).parents[3] / "shared" / "partiql-tests"
 LISTS = Path(__file__).with_name("spec") / "partiql_conformance.json"
@@ -79,7 +79,7 @@ def _library_section() -> list[str]:
 
 
 def score(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """How many cases: "passed" (of them "strict"), "deviations", "failed", "in dialect", "refused", "total"."""
+    """Return how many cases: "passed" (of them "strict"), "deviations", "failed", "in dialect", "refused", "total"."""
     kinds = Counter(outcome.kind for outcome in outcomes)
     total = sum(kinds.values())
     return {
@@ -94,7 +94,7 @@ def score(outcomes: Iterable[Outcome]) -> dict[str, int]:
 
 
 def as_markdown(outcomes: list[Outcome], judge: Judge) -> str:
-    """The page."""
+    """Return the page."""
     counts = score(outcomes)
     refused = Counter(outcome.detail for outcome in outcomes if outcome.kind == "refused")
     deviations = Counter(outcome.detail for outcome in outcomes if outcome.kind == "deviation")

@@ -1,4 +1,4 @@
-"""Makes ``support`` importable from every test folder."""
+"""Makes ``helpers`` importable from every test folder."""
 
 import os
 import sys

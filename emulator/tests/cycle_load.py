@@ -1,4 +1,4 @@
-"""Concurrent transactions on lists and registers, and the history for ``cycles`` to judge.
+"""Runs concurrent transactions on lists and registers, and records the history for ``cycles``.
 
 As a program: ``cycle_load.py --transactions 100000 --threads 16 [--in-process]``; prints what it did and every anomaly.
 """
@@ -10,19 +10,22 @@ import http.client
 import json
 import random
 import sys
+import tempfile
 import threading
 import time
+import urllib.request
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 if __name__ == "__main__":  # as a program it finds the package and its neighbours by itself
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from cycles import Observed, anomalies
+from helpers.cycles import Observed, anomalies
 
 from qldb_emulator.context import RequestContext
 from qldb_emulator.engine.emulator import Emulator
@@ -74,8 +77,8 @@ class InProcess:
 class OverHttp:
     """One connection to a server."""
 
-    def __init__(self, server: Server) -> None:
-        self._connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
+    def __init__(self, host: str, port: int) -> None:
+        self._connection = http.client.HTTPConnection(host, port, timeout=60)
 
     def send(self, command: str, token: str | None, members: dict[str, Any]) -> dict[str, Any]:
         body: dict[str, Any] = {command: _to_json(members)}
@@ -180,6 +183,8 @@ class Load:
         if self._errors:
             raise self._errors[0]
         hide_overwritten(self.history)
+        client.close()  # a balancer has closed the connection, if the run was long
+        client = Client(self._new_channel())
         final = final_versions(client)
         client.close()
         return anomalies(self.history, final)
@@ -246,7 +251,10 @@ class Load:
         observed.writes.setdefault(key, []).append(version)
 
     def _read(self, client: Client, choice: random.Random, observed: Observed, key: str, table: str) -> Any:
-        """The value of a key.  What the transaction wrote itself must be there; the first other version is noted."""
+        """Return the value of a key.
+
+        What the transaction wrote itself must be there; the first other version is noted.
+        """
         # Now and then without the index; less often when the tables have grown, or nothing else would happen.
         if choice.random() < 0.02 / (1 + self._begun / 1000):
             rows = [row["v"] for row in client.execute(f"SELECT * FROM {table}") if row["k"] == key]
@@ -266,7 +274,7 @@ class Load:
 
 
 def final_versions(client: Client) -> dict[str, list[int]]:
-    """Every key's versions in order: of lists from the lists, of registers from their history."""
+    """Return every key's versions in order: of lists from the lists, of registers from their history."""
     final: dict[str, list[int]] = {row["k"]: list(row["v"]) for row in client.run("SELECT * FROM Lists")}
     for row in client.run("SELECT data.k AS k, data.v AS v, metadata.version AS n FROM history(Registers)"):
         final.setdefault(row["k"], []).append(row["v"])
@@ -283,15 +291,45 @@ def hide_overwritten(history: list[Observed]) -> None:
 
 
 def run_load(transactions: int, threads: int, over_http: bool, seed: int = 0) -> tuple[Load, list[str]]:
-    """A run against an emulator of its own."""
+    """Return a run against an emulator of its own."""
     with Emulator(Settings(is_ephemeral=True)) as emulator:
         emulator.call("CreateLedger", {"Name": LEDGER, "PermissionsMode": "ALLOW_ALL"}, CONTEXT)
         if not over_http:
             load = Load(transactions, threads, lambda: InProcess(emulator), seed)
             return load, load.run()
         with Server(create_dispatcher(emulator)) as server:
-            load = Load(transactions, threads, lambda: OverHttp(server), seed)
+            load = Load(transactions, threads, lambda: OverHttp(server.host, server.port), seed)
             return load, load.run()
+
+
+def run_cluster_load(transactions: int, threads: int, servers: int, seed: int = 0) -> tuple[Load, list[str]]:
+    """A run against servers that share a journal in PostgreSQL, behind HAProxy.  Their digests must be equal."""
+    from helpers.cluster import cluster
+    from helpers.postgres import postgres
+
+    with (
+        postgres() as database,
+        tempfile.TemporaryDirectory() as folder,
+        cluster(Path(folder), database.url, servers) as made,
+    ):
+        ask(f"{made.url}/ledgers", {"Name": LEDGER, "PermissionsMode": "ALLOW_ALL"})
+        address = urlsplit(made.url)
+        assert address.hostname is not None
+        assert address.port is not None
+        host, port = address.hostname, address.port
+        load = Load(transactions, threads, lambda: OverHttp(host, port), seed)
+        found = load.run()
+        digests = {str(ask(f"{server.url}/ledgers/{LEDGER}/digest", {})) for server in made.servers}
+        if len(digests) != 1:
+            found.append(f"the servers have different digests: {digests}")
+        return load, found
+
+
+def ask(url: str, members: dict[str, Any]) -> dict[str, Any]:
+    """POST to the control plane."""
+    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(members).encode()), timeout=60) as answer:
+        found: dict[str, Any] = json.loads(answer.read())
+        return found
 
 
 def main() -> int:
@@ -300,8 +338,12 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=16)
     parser.add_argument("--in-process", action="store_true", help="without HTTP")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--servers", type=int, default=0, help="so many servers over one PostgreSQL, behind HAProxy")
     options = parser.parse_args()
-    load, found = run_load(options.transactions, options.threads, not options.in_process, options.seed)
+    if options.servers:
+        load, found = run_cluster_load(options.transactions, options.threads, options.servers, options.seed)
+    else:
+        load, found = run_load(options.transactions, options.threads, not options.in_process, options.seed)
     share = load.counts["conflict"] / sum(load.counts.values())
     print(
         f"{sum(load.counts.values())} transactions in {load.seconds:.1f} s: {dict(load.counts)}, "

@@ -47,7 +47,7 @@ def plate(number: int) -> str:
 
 
 def registration(number: int) -> dict[str, Any]:
-    """The document of ``benchmarks.documents``, as a program with pyqldb has it."""
+    """Return the document of ``benchmarks.documents``, as a program with pyqldb has it."""
     return {
         "VIN": vin(number),
         "LicensePlateNumber": plate(number),
@@ -70,7 +70,7 @@ def driver_of(case: Case) -> Any:
 
 
 def select(case: Case, numbers: random.Random) -> Transaction:
-    """One row by its index, read."""
+    """Read one row by its index."""
     driver = driver_of(case)
     checks_key = case["checks_key"]
 
@@ -86,7 +86,7 @@ def select(case: Case, numbers: random.Random) -> Transaction:
 
 
 def scan(case: Case, numbers: random.Random) -> Transaction:
-    """One row by a field without an index, read."""
+    """Read one row by a field without an index."""
     driver = driver_of(case)
 
     def run() -> None:
@@ -101,7 +101,7 @@ def scan(case: Case, numbers: random.Random) -> Transaction:
 
 
 def insert(case: Case, numbers: random.Random) -> Transaction:
-    """One document of about 300 bytes of Ion."""
+    """Insert one document of about 300 bytes of Ion."""
     driver = driver_of(case)
     number = FIRST_NEW + numbers.randrange(100_000_000)
 
@@ -117,7 +117,7 @@ def insert(case: Case, numbers: random.Random) -> Transaction:
 
 
 def insert_many(case: Case, numbers: random.Random) -> Transaction:
-    """A list of documents by one statement."""
+    """Insert a list of documents by one statement."""
     driver = driver_of(case)
     number = FIRST_NEW + numbers.randrange(100_000_000)
 
@@ -168,7 +168,7 @@ def get_revision(case: Case, numbers: random.Random) -> Transaction:
 
 
 def where_is(driver: Any, number: int) -> dict[str, Any]:
-    """The members that name the revision of a registration."""
+    """Return the members that name the revision of a registration."""
     statement = "SELECT blockAddress, metadata.id FROM _ql_committed_VehicleRegistration WHERE data.VIN = ?"
     (row,) = driver.execute_lambda(lambda t: list(t.execute_statement(statement, vin(number))))
     address = row["blockAddress"]
@@ -180,7 +180,7 @@ def where_is(driver: Any, number: int) -> dict[str, Any]:
 
 
 def table_client(case: Case, login: dict[str, str], name: str) -> Any:
-    """A client of DynamoDB, which has the table, made and filled when there is none yet."""
+    """Return a client of DynamoDB, which has the table, made and filled when there is none yet."""
     client = boto3.client("dynamodb", endpoint_url=case["endpoint"], **login)
     if name in client.list_tables()["TableNames"]:
         return client
@@ -196,7 +196,7 @@ def table_client(case: Case, login: dict[str, str], name: str) -> Any:
 
 
 def put_and_get(case: Case, numbers: random.Random) -> Transaction:
-    """An item of about 400 bytes into DynamoDB and out again: two requests."""
+    """Put an item of about 400 bytes into DynamoDB and get it again: two requests."""
     table = "VehicleRegistration"
     client = table_client(case, LOGIN, table)
     number = FIRST_NEW + numbers.randrange(100_000_000)
@@ -214,7 +214,7 @@ def put_and_get(case: Case, numbers: random.Random) -> Transaction:
 
 
 def execute_statement(case: Case, numbers: random.Random) -> Transaction:
-    """One item by an attribute without an index, with PartiQL: one request."""
+    """Read one item by an attribute without an index, with PartiQL: one request."""
     client = table_client(case, SCAN_LOGIN, "Scanned")
 
     def run() -> None:
@@ -229,7 +229,7 @@ def execute_statement(case: Case, numbers: random.Random) -> Transaction:
 
 
 def as_item(number: int) -> dict[str, Any]:
-    """The registration as DynamoDB has it."""
+    """Return the registration as DynamoDB has it."""
     return {
         "VIN": {"S": vin(number)},
         "LicensePlateNumber": {"S": plate(number)},
@@ -261,7 +261,7 @@ KINDS: dict[str, Callable[[Case, random.Random], Transaction]] = {
 
 
 def measure(transactions: list[Transaction], repetitions: int, count: int, numbers: random.Random) -> list[list[float]]:
-    """The mean of each repetition for each case, in nanoseconds."""
+    """Return the mean of each repetition for each case, in nanoseconds."""
     for transaction in transactions:
         for _ in range(WARM_UP):
             transaction()

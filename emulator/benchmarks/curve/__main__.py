@@ -41,7 +41,7 @@ Say = Callable[[str], None]
 
 
 def arguments(given: Sequence[str]) -> argparse.Namespace:
-    """The command line."""
+    """Return the command line."""
     parser = argparse.ArgumentParser(
         prog="scripts/bench --growth",
         description="What every operation takes with ledgers of growing size, and its ratio to the smallest",
@@ -82,7 +82,7 @@ def curve_of(sources: Sequence[Filled], directory: Path, seed: int, say: Say) ->
 
 
 def run(curve: Curve, operations: Sequence[Operation], effort: Effort, say: Say) -> Iterator[Measured]:
-    """Each operation, measured on every ledger.  Raises BenchError."""
+    """Yield each operation, measured on every ledger.  Raises BenchError."""
     sizes = tuple(of.blocks for of in curve.ledgers[:-1])
     for operation in operations:
         say(operation.name)

@@ -1,4 +1,4 @@
-"""What goes through a whole journal: export, import, verification, a fork.  All of it may grow, by the block."""
+"""Operations on a whole journal: export, import, verification, a fork.  All may grow with the number of blocks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORK = "fork"
 
 
 def exported(curve: Curve, of: Filled) -> Path:
-    """The ledger's export as Ion binary, made when first asked for."""
+    """Return the ledger's export as Ion binary, made when first asked for."""
     directory = curve.directory / f"export-{of.name}"
     if not directory.exists():
         export(curve.ledger(of).file, directory)

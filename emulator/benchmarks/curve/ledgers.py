@@ -49,7 +49,7 @@ class Filled:
 
 
 def filled(directory: Path, blocks: int, say: Callable[[str], None]) -> Filled:
-    """A ledger of so many blocks in a directory of its own; filled unless it is there.
+    """Return a ledger of so many blocks in a directory of its own; filled unless it is there.
 
     Raises BenchError for too few blocks, or a file that is there but has another number of them.
     """
@@ -78,7 +78,7 @@ def _fill(data_dir: Path, wanted: Filled) -> None:
 
 
 def copy_into(directory: DataDirectory, source: Filled, name: str) -> Filled:
-    """The same ledger under another name in another directory, where operations may write to it."""
+    """Return the same ledger under another name in another directory, where operations may write to it."""
     path = directory.path(REGION, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with LedgerFile.open(source.path, "off") as file:
@@ -103,13 +103,13 @@ class Curve:
         self._ids: dict[str, list[str]] = {}
 
     def ledger(self, of: Filled) -> Ledger:
-        """The open ledger."""
+        """Return the open ledger."""
         ledger = self.emulator.ledgers.find(REGION, of.name)
         assert ledger is not None
         return ledger
 
     def document_ids(self, of: Filled) -> list[str]:
-        """The ids of some registrations from all over the ledger: all of a small one."""
+        """Return the ids of some registrations from all over the ledger: all of a small one."""
         if of.name not in self._ids:
             ledger = self.ledger(of)
             table = ledger.catalogue.active(TABLE)

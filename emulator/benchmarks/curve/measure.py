@@ -1,4 +1,4 @@
-"""The method: the ledgers take turns at one operation after the other, the smallest twice.
+"""The method: the ledgers alternate, one operation after the other, the smallest ledger twice.
 
 Every ledger has caches of its own, of the same size, so none takes another's place in them; turns in random order give
 each the same neighbours in the processor's.  Files are in the system's memory: they were just copied.
@@ -57,7 +57,7 @@ Figures = tuple[float, ...]
 
 
 def measure(curve: Curve, operation: Operation, effort: Effort) -> list[Figures]:
-    """What an operation took on each ledger: for one run, one document or one block (``Operation.each``)."""
+    """Return what an operation took on each ledger: for one run, one document or one block (``Operation.each``)."""
     ledgers = [of for of in curve.ledgers if operation.kind != "slow" or of.blocks <= effort.slow_blocks]
     cases = [operation.make(curve, of) for of in ledgers]
     if operation.kind == "whole":
@@ -79,7 +79,10 @@ def measure(curve: Curve, operation: Operation, effort: Effort) -> list[Figures]
 
 
 def _rounds(cases: Sequence[Case], ledgers: Sequence[Filled], rounds: Rounds, random: Random) -> list[Figures]:
-    """The mean of each round for each case, in nanoseconds.  Nothing runs unmeasured: a large ledger takes long."""
+    """Return the mean of each round for each case, in nanoseconds.
+
+    Nothing runs unmeasured: a large ledger takes long.
+    """
     means: list[list[float]] = [[] for _ in cases]
     order = list(range(len(cases)))
     for number in range(rounds.count):

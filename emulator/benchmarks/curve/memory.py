@@ -1,4 +1,4 @@
-"""The memory of a process with one ledger, after everything that the curve measures was done in it."""
+"""The memory of a process with one ledger, after every operation of the curve has run in it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Footprint:
 
 
 def footprint(of: Filled, directory: Path, runs: int = RUNS) -> Footprint:
-    """The footprint of a process that works with a copy of a ledger.  Raises BenchError."""
+    """Return the footprint of a process that works with a copy of a ledger.  Raises BenchError."""
     with tempfile.TemporaryDirectory(prefix="memory-", dir=directory) as copy:
         with DataDirectory(Path(copy)) as data_dir:
             copy_into(data_dir, of, LEDGER)
@@ -64,7 +64,7 @@ def footprint(of: Filled, directory: Path, runs: int = RUNS) -> Footprint:
 
 
 def most_mb() -> float:
-    """The highest resident memory of this process so far, in MB."""
+    """Return the highest resident memory of this process so far, in MB."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

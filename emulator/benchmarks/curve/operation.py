@@ -1,4 +1,4 @@
-"""What an operation of the curve is."""
+"""An operation of the curve."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ class Operation:
     source: str = "ours: only scans and exports may grow"
 
     def share(self, of: Filled) -> int:
-        """What a figure of a ledger is divided by."""
+        """Return what a figure of a ledger is divided by."""
         return {"": 1, "document": of.documents, "block": of.blocks}[self.each]

@@ -24,7 +24,7 @@ _FACTS = ("emulator", "python", "sqlite", "processor", "memory")
 
 
 def merged(runs: Sequence[Members]) -> Members:
-    """One run from several.  facts: of the last, but for the emulator: all that were measured."""
+    """Return one run from several.  facts: of the last, but for the emulator: all that were measured."""
     emulators = dict.fromkeys(run["facts"]["emulator"] for run in runs)
     operations = {operation["name"]: operation for run in runs for operation in run["operations"]}
     memory = {footprint["blocks"]: footprint for run in runs for footprint in run["memory"]}

@@ -1,4 +1,4 @@
-"""A ledger that was there before: opened in this process, and by a server that starts."""
+"""An existing ledger: opened in this process, and by a server that starts."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def no_parameters(curve: Curve, of: Filled) -> Parameters:
 
 
 def reading(text: str, rows: int, parameters: Callable[[Curve, Filled], Parameters]) -> Callable[[Curve, Filled], Case]:
-    """A statement that gives so many rows whatever the ledger's size."""
+    """Return a statement that gives so many rows whatever the ledger's size."""
 
     def make(curve: Curve, of: Filled) -> Case:
         return execution(LocalDriver(curve.emulator, of.name), text, rows, parameters(curve, of))
@@ -50,7 +50,7 @@ def reading(text: str, rows: int, parameters: Callable[[Curve, Filled], Paramete
 
 
 def warm(text: str, rows: int) -> Callable[[Curve, Filled], Case]:
-    """A statement over a whole table that was read before."""
+    """Run a statement over a whole table that was read before."""
 
     def make(curve: Curve, of: Filled) -> Case:
         case = execution(LocalDriver(curve.emulator, of.name), text, rows)
@@ -61,7 +61,7 @@ def warm(text: str, rows: int) -> Callable[[Curve, Filled], Case]:
 
 
 def cold_scan(curve: Curve, of: Filled) -> Case:
-    """A scan in a ledger that was just opened: no row of it is in the emulator's memory."""
+    """Scan a ledger that was just opened: no row of it is in the emulator's memory."""
 
     def run() -> float:
         curve.emulator.ledgers.close()

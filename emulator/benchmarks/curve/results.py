@@ -1,4 +1,4 @@
-"""What was measured: ratios to the smallest ledger, as text and as JSON."""
+"""The results: ratios to the smallest ledger, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def time_text(microseconds: float) -> str:
 
 
 def ratio_text(ratio: float) -> str:
-    """Two decimals, or none where they say nothing."""
+    """Return two decimals, or none where they say nothing."""
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
 
 
 def line(measured: Measured) -> str:
-    """An operation as a line of the table: times, and ratios to the first."""
+    """Return an operation as a line of the table: times, and ratios to the first."""
     cells = []
     for number, figures in enumerate(measured.figures):
         found = measured.ratio(number)
@@ -85,13 +85,13 @@ def _per(measured: Measured) -> str:
 
 
 def head(sizes: tuple[int, ...]) -> str:
-    """The line above the table."""
+    """Return the line above the table."""
     first, *rest = (f"{size:,}" for size in sizes)
     return f"{'':<18}" + "".join(f"{cell:>{_WIDTH}}" for cell in (first, "again", *rest))
 
 
 def footprint_line(found: Footprint) -> str:
-    """A process's memory as a line."""
+    """Return a process's memory as a line."""
     return (
         f"{found.blocks:>9,} blocks: opened {found.opened:.0f} MB, scanned {found.scanned:.0f}, after all "
         f"{found.worked:.0f} of {found.bound:.0f} allowed, at most {found.most:.0f}; a session "
@@ -100,7 +100,7 @@ def footprint_line(found: Footprint) -> str:
 
 
 def as_json(facts: dict[str, str], measured: list[Measured], footprints: list[Footprint]) -> dict[str, Any]:
-    """Everything, with every repetition, for ``page`` and other programs."""
+    """Return everything, with every repetition, for ``page`` and other programs."""
     return {
         "facts": facts,
         "operations": [operation_json(each) for each in measured],

@@ -36,7 +36,7 @@ def any_change(curve: Curve, of: Filled) -> Parameters:
 
 
 def each_once(curve: Curve, of: Filled) -> Parameters:
-    """Any document, and never the same again."""
+    """Return any document, and never the same again."""
     numbers = iter(curve.random.sample(range(of.documents), min(of.documents // 2, _DELETED_MAX)))
     return lambda: (vin(next(numbers)),)
 

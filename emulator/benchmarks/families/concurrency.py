@@ -41,7 +41,7 @@ Work = Callable[[LocalDriver, int], int]
 
 @contextmanager
 def server(bench: Bench) -> Iterator[ServerProcess]:
-    """A durable emulator with a few documents."""
+    """Yield a durable emulator with a few documents."""
     data_dir = bench.directory / "concurrency"
     with Emulator(Settings(data_dir=data_dir)) as emulator:
         create_ledger(emulator, LEDGER, {TABLE: INDEXED})
@@ -76,7 +76,7 @@ def change(driver: LocalDriver, number: int) -> int:
 
 
 def contended(driver: LocalDriver, number: int) -> int:
-    """All clients change one document; a client that meets a conflict begins again."""
+    """Let all clients change one document; a client that meets a conflict begins again."""
     commands = 0
     while True:
         try:
@@ -134,7 +134,7 @@ class Crowd:
 
 
 def crowds(many: int, few: int, work: Work) -> Callable[[Bench], Samples]:
-    """The measurement of a row: many clients against few."""
+    """Return the measurement of a row: many clients against few."""
 
     def measure(bench: Bench) -> Samples:
         left, right = Crowd(bench, many, work), Crowd(bench, few, work)

@@ -1,4 +1,4 @@
-"""What many writers at once cost: threads on one key, on keys of their own, and inserting without reading."""
+"""The cost of many writers: threads on one key, on keys of their own, and inserting without reading."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Work = Callable[[LocalDriver, int], None]
 
 @contextmanager
 def emulator(bench: Bench) -> Iterator[Emulator]:
-    """A table with a document for each thread, found by an index, and one that only grows."""
+    """Yield a table with a document for each thread, found by an index, and one that only grows."""
     with Emulator(Settings(is_ephemeral=True)) as made:
         create_ledger(made, LEDGER, {TABLE: "k", "Entry": None})
         LocalDriver(made, LEDGER).insert(TABLE, [{"k": k, "n": 0} for k in range(THREADS)])
@@ -51,7 +51,7 @@ class Threads:
         self.seconds = 0.0
 
     def run(self) -> float:
-        """As many commits from few threads as from many; the mean time of one commit, in nanoseconds."""
+        """Run as many commits from few threads as from many.  Return the mean time of a commit, in nanoseconds."""
         failures: list[BaseException] = []
         threads = [
             threading.Thread(target=self._commit_all, args=(driver, number, failures))

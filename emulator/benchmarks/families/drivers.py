@@ -1,4 +1,4 @@
-"""Whole transactions of official drivers over HTTP, against a stub that answers at once.
+"""Whole transactions of official drivers over HTTP, compared with a stub that answers at once.
 
 Most of such a transaction is the client's own work, which is the same on both sides; the ratio is what a user feels.
 """

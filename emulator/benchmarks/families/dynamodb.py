@@ -1,4 +1,4 @@
-"""A ledger's transactions against what moto's DynamoDB does instead, over HTTP, each by its official client.
+"""Transactions of a ledger compared with moto's DynamoDB, over HTTP, each with its official client.
 
 ``dynamodb-floor`` is no figure of the emulator's: it has the stub in the emulator's place, whose answers are made
 beforehand.  What is left there is the client's, so no server can come out lower on this machine.

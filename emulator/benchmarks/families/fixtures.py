@@ -1,4 +1,4 @@
-"""A server inside the process that tests, as a fixture has it: what it takes, and whether it leaves anything behind."""
+"""A server as a test fixture: its start and stop times, and whether it leaves threads or files behind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _POLL_SECONDS = 0.02  # how often werkzeug's server looks whether it is to stop;
 
 
 def ask(port: int, path: str) -> http.client.HTTPConnection:
-    """One request on a connection of its own, which stays open."""
+    """Send one request on a connection of its own, which stays open."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request("GET", path)
     response = connection.getresponse()
@@ -34,7 +34,7 @@ def ask(port: int, path: str) -> http.client.HTTPConnection:
 
 
 def held() -> tuple[int, int]:
-    """How many threads there are in this process, and how many open file descriptors."""
+    """Return how many threads there are in this process, and how many open file descriptors."""
     gc.collect()
     return threading.active_count(), len(os.listdir("/dev/fd"))
 
@@ -63,13 +63,13 @@ class Quiet(WSGIRequestHandler):
 
 
 def trivial(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """The least that an app can do."""
+    """Yield the least that an app can do."""
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
     return [b"{}"]
 
 
 def werkzeug_server() -> float:
-    """The same with werkzeug's server and a trivial app."""
+    """Return the same with werkzeug's server and a trivial app."""
     began = time.perf_counter_ns()
     server = make_server("127.0.0.1", 0, trivial, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": _POLL_SECONDS})

@@ -1,4 +1,4 @@
-"""What grows with a ledger, and how much: the same operation on a big ledger and on a small one, without HTTP.
+"""Growth with a ledger: the same operation on a big ledger and on a small one, without HTTP.
 
 Nothing is synced to the disk, because a disk takes as long for the one as for the other and would hide the growth.
 """
@@ -51,7 +51,7 @@ def sizes(bench: Bench) -> str:
 
 
 def any_number(bench: Bench, blocks: int) -> Callable[[], int]:
-    """The number of any of a ledger's registrations."""
+    """Return the number of any of a ledger's registrations."""
     return lambda: bench.random.randrange(blocks - OVERHEAD_BLOCKS)
 
 

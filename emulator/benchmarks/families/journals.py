@@ -77,7 +77,7 @@ def export(file: LedgerFile, directory: Path, output_format: OutputFormat = "ION
 
 
 def turns(bench: Bench, left: Case, right: Case, note: str) -> Samples:
-    """Each side once or a few times in a repetition: a run takes a thousand blocks."""
+    """Run each side once or a few times in a repetition: a run takes a thousand blocks."""
     means = alternate([left, right], bench.scale.repetitions, bench.scale.starts, bench.random)
     return in_unit(means[0], means[1], "ms", note)
 
@@ -86,7 +86,7 @@ def turns(bench: Bench, left: Case, right: Case, note: str) -> Samples:
 
 
 def values(directory: Path) -> Iterator[IonValue]:
-    """Every block of an export as a value, and nothing made of it."""
+    """Yield every block of an export as a value, and nothing made of it."""
     container = open_container(str(directory))
     for _, value, _ in read_values(container, choose_journal(container)):
         if isinstance(value, Finding):
@@ -136,7 +136,7 @@ def measure_control(bench: Bench) -> Samples:
 
 
 def importing(bench: Bench, source: Path) -> Case:
-    """An import into a new ledger file, which is thrown away."""
+    """Import into a new ledger file, which is thrown away."""
     numbers = count()
 
     def run() -> float:
@@ -202,7 +202,7 @@ def measure_export(bench: Bench) -> Samples:
 
 
 def peak_mb(source: Path, data_dir: Path) -> float:
-    """The most memory that a process takes to import a directory."""
+    """Return the most memory that a process takes to import a directory."""
     command = [sys.executable, "-m", "qldb_emulator", "import", str(source), "--as", "bench"]
     process = subprocess.Popen(
         [*command, "--data-dir", str(data_dir)], stdout=subprocess.DEVNULL, env=package_environment()

@@ -1,4 +1,4 @@
-"""What a client notices of a ledger's size: whole requests over HTTP to a large ledger and to a small one.
+"""The effect of a ledger's size on a client: whole requests over HTTP to a large ledger and to a small one.
 
 One server has both ledgers, so that nothing but the size differs.
 """
@@ -23,7 +23,7 @@ LARGE, SMALL, SAME_SMALL = "large", "small", "same-small"
 
 @contextmanager
 def server(bench: Bench) -> Iterator[ServerProcess]:
-    """A durable emulator with a large ledger and two small ones."""
+    """Yield a durable emulator with a large ledger and two small ones."""
     data_dir = bench.directory / "served"
     with Emulator(Settings(data_dir=data_dir)) as emulator:
         registrations(emulator, LARGE, bench.scale.large, bench.say)
@@ -34,7 +34,7 @@ def server(bench: Bench) -> Iterator[ServerProcess]:
 
 
 def documents(bench: Bench, ledger: str) -> int:
-    """How many documents a ledger has."""
+    """Return how many documents a ledger has."""
     return (bench.scale.large if ledger == LARGE else bench.scale.small) - OVERHEAD_BLOCKS
 
 
@@ -44,7 +44,7 @@ def selecting(bench: Bench, ledger: str) -> ClientCase:
 
 
 def asking(bench: Bench, kind: str, ledger: str) -> ClientCase:
-    """A request of boto3's to the control plane."""
+    """Send a request of boto3's to the control plane."""
     return client_case(kind, bench.shared(server), documents(bench, ledger), ledger)
 
 

@@ -1,4 +1,4 @@
-"""Short requests beside a long one, over HTTP: what a client that wants one row notices of another's scan."""
+"""Short requests beside a long one, over HTTP: how much longer a lookup takes while another client scans a table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _START_WAIT_SECONDS = 30
 
 @contextmanager
 def server(bench: Bench) -> Iterator[ServerProcess]:
-    """A durable emulator with documents to select and to scan."""
+    """Yield a durable emulator with documents to select and to scan."""
     data_dir = bench.directory / "latency"
     with Emulator(Settings(data_dir=data_dir)) as emulator:
         create_ledger(emulator, LEDGER, {TABLE: INDEXED})
@@ -93,7 +93,7 @@ class Reader:
         self._connection.close()
 
     def taken_ms(self, times: int) -> list[float]:
-        """What each of so many times Scale.count ExecuteStatement requests takes."""
+        """Return what each of so many times Scale.count ExecuteStatement requests takes."""
         bench = self._bench
         taken = []
         for _ in range(times * bench.scale.count):
@@ -104,7 +104,7 @@ class Reader:
         return taken
 
     def repetition(self, middle: Callable[[], float]) -> tuple[float, float]:
-        """A figure of the middle, and the p50 of requests before and after it, while nothing else runs.
+        """Return a figure of the middle, and the p50 of requests before and after it, while nothing else runs.
 
         Both together, so that a machine that becomes slower or faster meanwhile does not show as a difference.
         """

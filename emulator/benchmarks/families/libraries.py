@@ -1,4 +1,4 @@
-"""Our own Ion, PartiQL and parser against the libraries that do the same, in one process that has all of them.
+"""Our Ion, PartiQL and parser compared with libraries, in one process that has all of them.
 
 That process is in an environment of its own: pyqldb holds amazon.ion back to a version that is fifty times slower.
 """
@@ -14,7 +14,7 @@ from ..rows import Family, Row, Samples, Unit, control
 
 
 def comparing(comparison: str, unit: Unit = "µs", note: str = "") -> Callable[[Bench], Samples]:
-    """The measurement of a row.  comparison: of ``benchmarks.libraries``."""
+    """Return the measurement of a row.  comparison: of ``benchmarks.libraries``."""
 
     def measure(bench: Bench) -> Samples:
         if bench.tools.libraries is None:

@@ -1,4 +1,4 @@
-"""The process itself: how soon it answers, and what it takes while no client asks."""
+"""The process itself: the time to its first answer, and its cost while it is idle."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LARGE_PROBE = Probe("POST", f"/ledgers/{LARGE}/digest", below=300)
 
 
 def emulator_start(bench: Bench, data_dir: Path | None = None, probe: Probe = EMULATOR_PROBE) -> Start:
-    """The emulator; ephemeral without a data directory."""
+    """Return the emulator; ephemeral without a data directory."""
 
     def start() -> AbstractContextManager[ServerProcess]:
         port = free_port()
@@ -62,7 +62,7 @@ def moto_start(bench: Bench) -> Start:
 
 
 def import_flask() -> float:
-    """A Python that imports Flask and ends."""
+    """Return a Python that imports Flask and ends."""
     began = time.perf_counter_ns()
     subprocess.run([sys.executable, "-c", "import flask"], check=True, env=package_environment())
     return time.perf_counter_ns() - began
@@ -111,7 +111,7 @@ def measure_start_large(bench: Bench) -> Samples:
 
 @contextmanager
 def flask_imported() -> Iterator[int]:
-    """A Python that has imported Flask and waits."""
+    """Yield a Python that has imported Flask and waits."""
     process = subprocess.Popen(
         [sys.executable, "-c", "import flask, sys; print(flush=True); sys.stdin.read()"],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Scans without an index against what no scan can avoid: fetching the stored documents, undecoded, from SQLite."""
+"""Scans without an index compared with the least work of any scan: fetching the stored documents from SQLite."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.ledger.tables import SIFTS_MAX
+from qldb_emulator.engine.ledger.tables import PREFILTERED_SCANS_MAX
 from qldb_emulator.settings import Settings
 
 from ..alternate import Case, timed
@@ -26,7 +26,7 @@ _SHARE, _COLD_SHARE = 20, 100  # a run reads a whole table
 
 @contextmanager
 def emulator(bench: Bench) -> Iterator[Emulator]:
-    """One ledger with one table."""
+    """Yield one ledger with one table."""
     with Emulator(Settings(is_ephemeral=True)) as made:
         bench.say(f"filling a table of {bench.scale.scanned:,} documents")
         create_ledger(made, LEDGER, {TABLE: INDEXED})
@@ -36,14 +36,17 @@ def emulator(bench: Bench) -> Iterator[Emulator]:
 
 
 def path(bench: Bench) -> Path:
-    """The ledger's file."""
+    """Return the ledger's file."""
     ledger = bench.shared(emulator).ledgers.find(REGION, LEDGER)
     assert ledger is not None
     return ledger.file.path
 
 
 def fetching(bench: Bench, is_cold: bool) -> Case:
-    """The stored documents as bytes, one after the other; of one document's time.  is_cold: with a connection anew."""
+    """Return the stored documents as bytes, one after the other; of one document's time.
+
+    is_cold: with a new connection.
+    """
     where, documents = f"{path(bench).as_uri()}?mode=ro", bench.scale.scanned
     reader = sqlite3.connect(where, uri=True)
 
@@ -66,7 +69,7 @@ def fetching(bench: Bench, is_cold: bool) -> Case:
 
 
 def scanning(bench: Bench, is_cold: bool) -> Case:
-    """ExecuteStatement; of one document's time.  is_cold: the ledger is opened anew, so nothing is known of it."""
+    """ExecuteStatement; of one document's time.  is_cold: the ledger is opened again, so no cache holds it."""
     made, documents = bench.shared(emulator), bench.scale.scanned
     wanted = registration(documents // 2)["LicensePlateNumber"]
     driver = LocalDriver(made, LEDGER)
@@ -85,8 +88,8 @@ def scanning(bench: Bench, is_cold: bool) -> Case:
 
 
 def warmed(case: Case) -> Case:
-    """A scan that has run so often that its table is kept decoded."""
-    for _ in range(SIFTS_MAX + 1):
+    """Run a scan so often that its table is kept decoded."""
+    for _ in range(PREFILTERED_SCANS_MAX + 1):
         case()
     return case
 
@@ -100,7 +103,7 @@ def measure_control(bench: Bench) -> Samples:
 
 
 def measure_cold(bench: Bench) -> Samples:
-    text = note(bench, "both sides open the file anew; the system has it in memory")
+    text = note(bench, "both sides open the file again; the system has it in memory")
     return bench.compare(scanning(bench, True), fetching(bench, True), "µs", text, share=_COLD_SHARE)
 
 

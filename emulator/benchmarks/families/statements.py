@@ -1,4 +1,4 @@
-"""What statements cost in the engine, without HTTP."""
+"""The time of statements in the engine, without HTTP."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PREPARES = 100  # a look into the cache is too short to be timed alone
 
 @contextmanager
 def emulator(bench: Bench) -> Iterator[Emulator]:
-    """One ledger: a table to scan, and two pairs of tables to join."""
+    """Yield one ledger: a table to scan, and two pairs of tables to join."""
     many, few = bench.scale.joined, bench.scale.joined // _FEWER
     with Emulator(Settings(is_ephemeral=True)) as made:
         bench.say(f"filling tables of {bench.scale.scanned:,} and {many:,} documents")

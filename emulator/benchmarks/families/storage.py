@@ -1,4 +1,4 @@
-"""The disk and the memory: a commit against SQLite alone, and what documents and sessions take."""
+"""Disk and memory: a commit compared with SQLite alone, and the memory of documents and sessions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INSERT = f"INSERT INTO {TABLE} ?"
 
 @contextmanager
 def durable(bench: Bench) -> Iterator[Emulator]:
-    """A durable emulator with an empty table."""
+    """Yield a durable emulator with an empty table."""
     with Emulator(Settings(data_dir=bench.directory / "durable")) as made:
         create_ledger(made, LEDGER, {TABLE: INDEXED})
         yield made
@@ -34,7 +34,7 @@ def durable(bench: Bench) -> Iterator[Emulator]:
 
 @contextmanager
 def unsynced(bench: Bench) -> Iterator[Emulator]:
-    """The same, ephemeral: it writes the same and never waits for the disk."""
+    """Yield the same, ephemeral: it writes the same and never waits for the disk."""
     with Emulator(Settings(is_ephemeral=True)) as made:
         create_ledger(made, LEDGER, {TABLE: INDEXED})
         yield made

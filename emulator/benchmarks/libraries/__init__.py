@@ -1,4 +1,4 @@
-"""Our own parts against libraries that do the same: a process in an environment with those libraries.
+"""Our parts compared with libraries, in a process of an environment with those libraries.
 
 ``python -m benchmarks.libraries`` reads a job as JSON from standard input and writes a result as JSON to standard
 output, as the clients do::

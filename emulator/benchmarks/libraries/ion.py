@@ -1,4 +1,4 @@
-"""Ion against amazon.ion in its ordinary mode, and Ion Hash against ionhash, on one document."""
+"""Ion compared with amazon.ion in its ordinary mode, and Ion Hash with ionhash, on one document."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHA256 = hasher.hashlib_hash_function_provider("sha256")
 
 
 def document() -> bytes:
-    """A registration as Ion binary with its own symbol table."""
+    """Return a registration as Ion binary with its own symbol table."""
     return dumps(registration(7))
 
 

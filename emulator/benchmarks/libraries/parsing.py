@@ -125,7 +125,7 @@ class Build(Transformer):  # type: ignore[misc, type-arg, unused-ignore]
 
 
 def lark() -> Lark:
-    """The grammar with its keywords, in any case, as no part of a longer name."""
+    """Return the grammar with its keywords, in any case, as no part of a longer name."""
     words = (f"{'' if word in _KEPT else '_'}{word.upper()}.2: /{word}\\b/i" for word in _KEYWORDS)
     return Lark(GRAMMAR + "\n".join(words) + "\n", parser="lalr")
 

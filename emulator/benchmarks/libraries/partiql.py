@@ -24,7 +24,7 @@ SELECT = f"SELECT * FROM {TABLE} WHERE LicensePlateNumber = ?"
 
 
 def as_attribute(value: object) -> dict[str, Any]:
-    """A value as DynamoDB has it."""
+    """Return a value as DynamoDB has it."""
     if isinstance(value, dict):
         return {"M": {name: as_attribute(inner) for name, inner in value.items()}}
     if isinstance(value, list):
@@ -35,7 +35,7 @@ def as_attribute(value: object) -> dict[str, Any]:
 
 
 def select(documents: int) -> Sides:
-    """One document of many, by a field without an index, in process."""
+    """Read one document of many, by a field without an index, in process."""
     wanted = str(registration(documents // 2)["LicensePlateNumber"])
     return ours(documents, wanted), theirs(documents, wanted)
 

@@ -16,7 +16,7 @@ _TIMES = 20  # some microseconds are too short to be timed alone
 
 
 def often(action: Callable[[], object]) -> Case:
-    """A case of something short: the mean of several runs in a row."""
+    """Return a case of something short: the mean of several runs in a row."""
 
     def run() -> None:
         for _ in range(_TIMES):

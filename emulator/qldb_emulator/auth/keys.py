@@ -1,4 +1,4 @@
-"""The file of ``serve --auth``: access keys, their secrets, and what each may do.
+"""The file of ``serve --auth``: access keys, their secrets, and their permissions.
 
 ::
 
@@ -24,19 +24,19 @@ _MEMBERS = {"access_key", "secret_key", "user", "policy"}
 
 
 class AuthFileError(ValueError):
-    """A file of keys that cannot be used; the text says why, and never shows a secret."""
+    """The file of keys cannot be used; the text says why, and never shows a secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who an access key belongs to, and what they may do."""
+    """The owner of an access key, and the owner's permissions."""
 
     name: str
     policy: Policy
     secret: str = field(repr=False)
 
     def check(self, action: str, resource: str, account: str) -> None:
-        """Raises ACCESS_DENIED unless the policy allows an action (``SendCommand``) on a resource's ARN."""
+        """Raise ACCESS_DENIED unless the policy allows an action (``SendCommand``) on a resource's ARN."""
         if not self.policy.allows(f"qldb:{action}", resource):
             arn = f"arn:aws:iam::{account}:user/{self.name}"
             raise ACCESS_DENIED(user=arn, action=f"qldb:{action}", resource=resource)
@@ -50,11 +50,11 @@ class Authenticator:
         self._clock = clock
 
     def authenticate(self, request: SignedRequest) -> User:
-        """Who signed a request.  Raises QldbError if the signature is missing or invalid."""
+        """Return who signed a request.  Raises QldbError if the signature is missing or invalid."""
         return self._users[verify(request, self._secret, self._clock.now_ms())]
 
     def user(self, access_key: str) -> User | None:
-        """Who an access key belongs to; None for an unknown one."""
+        """Return the owner of an access key; None for an unknown key."""
         return self._users.get(access_key)
 
     def _secret(self, access_key: str) -> str | None:

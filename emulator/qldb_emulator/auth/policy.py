@@ -1,7 +1,7 @@
-"""IAM policies over QLDB's actions: who may do what to which ledger, table, catalogue and stream.
+"""IAM policies for QLDB's actions on ledgers, tables, catalogues and streams.
 
-As IAM decides it: everything is denied until a statement allows it, and one that denies wins.  Actions are compared
-without regard to case, resources with; ``*`` stands for any text and ``?`` for one character.
+The rules are IAM's: everything is denied until a statement allows it, and a denial wins.  Actions are compared without
+regard to case, resources with; ``*`` matches any text and ``?`` one character.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ _STATEMENT_MEMBERS = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotRe
 
 
 class PolicyError(ValueError):
-    """A policy that cannot be read; the text says where and why."""
+    """The policy cannot be read; the text says where and why."""
 
 
 def pattern(text: str, flags: int = 0) -> re.Pattern[str]:
-    """A text with wildcards as a regular expression."""
+    """Return a text with wildcards as a regular expression."""
     parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in text)
     return re.compile("".join(parts), flags | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement.  An inverted list stands for everything that it does not name."""
+    """One statement.  An inverted list matches everything that it does not name."""
 
     allows: bool
     actions: tuple[re.Pattern[str], ...]
@@ -36,7 +36,7 @@ class Statement:
     are_resources_inverted: bool
 
     def concerns(self, action: str, resource: str) -> bool:
-        """Whether the statement speaks of this action on this resource."""
+        """Whether the statement applies to this action on this resource."""
         is_action = any(known.fullmatch(action) for known in self.actions)
         is_resource = any(known.fullmatch(resource) for known in self.resources)
         return is_action != self.are_actions_inverted and is_resource != self.are_resources_inverted
@@ -44,7 +44,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The statements that hold for one principal."""
+    """The statements that apply to one principal."""
 
     statements: tuple[Statement, ...]
 
@@ -55,7 +55,7 @@ class Policy:
 
 
 def read_policy(document: Any, where: str) -> Policy:
-    """A policy document, as IAM writes it.  where: for error texts.  Raises PolicyError."""
+    """Return the policy in a document of IAM's form.  where: for error texts.  Raises PolicyError."""
     if not isinstance(document, dict) or set(document) - {"Version", "Id", "Statement"} or "Statement" not in document:
         raise PolicyError(f"{where}: a policy is an object with Version and Statement")
     statements = document["Statement"]
@@ -70,7 +70,7 @@ def _statement(item: Any, where: str) -> Statement:
     if not isinstance(item, dict):
         raise PolicyError(f"{where}: a statement is an object")
     unknown = set(item) - _STATEMENT_MEMBERS
-    if unknown:  # a condition that is not looked at would allow more than it says
+    if unknown:  # ignoring a condition would allow more than the policy says
         raise PolicyError(f"{where}: {', '.join(sorted(unknown))} is not supported")
     if item.get("Effect") not in ("Allow", "Deny"):
         raise PolicyError(f"{where}: Effect must be Allow or Deny")

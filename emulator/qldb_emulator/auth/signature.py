@@ -1,6 +1,6 @@
 """AWS Signature Version 4, as a service checks it (documented: AWS General Reference, "Signature Version 4").
 
-Pure: a request comes as its parts, the time is passed in.  Only signatures in the Authorization header count; QLDB took
+Pure: the parts of a request and the time are passed in.  Only signatures in the Authorization header count; QLDB took
 no presigned URLs.
 """
 
@@ -31,7 +31,7 @@ _FIELD = re.compile(r"\s*(Credential|SignedHeaders|Signature)=([^,\s]+)\s*")
 _DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _SPACES = re.compile(r" +")
-# These decide what a request means, so an unsigned one would be anybody's to change.
+# These headers decide what a request means, so anyone could change the meaning if they were unsigned.
 _MUST_BE_SIGNED = ("host", "x-amz-date", "x-amz-target", "x-amz-content-sha256", "x-amz-security-token")
 
 
@@ -65,10 +65,10 @@ class _Claim:
 
 
 def verify(request: SignedRequest, secret_of: Callable[[str], str | None], now_ms: int) -> str:
-    """The access key id that signed a request.
+    """Return the access key id that signed a request.
 
-    secret_of: the secret of an access key id; None for an unknown one.  Raises the errors of requests that are not
-    signed, not signed whole, signed by an unknown key, too long ago or in the future, or not with this content.
+    secret_of: returns the secret of an access key id; None for an unknown one.  Raises the errors of requests that are
+    not or not fully signed, signed by an unknown key, too long ago or in the future, or with another content.
     """
     claim = _read_claim(request.headers)
     timestamp = _check_time(request.headers, claim, now_ms)
@@ -86,7 +86,7 @@ def verify(request: SignedRequest, secret_of: Callable[[str], str | None], now_m
 
 
 def sign(request: SignedRequest, access_key: str, secret: str, region: str, now_ms: int) -> dict[str, str]:
-    """The headers that sign a request: to be sent with those it has, which must name the host."""
+    """Return the headers that sign a request, to be sent with its own, which must include the host."""
     timestamp = _stamp(now_ms // 1000)
     headers = {**request.headers, "x-amz-date": timestamp}
     names = tuple(sorted(name for name in headers if name in _MUST_BE_SIGNED))
@@ -125,7 +125,7 @@ def _read_claim(headers: Mapping[str, str]) -> _Claim:
 
 
 def _check_time(headers: Mapping[str, str], claim: _Claim, now_ms: int) -> str:
-    """The request's time stamp.  Raises when it is missing, out of scope or too far from now."""
+    """Return the request's time stamp.  Raises QldbError if it is missing, out of scope or too far from now."""
     timestamp = headers.get("x-amz-date", "")
     if not _DATE.fullmatch(timestamp):
         raise SIGNATURE_INCOMPLETE(reason="Authorization header requires existence of an 'X-Amz-Date' header.")
@@ -154,7 +154,7 @@ def _stamp(seconds: int) -> str:
 
 
 def canonical_request(request: SignedRequest, signed_headers: tuple[str, ...], body_hash: str) -> str:
-    """The text whose hash is signed."""
+    """Return the text whose hash is signed."""
     headers = "".join(f"{name}:{_value(request.headers.get(name, ''))}\n" for name in signed_headers)
     # Services other than S3 encode the path a second time.
     path = quote(request.path or "/", safe="/~")

@@ -5,7 +5,7 @@ Layout (public, "KPL Aggregated Record Format"): four magic bytes, a protobuf me
     AggregatedRecord { 1: repeated string partition_key_table   3: repeated Record records }
     Record           { 1: uint64 partition_key_index            3: bytes data }
 
-Written by hand: five fields, against a dependency on protobuf.  A de-aggregator that is not ours reads it in the tests.
+Written by hand: five fields are not worth a dependency on protobuf.  The tests read it with another library.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RECORD_OVERHEAD = 24
 
 
 def aggregate(records: Sequence[tuple[str, bytes]]) -> bytes:
-    """One aggregated record of (partition key, data) pairs, each with a partition key of its own."""
+    """Return one aggregated record of (partition key, data) pairs; each has a partition key of its own."""
     message = bytearray()
     for key, _ in records:
         message += _STRING_1 + _delimited(key.encode("utf-8"))
@@ -33,7 +33,7 @@ def aggregate(records: Sequence[tuple[str, bytes]]) -> bytes:
 
 
 def aggregated_size(records: Sequence[tuple[str, bytes]]) -> int:
-    """At most so many bytes has the aggregated record of these."""
+    """Return the most bytes that the aggregated record of these can have."""
     return len(MAGIC) + _MD5_BYTES + sum(len(key) + len(data) + RECORD_OVERHEAD for key, data in records)
 
 

@@ -1,6 +1,6 @@
-"""Clients of S3 and Kinesis, made when first needed: boto3 is an extra, and costs a start half a second.
+"""Clients of S3 and Kinesis, created when first needed: boto3 is an extra, and importing it takes half a second.
 
-With an endpoint of its own a client needs credentials only because it must sign; when the machine has none, any do.
+A client with its own endpoint needs credentials only to sign; if the machine has none, it uses made-up ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ATTEMPTS = 3
 class AwsError(Exception):
     """A call failed.
 
-    code, message: as the service gave them, or the name and text of what kept the call from being made.
+    code, message: as the service sent them, or the name and text of the error that prevented the call.
     is_answer: whether the service answered at all.
     """
 
@@ -38,7 +38,7 @@ class AwsMissingError(AwsError):
 
 
 def client(service: str, region: str, endpoint: str | None = None) -> Any:
-    """A boto3 client.  endpoint: None for what boto3 itself finds (AWS_ENDPOINT_URL_S3, profiles, AWS).
+    """Return a boto3 client.  endpoint: None for the one that boto3 finds (AWS_ENDPOINT_URL_S3, profiles, AWS).
 
     Raises AwsMissingError, AwsError.
     """
@@ -50,7 +50,7 @@ def client(service: str, region: str, endpoint: str | None = None) -> Any:
     with errors():
         session = boto3.Session()
         given = ANY_CREDENTIALS if endpoint is not None and session.get_credentials() is None else {}
-        # The names of buckets do not resolve below an endpoint of one's own.
+        # Bucket names as subdomains do not resolve at a custom endpoint.
         style = {"s3": {"addressing_style": "path"}} if endpoint is not None and service == "s3" else {}
         config = Config(
             connect_timeout=CONNECT_SECONDS,
@@ -63,7 +63,7 @@ def client(service: str, region: str, endpoint: str | None = None) -> Any:
 
 @contextmanager
 def errors() -> Iterator[None]:
-    """Turns what botocore raises within it into AwsError."""
+    """Turn errors of botocore into AwsError."""
     try:
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError as error:
@@ -73,5 +73,5 @@ def errors() -> Iterator[None]:
     except ClientError as error:
         answer = error.response.get("Error", {})
         raise AwsError(str(answer.get("Code", "Unknown")), str(answer.get("Message", error)), True) from error
-    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
+    except (BotoCoreError, ValueError) as error:  # ValueError: the endpoint is not a URL
         raise AwsError(type(error).__name__, str(error), False) from error

@@ -1,4 +1,4 @@
-"""A Kinesis data stream to write to: records within Kinesis's limits, repeated until all of them are taken.
+"""Writes to a Kinesis data stream: within Kinesis's limits, repeating records until the stream has taken all.
 
 =======================  ===========================================  =======================
 behaviour                here                                         source
@@ -39,12 +39,12 @@ class KinesisStream:
         self._client: Any = None
 
     def check(self) -> None:
-        """Raises unless the stream is there and may be asked about."""
+        """Raise AwsError unless the stream exists and may be described."""
         with errors():
             self._connected().describe_stream(StreamName=self.name, Limit=1)
 
     def put(self, records: Sequence[UserRecord], is_aggregated: bool) -> None:
-        """Write all records, in order; when it raises, any of them may have been written.
+        """Write all records, in order; if it raises, any of them may have been written.
 
         Raises AwsError with the code TOO_LARGE, before anything is written, for a record that no stream takes.
         """
@@ -76,7 +76,7 @@ class KinesisStream:
 
 
 def _aggregated(records: Iterable[UserRecord]) -> Iterator[UserRecord]:
-    """Records, many in one.  One that is too large to be wrapped goes as it is: readers take both forms."""
+    """Combine records.  One that is too large for an aggregated record stays alone: readers accept both forms."""
     together: list[UserRecord] = []
     for record in records:
         if together and aggregated_size([*together, record]) > AGGREGATE_BYTES:

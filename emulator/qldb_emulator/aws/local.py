@@ -1,4 +1,4 @@
-"""moto's S3 and Kinesis in this process, on a port of their own: exports and streams work offline.
+"""moto's S3 and Kinesis in this process, on a port of their own, so that exports and streams work offline.
 
 What they hold is in memory and gone at exit.
 """
@@ -17,7 +17,7 @@ HOST = "127.0.0.1"
 
 
 class LocalAws:
-    """A running moto server.  ``url`` is the endpoint of every service it has.
+    """A running moto server.  ``url`` is the endpoint of all its services.
 
     Raises AwsMissingError when moto is not installed, OSError when the port is taken.
     """
@@ -31,7 +31,7 @@ class LocalAws:
             raise AwsMissingError("moto[server,s3,kinesis]") from error
         logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for every request would bury our own
         with socket.create_server((HOST, port)):
-            pass  # moto would wait for ever for a port that is taken
+            pass  # if the port is taken, moto would wait for ever
         self._server: Any = ThreadedMotoServer(ip_address=HOST, port=port, verbose=False)
         self._server.start()
         host, bound = self._server.get_host_and_port()

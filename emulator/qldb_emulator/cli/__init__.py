@@ -1,17 +1,23 @@
 """The command ``qldb-emulator``: the only reader of the environment.
 
-Each subcommand is a module of its own, imported when it runs: ``--help`` must not cost a server's imports.
+In: arguments, environment variables, a configuration file, and the terminal.
+Out: text, tables or JSON, and an exit status; the work is done in the rooms below.
+Each subcommand is a module that is imported when it runs, so ``--help`` costs no server's imports.
+Open ``groups`` first, then ``serve`` or ``shell``.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 
 import click
 
 from .. import __version__
+from ..compiled import build
 from .config import config_file, defaults_for, read_config
 from .groups import MainGroup
+from .localstack import serve_defaults
 
 # An option without a variable of its own has QLDB_EMULATOR_COMMAND_OPTION.
 ENVIRONMENT_PREFIX = "QLDB_EMULATOR"
@@ -32,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "explain": ("explain", "explain", "Show how a statement is read, and what it conflicts with."),
     "export": ("export", "export", "Write a ledger's journal to a directory, as ExportJournalToS3 does."),
     "import": ("import_", "import_", "Verify an exported journal and make it a ledger."),
+    "journal": ("journal", "journal", "Journals in a database that servers share: status, rebuild, move."),
     "models": ("models", "models", "Give the newest boto3, pyqldb and AWS CLI v1 their QLDB clients back."),
     "serve": ("serve", "serve", "Start the server and run until stopped."),
     "stream": ("stream", "stream", "Print a ledger's journal records as JSON, and each new one."),
@@ -62,10 +69,14 @@ class LazyGroup(MainGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command, its options' defaults taken from the configuration file.  Raises UsageError."""
         name, command, rest = super().resolve_command(ctx, args)
+        if command is None or name is None:
+            return name, command, rest
         path = config_file()
-        if path is not None and command is not None and name is not None:
-            table = read_config(path).get(name, {})
-            ctx.default_map = {name: defaults_for(command, table, name, path)}
+        defaults = {} if path is None else defaults_for(command, read_config(path).get(name, {}), name, path)
+        if name == "serve":
+            defaults |= serve_defaults(os.environ)
+        if defaults:
+            ctx.default_map = {name: defaults}
         return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -77,6 +88,6 @@ class LazyGroup(MainGroup):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": ENVIRONMENT_PREFIX},
 )
-@click.version_option(__version__, prog_name="qldb-emulator", allow_from_autoenv=False)
+@click.version_option(f"{__version__} ({build()})", prog_name="qldb-emulator", allow_from_autoenv=False)
 def main() -> None:
     """Amazon QLDB that runs on your machine."""

@@ -28,7 +28,7 @@ def _table(row: IonValue) -> TableInfo:
     return TableInfo(str(row["tableId"]), str(row["name"]), str(row["status"]), indexes)  # type: ignore[arg-type]
 
 
-def explained(statement: str, catalogue: Catalogue) -> str:
+def plan_text(statement: str, catalogue: Catalogue) -> str:
     """How a statement would run: the access path of every table, and what the transaction would conflict with.
 
     Raises Failure with the statement's mistake and its place.

@@ -80,7 +80,7 @@ def python_environment(environment: Mapping[str, str]) -> PythonEnvironment:
 def check_python(python: PythonEnvironment) -> Finding:
     """The interpreter whose packages the next checks look at."""
     if python.version == "unknown":
-        return Finding("python", "bad", f"{python.executable} does not run", "make the environment anew")
+        return Finding("python", "bad", f"{python.executable} does not run", "create the environment again")
     return Finding("python", "ok", f"Python {python.version} at {python.executable}")
 
 
@@ -201,6 +201,33 @@ def check_server(url: str) -> list[Finding]:
     return findings
 
 
+def check_journal(url: str) -> list[Finding]:
+    """Whether the database that servers share keeps what it acknowledges."""
+    from ..log.opening import open_logs
+    from ..log.postgres_checks import examine as examine_database
+    from ..storage.errors import StorageError
+
+    try:
+        logs = open_logs(url)
+        try:
+            found = examine_database(logs.connections)
+        finally:
+            logs.close()
+    except StorageError as error:
+        return [Finding("journal", "bad", str(error), "start PostgreSQL, or correct the address")]
+    return [Finding(f"journal {each.check}", each.state, each.text, each.remedy) for each in found]
+
+
+def check_patroni(url: str) -> list[Finding]:
+    """Whether Patroni fails over without losing acknowledged blocks."""
+    try:
+        from ..log.postgres_checks import examine_patroni
+    except ImportError as error:
+        return [Finding("patroni", "bad", str(error), "pip install 'qldb-emulator[postgres]'")]
+    found = examine_patroni(url)
+    return [Finding(found.check, found.state, found.text, found.remedy)]
+
+
 def examine(url: str, environment: Mapping[str, str], home: Path) -> list[Finding]:
     """Every check."""
     python = python_environment(environment)
@@ -218,13 +245,26 @@ def examine(url: str, environment: Mapping[str, str], home: Path) -> list[Findin
 
 @click.command()
 @url_option
+@click.option(
+    "--journal",
+    metavar="URL",
+    envvar="QLDB_EMULATOR_JOURNAL",
+    help="Also check the PostgreSQL that servers share (serve --journal).",
+)
+@click.option(
+    "--patroni", metavar="URL", envvar="QLDB_EMULATOR_PATRONI", help="Also check the Patroni whose REST API is here."
+)
 @json_option
-def doctor(url: str, as_json: bool) -> None:
+def doctor(url: str, journal: str | None, patroni: str | None, as_json: bool) -> None:
     """Check SDK versions, endpoint, credentials, region, server and clock, with a fix for each problem.
 
     Looks at the Python environment that is active ($VIRTUAL_ENV), else at its own.  Exit code 1 if something is bad.
     """
     findings = examine(url, os.environ, Path.home())
+    if journal is not None:
+        findings += check_journal(journal)
+    if patroni is not None:
+        findings += check_patroni(patroni)
     if as_json:
         rows = [{"check": f.check, "state": f.state, "text": f.text, "fix": f.fix} for f in findings]
         click.echo(json.dumps(rows, indent=2))

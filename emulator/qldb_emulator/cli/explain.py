@@ -12,7 +12,7 @@ import click
 from ..partiql.planning.catalogue import Catalogue, IndexInfo, IndexStatus, TableInfo
 from ..settings import DEFAULT_REGION
 from . import options
-from .catalogue import explained, read_catalogue
+from .catalogue import plan_text, read_catalogue
 from .connection import answering, region_option, session, url_option
 from .failure import Failure
 
@@ -75,7 +75,7 @@ def explain(
         raise click.UsageError(f"table {twice} is given twice")
     text = sys.stdin.read() if statement == "-" else statement
     try:
-        click.echo(explained(text, Catalogue(tuple(infos))))
+        click.echo(plan_text(text, Catalogue(tuple(infos))))
     except Failure as error:
         if ledger is None and not infos and "No such variable" in error.format_message():
             raise Failure(f"{error.format_message()}\nName a ledger, or give --table") from error

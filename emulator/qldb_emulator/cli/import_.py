@@ -256,7 +256,7 @@ def _checkpoint_file(path: Path, journal: Journal, saved: SavedDigest | None) ->
     try:
         progress = file.meta(_PROGRESS)
         if progress is None or progress["about"] != about:
-            raise Failure(f"{path} is not the checkpoint of this import; remove it to begin anew")
+            raise Failure(f"{path} is not the checkpoint of this import; remove it to start again")
         yield file
     finally:
         file.close()

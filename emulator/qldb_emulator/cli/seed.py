@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from ..engine.emulator import Emulator
     from ..verify import Container
 
-# Where teams that come from LocalStack have their init files; an image of ours looks there, too.
-LOCALSTACK_INIT = Path("/etc/localstack/init/ready.d")
-
 
 class Seeds:
     """The seeds of one server, in order.
@@ -48,7 +45,7 @@ class Seeds:
         """Run every seed.  Raises SeedError."""
         from ..driver.local import LocalTransport
 
-        seeder = self._seeder = Seeder(LocalTransport(self._emulator), self._environment(), self._import_journal)
+        seeder = self._seeder = Seeder(LocalTransport(self._emulator), self.environment(), self._import_journal)
         for name in self._samples:
             seeder.seed(sample_path(name), name)
         for path in self._paths:
@@ -67,7 +64,7 @@ class Seeds:
         except SeedError as error:
             raise ADMIN_REQUEST(text=f"the seed failed: {error}") from error
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """A program's environment, in which SDKs and the AWS CLI find this server."""
         region = self._emulator.settings.region
         trust = ("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import signal
-import sys
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -28,15 +28,22 @@ from ..settings import (
     Settings,
 )
 from .failure import Failure
-from .seed import LOCALSTACK_INIT, Seeds
+from .hooks import INIT_DIRECTORY, Hooks
+from .logs import log_to_stderr
+from .seed import Seeds
+from .tracing import Tracing
 
 if TYPE_CHECKING:
     import ssl
 
     from ..auth.keys import Authenticator
     from ..aws.local import LocalAws
+    from ..engine.emulator import Emulator
+    from ..web.dispatch import Dispatcher
     from ..web.routes import Admin
     from ..web.server import Server
+
+logger = logging.getLogger(__name__)
 
 
 def limits_of(preset: str, changes: Sequence[str]) -> Limits:
@@ -121,6 +128,18 @@ def check_hosts(_context: click.Context, _parameter: click.Parameter, values: Se
     help="Keep ledgers in a temporary directory, unsynced, removed at exit.",
 )
 @click.option(
+    "--journal",
+    metavar="URL",
+    envvar="QLDB_EMULATOR_JOURNAL",
+    help="Keep journals in a PostgreSQL database (postgresql://...) that several servers share.  See docs/cluster.md.",
+)
+@click.option(
+    "--advertise",
+    metavar="URL",
+    envvar="QLDB_EMULATOR_ADVERTISE",
+    help="Where the other servers of --journal reach this one.  [default: its own address]",
+)
+@click.option(
     "--region",
     default=DEFAULT_REGION,
     show_default=True,
@@ -150,6 +169,28 @@ def check_hosts(_context: click.Context, _parameter: click.Parameter, values: Se
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
     envvar="QLDB_EMULATOR_LOG_LEVEL",
     help="How much to say on standard error.",
+)
+@click.option(
+    "--log-format",
+    default="text",
+    show_default=True,
+    type=click.Choice(["text", "json"]),
+    envvar="QLDB_EMULATOR_LOG_FORMAT",
+    help="How: lines for people, or a JSON object a line for programs.",
+)
+@click.option(
+    "--traces",
+    metavar="URL",
+    envvar="QLDB_EMULATOR_TRACES",
+    help="Send OpenTelemetry traces of statements, plans and commits there, by OTLP over HTTP.  Needs the extra otel.",
+)
+@click.option(
+    "--init-dir",
+    default=INIT_DIRECTORY,
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="QLDB_EMULATOR_INIT_DIR",
+    help="Where boot.d, start.d, ready.d and shutdown.d are: what runs at these moments.  See docs/operations.md.",
 )
 @click.option(
     "--admin/--no-admin",
@@ -188,7 +229,7 @@ def check_hosts(_context: click.Context, _parameter: click.Parameter, values: Se
     type=click.Path(path_type=Path),
     envvar="QLDB_EMULATOR_SEED",
     help="Fill ledgers from a file or folder (.partiql, .ion, .json, .py, .sh, an exported journal); may be repeated.  "
-    f"[default: {LOCALSTACK_INIT}, where there is one]",
+    "[default: ready.d of --init-dir, where there is one]",
 )
 @click.option(
     "--sample",
@@ -270,10 +311,15 @@ def serve(
     tls_key: Path | None,
     data_dir: Path | None,
     ephemeral: bool,
+    journal: str | None,
+    advertise: str | None,
     region: str,
     account: str,
     state_delay: float,
     log_level: str,
+    log_format: str,
+    traces: str | None,
+    init_dir: Path,
     has_admin: bool | None,
     console: Literal["on", "read-only", "off"],
     deterministic: str | None,
@@ -301,10 +347,9 @@ def serve(
         raise click.UsageError("--tls-key needs --tls-cert")
     if makes_certificate and tls_cert is not None:
         raise click.UsageError("--tls makes a certificate, so it takes no --tls-cert")
-    front = Front(host, port, allowed_hosts, makes_certificate, tls_cert, tls_key)
-    logging.basicConfig(
-        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    )
+    refuse_with_journal(journal, advertise, deterministic, stream_file)
+    front = Front(host, port, allowed_hosts, makes_certificate, tls_cert, tls_key, advertise)
+    log_to_stderr(log_level, log_format == "json")
     from ..web.access import is_loopback
 
     directory = None if ephemeral else (data_dir or Path.home() / ".qldb-emulator")
@@ -322,19 +367,35 @@ def serve(
         s3_endpoint=s3_endpoint,
         kinesis_endpoint=kinesis_endpoint,
         stream_file=stream_file,
+        journal=journal,
         state_delay_ms=round(state_delay * 1000),
     )
-    if not seeds and LOCALSTACK_INIT.is_dir():
-        seeds = (LOCALSTACK_INIT,)
+    hooks = Hooks(init_dir)
+    if not seeds and hooks.ready.is_dir():
+        seeds = (hooks.ready,)
     for path in seeds:
         if not path.exists():
             raise Failure(f"--seed: there is no {path}")
     if not with_aws:
-        run_server(settings, front, seeds, samples, auth_file=auth_file)
+        run_server(settings, front, seeds, samples, None, auth_file, hooks, traces)
         return
     with local_aws(aws_port) as aws:
         settings = replace(settings, s3_endpoint=s3_endpoint or aws.url, kinesis_endpoint=kinesis_endpoint or aws.url)
-        run_server(settings, front, seeds, samples, aws.url, auth_file)
+        run_server(settings, front, seeds, samples, aws.url, auth_file, hooks, traces)
+
+
+def refuse_with_journal(
+    journal: str | None, advertise: str | None, deterministic: str | None, stream_file: Path | None
+) -> None:
+    """Raises UsageError for options that cannot be together with a journal that servers share."""
+    if journal is None:
+        if advertise is not None:
+            raise click.UsageError("--advertise needs --journal")
+        return
+    if deterministic is not None:
+        raise click.UsageError("--deterministic needs a journal of its own, so it cannot go with --journal")
+    if stream_file is not None:
+        raise click.UsageError("--stream-file cannot go with --journal: each server would write it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +408,18 @@ class Front:
     makes_certificate: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    advertise: str | None = None
+
+    def url_for_peers(self, server: Server) -> str:
+        """Where the other servers of a shared journal reach this one."""
+        from ..web.access import is_loopback
+
+        if self.advertise is not None or is_loopback(server.host):
+            return self.advertise or server.url
+        if server.host not in ("0.0.0.0", "::"):
+            return server.url
+        scheme = server.url.partition("://")[0]
+        return f"{scheme}://{socket.gethostname()}:{server.port}"
 
     def tls(self, settings: Settings) -> tuple[Path | None, ssl.SSLContext | None]:
         """(what programs must be told to trust, TLS), each None without it.  Raises Failure."""
@@ -415,8 +488,14 @@ def run_server(
     samples: tuple[str, ...] = (),
     aws_url: str | None = None,
     auth_file: Path | None = None,
+    hooks: Hooks | None = None,
+    traces: str | None = None,
 ) -> None:
-    """Serve until a signal comes.  aws_url: of an S3 and Kinesis that run along.  Raises Failure."""
+    """Serve until a signal comes.
+
+    aws_url: of an S3 and Kinesis that run along.  hooks: programs of boot, start and shutdown.  traces: where
+    OpenTelemetry traces go.  Raises Failure.
+    """
     from ..engine.emulator import Emulator
     from ..storage.errors import StorageError
     from ..web.access import Access
@@ -427,15 +506,22 @@ def run_server(
     try:
         authenticator = None if auth_file is None else authenticator_of(auth_file)
         authority, tls = front.tls(settings)
+        tracing = None if traces is None else Tracing(traces)
+        if hooks is not None:
+            hooks.boot()
         emulator = Emulator(settings)
     except (StorageError, OSError) as error:
         raise Failure(str(error)) from error
     with emulator:
         dispatcher = create_dispatcher(emulator, authenticator, Access(front.allowed_hosts))
         server = Server(dispatcher, front.host, front.port, tls)
+        if tracing is not None:
+            tracing.follow(emulator)
+        # The programs of shutdown.d still find the server; a second signal does not wait for them.
+        stop = server.request_stop if hooks is None else hooks.before(server.request_stop)
 
         def on_signal(_number: int, _frame: FrameType | None) -> None:
-            server.request_stop()
+            stop()
 
         # Set explicitly: process 1 of a container gets no default handlers, a background job of a shell no SIGINT.
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -444,41 +530,84 @@ def run_server(
             server.start()
         except ListenError as error:
             raise Failure(str(error)) from error
+        join_others(emulator, dispatcher, front.url_for_peers(server), authority)
         threading.Thread(target=emulator.resume_streams, name="qldb-emulator-resume", daemon=True).start()
         seeds = Seeds(emulator, server.url, samples, seed_paths, authority)
-        start = Start(seeds, dispatcher.admin, lambda: announce(server.url, settings, aws_url, authority), server)
+        if hooks is not None:
+            hooks.environment = seeds.environment()
+        start = Start(
+            seeds, dispatcher.admin, lambda: announce(server.url, settings, aws_url, authority), server, hooks
+        )
         start.begin()
         server.serve_forever()
         start.end()
+        if tracing is not None:
+            tracing.close()
+
+
+def warn_of_database(emulator: Emulator) -> None:
+    """Say at the start what a PostgreSQL does not keep.  Raises Failure when it takes no blocks at all."""
+    from ..log.postgres import PostgresLogs
+    from ..log.postgres_checks import examine
+
+    assert isinstance(emulator.logs, PostgresLogs)
+    for found in examine(emulator.logs.connections):
+        if found.check == "primary":
+            raise Failure(f"--journal: {found.text}. {found.remedy}")
+        if found.state != "ok":
+            logger.warning("journal: %s%s", found.text, f" (remedy: {found.remedy})" if found.remedy else "")
+
+
+def join_others(emulator: Emulator, dispatcher: Dispatcher, url: str, authority: Path | None) -> None:
+    """Be one of the servers that share journals, if they are shared.  Raises Failure."""
+    from ..storage.errors import StorageError
+
+    if emulator.steward is None:
+        return
+    warn_of_database(emulator)
+    if dispatcher.gateway.forwarder is not None and authority is not None:
+        import ssl
+
+        dispatcher.gateway.forwarder.trusts = ssl.create_default_context(cafile=authority)
+    try:
+        emulator.steward.start(url)
+    except StorageError as error:
+        raise Failure(str(error)) from error
 
 
 class Start:
     """From listening to ready: the seeds run beside the server, so that programs among them find it and a signal ends
     them, too."""
 
-    def __init__(self, seeds: Seeds, admin: Admin, announce: Callable[[], None], server: Server) -> None:
+    def __init__(
+        self, seeds: Seeds, admin: Admin, announce: Callable[[], None], server: Server, hooks: Hooks | None = None
+    ) -> None:
+        self._hooks = hooks
         self._seeds = seeds
         self._admin = admin
         self._announce = announce
         self._server = server
         self._thread: threading.Thread | None = None
-        self._failure: SeedError | None = None
+        self._failure: Failure | None = None
 
     def begin(self) -> None:
         """Become ready, at once or when the seeds have run."""
-        if not self._seeds:
+        if not self._seeds and (self._hooks is None or not self._hooks.has_start):
             self._announce()
             return
         self._admin.is_ready = False
-        self._admin.reseed = self._seeds.run_after_reset
+        if self._seeds:
+            self._admin.reseed = self._seeds.run_after_reset
         self._thread = threading.Thread(target=self._run, name="qldb-emulator-seed")
         self._thread.start()
 
     def _run(self) -> None:
         try:
+            if self._hooks is not None:
+                self._hooks.start()
             self._seeds.run()
-        except SeedError as error:
-            self._failure = error
+        except (SeedError, Failure) as error:
+            self._failure = error if isinstance(error, Failure) else Failure(f"--seed: {error}")
             self._server.request_stop()
             return
         self._admin.is_ready = True
@@ -490,10 +619,12 @@ class Start:
             return
         failure = self._failure  # what comes after cancelling is no failure of the seed
         if failure is None:
+            if self._hooks is not None:
+                self._hooks.cancel()
             self._seeds.cancel()
         self._thread.join()
         if failure is not None:
-            raise Failure(f"--seed: {failure}") from failure
+            raise failure
 
 
 def announce(url: str, settings: Settings, aws_url: str | None = None, authority: Path | None = None) -> None:

@@ -128,7 +128,7 @@ def hashed_inputs(
 
 
 def verify_remote(ledger: str, url: str, region: str | None, digest: str | None, tip: str | None) -> JournalReport:
-    """The report on a journal that a server hands out.  Raises QldbError, UnreachableError, Failure."""
+    """Return the report on a journal that a server sends.  Raises QldbError, UnreachableError, Failure."""
     from ..verify import SavedDigest, choose_journal, open_container, verify_container
     from .export import FOREVER_MS, export_ledger
     from .remote import fetch_journal

@@ -1,4 +1,9 @@
-"""QLDB clients with any boto3, pointed at the emulator: one line in a test.
+"""QLDB clients for any version of boto3, connected to the emulator, in one line of a test.
+
+In: the name of a service or ledger, and options of boto3 or pyqldb.
+Out: clients and drivers with QLDB's models, the emulator's endpoint, and credentials.
+Nothing is installed or changed on the machine.
+Open ``models`` first: it has the installation of the models for other programs.
 
 ::
 
@@ -8,11 +13,10 @@
     with driver("cars") as cars:
         cars.execute_lambda(lambda transaction: transaction.execute_statement("CREATE TABLE Car"))
 
-boto3 dropped QLDB after 1.40.60; the models come from this package, through botocore's own search path.  Nothing
-is installed or changed on the machine, and nothing leaves it: the endpoint is the emulator's unless another is given or
-configured (``AWS_ENDPOINT_URL_QLDB``, ``AWS_ENDPOINT_URL_QLDB_SESSION``), and the credentials are made up unless given.
-
-boto3 and pyqldb are imported when first used; this package does not depend on them.
+boto3 dropped QLDB after 1.40.60; the models come from this package, through botocore's own search path.  The endpoint
+is the emulator's unless another is passed or configured (``AWS_ENDPOINT_URL_QLDB``, ``AWS_ENDPOINT_URL_QLDB_SESSION``),
+and the credentials are made up unless passed.  boto3 and pyqldb are imported when first used; this package does not
+depend on them.
 """
 
 from __future__ import annotations
@@ -33,7 +37,7 @@ __all__ = ["ANY_KEY", "DEFAULT_URL", "boto3_client", "driver", "session"]
 
 
 def session(region_name: str | None = None, **options: Any) -> boto3.Session:
-    """A boto3 session that knows the services ``qldb`` and ``qldb-session``, however new boto3 is.
+    """Return a boto3 session that knows the services ``qldb`` and ``qldb-session``, however new boto3 is.
 
     region_name: by default the configured one, or us-east-1.  options: of ``boto3.Session``, such as
     aws_access_key_id; without credentials among them it has made-up ones.  Give its clients an ``endpoint_url``, or
@@ -59,7 +63,7 @@ def boto3_client(
     boto3_session: boto3.Session | None = None,
     **options: Any,
 ) -> Any:
-    """A client of ``qldb`` or ``qldb-session``.  options: of ``Session.client``, such as config."""
+    """Return a client of ``qldb`` or ``qldb-session``.  options: of ``Session.client``, such as config."""
     used = boto3_session or session(region_name)
     return used.client(service, endpoint_url=endpoint_url or _endpoint(used, service), **options)
 
@@ -71,7 +75,7 @@ def driver(
     boto3_session: boto3.Session | None = None,
     **options: Any,
 ) -> QldbDriver:
-    """A pyqldb driver.  options: of ``QldbDriver``, such as retry_config."""
+    """Return a pyqldb driver.  options: of ``QldbDriver``, such as retry_config."""
     from pyqldb.driver.qldb_driver import QldbDriver  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     used = boto3_session or session(region_name)
@@ -80,7 +84,7 @@ def driver(
 
 
 def _endpoint(used: boto3.Session, service: str) -> str:
-    """The configured endpoint of a service, else the emulator's default: never AWS's, which answers no more."""
+    """Return the configured endpoint of a service, else the emulator's default: never AWS's, which answers no more."""
     from botocore.configprovider import ConfiguredEndpointProvider
 
     core = used._session

@@ -1,7 +1,7 @@
-"""Our service models where botocore looks for models: installed, and taken away again without a trace.
+"""Installs our service models where botocore looks for models, and removes them without a trace.
 
-Beside the models lies a receipt: what was written, what stood there before and where it was put.  Removing follows the
-receipt, and leaves alone what another program changed since.
+A receipt beside the models records what was written, what was there before, and where that was moved.  Removal follows
+the receipt, and does not touch files that another program has changed since.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class ModelsError(Exception):
 class Receipt:
     """What an installation did.
 
-    files: path below the directory -> SHA-256 of what was written.  backups: those of which an earlier file was put
-    aside.  directories: those that were made, outermost first.
+    files: path below the directory -> SHA-256 of what was written.  backups: files whose earlier version was moved
+    aside.  directories: those that were created, outermost first.
     """
 
     files: dict[str, str] = field(default_factory=dict)
@@ -37,14 +37,14 @@ class Receipt:
 
 
 def default_directory(home: Path) -> Path:
-    """Where botocore looks without being told (documented: boto3, loaders)."""
+    """Return the directory that botocore searches by default (documented: boto3, loaders)."""
     return home / ".aws" / "models"
 
 
 def install(directory: Path, is_forced: bool = False) -> list[Path]:
-    """Write the models below a directory; the paths written, none when everything is there already.
+    """Write the models below a directory; return the paths written, none if everything is there already.
 
-    Raises ModelsError when a file is there that is not ours; is_forced puts it aside instead.
+    Raises ModelsError if a file of another origin is there; is_forced moves it aside instead.
     """
     receipt = _read_receipt(directory) or Receipt()
     wanted = {name: (MODEL_DIRECTORY / name).read_bytes() for name in MODEL_FILES}
@@ -61,7 +61,7 @@ def install(directory: Path, is_forced: bool = False) -> list[Path]:
             if present[name] is not None and receipt.files.get(name) != _digest(present[name] or b""):
                 _put_aside(directory / name, receipt, name)
             receipt.files[name] = _digest(data)
-            _write_receipt(directory, receipt)  # before the file: what is interrupted here can be removed
+            _write_receipt(directory, receipt)  # before the file: an interrupted installation can be removed
             _write(directory / name, data)
             written.append(directory / name)
     except OSError as error:
@@ -70,9 +70,9 @@ def install(directory: Path, is_forced: bool = False) -> list[Path]:
 
 
 def remove(directory: Path) -> tuple[list[Path], list[Path]]:
-    """Undo ``install``.  (paths removed, paths left alone because they were changed since).
+    """Undo ``install``.  Return (paths removed, paths left because they have changed since).
 
-    Raises ModelsError when nothing of ours was installed there.
+    Raises ModelsError if nothing of ours was installed there.
     """
     receipt = _read_receipt(directory)
     if receipt is None:

@@ -1,7 +1,11 @@
-"""A small driver of our own, for the command line, seeds and tests: the standard library and our Ion, nothing else.
+"""A small driver for the command line, seeds and tests; it needs only the standard library and ``ion``.
 
-Programs use the official drivers.  This one has no pool, and its rows are the Ion values of ``ion.values``.  Import its
-two transports by name, ``http`` and ``local``: a server that fills itself needs no HTTP client.
+In: statements with Ion values as parameters, and a transport: ``http`` or ``local``.
+Out: rows as the Ion values of ``ion.values``, page by page, or a QldbError.
+It has no pool.  Programs use the official drivers.
+Open ``session`` first.
+
+Import the transports by name: a server that fills itself needs no HTTP client.
 """
 
 from .session import Cursor, LedgerSession, OpenTransaction, Result, Transport

@@ -32,7 +32,7 @@ _QUERY = {"MaxResults": "max_results", "NextToken": "next_token"}
 
 
 class UnreachableError(OSError):
-    """No server answers, or something answers that is no QLDB.  The text says where and why."""
+    """No server answers, or the answer is not QLDB's.  The text says where and why."""
 
 
 class HttpTransport:
@@ -59,12 +59,12 @@ class HttpTransport:
         self._keys = keys if region is not None else None
         self._clock = SystemClock()
         if region is not None and self._keys is None:
-            # The server takes the region from where a signature would name it; nothing is signed.
+            # The server takes the region from the place where a signature would name it; nothing is signed.
             scope = f"local/20200101/{region}/qldb/aws4_request"
             self._headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
 
     def send_command(self, command: str, token: str | None, members: Members) -> Members:
-        """One command of the session API.  Raises QldbError, UnreachableError."""
+        """Send one command of the session API.  Raises QldbError, UnreachableError."""
         body: Members = {command: _to_json(members)}
         if token is not None:
             body["SessionToken"] = token
@@ -77,7 +77,7 @@ class HttpTransport:
         return _with_values(answer)
 
     def call(self, operation: str, members: Members) -> Members:
-        """One control plane operation.  Raises QldbError, UnreachableError."""
+        """Call one control plane operation.  Raises QldbError, UnreachableError."""
         method, path = _OPERATIONS[operation]
         rest = dict(members)
         if "{Name}" in path:
@@ -88,11 +88,11 @@ class HttpTransport:
         return self._request(method, path, json.dumps(rest), self._headers)
 
     def close(self) -> None:
-        """Drop the connection, and with it an answer that is still to come.  The next request makes a new one."""
+        """Drop the connection, and with it a pending answer.  The next request opens a new one."""
         self._connection.close()
 
     def twin(self) -> HttpTransport:
-        """Another connection to the same server, for another thread."""
+        """Return another connection to the same server, for another thread."""
         return HttpTransport(self.url, self._region, self._keys)
 
     def _request(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Members:
@@ -162,7 +162,7 @@ def _to_json(value: Any) -> Any:
 
 
 def _with_values(answer: Members) -> Members:
-    """The answer with its values decoded from base64."""
+    """Return the answer with its values decoded from base64."""
     for name in ("FirstPage", "Page"):
         page = answer.get(name)
         if page is not None:

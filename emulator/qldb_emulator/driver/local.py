@@ -23,11 +23,11 @@ class LocalTransport:
         return RequestContext(self._region, "local", self._emulator.ids.new_request_id())
 
     def send_command(self, command: str, token: str | None, members: Members) -> Members:
-        """One command of the session API.  Raises QldbError."""
+        """Send one command of the session API.  Raises QldbError."""
         return self._emulator.send_command(command, token, members, self._context()).members
 
     def call(self, operation: str, members: Members) -> Members:
-        """One control plane operation.  Raises QldbError."""
+        """Call one control plane operation.  Raises QldbError."""
         name = members.get("Name")
         if operation == "CreateLedger" and not is_ledger_name(name or ""):  # over HTTP, the service model refuses it
             text = f"{name!r} cannot be a ledger's name: 1 to 32 letters, digits and single hyphens"
@@ -38,5 +38,5 @@ class LocalTransport:
         """Nothing to close: requests are calls."""
 
     def twin(self) -> LocalTransport:
-        """The transport itself: it keeps nothing between requests, so threads may share it."""
+        """Return the transport itself: it keeps nothing between requests, so threads may share it."""
         return self

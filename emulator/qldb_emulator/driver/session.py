@@ -1,4 +1,4 @@
-"""A session on one ledger: transactions, statements, paging, the commit digest, and repeating after a conflict."""
+"""A session on one ledger: transactions, statements, paging, the commit digest, and retries after conflicts."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ REPEATED = ("OccConflictException", "InvalidSessionException")
 
 
 class Transport(Protocol):
-    """How requests get to a server; values as ``context.RequestContext`` describes."""
+    """Carries requests to a server; values as ``context.RequestContext`` describes."""
 
     def send_command(self, command: str, token: str | None, members: Members) -> Members:
-        """One command of the session API.  Raises QldbError, OSError."""
+        """Send one command of the session API.  Raises QldbError, OSError."""
         ...
 
     def call(self, operation: str, members: Members) -> Members:
-        """One control plane operation.  Raises QldbError, OSError."""
+        """Call one control plane operation.  Raises QldbError, OSError."""
         ...
 
     def close(self) -> None:
-        """Drop the connection, and with it an answer that is still to come.  The next request makes a new one."""
+        """Drop the connection, and with it a pending answer.  The next request opens a new one."""
         ...
 
     def twin(self) -> Transport:
-        """Another connection to the same server, for another thread."""
+        """Return another connection to the same server, for another thread."""
         ...
 
 
 @dataclass(slots=True)
 class Result:
-    """What a statement answered.  read_ios: over all pages.  server_ms: as the server measured it, where it says."""
+    """A statement's result.  read_ios: over all pages.  server_ms: as measured by the server; 0 if it does not say."""
 
     rows: list[IonValue] = field(default_factory=list)
     read_ios: int = 0
@@ -78,7 +78,7 @@ class Cursor:
         return self._token is None
 
     def pages(self) -> Iterator[list[IonValue]]:
-        """Every page, the next one fetched when it is asked for.  Only once.  Raises QldbError."""
+        """Yield every page; fetch each when it is needed.  Works only once.  Raises QldbError."""
         yield self._page
         while self._token is not None:
             answer = self._send("FetchPage", TransactionId=self._transaction_id, NextPageToken=self._token)
@@ -97,7 +97,7 @@ class OpenTransaction:
     def open(self, statement: str, *parameters: IonValue) -> Cursor:
         """Run a statement; its further pages are fetched as they are read.  Raises QldbError.
 
-        The transaction stays open, also after an error.
+        The transaction stays open, even after an error.
         """
         self._digest.add(statement_digest(statement, [hash_value(value) for value in parameters]))
         holders = [{"IonBinary": dumps(value)} for value in parameters]
@@ -111,7 +111,7 @@ class OpenTransaction:
         return Result(rows, cursor.read_ios, cursor.server_ms)
 
     def commit(self) -> None:
-        """Commit.  Raises QldbError; the transaction is over in any case."""
+        """Commit.  Raises QldbError; the transaction ends in any case."""
         self._send("CommitTransaction", TransactionId=self.id, CommitDigest=self._digest.value)
 
     def abort(self) -> None:
@@ -124,7 +124,7 @@ def _value(holder: Any) -> IonValue:
 
 
 class LedgerSession:
-    """A session, started anew when the server has forgotten it.  Raises QldbError when there is no such ledger."""
+    """A session, started again if the server has forgotten it.  Raises QldbError if the ledger does not exist."""
 
     def __init__(self, transport: Transport, ledger: str) -> None:
         self._transport = transport
@@ -139,7 +139,7 @@ class LedgerSession:
         return self._transport.send_command(command, self._token, members)
 
     def begin(self) -> OpenTransaction:
-        """Start a transaction, in a new session when the old one is gone."""
+        """Start a transaction, in a new session if the old one has ended."""
         if self._token is None:
             self._start()
         try:
@@ -151,7 +151,7 @@ class LedgerSession:
             return OpenTransaction(self._send)
 
     def execute(self, work: Callable[[OpenTransaction], T]) -> T:
-        """Run work in a transaction, again after a conflict or when the session is lost, five times at most."""
+        """Run work in a transaction; repeat it after a conflict or a lost session, five times at most."""
 
         def work_and_commit(transaction: OpenTransaction) -> T:
             result = work(transaction)
@@ -162,7 +162,7 @@ class LedgerSession:
 
     @contextmanager
     def _ended_on_error(self, transaction: OpenTransaction) -> Iterator[None]:
-        """Abort the transaction when the block fails.
+        """Abort the transaction if the block fails.
 
         An interruption (Ctrl-C) may come while an answer is on its way.  The connection cannot be used for an abort
         then: the next answer on it would be that of the interrupted request.
@@ -182,7 +182,7 @@ class LedgerSession:
         """Run a statement in a transaction of its own; read its rows inside the block.  Raises QldbError.
 
         A result of one page is committed before the block begins, and repeated after a conflict as ``execute`` does.
-        A longer one is committed when the block ends, once: rows that were handed out cannot be taken back.
+        A longer one is committed when the block ends, once: rows that were yielded cannot be taken back.
         """
 
         def first_page(transaction: OpenTransaction) -> tuple[OpenTransaction, Cursor]:
@@ -200,7 +200,7 @@ class LedgerSession:
             transaction.commit()
 
     def _repeated(self, work: Callable[[OpenTransaction], T]) -> T:
-        """Run work, which commits for itself, in a new transaction: again after a conflict or a lost session."""
+        """Run work, which commits by itself, in a new transaction; repeat it after a conflict or a lost session."""
         attempt = 0
         while True:
             attempt += 1
@@ -213,11 +213,11 @@ class LedgerSession:
                     raise
 
     def run(self, statement: str, *parameters: IonValue) -> Result:
-        """One statement in a transaction of its own."""
+        """Run one statement in a transaction of its own."""
         return self.execute(lambda transaction: transaction.execute(statement, *parameters))
 
     def cancel(self) -> None:
-        """Give up what runs: the connection is dropped and the session ended.  The next transaction gets new ones.
+        """Cancel the running request: drop the connection and end the session.  The next transaction gets new ones.
 
         For use after an interruption.  The session is ended by a thread of its own: a server that is busy with the
         interrupted statement may answer late, and the user should have the prompt back at once.

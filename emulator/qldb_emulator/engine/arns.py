@@ -60,23 +60,23 @@ class QldbResource:
 
 
 def qldb_arn(region: str, account: str, resource: str) -> str:
-    """The ARN of a resource of QLDB, such as ``ledger/cars``."""
+    """Return the ARN of a resource of QLDB, such as ``ledger/cars``."""
     return f"arn:{partition_of(region)}:qldb:{region}:{account}:{resource}"
 
 
 def partition_of(region: str) -> str:
-    """The partition a region is in, by its name."""
+    """Return the partition a region is in, by its name."""
     return next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "aws")
 
 
 def parse_arn(text: str) -> Arn | None:
-    """The parts of an ARN; None when it is not well-formed."""
+    """Return the parts of an ARN; None when it is not well-formed."""
     match = _ARN.fullmatch(text)
     return None if match is None else Arn(**match.groupdict())
 
 
 def parse_qldb_arn(text: str) -> QldbResource | None:
-    """What an ARN names; None when it is not well-formed or of another service."""
+    """Return what an ARN names; None when it is not well-formed or of another service."""
     arn = parse_arn(text)
     if arn is None or arn.service != "qldb" or not arn.region:
         return None

@@ -1,4 +1,4 @@
-"""One emulator, composed: it owns all state and knows no rule.  Nothing is global, so a test may hold two."""
+"""One emulator, composed of its parts: it owns all state.  Nothing is global, so a test may hold two."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from ..clock import Clock, SystemClock
 from ..context import CommandResult, RequestContext
 from ..ids import IdSource, RandomIds
+from ..log.opening import open_logs
 from ..log.seam import Logs
 from ..log.sqlite import SqliteLogs
 from ..settings import Settings
@@ -21,6 +22,7 @@ from .outgoing.stream_facts import has_running_streams
 from .outgoing.streams import OpenTarget, Streams
 from .service import call_operation
 from .session.sessions import Sessions
+from .steward import Steward
 from .workbench.determinism import deterministic_sources
 from .workbench.faults import Faults
 from .workbench.statement_log import StatementLog
@@ -34,7 +36,7 @@ class Emulator:
     open_target: where journal streams are delivered to; by default Kinesis, see Settings.
     logs: where the journals are; by default in the ledgers' own files.
 
-    Raises DirectoryInUseError when another process has the data directory, StorageError for a bad stream file.
+    Raises DirectoryInUseError if another process has the data directory, StorageError for a bad stream file.
     """
 
     def __init__(
@@ -47,6 +49,8 @@ class Emulator:
     ) -> None:
         self.settings = settings or Settings()
         # With a shared log the files are caches of it: they need no sync.
+        if logs is None and self.settings.journal is not None:
+            logs = open_logs(self.settings.journal)
         durability: Durability | None = "cache" if logs is not None and logs.is_shared else None
         self.directory = DataDirectory(None if self.settings.is_ephemeral else self.settings.data_dir, durability)
         seed = self.settings.deterministic_seed
@@ -64,6 +68,17 @@ class Emulator:
         self.stream_file = self._open_stream_file()
         self.ledgers.on_open = self._resume
         self.ledgers.on_delete = self._finish
+        self.steward = self._make_steward()
+
+    def _make_steward(self) -> Steward | None:
+        """This server among the others; None when the journals have no other server."""
+        servers = self.logs.servers
+        if servers is None:
+            return None
+        steward = Steward(servers, self.ledgers, self.streams, self.exports, self.ids, self.ledgers.close_open)
+        self.streams.runs_here = self.exports.runs_here = steward.owns
+        self.sessions.name_token = steward.token
+        return steward
 
     def _open_stream_file(self) -> StreamFile | None:
         path = self.settings.stream_file
@@ -76,15 +91,15 @@ class Emulator:
             raise StorageError(f"The stream file {path} cannot be opened: {error.strerror}") from error
 
     def call(self, operation: str, members: Members, context: RequestContext) -> Members:
-        """A control plane operation: request members in, result members out.  Raises QldbError."""
+        """Run a control plane operation on request members; return the result's.  Raises QldbError."""
         return call_operation(self, operation, members, context)
 
     def send_command(self, command: str, token: str | None, members: Members, context: RequestContext) -> CommandResult:
-        """One command of the session API.  Raises QldbError; ConnectionDropped when a fault rule says so."""
+        """Send one command of the session API.  Raises QldbError; ConnectionDropped when a fault rule says so."""
         return self.sessions.send(command, token, members, context)
 
     def resume_streams(self) -> None:
-        """Open the ledgers that have streams or exports to deliver; the others wait until they are asked for."""
+        """Open the ledgers that have streams or exports to deliver; the others are opened by their first request."""
         self.ledgers.open_where(lambda facts: has_running_streams(facts) or has_running_exports(facts))
 
     def _resume(self, ledger: Ledger) -> None:
@@ -101,6 +116,8 @@ class Emulator:
     def close(self) -> None:
         """Close every ledger and leave the data directory to others."""
         self.ledgers.is_shut = True  # requests still in flight must not open a ledger again
+        if self.steward is not None:
+            self.steward.close()
         self.streams.close()
         self.exports.close()
         if self.stream_file is not None:

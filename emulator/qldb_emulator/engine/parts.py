@@ -1,4 +1,4 @@
-"""What the operations of the control plane and the workbench use of an emulator; ``Emulator`` has all of it."""
+"""The parts of an emulator that the control plane and the workbench use; ``Emulator`` has all of them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The control plane as a service: one table of operations, who may call them, and what a failing file is answered with.
+"""The control plane: a table of its operations, who may call them, and the answer when a file fails.
 
-An operation takes the parts of an emulator, the request's members and the request's region, and returns the result's
+An operation takes the parts of an emulator, the request's members and the request's region.  It returns the result's
 members, all under the service model's names; the model has checked types, lengths and patterns before.  It raises
 QldbError.  The session API is the other service: see ``session.sessions``.
 """
@@ -46,7 +46,7 @@ OPERATIONS: Mapping[str, Operation] = {
 
 
 def call_operation(parts: Parts, operation: str, members: Members, context: RequestContext) -> Members:
-    """Authorise and run an operation.  Raises QldbError; NOT_SUPPORTED for one that is not in the table."""
+    """Authorise and run an operation.  Raises QldbError; NOT_SUPPORTED if the table does not have it."""
     authorize_operation(operation, members, context, parts.settings.account)
     run = OPERATIONS.get(operation)
     if run is None:
@@ -55,6 +55,6 @@ def call_operation(parts: Parts, operation: str, members: Members, context: Requ
         return run(parts, members, context.region)
     except StorageError as error:
         name = members.get("Name", "")
-        if parts.ledgers.find(context.region, name) is None:  # deleted while it was asked
+        if parts.ledgers.find(context.region, name) is None:  # the ledger was deleted during the request
             raise LEDGER_NOT_FOUND(name=name, elsewhere="") from error
         raise storage_problem(name, error) from error

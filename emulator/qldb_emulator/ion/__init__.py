@@ -2,6 +2,6 @@
 
 In: bytes or text of Ion, or Python values of the data model (``values``).
 Out: the other form, a SHA-256 Ion Hash, or the answer to "equal?" and "less?" (``compare``).
-Whatever is read comes back exactly: type, annotations, decimal scale, precision and offset of a timestamp.
+A value that is read and written again is the same: type, annotations, decimal scale, timestamp precision and offset.
 Open ``values`` first, then ``codec``.
 """

@@ -1,8 +1,8 @@
-"""Ion binary to values.
+"""Reads Ion binary into values.
 
-:func:`contents` is one long function on purpose: it is the hottest loop of the emulator, and in Python a call costs
-as much as a value.  Type codes stand in order of frequency.  Nothing read is trusted: every length is checked
-against its container, so what is built is never larger than a small multiple of the data.
+:func:`contents` is one long function on purpose: it is the hottest loop of the emulator, and a call in Python costs
+as much as a value.  It tests frequent type codes first.  It does not trust its input: it checks every length against
+the length of the container.  So the values it builds never exceed a small multiple of the size of the data.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct as packing
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from .numerals import EXACT, int_to_decimal
+from .numerals import EXACT, MAX_NUMBER_BYTES, int_to_decimal
 from .symbols import (
     MAX_DEPTH,
     SYMBOL_TABLE_ID,
@@ -37,10 +37,11 @@ from .values import (
 
 VERSION_MARKER = b"\xe0\x01\x00\xea"
 
-# decimal.Decimal cannot hold exponents beyond 10**18; a digit less leaves room for the coefficient's own digits.
+# decimal.Decimal cannot hold exponents beyond 10**18; one digit less leaves room for the coefficient's own digits.
 MAX_EXPONENT = 10**17
 # A fraction is kept digit by digit, and a binary one can claim a billion zeros in six bytes.
 MAX_FRACTION_DIGITS = 1000
+_NUMBER_CODES = frozenset((2, 3, 5))  # positive int, negative int, decimal
 LONG_COEFFICIENT_BYTES = 1000  # from here on the way of converting matters
 MAX_OFFSET_MINUTES = 24 * 60 - 1
 
@@ -68,14 +69,14 @@ _unpack_float = packing.Struct(">f").unpack_from
 _unpack_double = packing.Struct(">d").unpack_from
 _from_bytes = int.from_bytes
 
-# Documents of one table have few shapes, so symbol tables repeat, byte for byte.  Bounded, and only small tables.
+# Documents of one table have few shapes, so the same symbol tables recur.  The cache is bounded, for small tables only.
 _TABLE_CACHE: dict[bytes, Sequence[str]] = {}
 _TABLE_CACHE_ENTRIES = 512
 _TABLE_CACHE_BYTES = 2048
 
 
 def read_all(data: bytes, max_depth: int = MAX_DEPTH) -> Iterator[IonValue]:
-    """Every top-level value of a binary stream, in order.
+    """Yield every top-level value of a binary stream, in order.
 
     Raises IonError (while iterating) for anything that is not well-formed Ion 1.0 binary.
     """
@@ -89,7 +90,10 @@ def read_all(data: bytes, max_depth: int = MAX_DEPTH) -> Iterator[IonValue]:
 
 
 def read_one(data: bytes, max_depth: int = MAX_DEPTH) -> IonValue:
-    """The single value in ``data``.  Raises IonError like :func:`read_all`, and when there is not exactly one value."""
+    """Return the single value in ``data``.
+
+    Raises IonError like :func:`read_all`, and when there is not exactly one value.
+    """
     try:
         pos, stop, symbols = single_value(data, max_depth)
         return contents(data, pos, stop, symbols, max_depth, None)[0]
@@ -100,7 +104,7 @@ def read_one(data: bytes, max_depth: int = MAX_DEPTH) -> IonValue:
 
 
 def data_values(data: bytes, max_depth: int = MAX_DEPTH) -> Iterator[tuple[int, int, Sequence[str]]]:
-    """(position, position after it, symbol table in force) of every top-level value that is data.
+    """Yield (position, position after it, symbol table in force) of every top-level value that is data.
 
     Version markers, symbol tables and padding are dealt with here.  Raises IonError, and IndexError or
     UnicodeDecodeError for the caller to turn into one.
@@ -132,7 +136,7 @@ def data_values(data: bytes, max_depth: int = MAX_DEPTH) -> Iterator[tuple[int, 
 
 
 def read_piece(data: bytes, symbols: Sequence[str], max_depth: int = MAX_DEPTH) -> tuple[Sequence[str], list[IonValue]]:
-    """(symbol table in force afterwards, the value if it is data) of exactly one top-level item of a stream.
+    """Return (symbol table in force afterwards, the value if it is data) of exactly one top-level item of a stream.
 
     Not for version markers.  Raises IonError.
     """
@@ -151,7 +155,7 @@ def read_piece(data: bytes, symbols: Sequence[str], max_depth: int = MAX_DEPTH) 
 
 
 def _is_nothing(data: bytes, pos: int, start: int, stop: int, symbols: Sequence[str]) -> bool:
-    """Padding is no data; nor, at the top, is the symbol $ion_1_0 in any disguise (ion-tests nonIVMNoOps)."""
+    """Whether an item is not data: padding, or any form of the symbol $ion_1_0 at the top (ion-tests nonIVMNoOps)."""
     octet = data[pos]
     code = octet >> 4
     return (code == 0 and octet != 0x0F) or (
@@ -160,9 +164,9 @@ def _is_nothing(data: bytes, pos: int, start: int, stop: int, symbols: Sequence[
 
 
 def single_value(data: bytes, max_depth: int = MAX_DEPTH) -> tuple[int, int, Sequence[str]]:
-    """Like :func:`data_values`, for data that must have exactly one value; IonError when it has not."""
+    """Like :func:`data_values`, but raises IonError if the data does not have exactly one value."""
     if len(data) > 4 and data[:4] == VERSION_MARKER and data[4] > 0xE0:
-        # What is stored looks like this: a symbol table seen before, then one container to the end.
+        # Stored documents have this form: a symbol table seen before, then one container to the end.
         pos = extent(data, 4)[1]
         known = _TABLE_CACHE.get(data[4:pos])
         if known is not None and pos < len(data) and 0xB0 <= data[pos] < 0xE0 and extent(data, pos)[1] == len(data):
@@ -174,11 +178,11 @@ def single_value(data: bytes, max_depth: int = MAX_DEPTH) -> tuple[int, int, Seq
 
 
 def _symbol_table(data: bytes, pos: int, symbols: Sequence[str], max_depth: int) -> tuple[Sequence[str] | None, int]:
-    """(new table, position after it) when the annotated value here is a local symbol table, else (None, pos)."""
+    """Return (new table, position after it) when the annotated value here is a local symbol table, else (None, pos)."""
     start, stop = extent(data, pos)
     if stop > len(data):
         raise IonError(f"the data ends inside the value at byte {pos}")
-    # Only a first table is a function of its bytes alone: a later one may build on the one before it.
+    # A first table depends on its own bytes alone, so it can be cached; a later one may extend the table before it.
     first = len(symbols) == len(SYSTEM_SYMBOLS)
     raw = data[pos:stop] if first and stop - pos <= _TABLE_CACHE_BYTES else b""
     known = _TABLE_CACHE.get(raw)
@@ -199,7 +203,10 @@ def _symbol_table(data: bytes, pos: int, symbols: Sequence[str], max_depth: int)
 
 
 def varuint(data: bytes, pos: int) -> tuple[int, int]:
-    """(value, position after it) of a VarUInt.  Raises IonError beyond 63 bits, IndexError at the end of the data."""
+    """Return (value, position after it) of a VarUInt.
+
+    Raises IonError beyond 63 bits, IndexError at the end of the data.
+    """
     value = 0
     while True:
         octet = data[pos]
@@ -212,7 +219,7 @@ def varuint(data: bytes, pos: int) -> tuple[int, int]:
 
 
 def extent(data: bytes, pos: int) -> tuple[int, int]:
-    """(position of the contents, position after them) of the value or padding at ``pos``, by its first octets alone.
+    """Return (start of the contents, end of the contents) of the value or padding at ``pos``, from its first octets.
 
     The second may lie beyond the end of the data.
     """
@@ -229,7 +236,7 @@ def extent(data: bytes, pos: int) -> tuple[int, int]:
 def contents(
     data: bytes, pos: int, end: int, symbols: Sequence[str], depth: int, names: list[str] | None
 ) -> list[IonValue]:
-    """The values between ``pos`` and ``end``.
+    """Return the values between ``pos`` and ``end``.
 
     names: None for a sequence; for a struct an empty list, which receives the field names, one per value.
     depth: how many more containers may open.
@@ -256,6 +263,8 @@ def contents(
             if code == 1:
                 raise IonError(f"invalid boolean at byte {pos - 1}")
             stop, pos = varuint(data, pos)
+            if stop > MAX_NUMBER_BYTES and code in _NUMBER_CODES:
+                raise IonError(f"a number of more than {MAX_NUMBER_BYTES} bytes at byte {pos}")
             stop += pos
         else:
             if code > 13:
@@ -267,7 +276,7 @@ def contents(
         if code == 8:
             append(data[pos:stop].decode())
         elif code == 13:
-            if octet == 0xD1:  # fields sorted by id: read like any other, but never empty
+            if octet == 0xD1:  # a struct with its fields sorted by id: read like any other, but it is never empty
                 stop, pos = varuint(data, pos)
                 stop += pos
                 if stop == pos or stop > end:
@@ -346,7 +355,7 @@ def _annotated(data: bytes, pos: int, stop: int, symbols: Sequence[str], depth: 
 
 
 def read_float(data: bytes, pos: int, stop: int) -> float:
-    """The float whose contents are ``data[pos:stop]``: 0, 4 or 8 octets."""
+    """Return the float whose contents are ``data[pos:stop]``: 0, 4 or 8 octets."""
     length = stop - pos
     if length == 8:
         return float(_unpack_double(data, pos)[0])
@@ -358,7 +367,7 @@ def read_float(data: bytes, pos: int, stop: int) -> float:
 
 
 def _varint(data: bytes, pos: int, stop: int) -> tuple[int, bool, int]:
-    """(magnitude, negative, position after it) of a VarInt that must end before ``stop``."""
+    """Return (magnitude, negative, position after it) of a VarInt that must end before ``stop``."""
     octet = data[pos]
     pos += 1
     negative = bool(octet & 0x40)
@@ -375,7 +384,7 @@ def _varint(data: bytes, pos: int, stop: int) -> tuple[int, bool, int]:
 
 
 def read_decimal(data: bytes, pos: int, stop: int) -> Decimal:
-    """The decimal whose contents are ``data[pos:stop]``: exponent VarInt, coefficient Int; empty is 0d0."""
+    """Return the decimal whose contents are ``data[pos:stop]``: exponent VarInt, coefficient Int; empty is 0d0."""
     if pos == stop:
         return Decimal(0)
     octet = data[pos]
@@ -400,8 +409,11 @@ def read_decimal(data: bytes, pos: int, stop: int) -> Decimal:
 
 
 def read_timestamp(data: bytes, pos: int, stop: int) -> Timestamp:
-    """The timestamp whose contents are ``data[pos:stop]``: offset, then fields in UTC.  IonError out of range."""
-    if stop - pos == 5 and data[pos] == 0xC0 and data[pos + 1] < 0x80:  # a date in the form of every writer
+    """Return the timestamp whose contents are ``data[pos:stop]``: offset, then fields in UTC.
+
+    IonError out of range.
+    """
+    if stop - pos == 5 and data[pos] == 0xC0 and data[pos + 1] < 0x80:  # a date in the usual encoding
         stamp = Timestamp("day", data[pos + 1] << 7 | data[pos + 2] & 0x7F, data[pos + 3] & 0x7F, data[pos + 4] & 0x7F)
         if data[pos + 2] & data[pos + 3] & data[pos + 4] & 0x80:
             _check_date(stamp)
@@ -448,7 +460,7 @@ def read_timestamp(data: bytes, pos: int, stop: int) -> Timestamp:
 
 
 def _read_fraction(data: bytes, pos: int, stop: int) -> str:
-    """The digits of a fraction of a second: exponent VarInt, coefficient Int, together from 0 to less than 1."""
+    """Return the digits of a fraction of a second: exponent VarInt, coefficient Int, together from 0 to less than 1."""
     digits, negative, pos = _varint(data, pos, stop)
     coefficient = _from_bytes(data[pos:stop], "big")
     if pos < stop and data[pos] & 0x80:

@@ -1,6 +1,6 @@
-"""Values to Ion binary: version marker, one local symbol table when symbols are used, then the values.
+"""Writes values as Ion binary: version marker, one local symbol table if symbols are used, then the values.
 
-Canonical where Ion leaves a choice: least octets, 64-bit floats, timestamps in UTC, fields in their order.
+Where Ion leaves a choice the output is canonical: fewest octets, 64-bit floats, timestamps in UTC, fields in order.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import struct as packing
 from collections.abc import Iterable
 from decimal import Decimal
 
-from ..budget import charge, current
+from ..budget import charge, check
 from .binary_reader import MAX_EXPONENT, MAX_FRACTION_DIGITS, VERSION_MARKER
 from .numerals import EXACT, decimal_to_int
 from .symbols import MAX_DEPTH, SYSTEM_SYMBOLS, TOO_DEEP, VERSION_MARKER_TEXT, is_symbol_table
@@ -47,29 +47,32 @@ NULL_OCTETS: dict[str, bytes] = {
 }
 _TRUE, _FALSE = b"\x11", b"\x10"
 pack_double = packing.Struct(">d").pack
-# A value that holds another many times over grows without end when it is written: what is large is reported.
+# A value that holds another many times over can become huge when written, so large parts are counted in the budget.
 _LARGE_BYTES = 4_096
-_BYTES_PER_STEP = 8  # of contents: an int or a short text takes some microseconds
 _SHORT_DECIMAL = 24  # characters
 NAN_OCTETS = bytes.fromhex("7ff8000000000000")
-_SHORT = [[bytes((code << 4 | length,)) for length in range(14)] for code in range(16)]
-_STRING_HEADS = _SHORT[8] + [bytes((0x8E, 0x80 | length)) for length in range(14, 0x80)]
+# What stands before contents of up to 127 octets, by type code and length.
+_HEADS = [
+    [bytes((code << 4 | length,)) if length < 14 else bytes((code << 4 | 14, 0x80 | length)) for length in range(0x80)]
+    for code in range(16)
+]
+_STRING_HEADS = _HEADS[8]
 
 # Symbol tables repeat like the shapes of documents do.
 _TABLE_CACHE: dict[tuple[str, ...], bytes] = {}
-_TEXTS_CACHE: dict[bytes, tuple[str, ...]] = {}  # the same, the other way round
+_TEXTS_CACHE: dict[bytes, tuple[str, ...]] = {}  # the inverse
 _TABLE_CACHE_ENTRIES = 512
 _TABLE_CACHE_SYMBOLS = 64
 
-# Every text that has an id, with the id as VarUInt: what a field name costs.
+# Every text with a system id -> the id as VarUInt, as a field name is written.
 _SYSTEM_IDS: dict[str, bytes] = {text: bytes((0x80 | number,)) for number, text in enumerate(SYSTEM_SYMBOLS)}
 _FIRST_LOCAL_ID = len(SYSTEM_SYMBOLS)
 
 
 def write_all(values: Iterable[IonValue], max_depth: int = MAX_DEPTH) -> bytes:
-    """Self-contained binary of these top-level values, in order.
+    """Return self-contained binary of these top-level values, in order.
 
-    Raises IonError for a value that cannot be written, TypeError for what is no Ion value.
+    Raises IonError for a value that cannot be written, TypeError for an object that is not an Ion value.
     """
     symbols = _SYSTEM_IDS.copy()
     parts: list[bytes] = []
@@ -83,7 +86,7 @@ def write_all(values: Iterable[IonValue], max_depth: int = MAX_DEPTH) -> bytes:
 
 
 def check_top_level(value: IonValue) -> None:
-    """Raise IonError for the two values that would not be read back as data at the top of a stream."""
+    """Raise IonError for the two values that a reader would not take as data at the top of a stream."""
     if type(value) is Symbol and value == VERSION_MARKER_TEXT:
         raise IonError("the symbol $ion_1_0 cannot stand alone: it would be read as a version marker")
     if type(value) is Annotated and is_symbol_table(value.annotations, value.value):
@@ -94,7 +97,7 @@ _SMALL_VARUINTS = [bytes((value | 0x80,)) for value in range(0x80)]
 
 
 def varuint(value: int) -> bytes:
-    """The VarUInt of a number that is not negative."""
+    """Return the VarUInt of a number that is not negative."""
     if value < 0x80:
         return _SMALL_VARUINTS[value]
     octets = [value & 0x7F | 0x80]
@@ -120,20 +123,23 @@ def _varint(value: int) -> bytes:
 
 
 def magnitude_octets(value: int) -> bytes:
-    """A number that is not negative, big-endian in the least octets; 0 is empty."""
+    """Return a number that is not negative, big-endian in the least octets; 0 is empty."""
     return value.to_bytes((value.bit_length() + 7) >> 3, "big")
 
 
 def coefficient_octets(value: int, negative: bool) -> bytes:
-    """Sign and magnitude in the least octets; positive zero is empty, negative zero one octet."""
+    """Return sign and magnitude in the fewest octets; positive zero is empty, negative zero one octet."""
     if not value:
         return b"\x80" if negative else b""
-    octets = value.to_bytes((value.bit_length() >> 3) + 1, "big")  # always room for the sign bit
+    octets = value.to_bytes((value.bit_length() >> 3) + 1, "big")  # always has room for the sign bit
     return bytes((octets[0] | 0x80,)) + octets[1:] if negative else octets
 
 
 def decimal_octets(value: Decimal) -> bytes:
-    """The contents of a decimal.  0d0 is empty.  Raises IonError for NaN and infinities, which Ion decimals lack."""
+    """Return the contents of a decimal.
+
+    0d0 is empty.  Raises IonError for NaN and infinities, which Ion decimals lack.
+    """
     coefficient, exponent, negative = _short_parts(value) or _parts(value)
     if not coefficient and not exponent and not negative:
         return b""
@@ -141,7 +147,7 @@ def decimal_octets(value: Decimal) -> bytes:
 
 
 def _parts(value: Decimal) -> tuple[int, int, bool]:
-    """(signed coefficient, exponent, whether there is a minus sign, be it of a zero)."""
+    """Return (signed coefficient, exponent, whether there is a minus sign, be it of a zero)."""
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int):
         raise IonError(f"{value} is no Ion decimal")
@@ -151,7 +157,7 @@ def _parts(value: Decimal) -> tuple[int, int, bool]:
 
 
 def _short_parts(value: Decimal) -> tuple[int, int, bool] | None:
-    """As _parts, in a third of the time, for what is written 90.25; None for 9E+1, NaN and what is long."""
+    """Do what _parts does, in a third of the time, for decimals like 90.25; None for 9E+1, NaN and long ones."""
     text = str(value)
     if len(text) > _SHORT_DECIMAL:
         return None
@@ -162,11 +168,22 @@ def _short_parts(value: Decimal) -> tuple[int, int, bool] | None:
         return None
 
 
+# The last time of a journal's own form, and its octets: the time of a block stands in its header and its revisions, and
+# each is hashed and written.  By identity; nothing changes a Timestamp.
+_latest: tuple[Timestamp | None, bytes] = (None, b"")
+
+
 def timestamp_octets(value: Timestamp) -> bytes:
-    """The contents of a timestamp: offset, then as many fields as its precision has, in UTC."""
+    """Return the contents of a timestamp: offset, then as many fields as its precision has, in UTC."""
+    global _latest
+    latest, octets = _latest  # read at once: other threads write times, too
+    if latest is value:
+        return octets
     precision = value.precision
     if precision == "second" and value.offset == 0 and len(value.fraction) == 3 and value.year >= 128:
-        return _milliseconds_in_utc(value)
+        octets = _milliseconds_in_utc(value)
+        _latest = value, octets
+        return octets
     if precision == "year":
         return b"\xc0" + varuint(value.year)
     if precision == "month":
@@ -193,7 +210,7 @@ def timestamp_octets(value: Timestamp) -> bytes:
 
 
 def _milliseconds_in_utc(value: Timestamp) -> bytes:
-    """timestamp_octets of a time as every journal has it, of the years 128 on: all at once."""
+    """Write a time as every journal has it, in the years from 128 on, like timestamp_octets but in one step."""
     milliseconds = int(value.fraction)
     if milliseconds >= 128:
         coefficient = bytes((milliseconds >> 8, milliseconds & 0xFF))
@@ -219,14 +236,14 @@ def _milliseconds_in_utc(value: Timestamp) -> bytes:
 
 def _utc_fields(value: Timestamp) -> tuple[int, int, int, int, int]:
     days, rest = divmod(value.utc_seconds(), 86400)
-    # An offset can push UTC out of the years a date can have; 400 years are a whole number of cycles.
+    # An offset can push UTC out of the years that a date can have; 400 years are a whole number of cycles.
     shift = 400 if days + EPOCH_DAYS < 366 else -400 if days + EPOCH_DAYS > 3_651_000 else 0
     year, month, day = civil_from_days(days + shift // 400 * 146_097)
     return year - shift, month, day, rest // 3600, rest // 60 % 60
 
 
 def _opening(symbols: dict[str, bytes]) -> bytes:
-    """Version marker, and the local symbol table unless the system's symbols were enough."""
+    """Return the version marker, and the local symbol table if any symbol is not the system's."""
     if len(symbols) == _FIRST_LOCAL_ID:
         return VERSION_MARKER
     texts = tuple(symbols)[_FIRST_LOCAL_ID:]
@@ -244,7 +261,7 @@ def _opening(symbols: dict[str, bytes]) -> bytes:
 
 
 def listed(texts: Iterable[str]) -> bytes:
-    """The contents of a symbol table's list."""
+    """Return the contents of a symbol table's list."""
     return b"".join([headed(8, text.encode()) for text in texts])
 
 
@@ -255,10 +272,9 @@ def opening_of(symbols_listed: bytes) -> bytes:
 
 
 def opened(document: Document) -> tuple[tuple[str, ...], bytes] | None:
-    """The local symbols of a document's binary, and the binary of the value behind them.
+    """Return the local symbols of a document's binary, and the value after them; None if it was not written lately.
 
-    A caller can copy the value into something larger whose symbol table begins with the same symbols.  None for a
-    document that was not written lately.
+    A caller can copy the value into a larger one whose symbol table begins with the same symbols.
     """
     ion = document.ion
     if ion[4] >> 4 != 14:
@@ -274,7 +290,7 @@ def opened(document: Document) -> tuple[tuple[str, ...], bytes] | None:
 
 
 def first_ids(texts: Iterable[str]) -> dict[str, bytes]:
-    """What a writer knows that begins with these local symbols: every text that has an id, with the id as VarUInt."""
+    """Return every text that has an id when these are the first local symbols, with the id as VarUInt."""
     symbols = _SYSTEM_IDS.copy()
     for text in texts:
         symbol_id(text, symbols)
@@ -282,33 +298,31 @@ def first_ids(texts: Iterable[str]) -> dict[str, bytes]:
 
 
 def write_value(value: IonValue, symbols: dict[str, bytes], max_depth: int = MAX_DEPTH) -> bytes:
-    """The binary of one value within something larger; symbols it brings along are added."""
+    """Return the binary of one value within something larger; add the symbols that it uses."""
     parts: list[bytes] = []
     _write([value], None, symbols, max_depth, parts)
     return b"".join(parts)
 
 
 def local_texts(symbols: dict[str, bytes]) -> list[str]:
-    """The local symbols, in the order of their ids."""
+    """Return the local symbols, in the order of their ids."""
     return list(symbols)[_FIRST_LOCAL_ID:]
 
 
 def headed(code: int, contents: bytes) -> bytes:
     """Type octet and length before the contents."""
     length = len(contents)
-    if length < 14:
-        return _SHORT[code][length] + contents
     if length < 0x80:
-        return bytes((code << 4 | 14, 0x80 | length)) + contents
-    # A row may name one list a thousand times: many containers of middle size are to be reported, too.
-    current().spend(length // _BYTES_PER_STEP)
+        return _HEADS[code][length] + contents
+    # A row may name one list a thousand times: many containers of middle size take time, too.
+    check()
     if length > _LARGE_BYTES:
         charge(length)
     return bytes((code << 4 | 14,)) + varuint(length) + contents
 
 
 def symbol_id(text: str, symbols: dict[str, bytes]) -> bytes:
-    """The VarUInt id of a symbol, a new one if need be."""
+    """Return the VarUInt id of a symbol, a new one if need be."""
     known = symbols.get(text)
     if known is None:
         known = symbols[str(text)] = varuint(len(symbols))
@@ -373,13 +387,13 @@ def _write(
 
 
 def float_octets(value: float) -> bytes:
-    """A float with its type octet; positive zero has no contents, and there is one NaN."""
+    """Return a float with its type octet; positive zero has no contents, and there is one NaN."""
     octets = pack_double(value) if value == value else NAN_OCTETS
     return b"\x40" if octets == bytes(8) else b"\x48" + octets
 
 
 def _write_rarer(value: IonValue, symbols: dict[str, bytes], depth: int, parts: list[bytes]) -> None:
-    """The kinds of value that documents seldom hold, and subclasses of the frequent ones."""
+    """Write a kind of value that documents seldom hold, or a subclass of a frequent one."""
     if isinstance(value, Symbol):
         number = 0 if value is SYMBOL_ZERO else _id_number(symbol_id(value, symbols))
         parts.append(headed(7, magnitude_octets(number)))
@@ -402,7 +416,10 @@ def _write_rarer(value: IonValue, symbols: dict[str, bytes], depth: int, parts: 
 
 
 def plain(value: IonValue) -> IonValue:
-    """A value of a subclass (an enumeration's, say) as the class itself.  Raises TypeError for what is no Ion value."""
+    """Return a value of a subclass (an enumeration's, say) as the class itself.
+
+    Raises TypeError for what is no Ion value.
+    """
     if isinstance(value, dict):
         return dict(struct_items(value))
     if isinstance(value, str):

@@ -1,6 +1,6 @@
-"""Ion bytes and text to values and back: the door of this package.
+"""Converts Ion bytes and text to values and back: the public functions of this package.
 
-Depth is bounded on every way in and out, so a hostile value is an :class:`IonError` and never a RecursionError.
+Depth is bounded in every conversion, so a hostile value raises :class:`IonError` and never RecursionError.
 ``max_depth`` defaults to limits.ion_depth plus what a journal block wraps round a document; the engine passes the plain
 limit for what users send.
 """
@@ -34,12 +34,12 @@ R = TypeVar("R")
 
 
 def is_binary(data: bytes) -> bool:
-    """Whether the data begins like Ion binary; else it can only be text."""
+    """Whether the data begins like Ion binary; otherwise it can only be text."""
     return data[:4] == binary_reader.VERSION_MARKER
 
 
 def loads(data: bytes | str, max_depth: int = MAX_DEPTH) -> IonValue:
-    """The one value in Ion binary (with its version marker) or Ion text (UTF-8, or a str).
+    """Return the one value in Ion binary (with its version marker) or Ion text (UTF-8, or a str).
 
     Raises IonError when there is not exactly one value, or the data is not valid Ion.
     """
@@ -54,7 +54,10 @@ def loads(data: bytes | str, max_depth: int = MAX_DEPTH) -> IonValue:
 
 
 def load_all(data: bytes | str, max_depth: int = MAX_DEPTH) -> Iterator[IonValue]:
-    """Every top-level value, in order, lazily.  Raises IonError (while iterating) where the data is not valid Ion."""
+    """Yield every top-level value, in order, lazily.
+
+    Raises IonError (while iterating) where the data is not valid Ion.
+    """
     try:
         if isinstance(data, str):
             yield from _read_text(data, max_depth)
@@ -67,33 +70,36 @@ def load_all(data: bytes | str, max_depth: int = MAX_DEPTH) -> Iterator[IonValue
 
 
 def loads_document(data: bytes) -> IonValue:
-    """The one value in self-contained Ion binary that our own writer made, as the engine stores it.
+    """Return the one value in self-contained Ion binary that our own writer made, as the engine stores it.
 
-    An un-annotated struct without repeated names comes as a :class:`Document`, which :func:`dumps` writes back at once.
+    An un-annotated struct without repeated names becomes a :class:`Document`, which :func:`dumps` copies.
     """
     value = _bounded(binary_reader.read_one, data, MAX_DEPTH)
     return Document(value, data) if type(value) is dict else value
 
 
 def dumps(value: IonValue, max_depth: int = MAX_DEPTH) -> bytes:
-    """Self-contained Ion binary of one value.  Raises IonError for what Ion cannot hold, TypeError for no Ion value."""
+    """Return self-contained Ion binary of one value.
+
+    Raises IonError for what Ion cannot hold, TypeError for an object that is not an Ion value.
+    """
     if type(value) is Document:
         return value.ion
     return _bounded(binary_writer.write_all, [value], max_depth)
 
 
 def dump_all(values: Iterable[IonValue], max_depth: int = MAX_DEPTH) -> bytes:
-    """Self-contained Ion binary of many values, with one symbol table."""
+    """Return self-contained Ion binary of many values, with one symbol table."""
     return _bounded(binary_writer.write_all, values, max_depth)
 
 
 def dumps_text(value: IonValue, max_depth: int = MAX_DEPTH) -> str:
-    """Ion text of one value on one line, as the service wrote it: ``{a:1,b:"x",c:2017-08-21,d:90.25,e:{{aGk=}}}``."""
+    """Return Ion text of one value on one line, in the service's form: ``{a:1,b:"x",c:2017-08-21,d:90.25}``."""
     return _bounded(text_writer.write, value, max_depth)
 
 
 def _read_text(text: str, max_depth: int) -> Iterator[IonValue]:
-    from . import text_reader  # twenty patterns to compile; drivers send binary, and a server may never see text
+    from . import text_reader  # late: it compiles twenty patterns, and a server that only gets binary never needs them
 
     return text_reader.read_all(text, max_depth)
 
@@ -106,7 +112,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _bounded(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call, turning an exhausted stack into the error that says so."""
+    """Call the function; turn a RecursionError into an IonError that says "too deep"."""
     try:
         return function(*args, **kwargs)
     except RecursionError:

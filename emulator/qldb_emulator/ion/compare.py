@@ -1,16 +1,16 @@
-"""What "equal" and "less" mean: never Python's ``==`` on values (``True == 1``, ``Decimal("1.0") == Decimal("1.00")``).
+"""The meanings of "equal" and "less", as Python's ``==`` has another: ``True == 1``, ``Decimal(1) == Decimal("1.0")``.
 
-ion_equal       the Ion data model's own equality: type, annotations, decimal scale, timestamp precision all count
+ion_equal       equality in the Ion data model: type, annotations, decimal scale and timestamp precision all count
 partiql_equal   PartiQL ``=``, IN and index lookup: by class of value; ``1 = 1.0 = 1e0``, a symbol equals its string
-index_key       octets that are equal exactly when partiql_equal says so: what an index stores
+index_key       the octets that an index stores: equal exactly when partiql_equal says so
 compare         PartiQL ``<`` and MIN/MAX: numbers, timestamps, text and booleans, each among themselves
 
-Classes after partiql.md 4.1 (documented as the reference implementation has them; driver test: nodejs #45): number
+The classes follow partiql.md 4.1 (documented, in the reference implementation's form; driver test: nodejs #45): number
 (int, decimal, float), text (string, symbol), lob (blob, clob), timestamp, bool, list, sexp, struct, bag.  Values of
 different classes are unequal, never an error.  Annotations do not count.  Within a container a null equals a null of
 any type.
 
-A class of Python values outside this package joins by its attribute ``partiql_kind`` (PartiQL's bag has "bag").
+A Python class outside this package takes part through its attribute ``partiql_kind`` (PartiQL's bag has "bag").
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from hashlib import sha256
 
-from ..budget import charge, current
+from ..budget import charge, check
 from .hash import serialise
 from .numerals import EXACT, int_text, int_to_decimal
 from .values import (
@@ -43,7 +43,7 @@ from .values import (
 KEY_BYTES_MAX = 64  # a longer key is replaced by its class and SHA-256
 
 LONG_INT_BITS = 8000
-_LARGE_BYTES = 4_096  # of a key; a larger one is reported
+_LARGE_BYTES = 4_096  # of a key; a larger one is counted in the statement's budget
 
 _NULL = "null"
 _NUMBER = "number"
@@ -102,7 +102,10 @@ class NotComparable(TypeError):
 
 
 def kind(value: IonValue) -> str:
-    """The class of a value for comparing; "null" for a null of any type.  Raises TypeError for what is no value."""
+    """Return the class of a value for comparing; "null" for a null of any type.
+
+    Raises TypeError for an object that is not a value.
+    """
     if type(value) is Annotated:
         value = value.value
     known = _KINDS.get(type(value))
@@ -115,9 +118,9 @@ def kind(value: IonValue) -> str:
 
 
 def ion_equal(a: IonValue, b: IonValue) -> bool:
-    """Whether two values are the same Ion value.  Raises TypeError for what is no Ion value.
+    """Whether two values are the same Ion value.  Raises TypeError for an object that is not an Ion value.
 
-    The order of a struct's fields does not count; every NaN is the same; 0e0 and -0e0 differ.
+    The order of a struct's fields does not count; all NaNs are equal; 0e0 and -0e0 differ.
     """
     if type(a) is Annotated or type(b) is Annotated:
         if type(a) is not type(b) or a.annotations != b.annotations:
@@ -159,7 +162,7 @@ def _ion_equal_structs(a: dict[str, IonValue], b: dict[str, IonValue]) -> bool:
 
 
 def partiql_equal(a: IonValue, b: IonValue) -> bool:
-    """PartiQL ``=`` of two values that are neither null nor MISSING (nulls inside them may be)."""
+    """Whether PartiQL ``=`` holds for two values that are neither null nor MISSING (nulls inside them may be)."""
     if type(a) is type(b) and type(a) in _SAME_TYPE_COMPARES:
         return bool(a == b)
     if type(a) is Annotated:
@@ -178,7 +181,7 @@ def partiql_equal(a: IonValue, b: IonValue) -> bool:
     if sort == "list" or sort == "sexp":
         if len(a) != len(b):
             return False
-        current().spend(len(a))
+        check()
         for x, y in zip(a, b, strict=True):  # noqa: SIM110 a generator would double the stack
             if not partiql_equal(x, y):
                 return False
@@ -186,7 +189,7 @@ def partiql_equal(a: IonValue, b: IonValue) -> bool:
     if sort == "struct" and type(a) is not MultiStruct and type(b) is not MultiStruct:
         if len(a) != len(b):
             return False
-        current().spend(len(a))
+        check()
         for name, value in a.items():  # noqa: SIM110 a generator would double the stack
             if name not in b or not partiql_equal(value, b[name]):
                 return False
@@ -197,7 +200,7 @@ def partiql_equal(a: IonValue, b: IonValue) -> bool:
 
 
 def index_key(value: IonValue) -> bytes | None:
-    """The canonical key of a value: ``partiql_equal(a, b)`` exactly when the keys are equal.
+    """Return the canonical key of a value: ``partiql_equal(a, b)`` exactly when the keys are equal.
 
     None for a null or MISSING, which ``=`` never finds.  At most KEY_BYTES_MAX octets; the first is the value's class.
     """
@@ -210,7 +213,7 @@ def index_key(value: IonValue) -> bytes | None:
 
 
 def _key(value: IonValue) -> bytes:
-    """The whole key, however long; a null inside a container has one too."""
+    """Return the whole key, however long; also for a null inside a container."""
     if type(value) is str:
         return b"t" + value.encode("utf-8", "surrogatepass")
     if type(value) is Annotated:
@@ -231,7 +234,7 @@ def _key(value: IonValue) -> bytes:
     if sort == _NULL:
         return tag
     parts = []
-    current().spend(len(value))
+    check()
     if sort == "struct":
         for name, each in struct_items(value):
             parts.append(_delimited((_key(name), _key(each))))
@@ -244,7 +247,7 @@ def _key(value: IonValue) -> bytes:
 
 
 def _delimited(parts: Iterable[bytes]) -> bytes:
-    """Parts one after another, each after its length, so that no two sequences look alike."""
+    """Join parts, each after its length, so that no two sequences have the same result."""
     joined = b"".join([len(part).to_bytes(4, "big") + part for part in parts])
     if len(joined) > _LARGE_BYTES:
         charge(len(joined))
@@ -252,12 +255,12 @@ def _delimited(parts: Iterable[bytes]) -> bytes:
 
 
 def _quick(value: int | float | Decimal) -> int | float | Decimal:
-    """A number in the form that Python compares without delay: it takes seconds over a long int beside a Decimal."""
+    """Return a number in a form that compares fast: Python takes seconds to compare a long int with a Decimal."""
     return int_to_decimal(value) if type(value) is int and value.bit_length() > LONG_INT_BITS else value
 
 
 def _number_text(value: int | float | Decimal) -> str:
-    """One text per number: its significant digits and the power of ten; never more digits than the number has."""
+    """Return one text per number: its significant digits and the power of ten, never more digits than the number."""
     if type(value) is not int:
         if value != value:
             return "nan"
@@ -281,7 +284,7 @@ def _number_text(value: int | float | Decimal) -> str:
 
 
 def compare(a: IonValue, b: IonValue) -> int:
-    """-1, 0 or 1: whether a is before, with or after b.
+    """Return -1, 0 or 1: whether a is before, with or after b.
 
     Numbers by value, NaN before all others; timestamps by instant; text by code points; false before true.
     Raises NotComparable for any other two values, nulls among them.
@@ -294,7 +297,10 @@ def compare(a: IonValue, b: IonValue) -> int:
 
 
 def order_key(value: IonValue) -> tuple[object, ...]:
-    """A sort key within the class of a value (see :func:`compare`).  Raises NotComparable for a class without order."""
+    """Return a sort key within the class of a value (see :func:`compare`).
+
+    Raises NotComparable for a class without order.
+    """
     if type(value) is Annotated:
         value = value.value
     sort = kind(value)

@@ -8,10 +8,10 @@ Serialisation of a value, after the Ion Hash 1.0 specification::
     annotated   0B  E0  s(annotation) ...  s(value)                 0E
 
 TQ is the type code with, for some, a qualifier; the representation is that of canonical Ion binary, without its length.
-The octets 0B, 0C and 0E are escaped with 0C.  QLDB changed nothing in it (recorded: the captured blocks verify).
+The octets 0B, 0C and 0E are escaped with 0C.  QLDB used Ion Hash unchanged (recorded: the captured blocks verify).
 
-Two ways lead to the same digest: over values, and straight over binary, which builds no values (measured, for a
-document of 300 bytes: as fast as hashing alone, so it saves the decoding).
+The same digest is computed from values or straight from binary.  The latter builds no values, and for a document of 300
+bytes it takes as long as hashing alone (measured), so it saves the decoding.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from .values import (
     struct_items,
 )
 
-# Field names repeat; dropped when it has grown, so hostile names cost no memory.
+# Field names recur.  The cache is dropped when it is full, so hostile names cost no memory.
 _NAME_CACHE: dict[str, bytes] = {}
 _NAME_CACHE_ENTRIES = 4096
 _NAME_CACHE_CHARACTERS = 128
@@ -47,8 +47,8 @@ _NULLS = {name: b"\x0b" + octet + b"\x0e" for name, octet in NULL_OCTETS.items()
 _NULLS_BY_OCTET = {octet[0]: b"\x0b" + octet + b"\x0e" for octet in [*NULL_OCTETS.values(), b"\x3f"]}
 _NULLS_BY_OCTET[0x3F] = _NULLS["int"]  # null.int has two encodings
 
-# Timestamps in binary that are already in canonical form, which is what our writer and every SDK produce: their octets
-# are their representation.  Years before 128 take the long way.
+# Timestamps in binary that are in canonical form already, as our writer and every SDK write them: their octets are
+# their representation.  Years before 128 are converted.
 _CANONICAL_TIMESTAMP = re.compile(
     rb"""(?s:\xc0[\x01-\x7f][\x80-\xff]{1,3}
     |(?:[\x80-\xff]|[\x00\x40][\xc0-\xff]|[\x01-\x3f\x41-\x7f][\x80-\xff])[\x01-\x7f][\x80-\xff]{5,6}
@@ -60,21 +60,24 @@ _CANONICAL_TIMESTAMP = re.compile(
 
 
 def hash_value(value: IonValue) -> bytes:
-    """The 32-byte Ion Hash of a value.  Raises IonError for what Ion cannot hold, TypeError for no Ion value."""
+    """Return the 32-byte Ion Hash of a value.
+
+    Raises IonError for what Ion cannot hold, TypeError for an object that is not an Ion value.
+    """
     return sha256(serialise(value)).digest()
 
 
 def hash_list(values: list[IonValue]) -> tuple[bytes, list[bytes]]:
-    """The Ion Hash of a list and those of its elements; each is serialised once, so it costs what the list's would.
+    """Return the Ion Hash of a list and those of its elements; serialises each once, so both cost as much as the first.
 
-    Raises as :func:`hash_value` does.  values: a list, no s-expression.
+    Raises as :func:`hash_value` does.  values: a list, not an s-expression.
     """
     parts = [serialise(value) for value in values]
     return sha256(b"\x0b\xb0%b\x0e" % b"".join(parts)).digest(), [sha256(part).digest() for part in parts]
 
 
 def serialise(value: IonValue) -> bytes:
-    """What :func:`hash_value` feeds to SHA-256: equal for two values exactly when they are the same Ion value."""
+    """Return the input of SHA-256 for :func:`hash_value`: equal for two values exactly if they are the same value."""
     try:
         return _serialise(value, MAX_DEPTH)
     except UnicodeEncodeError:
@@ -84,10 +87,10 @@ def serialise(value: IonValue) -> bytes:
 
 
 def hash_binary(data: bytes) -> bytes:
-    """The 32-byte Ion Hash of the single value in self-contained Ion binary.
+    """Return the 32-byte Ion Hash of the single value in self-contained Ion binary.
 
-    The binary should have been read or written by this package before: what is not well-formed is an IonError or
-    hashed as it stands (text that is not UTF-8, a date that does not exist).
+    This package should have read or written the binary before: a part that is not well-formed raises IonError, or is
+    hashed as it is (text that is not UTF-8, a date that does not exist).
     """
     try:
         pos, stop, symbols = single_value(data)
@@ -100,11 +103,11 @@ def hash_binary(data: bytes) -> bytes:
         raise IonError(TOO_DEEP) from None
 
 
-# --- Serialisations of parts, for structs of which the form is known ------------------------------------------
+# --- Serialisations of parts, for structs whose form is known -------------------------------------------------
 
 
 def name_part(text: str) -> bytes:
-    """The serialisation of a field's name, an annotation or a symbol value.  Raises IonError.
+    """Return the serialisation of a field's name, an annotation or a symbol value.  Raises IonError.
 
     The hash of a field is SHA-256 over that of its name and that of its value.
     """
@@ -117,7 +120,7 @@ def name_part(text: str) -> bytes:
 
 
 def text_part(text: str) -> bytes:
-    """The serialisation of a string.  Raises IonError."""
+    """Return the serialisation of a string.  Raises IonError."""
     try:
         return b"\x0b\x80" + _escape(text.encode()) + b"\x0e"
     except UnicodeEncodeError:
@@ -125,33 +128,33 @@ def text_part(text: str) -> bytes:
 
 
 def count_part(number: int) -> bytes:
-    """The serialisation of an int that is not negative."""
+    """Return the serialisation of an int that is not negative."""
     return b"\x0b\x20" + _escape(magnitude_octets(number)) + b"\x0e"
 
 
 def time_part(time: Timestamp) -> bytes:
-    """The serialisation of a timestamp."""
+    """Return the serialisation of a timestamp."""
     return b"\x0b\x60" + _escape(timestamp_octets(time)) + b"\x0e"
 
 
 def blob_part(octets: bytes) -> bytes:
-    """The serialisation of a blob."""
+    """Return the serialisation of a blob."""
     return b"\x0b\xa0" + _escape(octets) + b"\x0e"
 
 
 def list_part(parts: list[bytes]) -> bytes:
-    """The serialisation of a list of these values."""
+    """Return the serialisation of a list of these values."""
     return b"\x0b\xb0" + b"".join(parts) + b"\x0e"
 
 
 def struct_part(field_hashes: list[bytes]) -> bytes:
-    """The serialisation of a struct with fields of these hashes, which are put in order."""
+    """Return the serialisation of a struct with fields of these hashes; sorts them."""
     field_hashes.sort()
     return b"\x0b\xd0" + _escape(b"".join(field_hashes)) + b"\x0e"
 
 
 def _escape(octets: bytes) -> bytes:
-    # An int is looked for in a sixth of the time that a bytes of length one takes.
+    # ``in`` finds an int in a sixth of the time that it takes for a bytes of length one.
     if 0x0C in octets:
         octets = octets.replace(b"\x0c", b"\x0c\x0c")
     if 0x0B in octets:
@@ -162,7 +165,7 @@ def _escape(octets: bytes) -> bytes:
 
 
 def _name(text: str) -> bytes:
-    """As name_part; most come again."""
+    """Do what name_part does, with a cache: most names come again."""
     known = _NAME_CACHE.get(text)
     if known is None:
         known = name_part(text)
@@ -174,7 +177,7 @@ def _name(text: str) -> bytes:
 
 
 def _serialise(value: IonValue, depth: int) -> bytes:
-    """The serialisation of a value.  depth: how many more containers may open."""
+    """Return the serialisation of a value.  depth: how many more containers may open."""
     kind = type(value)
     if kind is str:
         return b"\x0b\x80" + _escape(value.encode()) + b"\x0e"
@@ -190,7 +193,7 @@ def _serialise(value: IonValue, depth: int) -> bytes:
             known = _NAME_CACHE.get(name)
             if known is None:
                 known = _name(name)
-            if type(each) is str:  # the most frequent kind, without a call for it
+            if type(each) is str:  # the most frequent kind, inlined
                 octets = each.encode()
                 if 0x0B in octets or 0x0C in octets or 0x0E in octets:
                     octets = _escape(octets)
@@ -214,7 +217,7 @@ def _serialise(value: IonValue, depth: int) -> bytes:
 
 
 def _scalar(value: IonValue) -> bytes:
-    """The serialisation of a scalar of one of the less frequent types."""
+    """Return the serialisation of a scalar of one of the less frequent types."""
     kind = type(value)
     if kind is bool:
         return b"\x0b\x11\x0e" if value else b"\x0b\x10\x0e"
@@ -310,7 +313,7 @@ def _annotated_binary(data: bytes, pos: int, stop: int, symbols: Sequence[str], 
 
 
 def _scalar_binary(code: int, data: bytes, pos: int, stop: int, symbols: Sequence[str]) -> bytes:
-    """The serialisation of a scalar whose contents are ``data[pos:stop]``; made canonical if they are not."""
+    """Return the serialisation of a scalar whose contents are ``data[pos:stop]``; made canonical if they are not."""
     octets = data[pos:stop]
     if code == 5:
         return b"\x0b\x50" + _escape(_canonical_decimal(octets)) + b"\x0e"
@@ -330,7 +333,7 @@ def _scalar_binary(code: int, data: bytes, pos: int, stop: int, symbols: Sequenc
 
 
 def _canonical_decimal(octets: bytes) -> bytes:
-    """The contents of a decimal in canonical form: least octets, 0d0 empty."""
+    """Return the contents of a decimal in canonical form: least octets, 0d0 empty."""
     if len(octets) >= 2 and octets[0] > 0x80 and octets[0] != 0xC0:
         first = octets[1]
         if first & 0x7F or (len(octets) > 2 and octets[2] & 0x80):

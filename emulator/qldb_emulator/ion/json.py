@@ -1,4 +1,4 @@
-"""Ion to JSON, after the down-conversion rules of the Ion cookbook.  It loses what JSON has no place for.
+"""Converts Ion to JSON by the down-conversion rules of the Ion cookbook.  Loses what JSON cannot hold.
 
 ==================  =======================================================================
 null of any type    null
@@ -39,7 +39,7 @@ from .values import (
 
 
 def to_json(value: IonValue) -> str:
-    """JSON text of a value, on one line without blanks.  Raises IonError when it is nested too deeply."""
+    """Return JSON text of a value, on one line without blanks.  Raises IonError when it is nested too deeply."""
     parts: list[str] = []
     try:
         _write(value, MAX_DEPTH, parts)

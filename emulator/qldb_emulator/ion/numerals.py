@@ -1,7 +1,7 @@
-"""Whole numbers, their decimal digits and :class:`~decimal.Decimal`, converted at any length.
+"""Converts between integers, their decimal digits and :class:`~decimal.Decimal`, at any length.
 
-Python refuses to convert more than 4300 digits at a time, and between int and Decimal takes quadratic time; one hostile
-document could keep the emulator busy for many seconds.  Longer numbers are halved until they are short.
+Python refuses to convert more than 4300 digits at a time, and takes quadratic time between int and Decimal.  One
+hostile document could keep the emulator busy for many seconds.  So longer numbers are halved until they are short.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, clamp=0, traps=[])
 """Never rounds.  Its flags mean nothing, so threads may share it."""
 
-# A document has at most 128 KiB (documented: quotas), which an int of so many decimal digits fills.
+# A document has at most 128 KiB (documented: quotas), which an int of so many bytes, or decimal digits, fills.
+# Converting takes more than linear time (0.1 s for the largest), so a larger number is refused when it is read.
+MAX_NUMBER_BYTES = 131_072
 MAX_DIGITS = 315_653
 _SHORT_DIGITS = 4000
 _SHORT_BITS = 13_000  # fewer than 4000 digits
 
 
 def parse_int(digits: str) -> int:
-    """The value of decimal digits, with an optional minus sign.  The caller has checked the form."""
+    """Return the value of decimal digits, with an optional minus sign.  The caller has checked the form."""
     if len(digits) <= _SHORT_DIGITS:
         return int(digits)
     if digits[0] == "-":
@@ -34,7 +36,7 @@ def int_text(value: int) -> str:
 
 
 def int_to_decimal(value: int) -> Decimal:
-    """The decimal of exponent 0 with this value."""
+    """Return the decimal of exponent 0 with this value."""
     bits = value.bit_length()
     if bits <= _SHORT_BITS:
         return Decimal(value)
@@ -46,5 +48,5 @@ def int_to_decimal(value: int) -> Decimal:
 
 
 def decimal_to_int(value: Decimal) -> int:
-    """The value of a decimal whose exponent is 0."""
+    """Return the value of a decimal whose exponent is 0."""
     return int(value) if value.adjusted() < _SHORT_DIGITS else parse_int(str(value))

@@ -1,7 +1,7 @@
-"""Top-level values one by one from a stream, in memory that depends on the largest value and not on the stream.
+"""Reads top-level values one by one from a stream; memory depends on the largest value, not on the stream.
 
-The stream is cut where values end.  In binary the length stands in front; in text a value is read, and read again with
-more text behind it when it may have been cut off.
+The stream is cut where values end.  In binary a value's length precedes it.  In text a value that may be incomplete is
+read again with more text after it.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from .symbols import MAX_DEPTH, SYSTEM_SYMBOLS, TOO_DEEP
 from .values import IonError, IonValue
 
 CHUNK_BYTES = 256 * 1024
-AHEAD_BYTES = 32 * 1024  # some dozen blocks; more no longer fit into a processor's second cache
-# Far above any block (a transaction has 4 MiB of documents): it bounds what a broken or hostile file can make us hold.
+AHEAD_BYTES = 32 * 1024  # some dozen blocks; more would not fit into a processor's second-level cache
+# Far above any block (a transaction has 4 MiB of documents).  Bounds what a broken or hostile file makes us hold.
 MAX_VALUE_BYTES = 64 * 1024 * 1024
 _LONGEST_HEADER = 12  # type octet and a length of up to ten
 
 Read = Callable[[int], bytes]
-"""Gives up to so many of the next bytes; none at the end."""
+"""Returns up to this many of the next bytes; none at the end."""
 
 
 def read_stream(read: Read, max_value_bytes: int = MAX_VALUE_BYTES, max_depth: int = MAX_DEPTH) -> Iterator[IonValue]:
-    """Every top-level value of an Ion stream; see read_items."""
+    """Yield every top-level value of an Ion stream; see read_items."""
     for value, _ in read_items(read, max_value_bytes, max_depth):
         yield value
 
@@ -37,10 +37,10 @@ def read_items(
     origin: int = 0,
     lines: int = 0,
 ) -> Iterator[Item]:
-    """Every top-level value of an Ion stream, binary or text (UTF-8), in order, each with its own binary if it has one.
+    """Yield every top-level value of an Ion stream, binary or text (UTF-8), in order, with its own binary if any.
 
-    Its own binary: that of a value right after a version marker, or that and a symbol table, so that it stands alone.
-    origin, lines: how many bytes and lines of a file stand before the stream, for messages.
+    Its own binary: of a value right after a version marker, or after that and a symbol table; it is self-contained.
+    origin, lines: how many bytes and lines of a file precede the stream, for messages.
     Raises IonError (while iterating) where the data is not valid Ion, ends inside a value, or has a value of more than
     max_value_bytes; and whatever *read* raises.
     """
@@ -59,10 +59,10 @@ Ahead = TypeVar("Ahead")
 
 
 def ahead(items: Iterator[tuple[Ahead, int]]) -> Iterator[Ahead]:
-    """Items, of which some are read before the first is handed out; a problem comes after the items before it.
+    """Yield items, but read some ahead of the first; raise a problem after the items before it.
 
     items: each with its size in bytes.
-    What reads and what works on the items then find their code and data in the processor's caches.
+    The reader and the consumer of the items then each find their code and data in the processor's caches.
     """
     while True:
         ready: list[Ahead] = []
@@ -83,7 +83,7 @@ def ahead(items: Iterator[tuple[Ahead, int]]) -> Iterator[Ahead]:
 
 
 def _exactly(read: Read, size: int) -> bytes:
-    """That many bytes; fewer at the end of the stream only."""
+    """Return exactly this many bytes; fewer only at the end of the stream."""
     data = read(size)
     while len(data) < size and (more := read(size - len(data))):
         data += more
@@ -91,9 +91,9 @@ def _exactly(read: Read, size: int) -> bytes:
 
 
 def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int, origin: int) -> Iterator[tuple[Item, int]]:
-    """Each item with the size of its value in bytes."""
+    """Yield each item with the size of its value in bytes."""
     buffer, pos = head, len(head)
-    opening = head  # what a value needs before it to stand alone; nothing when that is longer ago
+    opening = head  # what must precede a value to make it self-contained; empty if that is too far back
     offset = origin  # of the buffer in the file
     symbols: Sequence[str] = SYSTEM_SYMBOLS
     while True:
@@ -155,7 +155,7 @@ def _text(read: Read, head: bytes, max_value_bytes: int, max_depth: int, origin:
         yield from values
         if at_end:
             return
-        # A value that is still not whole is tried again with twice the text, so the work stays linear.
+        # An incomplete value is tried again with twice the text, so the work stays linear.
         wanted = CHUNK_BYTES if len(rest) < CHUNK_BYTES else len(rest)
         if len(rest) > max_value_bytes:
             raise reader.too_long(rest, max_value_bytes)

@@ -1,4 +1,4 @@
-"""Symbol tables: what an id in a stream stands for.
+"""Symbol tables: they map the ids in a stream to texts.
 
 A table is a sequence of texts; the position is the symbol id.  Position 0, gaps, and symbols imported from a shared
 table hold SYMBOL_ZERO: QLDB had no catalogue of shared tables, so the text of an imported symbol is never known.
@@ -12,8 +12,8 @@ from typing import overload
 from ..limits import STRICT
 from .values import SYMBOL_ZERO, IonError, IonValue, Symbol, ion_type, is_null, strip_annotations, struct_items
 
-# How deep containers may nest.  A document obeys limits.ion_depth, which the engine enforces; what the ledger wraps
-# round a document (block, revision list, revision) needs a little more.
+# How deep containers may nest.  A document obeys limits.ion_depth, which the engine enforces; the block, the revision
+# list and the revision around it need a little more.
 ENVELOPE_DEPTH = 16
 DOCUMENT_DEPTH = STRICT.ion_depth
 MAX_DEPTH = DOCUMENT_DEPTH + ENVELOPE_DEPTH
@@ -34,12 +34,12 @@ SYSTEM_SYMBOLS: tuple[str, ...] = (
 SYMBOL_TABLE = SYSTEM_SYMBOLS[SYMBOL_TABLE_ID]
 VERSION_MARKER_TEXT = SYSTEM_SYMBOLS[2]
 
-MAX_SYMBOL_ID = 2**62  # len() counts no further than 2**63 - 1
+MAX_SYMBOL_ID = 2**62  # len() cannot return more than 2**63 - 1
 TOO_DEEP = "containers are nested too deeply"
 
 
 def is_symbol_table(annotations: tuple[str, ...], value: IonValue) -> bool:
-    """Whether a top-level value is not data but a local symbol table."""
+    """Whether a top-level value is a local symbol table instead of data."""
     return bool(annotations) and annotations[0] == SYMBOL_TABLE and isinstance(value, dict)
 
 
@@ -72,7 +72,7 @@ class ImportingTable(Sequence[str]):
 
 
 def next_table(current: Sequence[str], declaration: IonValue) -> Sequence[str]:
-    """The table in force after a local symbol table declaration; ``current`` is left alone.
+    """Return the table in force after a local symbol table declaration; ``current`` is left alone.
 
     Raises IonError for a repeated ``symbols`` or ``imports`` field, or an import whose extent cannot be known.
     """
@@ -91,7 +91,7 @@ def next_table(current: Sequence[str], declaration: IonValue) -> Sequence[str]:
 
 
 def _texts(symbols: IonValue) -> list[str]:
-    """The texts of a declaration's list; anything in it but a string is a gap, an id without text."""
+    """Return the texts of a declaration's list; any other value in it is a gap, an id without text."""
     if ion_type(symbols) != "list" or is_null(symbols):
         return []
     plain = map(strip_annotations, symbols)
@@ -109,7 +109,7 @@ def _declared_parts(declaration: IonValue) -> dict[str, IonValue]:
 
 
 def _imported_count(imports: list[IonValue]) -> int:
-    """How many ids the imported tables take."""
+    """Return how many ids the imported tables take."""
     count = 0
     for each in imports:
         shared = strip_annotations(each)

@@ -1,7 +1,7 @@
-"""Ion text to values.
+"""Reads Ion text into values.
 
-The lexer is a handful of regular expressions, tried where a value, a field name or a separator must stand.  Every
-repetition in them is possessive, so none can take more than linear time, whatever the text.
+The lexer is a handful of regular expressions; one is tried where a value, a field name or a separator must be.  Every
+repetition in them is possessive, so each takes linear time at most, whatever the text.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .values import (
 )
 
 _BLANK = r"(?:[ \t\n\r\v\f]++|//[^\n\r]*+|/\*(?:[^*]|\*(?!/))*+\*/)*+"
-# What may follow a number, a timestamp or an infinity; a comment may, as in the Java reader that the service used.
+# What may follow a number, a timestamp or an infinity; also a comment, as in the Java reader that the service used.
 _STOP = r"""(?=[{}\[\](),"'\ \t\n\r\v\f]|//|/\*|\Z)"""
 _PLAIN = r"\\\x00-\x08\x0a\x0d\x0e-\x1f"  # ends the simple part of a text: escapes, line ends, forbidden controls
 _NAME = r"[A-Za-z_$][A-Za-z0-9_$]*+"
@@ -129,7 +129,7 @@ NOTHING = object()
 
 
 def read_all(text: str, max_depth: int = MAX_DEPTH) -> Iterator[IonValue]:
-    """Every top-level value of Ion text, in order, lazily.
+    """Yield every top-level value of Ion text, in order, lazily.
 
     Raises IonError (while iterating), with line and column, for anything that is not Ion 1.0 text.
     """
@@ -144,9 +144,9 @@ def read_all(text: str, max_depth: int = MAX_DEPTH) -> Iterator[IonValue]:
 
 
 class StreamReader:
-    """Ion text that arrives in parts; keeps the symbol table and the place from one to the next."""
+    """Reads Ion text that arrives in parts; keeps the symbol table and the position between parts."""
 
-    # A value that ends so cannot go on in the next part; any other might: 1 and 12, a and a::b, '''a''' '''b'''.
+    # A value with such an end cannot continue in the next part; others can: 1 and 12, a and a::b, '''a''' '''b'''.
     _CLOSED = frozenset('}])"')
     _LOOKAHEAD = 3
 
@@ -158,9 +158,9 @@ class StreamReader:
         self._problem: IonError | None = None
 
     def read(self, text: str, at_end: bool) -> tuple[list[IonValue], str]:
-        """(the whole values at the beginning of the text, the text after them).
+        """Return (the complete values at the beginning of the text, the text after them).
 
-        text: what was left last time, and more.  at_end: nothing follows it; then all of it must be read.
+        text: what the last call left, and more.  at_end: nothing follows; then all of the text must be read.
         Raises IonError, with line and column in the stream.
         """
         reader, values, pos = self._reader, [], 0
@@ -189,7 +189,7 @@ class StreamReader:
         return following + self._LOOKAHEAD < len(text) and text[following] != "/"
 
     def too_long(self, rest: str, most: int) -> IonError:
-        """The error for a value that does not end within what may be held."""
+        """Return the error for a value that does not end within the most that may be buffered."""
         return IonError(f"no value can be read from {len(rest)} characters (the most tried is {most}): {self._problem}")
 
 
@@ -201,7 +201,7 @@ def _end(match: re.Match[str] | None) -> int:
 class _Reader:
     """The text, and the symbol table in force.
 
-    lines, columns: what stood before the text, when it is part of a stream.
+    lines, columns: what precedes the text, when it is part of a stream.
     """
 
     __slots__ = ("columns", "depth", "lines", "symbols", "text")
@@ -213,7 +213,7 @@ class _Reader:
         self.lines = self.columns = 0
 
     def next_top(self, pos: int) -> tuple[IonValue, int]:
-        """(the next top-level value, position after it); NOTHING for what is no data: the end, a symbol table."""
+        """Return (the next top-level value, position after it); NOTHING for the end and for a symbol table."""
         token = _TOKEN(self.text, pos)
         if token is None:
             pos = _end(_BLANKS(self.text, pos))
@@ -229,11 +229,11 @@ class _Reader:
         if type(value) is Annotated and is_symbol_table(value.annotations, value.value):
             self.symbols = next_table(self.symbols, value.value)
             return NOTHING, pos
-        # The symbol $ion_1_0 in any disguise is a no-op at the top (ion-tests nonIVMNoOps).
+        # The symbol $ion_1_0 in any spelling is a no-op at the top (ion-tests nonIVMNoOps).
         return (NOTHING if type(value) is Symbol and value == VERSION_MARKER_TEXT else value), pos
 
     def move_on(self, pos: int) -> None:
-        """Count the text before ``pos`` as gone."""
+        """Count the text before ``pos`` as consumed."""
         lines = self.text.count("\n", 0, pos)
         self.lines += lines
         self.columns = pos - self.text.rfind("\n", 0, pos) - 1 if lines else self.columns + pos
@@ -246,7 +246,7 @@ class _Reader:
         return IonError(f"{problem} at line {line}, column {column}, before {seen}")
 
     def value(self, token: re.Match[str], in_sexp: bool) -> tuple[IonValue, int]:
-        """(value, position after it) of the value that begins with this token, its annotations included."""
+        """Return (value, position after it) of the value that begins with this token, its annotations included."""
         annotations: list[str] | None = None
         while True:
             kind = token.lastindex
@@ -283,7 +283,7 @@ class _Reader:
             return (value if annotations is None else Annotated(annotations, value)), pos
 
     def annotation(self, symbol: Symbol, annotations: list[str] | None, pos: int) -> tuple[list[str], re.Match[str]]:
-        """The annotations with one more, and the token after its double colon."""
+        """Return the annotations with one more, and the token after its double colon."""
         if annotations is None:
             annotations = []
         annotations.append(symbol if symbol is SYMBOL_ZERO else str(symbol))
@@ -314,7 +314,7 @@ class _Reader:
         return Symbol(token[_OPERATOR]), pos
 
     def symbol(self, word: str, pos: int) -> Symbol:
-        """The symbol of an unquoted word: its text, or by its id ``$10``."""
+        """Return the symbol of an unquoted word: its text, or by its id ``$10``."""
         if word[0] == "$" and _SYMBOL_ID(word):
             number = int(word[1:]) if len(word) <= 20 else len(self.symbols)
             if number >= len(self.symbols):
@@ -391,7 +391,7 @@ class _Reader:
         return symbol if symbol is SYMBOL_ZERO else str(symbol)
 
     def field_name(self, token: re.Match[str]) -> tuple[str, int]:
-        """(name, position after its colon) of a field name with escapes, or a long one."""
+        """Return (name, position after its colon) of a field name with escapes, or a long one."""
         if token.lastindex == _LONG:
             name, pos = self.long_string(token.end())
         elif token.lastindex == _ESCAPED:
@@ -404,14 +404,14 @@ class _Reader:
         return name, colon.end()
 
     def escaped(self, quote: str, pos: int) -> tuple[str, int]:
-        """(text, position after it) of a short string or quoted symbol whose opening quote is before ``pos``."""
+        """Return (text, position after it) of a short string or quoted symbol whose opening quote is before ``pos``."""
         body = _SHORT_BODIES[quote](self.text, pos)
         if body is None:
             raise self.error(pos - 1, "a text that does not end on its line")
         return self.unescaped(body[1], pos), body.end()
 
     def long_string(self, pos: int) -> tuple[str, int]:
-        """(text, position after it) of the long strings in a row, the first of which opens before ``pos``."""
+        """Return (text, position after it) of the long strings in a row, the first of which opens before ``pos``."""
         parts = []
         while True:
             body = _LONG_BODY(self.text, pos)
@@ -438,7 +438,7 @@ class _Reader:
         return text
 
     def lob(self, pos: int) -> tuple[IonValue, int]:
-        """(clob or blob, position after it) of the lob whose braces open before ``pos``."""
+        """Return (clob or blob, position after it) of the lob whose braces open before ``pos``."""
         body = _LOB_BODY(self.text, pos)
         if body is None:
             raise self.error(pos - 2, "a blob or clob that is not valid")
@@ -512,12 +512,15 @@ _CONTAINERS = {"{": _Reader.struct, "[": _Reader.list, "(": _Reader.sexp}
 
 
 def _normal_line_ends(text: str) -> str:
-    """Line ends within a long string count as newlines, however they are written; an escaped one does not count."""
+    """Turn every line end within a long string into a newline; an escaped line end does not count."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def _character(escape: re.Match[str]) -> str:
-    """What an escape stands for.  Raises KeyError, ValueError or OverflowError for an escape that Ion does not have."""
+    """Return what an escape stands for.
+
+    Raises KeyError, ValueError or OverflowError for an escape that Ion does not have.
+    """
     if escape[4] is not None:
         return _ESCAPES[escape[4]]
     return chr(int(escape[1] or escape[2] or escape[3], 16))

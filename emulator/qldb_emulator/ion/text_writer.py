@@ -1,7 +1,7 @@
-"""Values to Ion text, in the style of the service: one line, nothing between tokens that need not be there.
+"""Writes values as Ion text in the service's style: on one line, without optional blanks.
 
 ``{a:1,b:"x",'9mov0f':[1,2],date:2017-08-21,amount:90.25,hash:{{NoCh...}}}``; source: recorded (GetBlock and GetRevision
-answers in the AWS CLI's examples), with the forms of the Java writer for what those do not show.
+answers in the AWS CLI's examples); what they do not show follows the Java writer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .values import (
     struct_items,
 )
 
-# An unquoted symbol; words with a meaning of their own are excluded, and so is what looks like an id.
+# An unquoted symbol; keywords are excluded, and so is a text in the form of an id.
 _BARE_SYMBOL = re.compile(r"(?!(?:null|true|false|nan|\$[0-9]+)\Z)[A-Za-z_$][A-Za-z0-9_$]*\Z").match
 _OPERATOR = re.compile(r"(?!.*/[/*])[!#%&*+\-./;<=>?@^`|~]+\Z").match
 _NEEDS_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f]').search
@@ -49,14 +49,17 @@ _STRING_ESCAPES = {**_ESCAPES, 0x22: '\\"'}
 _SYMBOL_ESCAPES = {**_ESCAPES, 0x27: "\\'"}
 _CLOB_ESCAPES = {**_STRING_ESCAPES, **{code: f"\\x{code:02x}" for code in range(0x80, 0x100)}}
 
-# Field names repeat; the cache is dropped when it has grown, so hostile names cost no memory.
+# Field names recur; the cache is dropped when it is full, so hostile names cost no memory.
 _NAME_CACHE: dict[str, str] = {}
 _NAME_CACHE_ENTRIES = 4096
 _NAME_CACHE_CHARACTERS = 128
 
 
 def write(value: IonValue, max_depth: int = MAX_DEPTH) -> str:
-    """Ion text of one top-level value.  IonError for what Ion cannot hold, TypeError for what is no Ion value."""
+    """Return Ion text of one top-level value.
+
+    Raises IonError for what Ion cannot hold, TypeError for an object that is not an Ion value.
+    """
     check_top_level(value)
     parts: list[str] = []
     _write(value, max_depth, parts)
@@ -69,7 +72,7 @@ def write(value: IonValue, max_depth: int = MAX_DEPTH) -> str:
 
 
 def symbol_text(symbol: str) -> str:
-    """A symbol as it stands in text: bare where possible, else quoted."""
+    """Return a symbol as text: bare where possible, otherwise quoted."""
     if symbol is SYMBOL_ZERO:
         return "$0"
     if _BARE_SYMBOL(symbol):
@@ -78,12 +81,12 @@ def symbol_text(symbol: str) -> str:
 
 
 def string_text(text: str) -> str:
-    """A string as it stands in text."""
+    """Return a string as it stands in text."""
     return f'"{text.translate(_STRING_ESCAPES)}"' if _NEEDS_ESCAPE(text) else f'"{text}"'
 
 
 def decimal_text(value: Decimal) -> str:
-    """A decimal with every digit of its coefficient: ``90.25``, ``5.``, ``0.00``, ``1d3``, ``15d-9``, ``-0.``."""
+    """Return a decimal with all digits of its coefficient: ``90.25``, ``5.``, ``0.00``, ``1d3``, ``15d-9``, ``-0.``."""
     if not value.is_finite():
         raise IonError(f"{value} is no Ion decimal")
     exponent = value.as_tuple().exponent
@@ -93,12 +96,12 @@ def decimal_text(value: Decimal) -> str:
     text = str(value)
     if "E" not in text:
         return text if exponent else text + "."
-    # Python writes 1.5E-8 where Ion's own style keeps the coefficient whole: 15d-9.
+    # Python writes 1.5E-8; Ion's own style has an integer coefficient: 15d-9.
     return f"{text[: text.index('E')].replace('.', '')}d{exponent}"
 
 
 def float_text(value: float) -> str:
-    """A float, always with an exponent: ``1e0``, ``-2.5e-7``, ``nan``, ``+inf``."""
+    """Return a float, always with an exponent: ``1e0``, ``-2.5e-7``, ``nan``, ``+inf``."""
     if math.isfinite(value):
         text = repr(value)
         if "e" in text:
@@ -139,7 +142,7 @@ def _write(value: IonValue, depth: int, parts: list[str]) -> None:
 
 
 def _name_text(name: str) -> str:
-    """A field name or annotation."""
+    """Return a field name or annotation."""
     known = _NAME_CACHE.get(name)
     if known is None:
         known = symbol_text(name)

@@ -21,7 +21,7 @@ annotated    :class:`Annotated`                          wraps a value of any ro
 ===========  ==========================================  =====================================================
 
 Never compare such values with ``==``: ``True == 1``, ``Symbol("a") == "a"``, ``Decimal("1.0") == Decimal("1.00")``.
-``compare.py`` has the equalities that mean something.
+``compare.py`` has the meaningful equalities.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, ClassVar
 
-IonValue = Any  # one of the rows above; recursive unions help neither mypy nor a reader
+IonValue = Any  # one of the rows above; a recursive union would help neither mypy nor a reader
 
 ION_TYPES = (
     "null",
@@ -64,7 +64,7 @@ class Symbol(str):
 
 
 class _SymbolZero(Symbol):
-    """The symbol without text, ``$0``.  There is one: :data:`SYMBOL_ZERO`."""
+    """The symbol without text, ``$0``.  Its only instance is :data:`SYMBOL_ZERO`."""
 
     __slots__ = ()
 
@@ -145,19 +145,19 @@ STRUCT_TYPES = frozenset((dict, MultiStruct, Document, MadeStruct))
 
 
 def struct_of(pairs: Iterable[tuple[str, IonValue]]) -> dict[str, IonValue]:
-    """The struct with these fields: a plain dict when no name repeats, else a MultiStruct."""
+    """Return the struct with these fields: a plain dict when no name repeats, else a MultiStruct."""
     listed = list(pairs)
     plain = dict(listed)
     return plain if len(plain) == len(listed) else MultiStruct(listed)
 
 
 def struct_items(struct: dict[str, IonValue]) -> Iterable[tuple[str, IonValue]]:
-    """Every field of a struct, in order, repeated names included."""
+    """Yield every field of a struct, in order, repeated names included."""
     return struct.pairs if type(struct) is MultiStruct else struct.items()
 
 
 def struct_size(struct: dict[str, IonValue]) -> int:
-    """The number of fields, repeated names counted each time."""
+    """Return the number of fields, repeated names counted each time."""
     return len(struct.pairs) if type(struct) is MultiStruct else len(struct)
 
 
@@ -172,7 +172,7 @@ class TypedNull:
 
     @classmethod
     def of(cls, ion_type: str) -> TypedNull | None:
-        """The null of a type; ``None`` for "null".  Raises ValueError for a name that is no Ion type."""
+        """Return the null of a type; ``None`` for "null".  Raises ValueError for a name that is no Ion type."""
         if ion_type == "null":
             return None
         if ion_type not in ION_TYPES:
@@ -260,7 +260,7 @@ class Timestamp:
         self.offset = offset
 
     def fields(self) -> tuple[object, ...]:
-        """Everything that makes the value what it is: two timestamps are the same Ion value iff these are equal."""
+        """Return what identifies the value: two timestamps are the same Ion value exactly if these are equal."""
         return (
             self.precision,
             self.year,
@@ -274,21 +274,21 @@ class Timestamp:
         )
 
     def utc_seconds(self) -> int:
-        """Whole seconds since the epoch, the offset applied (an unknown one counts as UTC)."""
+        """Return whole seconds since the epoch, the offset applied (an unknown one counts as UTC)."""
         local = days_from_civil(self.year, self.month, self.day) * 86400
         return local + self.hour * 3600 + self.minute * 60 + self.second - (self.offset or 0) * 60
 
     def instant(self) -> tuple[int, str]:
-        """The point in time, for comparing: (utc seconds, fraction digits without trailing zeros)."""
+        """Return the point in time, for comparing: (utc seconds, fraction digits without trailing zeros)."""
         return (self.utc_seconds(), self.fraction.rstrip("0"))
 
     def epoch_ms(self) -> int:
-        """Milliseconds since the epoch, finer digits cut."""
+        """Return milliseconds since the epoch, finer digits cut."""
         return self.utc_seconds() * 1000 + int((self.fraction + "000")[:3])
 
     @classmethod
     def from_epoch_ms(cls, milliseconds: int) -> Timestamp:
-        """UTC with exactly three fraction digits: the form of every time in a journal outside user data."""
+        """Return the timestamp in UTC with exactly three fraction digits: the form of a journal's own times."""
         seconds, ms = divmod(milliseconds, 1000)
         return cls.from_utc_seconds(seconds, f"{ms:03d}", 0)
 
@@ -296,14 +296,17 @@ class Timestamp:
     def from_utc_seconds(
         cls, seconds: int, fraction: str = "", offset: int | None = 0, precision: str = "second"
     ) -> Timestamp:
-        """The timestamp of a point in time, its fields local to *offset*.  ValueError outside years 1 to 9999."""
+        """Return the timestamp of a point in time, its fields local to *offset*.
+
+        ValueError outside years 1 to 9999.
+        """
         days, rest = divmod(seconds + (offset or 0) * 60, 86400)
         year, month, day = civil_from_days(days)
         hour, rest = divmod(rest, 3600)
         return cls(precision, year, month, day, hour, rest // 60, rest % 60, fraction, offset)
 
     def __str__(self) -> str:
-        """Ion text."""
+        """Return Ion text."""
         if self.precision == "year":
             return f"{self.year:04d}T"
         if self.precision == "month":
@@ -319,7 +322,7 @@ class Timestamp:
         return f"{date}T{time}{self.offset_text()}"
 
     def offset_text(self) -> str:
-        """``Z``, ``+hh:mm``, ``-hh:mm``, or ``-00:00`` for an unknown offset."""
+        """Return ``Z``, ``+hh:mm``, ``-hh:mm``, or ``-00:00`` for an unknown offset."""
         if self.offset is None:
             return "-00:00"
         if self.offset == 0:
@@ -339,7 +342,7 @@ class Timestamp:
 
 @lru_cache(maxsize=512)
 def civil_from_days(days: int) -> tuple[int, int, int]:
-    """(year, month, day) of a count of days since 1970-01-01.  Raises ValueError outside years 1 to 9999."""
+    """Return (year, month, day) of a count of days since 1970-01-01.  Raises ValueError outside years 1 to 9999."""
     n = days + EPOCH_DAYS
     if not 0 <= n < 3_652_059:
         raise ValueError("outside the years 0001 to 9999")
@@ -360,7 +363,7 @@ def civil_from_days(days: int) -> tuple[int, int, int]:
 
 
 def strip_annotations(value: IonValue) -> IonValue:
-    """The value without its own annotations (those of its parts stay)."""
+    """Return the value without its own annotations (those of its parts stay)."""
     return value.value if type(value) is Annotated else value
 
 
@@ -371,7 +374,10 @@ def is_null(value: IonValue) -> bool:
 
 
 def ion_type(value: IonValue) -> str:
-    """The name of a value's Ion type; "null" only for the untyped null.  Raises TypeError for what is no Ion value."""
+    """Return the name of a value's Ion type; "null" only for the untyped null.
+
+    Raises TypeError for what is no Ion value.
+    """
     if type(value) is Annotated:
         value = value.value
     if type(value) is TypedNull:
@@ -404,7 +410,7 @@ _TYPE_OF: dict[type, str] = {**dict(_TYPE_NAMES), MultiStruct: "struct", Documen
 
 
 def walk(value: IonValue) -> Iterator[IonValue]:
-    """A value and every value inside it, outermost first."""
+    """Yield a value and every value inside it, outermost first."""
     stack = [value]
     while stack:
         value = stack.pop()

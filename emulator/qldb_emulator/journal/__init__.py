@@ -1,4 +1,4 @@
-"""Blocks of a journal and what is proved about them: pure functions, no input or output.
+"""Blocks of a journal and the proofs about them: pure functions, no input or output.
 
 In: what a transaction did, or the Ion of a block, an export or a stream record.
 Out: blocks, their hashes, digests and proofs, and the Ion of each.

@@ -1,17 +1,17 @@
-"""A committed transaction becomes a block.  Pure: the time is passed in, nothing is read.
+"""Builds the block of a committed transaction.  Pure: the time is passed in.
 
 Layout of ``entriesHashList`` in a block of ours, in the order the service used (journal.md 1.4)::
 
     header, [revisions], statements, transactionInfo, [redactionInfo]
 
-``revisions`` is the Merkle root over the revision hashes and there only when the block has revisions; see ``hashing``
-for the header and statements entries, which are opaque in blocks of the service and provable in ours.
+``revisions`` is the Merkle root over the revision hashes, present only if the block has revisions.  ``hashing`` has the
+header and statements entries, which are opaque in blocks of the service and provable in ours.
 
-Every block has a transactionInfo, ``{}`` when there is nothing to say: the official Java verifier fails without one
+Every block has a transactionInfo, ``{}`` if it would be empty: the official Java verifier fails without one
 (source: sample).  ``documents``, ``statements``, ``redactionInfo`` and ``revisions`` are left out when empty.
 
 Order of ``revisions``: hash-only system items first (by hash), then by document id, as in the guide's example.  It is
-fixed because ``dot`` commutes: the root of two revisions is the same both ways round, so only a rule lets a verifier
+fixed because ``dot`` commutes: the root of two revisions is the same in both orders, so only a rule lets a verifier
 see that they were exchanged.
 """
 
@@ -29,7 +29,7 @@ from .model import Block, BlockAddress, Struct
 
 
 class RedactionError(ValueError):
-    """The revision cannot be redacted: not in the block, without data, or not what its hash says."""
+    """The revision cannot be redacted: it is not in the block, has no data, or does not match its hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class ExecutedStatement:
 
 @dataclass(frozen=True, slots=True)
 class ChangedDocument:
-    """What a block says about a document the transaction changed.
+    """What a block says about a document that the transaction changed.
 
     statements: indexes into the transaction's statements, of every one that changed the document, ascending.
     """
@@ -91,9 +91,9 @@ class Redaction:
 class TransactionResult:
     """All that a transaction leaves behind.
 
-    documents: by document id; one for each revision, no more and no less.
+    documents: by document id; exactly one for each revision.
     revisions: at most one for a document, however often it was changed.
-    system_revisions: hashes of items the catalogue's own tables would have (DDL), 32 bytes each.
+    system_revisions: hashes of items that the catalogue's own tables would have (DDL), 32 bytes each.
     """
 
     transaction_id: str
@@ -107,7 +107,7 @@ class TransactionResult:
 def build_block(
     previous: tuple[BlockAddress | None, bytes], strand_id: str, transaction: TransactionResult, now: Timestamp
 ) -> Block:
-    """The block that commits a transaction.
+    """Return the block that commits a transaction.
 
     previous: address and hash of the journal's last block; ``(None, b"")`` before the first.
     now: the commit time; txTime and blockTimestamp are this moment, or the latest startTime if that is later.
@@ -146,9 +146,9 @@ def build_block(
 
 
 def redact(block: Block, document_id: str, version: int) -> Block:
-    """The block with one revision's data replaced by its hash; no other byte changes, every hash still holds.
+    """Return the block with one revision's data replaced by its hash; no other byte changes, every hash still holds.
 
-    A revision redacted before is left as it is.  Raises RedactionError.
+    A revision that was redacted earlier stays as it is.  Raises RedactionError.
     """
     revisions = list(block.revisions or ())
     for position, revision in enumerate(revisions):
@@ -224,16 +224,16 @@ def _redaction_info(redactions: Sequence[Redaction]) -> Struct | None:
 
 
 def _commit_time(now: Timestamp, statements: Sequence[ExecutedStatement]) -> Timestamp:
-    # A statement begins before its transaction commits; a clock that was set back must not say otherwise.
-    milliseconds = now.epoch_ms()
-    for statement in statements:
-        milliseconds = max(milliseconds, statement.start_time.epoch_ms())
-    return Timestamp.from_epoch_ms(milliseconds)
+    # A statement begins before its transaction commits, even if the clock was set back in between.
+    times = [now, *(statement.start_time for statement in statements)]
+    return journal_time(max(times, key=Timestamp.epoch_ms))
 
 
 def journal_time(time: Timestamp) -> Timestamp:
-    """The time as a journal writes it: UTC, exactly three fraction digits.
+    """Return the time as a journal writes it: UTC, exactly three fraction digits.
 
     The Java sample re-serialises and hashes these structs and can hold no other form (source: sample).
     """
+    if time.precision == "second" and time.offset == 0 and len(time.fraction) == 3:
+        return time
     return Timestamp.from_epoch_ms(time.epoch_ms())

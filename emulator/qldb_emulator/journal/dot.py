@@ -1,4 +1,4 @@
-"""The dot operator, on which every chain and tree of the journal is built."""
+"""The dot operator: every chain and tree of the journal is built with it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _FLIP_SIGN = bytes(byte ^ 0x80 for byte in range(256))  # signed order becomes u
 
 
 def dot(a: bytes, b: bytes) -> bytes:
-    """SHA-256 over two hashes, the smaller first; an empty side is neutral: the result is the other one.
+    """Return SHA-256 over two hashes, the smaller first; if one side is empty, return the other.
 
     The order is that of signed bytes compared from the last to the first.  Commutative, not associative.
     Source: recorded, and the code of five drivers.
@@ -17,7 +17,7 @@ def dot(a: bytes, b: bytes) -> bytes:
         return b
     if not b:
         return a
-    # Last bytes differ 255 times in 256; only else is the whole comparison worth building.
+    # The last bytes differ 255 times in 256; only otherwise compare all bytes.
     if a[-1] != b[-1]:
         a_first = a[-1] ^ 0x80 < b[-1] ^ 0x80
     else:

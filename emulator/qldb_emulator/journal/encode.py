@@ -1,13 +1,15 @@
-"""Writes blocks and metadata as Ion binary, by their layout: what every commit needs.
+"""Writes blocks and metadata as Ion binary, by their layout; every commit does it.
 
-The value read back is that of ``dumps(block.to_ion())``.  Only the numbers of the symbols differ: the names of a block
-stand in its symbol table in a fixed order, behind the names of its first document.  So the binary of that document can
-be copied as it is, and the table is made once for all blocks with documents of one shape.
+The written value equals that of ``dumps(block.to_ion())``.  Only the symbol ids differ: the names of a block follow the
+names of its first document in the symbol table, in a fixed order.  So the binary of that document can be copied as it
+is, and all blocks with documents of one shape share one table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from ..ion.binary_writer import (
@@ -29,13 +31,12 @@ from .layout import ListOf, MapOf, OneOf, Record, Scalar, Shape, names_within
 from .model import Block, Struct
 
 _INT, _TIMESTAMP, _STRING, _BLOB, _LIST, _STRUCT = 2, 6, 8, 10, 11, 13  # type codes of Ion binary
-_SYSTEM_SYMBOLS = len(first_ids(()))
 
 
 class _Names:
     """A symbol table: the names of a first document, then names of the layout.
 
-    texts: the names of the document.  ids: each name's id as it stands in front of a field.  opening: version marker
+    texts: the names of the document.  ids: each name -> its id, encoded as before a field.  opening: version marker
     and symbol table.  last_address: see ``_address``.
     """
 
@@ -49,13 +50,13 @@ class _Names:
         self.last_address: tuple[Struct, bytes] = ({}, b"")
 
     def opening_for(self, symbols: dict[str, bytes]) -> bytes:
-        """Version marker and symbol table, with the symbols that were added to ``ids``."""
+        """Return the version marker and the symbol table, with the symbols that were added to ``ids``."""
         if len(symbols) == len(self.ids):
             return self.opening
-        return opening_of(self.listed + listed(local_texts(symbols)[len(self.ids) - _SYSTEM_SYMBOLS :]))
+        return opening_of(self.listed + listed(islice(symbols, len(self.ids), None)))
 
 
-# Documents have few shapes.  The table is emptied when it is full, so that hostile shapes cost no memory.
+# Documents have few shapes.  The table is emptied when it is full, so hostile shapes cost no memory.
 _KNOWN: dict[tuple[tuple[str, ...], tuple[str, ...]], _Names] = {}
 _KNOWN_MAX = 256
 
@@ -84,14 +85,14 @@ _NO_DOCUMENTS = ("redactionInfo", "documents", "revisions")
 
 
 def encode_metadata(metadata: Struct) -> bytes:
-    """Self-contained Ion binary of a revision's metadata."""
+    """Return self-contained Ion binary of a revision's metadata."""
     if tuple(metadata) != layout.METADATA.names or tuple(map(type, metadata.values())) != _METADATA_TYPES:
         return dumps(metadata)  # the metadata of an imported journal may have another order
     return _METADATA_NAMES.opening + _metadata(_METADATA_NAMES, _METADATA_NAMES.ids, metadata)
 
 
 def _first_texts(revisions: Sequence[Struct]) -> tuple[str, ...]:
-    """The local symbols of the first document whose binary can be copied."""
+    """Return the local symbols of the first document whose binary can be copied."""
     for revision in revisions:
         data = revision.get("data")
         if type(data) is Document and (found := opened(data)) is not None:
@@ -111,41 +112,37 @@ def _names(texts: tuple[str, ...], without: tuple[str, ...]) -> _Names:
 # --- From the layout to functions ------------------------------------------------------------------------------
 
 WritePlain = Callable[[Any], bytes]
-"""From a value without field names to binary."""
+"""Writes a value without field names as binary."""
 
 Write = Callable[[_Names, dict[str, bytes], Any], bytes]
-"""From the names, all symbols so far (documents add theirs) and a value to binary."""
-
-
-def _hash(octets: bytes) -> bytes:
-    return headed(_BLOB, octets)
+"""Writes a value as binary, given the names and all symbols so far; documents add their symbols."""
 
 
 _SCALARS: dict[Shape, WritePlain] = {
     Scalar.TEXT: lambda text: headed(_STRING, text.encode()),
     Scalar.COUNT: lambda number: headed(_INT, magnitude_octets(number)),
     Scalar.TIME: lambda time: headed(_TIMESTAMP, timestamp_octets(time)),
-    Scalar.HASH: _hash,
-    Scalar.HASH_OR_EMPTY: _hash,
+    Scalar.HASH: partial(headed, _BLOB),
+    Scalar.HASH_OR_EMPTY: partial(headed, _BLOB),
 }
 
 
 def _plain_writer_of(shape: Shape) -> WritePlain | None:
-    """The writer of a shape that has no field names inside; None for other shapes."""
+    """Return the writer of a shape that has no field names inside; None for other shapes."""
     if isinstance(shape, ListOf) and (item := _plain_writer_of(shape.item)) is not None:
         return lambda values: headed(_LIST, b"".join(map(item, values)))
     return _SCALARS.get(shape)
 
 
 def _writer_of(shape: Shape) -> Write:
-    """The writer of a shape that has field names inside."""
+    """Return the writer of a shape that has field names inside."""
     if isinstance(shape, ListOf):
         item = _writer_of(shape.item)
         return lambda names, symbols, values: headed(_LIST, b"".join([item(names, symbols, each) for each in values]))
     if isinstance(shape, MapOf):
         return _map_of(shape)
     if isinstance(shape, OneOf):
-        return _writer_of(shape.usual)  # the short record has a part of its fields
+        return _writer_of(shape.usual)  # the short record has some of its fields
     if shape is layout.ADDRESS:
         return _address
     if isinstance(shape, Record):
@@ -182,12 +179,14 @@ def _record(record: Record) -> Write:
             nested[field.name] = _writer_of(field.shape)
         else:
             plain[field.name] = writer
+    plain_writer = plain.get
 
     def write(names: _Names, symbols: dict[str, bytes], value: Struct) -> bytes:
         ids = names.ids
         parts: list[bytes] = []
         for name, each in value.items():
-            parts += ids[name], plain[name](each) if name in plain else nested[name](names, symbols, each)
+            writer = plain_writer(name)
+            parts += ids[name], nested[name](names, symbols, each) if writer is None else writer(each)
         return headed(_STRUCT, b"".join(parts))
 
     return write
@@ -197,7 +196,7 @@ _any_address = _record(layout.ADDRESS)
 
 
 def _address(names: _Names, symbols: dict[str, bytes], value: Struct) -> bytes:
-    """An address.  The last one is kept: all revisions of a block have the block's."""
+    """Return an address.  The last one is cached, because all revisions of a block have the block's address."""
     known, octets = names.last_address  # one read: other threads may be writing blocks with these names
     if known != value:
         octets = _any_address(names, symbols, value)

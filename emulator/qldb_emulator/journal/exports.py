@@ -1,4 +1,4 @@
-"""An export's layout: which objects it has, how they are called, what is in them.  Pure: bytes in, bytes out.
+"""The layout of an export: its objects, their names and their contents.  Pure: bytes in, bytes out.
 
 ::
 
@@ -6,7 +6,7 @@
     <prefix>yyyy/mm/dd/hh/<strand id>.<first>-<last>.<ext>     blocks, in order; the hour of the request, in UTC
     <prefix><export id>.<strand id>.completed.manifest         at the end: the keys of the data objects, in order
 
-Prefix and the rest are joined as they are: no slash is put in (all samples do so; journal.md 5.2).
+Prefix and name are joined without adding a slash (as in all samples; journal.md 5.2).
 
 ============  =========  ==========================  ==============================  ===========
 format        extension  content type                blocks in a data object         source
@@ -16,7 +16,7 @@ ION_BINARY    ion        application/octet-stream    Ion binary                 
 JSON          json       application/json            JSON Lines, down-converted      documented
 ============  =========  ==========================  ==============================  ===========
 
-That manifests follow the format is documented, what the content types were is inferred.
+It is documented that manifests follow the format; the content types are inferred.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from .model import Struct
 
 OutputFormat = Literal["ION_TEXT", "ION_BINARY", "JSON"]
 
-# The service's cutting rule is not known; the guide's sample has small files (1-4, 5-10, 11-12).  Ours bounds the
-# memory of an export, and lets a reader find a block without much to read.
+# The service's rule for cutting files is not known; the guide's sample has small files (1-4, 5-10, 11-12).  Ours
+# bounds the memory of an export, and lets a reader find a block without reading much.
 FILE_BLOCKS = 1_000
 FILE_BYTES = 4 * 1024 * 1024
 
@@ -59,7 +59,7 @@ FORMATS: dict[OutputFormat, FormatRow] = {
         lambda ion: dumps_text(loads(ion)).encode() + b"\n",
         lambda value: dumps_text(value).encode() + b"\n",
     ),
-    # Stored blocks have their own version markers and symbol tables; one after the other they are a stream.
+    # Stored blocks have their own version markers and symbol tables, so their concatenation is a stream.
     "ION_BINARY": FormatRow("ion", "application/octet-stream", lambda ion: ion, dumps),
     "JSON": FormatRow(
         "json",
@@ -74,7 +74,7 @@ FORMATS: dict[OutputFormat, FormatRow] = {
 class Export:
     """What is asked for.
 
-    start_ms, end_ms: blocks with start <= blockTimestamp < end.  requested_ms: when it was asked for.
+    start_ms, end_ms: blocks with start <= blockTimestamp < end.  requested_ms: the time of the request.
     format_given: whether the request named the format; the manifest says it only then (documented).
     """
 
@@ -103,13 +103,13 @@ class Export:
         return f"{self.prefix}{self.export_id}.{self.strand_id}{COMPLETED}"
 
     def data_key(self, first: int, last: int) -> str:
-        """The key of the data object with the blocks first to last."""
+        """Return the key of the data object with the blocks first to last."""
         time = Timestamp.from_epoch_ms(self.requested_ms)
         folder = f"{time.year:04}/{time.month:02}/{time.day:02}/{time.hour:02}"
         return f"{self.prefix}{folder}/{self.strand_id}.{first}-{last}.{self.format.extension}"
 
     def started_manifest(self) -> bytes:
-        """The started manifest, its fields in the documented order."""
+        """Return the started manifest, its fields in the documented order."""
         manifest: Struct = {
             "ledgerName": self.ledger_name,
             "exportId": self.export_id,
@@ -124,17 +124,20 @@ class Export:
         return self.format.value(manifest)
 
     def completed_manifest(self, keys: Sequence[str]) -> bytes:
-        """The completed manifest of data objects' keys, in order."""
+        """Return the completed manifest of data objects' keys, in order."""
         return self.format.value({"keys": list(keys)})
 
     def objects(self, blocks: Iterable[tuple[int, bytes]]) -> Iterator[tuple[str, bytes, int]]:
-        """(key, contents, number of blocks) of every data object.  blocks: (sequence number, Ion binary), in order."""
+        """Yield (key, contents, number of blocks) of every data object.
+
+        blocks: (sequence number, Ion binary), in order.
+        """
         encode = self.format.block
         pieces: list[bytes] = []
         first = last = size = 0
         for sequence_no, ion in blocks:
             piece = encode(ion)
-            # A gap ends a file too: readers take its name for all that is between.
+            # A gap ends a file too: readers take its name for all the blocks between.
             if pieces and (len(pieces) == FILE_BLOCKS or size + len(piece) > FILE_BYTES or sequence_no != last + 1):
                 yield self.data_key(first, last), b"".join(pieces), len(pieces)
                 pieces, size = [], 0
@@ -160,6 +163,6 @@ _DATA_NAME = re.compile(r"(?:.*/)?([0-9A-Za-z]{1,64})\.([0-9]{1,18})-([0-9]{1,18
 
 
 def data_name(key: str) -> DataName | None:
-    """The strand and blocks that a key claims; None for a key of another form."""
+    """Return the strand and blocks that a key claims; None for a key of another form."""
     match = _DATA_NAME.match(key)
     return None if match is None else DataName(match[1], int(match[2]), int(match[3]))

@@ -1,4 +1,4 @@
-"""Every hash of the journal, each as its formula.
+"""The formula of every hash of the journal.
 
 ``h(v)`` is the Ion Hash of a value with SHA-256, ``a . b`` the dot operator.  All hashes have 32 bytes.
 
@@ -7,7 +7,7 @@ hash                  formula                                         source
 ====================  ==============================================  ==========================================
 revision              h(metadata) . h(data)                           recorded: 20 revisions, 2019 to 2024
 revision, redacted    h(metadata) . dataHash                          documented: working.redaction
-revision, deleted     h(metadata) . SHA256("")                        sample: all that the Java verifier takes
+revision, deleted     h(metadata) . SHA256("")                        sample: the only form that the Java verifier takes
 statement             h(text) . h(parameter 1) . h(parameter 2) ...   recorded without parameters, else inferred
 commit digest         h(transaction id) . statement 1 . 2 ...         driver test: five drivers agree
 entries               Merkle root over entriesHashList                recorded
@@ -19,8 +19,8 @@ statements (entry 2)  Merkle root over the statement digests,         ours, see 
 ====================  ==============================================  ==========================================
 
 **Header and statements.**  In the service's blocks these two entries are internals that cannot be recomputed outside
-(journal.md 1.4), so an emulator may put any 32 bytes there.  Ours are chosen so that every byte of a block's header
-follows from its hash: ``blockTimestamp`` and ``transactionId`` are covered by nothing else.
+(journal.md 1.4), so an emulator may put any 32 bytes there.  Ours are chosen so that a block's hash covers every byte
+of its header: nothing else covers ``blockTimestamp`` and ``transactionId``.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ HASH_OF_NOTHING = sha256(b"").digest()
 
 
 def revision_hash(metadata: Struct, data: IonValue) -> bytes:
-    """The hash of a revision with data."""
+    """Return the hash of a revision with data."""
     return dot(struct_hashes.metadata_hash(metadata), hash_value(data))
 
 
 def revision_hash_of(metadata: Struct, data_hash: bytes) -> bytes:
-    """The hash of a revision whose data's hash is known: precomputed, or all that a redaction left."""
+    """Return the hash of a revision whose data's hash is known: precomputed, or left by a redaction."""
     return dot(struct_hashes.metadata_hash(metadata), data_hash)
 
 
 def deletion_hash(metadata: Struct) -> bytes:
-    """The hash we write for the revision of a deletion."""
+    """Return the hash we write for the revision of a deletion."""
     return dot(struct_hashes.metadata_hash(metadata), HASH_OF_NOTHING)
 
 
 def deletion_candidates(metadata: Struct) -> dict[str, bytes]:
-    """The hashes a deletion may carry, by name of the form: no captured journal tells which one the service wrote."""
+    """Return form -> hash that a deletion may carry: no captured journal shows which form the service wrote."""
     metadata_hash = struct_hashes.metadata_hash(metadata)
     return {
         "metadata alone": metadata_hash,
@@ -65,7 +65,7 @@ def deletion_candidates(metadata: Struct) -> dict[str, bytes]:
 
 
 def statement_digest(text: str, parameter_hashes: Iterable[bytes] = (), text_hash: bytes | None = None) -> bytes:
-    """The digest of an executed statement.
+    """Return the digest of an executed statement.
 
     parameter_hashes: the Ion Hash of each parameter, in order.  text_hash: ``h(text)`` if the caller keeps it.
     """
@@ -76,7 +76,7 @@ def statement_digest(text: str, parameter_hashes: Iterable[bytes] = (), text_has
 
 
 class CommitDigest:
-    """What client and server both accumulate over a transaction and compare at its commit."""
+    """The digest that client and server both accumulate over a transaction and compare at its commit."""
 
     __slots__ = ("_digest",)
 
@@ -84,7 +84,7 @@ class CommitDigest:
         self._digest = hash_value(transaction_id)
 
     def add(self, statement_digest: bytes) -> None:
-        """Take in a statement that was executed, one that failed included."""
+        """Add a statement that was executed, even if it failed."""
         self._digest = dot(self._digest, statement_digest)
 
     @property
@@ -99,15 +99,15 @@ def header_hash(address: BlockAddress, transaction_id: str, timestamp: Timestamp
 
 
 def transaction_info_hash(info: Struct) -> bytes:
-    """The entry of a block that covers its transactionInfo."""
+    """Return the entry of a block that covers its transactionInfo."""
     return struct_hashes.transaction_info_hash(info)
 
 
 def statements_hash(statement_digests: Sequence[bytes]) -> bytes:
-    """The entry of a block of ours that covers the statement digests."""
+    """Return the entry of a block of ours that covers the statement digests."""
     return root(statement_digests) or HASH_OF_NOTHING
 
 
 def block_hash(entries_hash: bytes, previous_block_hash: bytes) -> bytes:
-    """The hash of a block; the previous one's is empty for the first block of a journal."""
+    """Return the hash of a block; the previous hash is empty for the first block of a journal."""
     return dot(entries_hash, previous_block_hash)

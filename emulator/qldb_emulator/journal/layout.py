@@ -1,4 +1,4 @@
-"""What a block is made of, told once: names, order, types, and which parts may be absent.
+"""The one description of a block: names, order and types of its parts, and which may be absent.
 
 ``parse`` checks values against these tables, ``encode`` writes blocks by them, ``struct_hashes`` hashes by them, and
 ``verify.json_blocks`` gives the values of a JSON export their types back.  Pure data.
@@ -14,7 +14,7 @@ from enum import Enum
 
 
 class Scalar(Enum):
-    """A value without parts.  The value of the member is the Ion type as messages name it."""
+    """A value without parts.  The value of the enumeration's member is the Ion type in messages."""
 
     TEXT = "string"
     COUNT = "int"  # not negative
@@ -55,7 +55,7 @@ class Field:
 class Record:
     """A struct with these fields and no others, in this order as the service wrote it.
 
-    exclusive: names of optional fields of which at most one is there.  repeats: as for a field, of the whole struct.
+    exclusive: names of optional fields of which at most one is present.  repeats: as for a field, of the whole struct.
     """
 
     __slots__ = ("exclusive", "fields", "names", "repeats", "required")
@@ -114,7 +114,7 @@ REVISION = Record(
     Field("blockAddress", ADDRESS),
     Field("hash", Scalar.HASH),
     Field("data", Scalar.DATA, optional=True),  # absent in a deletion
-    Field("dataHash", Scalar.HASH, optional=True),  # in the place of data that was redacted
+    Field("dataHash", Scalar.HASH, optional=True),  # replaces data that was redacted
     Field("metadata", METADATA),
     exclusive=("data", "dataHash"),
 )
@@ -138,9 +138,9 @@ BLOCK = Record(
 
 
 def names_within(shape: Shape, without: Collection[str] = ()) -> Iterator[str]:
-    """Every field name of a shape, outer ones first, some more than once.
+    """Yield every field name of a shape, outer ones first, some more than once.
 
-    without: names of fields that are passed over, with all below them.
+    without: names of fields to leave out, with everything below them.
     """
     if isinstance(shape, ListOf | MapOf):
         yield from names_within(shape.item, without)

@@ -1,4 +1,4 @@
-"""The Merkle tree of the journal: which nodes, their root, an inclusion proof.
+"""The Merkle tree of the journal: its nodes, its root, inclusion proofs.
 
 Neighbours (0,1), (2,3) ... are combined with ``dot``; a last odd node is carried up unchanged, until one is left
 (source: recorded, journal.md 0 and 4.2).  Seven leaves::
@@ -9,11 +9,11 @@ Neighbours (0,1), (2,3) ... are combined with ``dot``; a last odd node is carrie
     level 0     0   1   2   3   4   5   6
 
 Node (level, index) covers the leaves ``index << level`` up to, not including, ``(index + 1) << level``.  It is
-*perfect* when all of them exist: then it never changes again.  Only perfect nodes are kept by a ledger; a ragged one
-is the fold of the perfect nodes along the right edge, of which there are at most log2(size).  So the digest at any
-past tip, and any proof under it, costs O(log size) stored nodes and nothing is ever rewritten.
+*perfect* when all of them exist: then it never changes again.  A ledger stores only perfect nodes.  A ragged node is
+the fold of the perfect nodes along the right edge, at most log2(size) of them.  So the digest at any past tip, and any
+proof under it, takes O(log size) stored nodes, and no node is ever rewritten.
 
-This module fetches nothing: callers pass ``read``, which gives the hashes of many perfect nodes at once.
+This module does no input or output: callers pass ``read``, which returns the hashes of many perfect nodes at once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Node = tuple[int, int, bytes]
 """A perfect node with its hash, (level, index, hash): what a ledger stores."""
 
 Read = Callable[[Sequence[NodeID]], Mapping[NodeID, bytes]]
-"""Gives the hashes of perfect nodes, many at once."""
+"""Returns the hashes of many perfect nodes at once."""
 
 
 class ProofRangeError(ValueError):
@@ -37,11 +37,11 @@ class ProofRangeError(ValueError):
 
 
 class MissingNodeError(LookupError):
-    """A node the tree must have was not among the hashes read: the stored tree is damaged."""
+    """A node that the tree must have was not read: the stored tree is damaged."""
 
 
 def root(leaves: Sequence[bytes]) -> bytes:
-    """The root over all leaves; empty bytes for none, the leaf itself for one."""
+    """Return the root over all leaves; empty bytes for none, the leaf itself for one."""
     if not leaves:
         return b""
     level = list(leaves)
@@ -51,7 +51,7 @@ def root(leaves: Sequence[bytes]) -> bytes:
 
 
 def path(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The sibling hashes from leaf *index* to the root, for a small tree at hand.
+    """Return the sibling hashes from leaf *index* to the root, for a small tree in memory.
 
     Requires 0 <= index < len(leaves); raises ProofRangeError.  A level where the node is carried up adds nothing.
     """
@@ -66,23 +66,24 @@ def path(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def fold(leaf_hash: bytes, proof: Iterable[bytes]) -> bytes:
-    """``dot`` over a proof, leaf side first: equals the digest when the proof holds."""
+    """Return ``dot`` over a proof, leaf side first: equals the digest when the proof holds."""
     for sibling in proof:
         leaf_hash = dot(leaf_hash, sibling)
     return leaf_hash
 
 
 def right_edge(size: int) -> list[NodeID]:
-    """The perfect nodes that make up a tree of *size* leaves, largest first: one for each bit set in *size*."""
+    """Return the perfect nodes that make up a tree of *size* leaves, largest first: one for each bit set in *size*."""
     if size < 0:
         raise ProofRangeError(f"a tree has no {size} leaves")
     return [(level, (size >> level) - 1) for level in range(size.bit_length() - 1, -1, -1) if size >> level & 1]
 
 
 def inclusion_nodes(index: int, size: int) -> list[list[NodeID]]:
-    """What proves leaf *index* among *size* leaves, leaf side first; an element is the perfect nodes under one sibling.
+    """Return the parts of the proof of leaf *index* among *size* leaves, leaf side first: perfect nodes per sibling.
 
-    All elements have one node except the one ragged sibling a proof can have, which has its right edge, largest first.
+    Every sibling is one perfect node, except the one ragged sibling that a proof can have: that is its right edge,
+    largest first.
     Requires 0 <= index < size; raises ProofRangeError.
     """
     _check_range(index, size)
@@ -102,12 +103,12 @@ def inclusion_nodes(index: int, size: int) -> list[list[NodeID]]:
 
 
 def proof_length(index: int, size: int) -> int:
-    """The number of hashes in the proof of leaf *index* among *size* leaves.  Raises ProofRangeError."""
+    """Return the number of hashes in the proof of leaf *index* among *size* leaves.  Raises ProofRangeError."""
     return len(inclusion_nodes(index, size))
 
 
 def digest(size: int, read: Read) -> bytes:
-    """The root over the first *size* leaves, from perfect nodes.  One call of *read*; empty bytes for no leaves.
+    """Return the root over the first *size* leaves, from perfect nodes.  One call of *read*; empty bytes for no leaves.
 
     Raises ProofRangeError, and MissingNodeError when the stored tree has a hole.
     """
@@ -115,7 +116,7 @@ def digest(size: int, read: Read) -> bytes:
 
 
 def proof(index: int, size: int, read: Read) -> list[bytes]:
-    """The sibling hashes of leaf *index* among *size* leaves, leaf side first.  One call of *read*.
+    """Return the sibling hashes of leaf *index* among *size* leaves, leaf side first.  One call of *read*.
 
     Requires 0 <= index < size; raises ProofRangeError, and MissingNodeError when the stored tree has a hole.
     """
@@ -125,7 +126,7 @@ def proof(index: int, size: int, read: Read) -> list[bytes]:
 
 
 class RightEdge:
-    """A tree that only grows, held as its right edge: at most log2(size) hashes of memory."""
+    """A tree that only grows, represented by its right edge: at most log2(size) hashes of memory."""
 
     __slots__ = ("_hashes", "size")
 
@@ -135,17 +136,17 @@ class RightEdge:
 
     @classmethod
     def read(cls, size: int, read: Read) -> RightEdge:
-        """The edge of a stored tree.  One call of *read*.  Raises ProofRangeError, MissingNodeError."""
+        """Return the edge of a stored tree.  One call of *read*.  Raises ProofRangeError, MissingNodeError."""
         edge = right_edge(size)
         hashes = _fetch(read, edge)
         return cls(size, [hashes[node] for node in edge])
 
     def copy(self) -> RightEdge:
-        """Another one that grows by itself."""
+        """Return a copy that grows independently."""
         return RightEdge(self.size, self._hashes)
 
     def append(self, leaf_hash: bytes) -> list[Node]:
-        """Add the next leaf.  The perfect nodes that it completes, itself first: two on average."""
+        """Add the next leaf.  Return the perfect nodes that it completes, itself first: two on average."""
         level, index = 0, self.size
         nodes = [(level, index, leaf_hash)]
         while index & 1:
@@ -157,7 +158,7 @@ class RightEdge:
         return nodes
 
     def root(self) -> bytes:
-        """The root over the leaves so far; empty bytes for none."""
+        """Return the root over the leaves so far; empty bytes for none."""
         result = b""
         for hash_ in reversed(self._hashes):
             result = dot(hash_, result)

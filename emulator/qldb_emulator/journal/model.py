@@ -1,4 +1,4 @@
-"""The things a journal is made of.  Pure data; the hashes are in ``hashing``, the bytes in ``ion``."""
+"""The parts of a journal.  Pure data; the hashes are in ``hashing``, the bytes in ``ion``."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class BlockAddress:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block, every part as it stands in the journal.
+    """One block, with every part as it is in the journal.
 
-    The nested structs (transaction_info, redaction_info, revisions) stay Ion values: an imported block must be handed
-    out and hashed exactly as it was written, absent members absent.  The attributes stand in the order of
+    The nested structs (transaction_info, redaction_info, revisions) stay Ion values: an imported block must be returned
+    and hashed exactly as it was written, without the members that were absent.  The attributes have the order of
     ``layout.BLOCK``, which has the names and the meaning.
     """
 
@@ -46,7 +46,7 @@ class Block:
     revisions: tuple[Struct, ...] | None = None
 
     def to_ion(self) -> Struct:
-        """The block as the service writes it: the names and the order of the layout, absent parts absent."""
+        """Return the block as the service writes it: the names and the order of the layout, absent parts absent."""
         struct: dict[str, Any] = {}
         for name, attribute in _ATTRIBUTES:
             part = getattr(self, attribute)

@@ -1,8 +1,8 @@
 """Turns an Ion value into a :class:`Block`, or says why it is not one.
 
-Names and types are those of ``layout``: the official verifiers refuse a block with anything else in it, too.  Where
+Names and types are those of ``layout``: the official verifiers, too, refuse a block with anything else in it.  Where
 blocks of the service vary (journal.md 1) the layout allows it: ``transactionInfo`` absent, timestamps of any precision,
-an empty ``previousBlockHash``, revisions of which only the hash is given.
+an empty ``previousBlockHash``, revisions with only a hash.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .model import Block, BlockAddress, Struct
 class BlockFormatError(ValueError):
     """A value is not a block.
 
-    field: path of what is wrong, as ``revisions[0].metadata.version``.  address: of the block, as far as it was found.
+    field: path of the faulty part, as ``revisions[0].metadata.version``.  address: of the block, if it was found.
     """
 
     def __init__(self, field: str, problem: str, address: BlockAddress | None = None) -> None:
@@ -34,7 +34,7 @@ class BlockFormatError(ValueError):
         return f"{where}: {self.field} {self.problem}"
 
     def within(self, part: str) -> BlockFormatError:
-        """The same error seen from the container: ``.name`` of a field, or ``[0]``, goes in front of the path.
+        """Return the same error as the container sees it: ``.name`` of a field, or ``[0]``, precedes the path.
 
         The path is made while the error travels outwards, so that a correct block costs no text.
         """
@@ -42,11 +42,11 @@ class BlockFormatError(ValueError):
 
 
 Check = Callable[[IonValue], None]
-"""Raises BlockFormatError, its field the path from the value on: empty for the value itself, else as ``.name[0]``."""
+"""Raises BlockFormatError, its field the path from the value: empty for the value itself, otherwise as ``.name[0]``."""
 
 
 def block_from_ion(value: IonValue) -> Block:
-    """The block an Ion struct holds, its nested structs kept as they are.  Raises BlockFormatError."""
+    """Return the block in an Ion struct; its nested structs stay as they are.  Raises BlockFormatError."""
     if type(value) is not dict:
         raise _no_struct(value).within("block")
     if "blockAddress" not in value:
@@ -72,13 +72,13 @@ def block_from_ion(value: IonValue) -> Block:
 
 
 def address_from_ion(value: IonValue, field: str = "block address") -> BlockAddress:
-    """The address an Ion struct ``{strandId, sequenceNo}`` holds.  Raises BlockFormatError."""
+    """Return the address in an Ion struct ``{strandId, sequenceNo}``.  Raises BlockFormatError."""
     _named(_address, value, field)
     return BlockAddress(value["strandId"], value["sequenceNo"])
 
 
 def revision_from_ion(value: IonValue, field: str = "revision") -> Struct:
-    """The value itself, once it has the form of a revision.  Raises BlockFormatError."""
+    """Return the value itself if it has the form of a revision.  Raises BlockFormatError."""
     _named(_revision, value, field)
     struct: Struct = value
     return struct
@@ -92,7 +92,7 @@ def _named(check: Check, value: IonValue, field: str) -> None:
 
 
 # --- Checks ------------------------------------------------------------------------------------------------
-# Exact types: a bool is no int here, a Symbol no string, a Clob no blob, and an annotated value none of them.
+# Types must match exactly: a bool is not an int, a Symbol not a string, a Clob not a blob; no value may be annotated.
 
 
 def _exactly(python_type: type, name: str) -> Check:
@@ -161,7 +161,7 @@ _SCALARS: dict[Scalar, Check] = {
 
 
 def _check_of(shape: Shape) -> Check:
-    """The check of a value against a shape of the layout."""
+    """Return the check of a value against a shape of the layout."""
     if isinstance(shape, ListOf):
         return _list_of(_check_of(shape.item))
     if isinstance(shape, MapOf):

@@ -1,4 +1,4 @@
-"""Proof lists: what GetBlock and GetRevision answer beside the block or revision.
+"""Proof lists: what GetBlock and GetRevision return together with the block or revision.
 
 Source: recorded, eight receipts (journal.md 4.3).  A block proof is the path from ``blockHash`` to the digest.  A
 revision proof is, in this order::
@@ -22,11 +22,11 @@ class RevisionNotInBlockError(LookupError):
 
 
 class BlockNotProvableError(ValueError):
-    """The root of the block's revisions is not among its entries: the block is damaged."""
+    """The root over the block's revisions is not among its entries: the block is damaged."""
 
 
 def block_proof(sequence_no: int, tip_sequence_no: int, read: Read) -> list[bytes]:
-    """The proof of a block under the digest at a tip.  *read* gives the stored Merkle nodes.
+    """Return the proof of a block under the digest at a tip.  *read* returns the stored Merkle nodes.
 
     Requires 0 <= sequence_no <= tip_sequence_no; raises ProofRangeError.
     """
@@ -34,7 +34,7 @@ def block_proof(sequence_no: int, tip_sequence_no: int, read: Read) -> list[byte
 
 
 def revision_proof(block: Block, document_id: str, tip_sequence_no: int, read: Read) -> list[bytes]:
-    """The proof of a document's revision in *block* under the digest at a tip.
+    """Return the proof of a document's revision in *block* under the digest at a tip.
 
     Raises RevisionNotInBlockError, BlockNotProvableError, ProofRangeError.
     """
@@ -43,7 +43,7 @@ def revision_proof(block: Block, document_id: str, tip_sequence_no: int, read: R
 
 
 def revision_position(block: Block, document_id: str) -> int:
-    """Where in the block's ``revisions`` the document's one is.  Raises RevisionNotInBlockError."""
+    """Return the position of the document's revision in the block's ``revisions``.  Raises RevisionNotInBlockError."""
     for position, revision in enumerate(block.revisions or ()):
         metadata = revision.get("metadata")
         if metadata is not None and metadata["id"] == document_id:
@@ -52,15 +52,15 @@ def revision_position(block: Block, document_id: str) -> int:
 
 
 def path_in_block(block: Block, position: int) -> list[bytes]:
-    """The part of a revision's proof that leads to the block's hash.  Raises BlockNotProvableError."""
+    """Return the part of a revision's proof that leads to the block's hash.  Raises BlockNotProvableError."""
     hashes = [revision["hash"] for revision in block.revisions or ()]
     entries = block.entries_hash_list
     revisions_root = root(hashes)
     if revisions_root not in entries:
         number = block.address.sequence_no
         raise BlockNotProvableError(f"block {number}: the root of its revisions is not in entriesHashList")
-    # Found by value: position 1 in every block captured whole, but verifiers only ask that it is in the list.
+    # Found by value: position 1 in every complete captured block, but verifiers only require that it is in the list.
     siblings = path(hashes, position) + path(entries, entries.index(revisions_root))
-    if block.previous_block_hash:  # the first block of a journal has none; dot takes an empty side as neutral
+    if block.previous_block_hash:  # empty for the first block of a journal; dot ignores an empty side
         siblings.append(block.previous_block_hash)
     return siblings

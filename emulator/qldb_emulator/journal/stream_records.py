@@ -28,14 +28,14 @@ ControlRecordType = Literal["CREATED", "COMPLETED"]
 
 
 def control_record(stream_arn: str, kind: ControlRecordType) -> Struct:
-    """The first or last record of a stream."""
+    """Return the first or last record of a stream."""
     return _record(stream_arn, "CONTROL", {"controlRecordType": kind})
 
 
 def block_records(stream_arn: str, block: Block) -> list[Struct]:
-    """The records of one block: its summary, then the details of each revision of a document.
+    """Return the records of one block: its summary, then the details of each revision of a document.
 
-    The genesis block has none, whatever the stream's start time (sample: the Java tutorial's stream program counts).
+    The genesis block has no records, whatever the stream's start time (sample: the Java tutorial's stream program).
     """
     if block.address.sequence_no == GENESIS:
         return []
@@ -52,7 +52,7 @@ def block_records(stream_arn: str, block: Block) -> list[Struct]:
 
 
 def partition_key(record: Struct) -> str:
-    """The partition key of a record in Kinesis: its own hash in lower-case hexadecimal.
+    """Return the partition key of a record in Kinesis: its own hash in lower-case hexadecimal.
 
     So the documents of a table spread over shards.  Captured (2021): a summary's is its blockHash, a revision's the
     revision's hash.  That of a control record is not known; it gets the SHA-256 of its binary, which looks the same
@@ -77,7 +77,7 @@ def _summary(revision: Struct) -> Struct:
 
 def _revision_details(stream_arn: str, document: Struct | None, revision: Struct) -> Struct:
     payload: Struct = {}
-    if document is not None:  # a journal that begins after the table was made may not say
+    if document is not None:  # a journal that begins after the table was created may lack its name
         payload["tableInfo"] = {"tableName": document["tableName"], "tableId": document["tableId"]}
     payload["revision"] = revision
     return _record(stream_arn, "REVISION_DETAILS", payload)

@@ -1,8 +1,8 @@
-"""The Ion Hashes of a block's own structs, computed by their layout: what every commit and every verification needs.
+"""The Ion Hashes of a block's own structs, computed by their layout; every commit and every verification needs them.
 
 Each function returns what ``hash_value`` returns for the same struct.  It takes less time for two reasons: field names
-are serialised once, and the hashes of fields that repeat from block to block (the strand, statement texts, tables) are
-kept.  A struct of another form goes to ``hash_value`` itself.
+are serialised once, and the hashes of fields that recur from block to block (the strand, statement texts, tables) are
+cached.  A struct of another form goes to ``hash_value``.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from .layout import Field, ListOf, MapOf, Record, Scalar, Shape
 from .model import Struct
 
 _KEPT = 256  # hashes of each field
-_KEPT_CHARACTERS = 1024  # a longer text is hashed each time, so that what is kept stays small
-_KEPT_ITEMS = 8  # a longer list inside a kept struct likewise
+_KEPT_CHARACTERS = 1024  # a longer text is hashed each time, so that the cache stays small
+_KEPT_ITEMS = 8  # likewise a longer list inside a cached struct
 
 Part = Callable[[Any], bytes]
-"""From a value to its serialisation, or to the hash of a field.  Raises _OtherForm."""
+"""Serialises a value, or hashes a field.  Raises _OtherForm."""
 
 
 class _OtherForm(Exception):
-    """The value does not have the form that the layout gives it."""
+    """The value does not have the form in the layout."""
 
 
 def header_hash(strand_id: str, sequence_no: int, transaction_id: str, timestamp: Timestamp) -> bytes:
-    """The hash of ``{blockAddress: {strandId, sequenceNo}, transactionId, blockTimestamp}``."""
+    """Return the hash of ``{blockAddress: {strandId, sequenceNo}, transactionId, blockTimestamp}``."""
     address = {"strandId": strand_id, "sequenceNo": sequence_no}
     return sha256(struct_part([_block_address(address), _transaction_id(transaction_id), _time(timestamp)])).digest()
 
 
 def metadata_hash(metadata: Struct) -> bytes:
-    """The hash of a revision's metadata."""
+    """Return the hash of a revision's metadata."""
     return _hash_by(_metadata, metadata)
 
 
 def transaction_info_hash(info: Struct) -> bytes:
-    """The hash of a block's transactionInfo."""
+    """Return the hash of a block's transactionInfo."""
     return _hash_by(_transaction_info, info)
 
 
 def text_hash(text: str) -> bytes:
-    """The hash of a statement's text."""
+    """Return the hash of a statement's text."""
     return _kept_text_hash(text) if len(text) <= _KEPT_CHARACTERS else hash_value(text)
 
 
@@ -79,7 +79,7 @@ _SCALARS: dict[Shape, tuple[type, Part]] = {
 
 
 def _part_of(shape: Shape) -> Part:
-    """From a value of a shape to its serialisation."""
+    """Return a function that serialises a value of a shape."""
     if isinstance(shape, ListOf):
         return _list_of(shape)
     if isinstance(shape, MapOf):
@@ -89,7 +89,7 @@ def _part_of(shape: Shape) -> Part:
     python_type, serialise = _SCALARS[shape]
 
     def scalar(value: IonValue) -> bytes:
-        if type(value) is not python_type:  # exact: a bool is no int here, a symbol no string
+        if type(value) is not python_type:  # exact: a bool is not an int here, a symbol not a string
             raise _OtherForm
         return serialise(value)
 
@@ -133,7 +133,7 @@ def _record(record: Record) -> Part:
 
 
 def _field(field: Field) -> Part:
-    """From the value of a field to the hash of name and value."""
+    """Return a function from the value of a field to the hash of name and value."""
     name = name_part(field.name)
     if isinstance(field.shape, Scalar):
         python_type, serialise = _SCALARS[field.shape]
@@ -152,7 +152,7 @@ def _keep_scalar(part: Part, python_type: type) -> Part:
     kept = lru_cache(_KEPT)(part)
 
     def known(value: IonValue) -> bytes:
-        # The type comes first: True would be found as 1.
+        # Compare the type first: the cache would take True for 1.
         if type(value) is not python_type or (type(value) is str and len(value) > _KEPT_CHARACTERS):
             return part(value)
         return kept(value)
@@ -161,7 +161,7 @@ def _keep_scalar(part: Part, python_type: type) -> Part:
 
 
 def _keep_record(part: Part) -> Part:
-    """Keeps the serialisations of records whose values are short texts and short lists of counts."""
+    """Caches the serialisations of records whose values are short texts and short lists of counts."""
     kept = lru_cache(_KEPT)(lambda items: part({name: list(v) if type(v) is tuple else v for name, v in items}))
 
     def known(value: IonValue) -> bytes:
@@ -172,7 +172,7 @@ def _keep_record(part: Part) -> Part:
 
 
 def _key(value: dict[str, IonValue]) -> tuple[tuple[str, Any], ...] | None:
-    """The record as something hashable; None if it is large or has another form."""
+    """Return the record as a hashable key; None if it is large or has another form."""
     items = []
     for name, each in value.items():
         if type(each) is str:

@@ -13,6 +13,7 @@ from typing import Literal
 from ..storage.directory import DataDirectory
 from ..storage.ledger_file import LedgerFile
 from .seam import READ_BLOCKS, BlockRow, Facts, Log, LogTip, Rewrite
+from .servers import Servers
 
 
 class SqliteLog:
@@ -34,23 +35,27 @@ class SqliteLog:
         return [BlockRow._make(row) for row in self._file.block_rows(first, at_most)]
 
     def append_at(self, rows: Iterable[BlockRow], rewrites: Iterable[Rewrite] = ()) -> None:
-        """The fold has written the rows and the rewrites in the SQLite transaction that is about to be committed."""
+        """Do nothing: the fold wrote the rows and rewrites in the SQLite transaction that is about to be committed."""
+
+    def fence(self) -> None:
+        """A file that answers has done all that it was asked for."""
 
     def facts(self) -> tuple[int, Facts]:
         return 0, self._file.all_meta()
 
     def put_facts(self, version: int, changes: Facts) -> int:
-        """The caller has written the facts in the SQLite transaction that is about to be committed."""
+        """Do nothing: the caller wrote the facts in the SQLite transaction that is about to be committed."""
         return version
 
     def close(self) -> None:
-        """The ledger closes its file itself."""
+        """Do nothing: the ledger closes its file itself."""
 
 
 class SqliteLogs:
     """All journals of a data directory: listing them is reading the directory.  See seam.Logs."""
 
     is_shared: Literal[False] = False
+    servers: Servers | None = None
 
     def __init__(self, directory: DataDirectory) -> None:
         self._directory = directory
@@ -65,7 +70,7 @@ class SqliteLogs:
         return {} if self._directory.exists(region, name) else None
 
     def create(self, region: str, name: str, facts: Facts) -> None:
-        """The file that is made next holds the journal, and has the facts."""
+        """Do nothing: the ledger file that is created next holds the journal and the facts."""
 
     def open(self, region: str, name: str, file: LedgerFile) -> Log:
         return SqliteLog(file)

@@ -53,6 +53,15 @@ class StatementCache:
         self._remember(text, Prepared(catalogue, program))
         return program
 
+    def emptied(self) -> StatementCache:
+        """A new cache of this kind."""
+        return StatementCache()
+
+    def has(self, text: str, catalogue: Catalogue) -> bool:
+        """Whether the program of a text under a catalogue is kept."""
+        prepared = self._prepared.get(text)
+        return prepared is not None and prepared.catalogue is catalogue
+
     def _remember(self, text: str, prepared: Prepared) -> None:
         if len(text) > self.MAX_TEXT_CHARACTERS:
             return

@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"\A[0-9]+[-_.]*")
 
 
 class SeedError(Exception):
-    """A seed cannot be read or run.  The text names the file, the line if there is one, and the reason."""
+    """The seed cannot be read or run.  The text names the file, the line if known, and the reason."""
 
 
 class Seeder:
@@ -54,14 +54,14 @@ class Seeder:
         self._is_cancelled = False
 
     def cancel(self) -> None:
-        """End the running program, if there is one, and start no other.  Safe from another thread."""
+        """Stop the running program, if any, and start no other.  Safe from another thread."""
         self._is_cancelled = True
         child = self._child
         if child is not None:
             child.terminate()
 
     def seed(self, path: Path, ledger: str | None = None) -> None:
-        """Run a file or a folder.  ledger: fills this one, whatever the names say.  Raises SeedError."""
+        """Run a file or a folder.  ledger: fill this one, ignoring names.  Raises SeedError."""
         path = path.absolute()
         if not path.exists():
             raise SeedError(f"seed {path} is not found")
@@ -121,7 +121,7 @@ class Seeder:
         logger.info("%s: %s into the ledger %s", file, done, ledger)
 
     def _make(self, ledger: str) -> bool:
-        """Make the ledger if it is missing.  Whether it is new since this seeding began."""
+        """Create the ledger if it is missing; return whether it is new since this seeding began."""
         if ledger not in self._is_new:
             try:
                 self._transport.call(

@@ -1,4 +1,4 @@
-"""Documents into a table, in transactions that fit QLDB's limits."""
+"""Inserts documents into a table, in transactions that fit QLDB's limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TRANSACTION_BYTES = STRICT.transaction_bytes * 3 // 4
 
 
 class Loaded(NamedTuple):
-    """What was committed so far.  done: bytes of the file that is read."""
+    """What has been committed.  done: bytes of the file that were read."""
 
     documents: int
     done: int
@@ -36,7 +36,7 @@ class LoadError(Exception):
 
 
 def batches(records: Iterable[Record]) -> Iterator[list[list[Record]]]:
-    """Transactions, each a list of statements, each a list of documents.  Raises RecordsError for one too large."""
+    """Yield transactions, each a list of statements, each a list of documents.  Raises RecordsError for a large one."""
     transaction: list[list[Record]] = []
     documents = transaction_bytes = statement_bytes = 0
     for record in records:
@@ -62,7 +62,7 @@ def batches(records: Iterable[Record]) -> Iterator[list[list[Record]]]:
 def load_records(
     session: LedgerSession, table: str, records: Iterable[Record], told: Callable[[Loaded], None] | None = None
 ) -> int:
-    """Insert records and return how many.  told: is called after each transaction.
+    """Insert records; return how many.  told: called after each transaction.
 
     Raises LoadError, which says what is in the table already; OSError.
     """
@@ -93,7 +93,7 @@ def _escaped(table: str) -> str:
 
 
 def create_missing_table(session: LedgerSession, table: str) -> bool:
-    """Make the table unless there is one of this name.  Whether it was made.  Raises QldbError."""
+    """Create the table unless it exists; return whether it was created.  Raises QldbError."""
     query = "SELECT VALUE name FROM information_schema.user_tables WHERE status = 'ACTIVE'"
     if table in map(str, session.run(query).rows):
         return False

@@ -41,11 +41,11 @@ _PARQUET_ROWS = 1_000  # rows in memory at once
 
 
 class RecordsError(ValueError):
-    """A file is not what it should be.  The text begins with file:line:column where there is a line."""
+    """The file has another form than its name says, or a mistake.  The text begins with file:line:column if known."""
 
 
 class Record(NamedTuple):
-    """place: ``file:line``, or ``file, record N`` where a form has no lines.  done: bytes of the file read so far."""
+    """place: ``file:line``, or ``file, record N`` in forms without lines.  done: bytes of the file read so far."""
 
     place: str
     value: IonValue
@@ -53,7 +53,7 @@ class Record(NamedTuple):
 
 
 def form_of(path: Path) -> str:
-    """The form that a name's ending tells.  Raises RecordsError."""
+    """Return the form that a name's ending means.  Raises RecordsError."""
     found = _SUFFIXES.get(path.suffix.lower())
     if found is None:
         raise RecordsError(f"{path}: the name ends in none of {' '.join(_SUFFIXES)}: say --format")
@@ -61,7 +61,7 @@ def form_of(path: Path) -> str:
 
 
 def read_records(path: Path, form: str, detects_types: bool = False) -> Iterator[Record]:
-    """The records of a file in order, each a struct.  Raises RecordsError, OSError.
+    """Yield the records of a file in order, each a struct.  Raises RecordsError, OSError.
 
     detects_types: of CSV; a column whose cells are all integers, decimals or true and false has values of that type.
     """
@@ -79,7 +79,7 @@ def read_records(path: Path, form: str, detects_types: bool = False) -> Iterator
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line, cells) of every row.  Raises RecordsError."""
+    """Yield (line, cells) of every row.  Raises RecordsError."""
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
@@ -114,7 +114,7 @@ def _csv(path: Path, detects_types: bool) -> Iterator[Record]:
 
 
 def _kinds(path: Path, names: list[str]) -> list[str]:
-    """The kind of each column, from all of its cells.  The first that fits every one."""
+    """Return the kind of each column, from all of its cells: the first kind that fits them all."""
     possible = [["int", "decimal", "bool"] for _ in names]
     is_filled = [False] * len(names)
     rows = _rows(path)
@@ -175,7 +175,7 @@ def _json_lines(path: Path) -> Iterator[Record]:
 
 
 def _json_problem(path: Path, text: str, first_line: int, otherwise: str) -> str:
-    """The place of a mistake, as the JSON reader of Python finds it: with the line and a caret."""
+    """Return the position of a mistake as Python's JSON reader reports it: with the line and a caret."""
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
@@ -199,7 +199,7 @@ def _ion(path: Path) -> Iterator[Record]:
 
 
 def _numbered(path: Path, values: list[IonValue], size: int) -> Iterator[Record]:
-    """Records without lines.  The whole file was read, so the bytes are shared out evenly."""
+    """Yield records without lines.  The whole file was read, so its bytes are divided evenly among them."""
     for number, value in enumerate(values, 1):
         yield Record(f"{path}, record {number}", value, size * number // len(values))
 
@@ -236,7 +236,7 @@ def _parquet(path: Path) -> Iterator[Record]:
 
 
 def _from_python(value: Any, place: str) -> IonValue:
-    """A value of pyarrow's as Ion; times without a zone are taken as UTC.  Raises RecordsError."""
+    """Return a value of pyarrow's as Ion; times without a zone count as UTC.  Raises RecordsError."""
     if isinstance(value, dict):
         return {str(name): _from_python(item, place) for name, item in value.items() if item is not None}
     if isinstance(value, list):

@@ -28,16 +28,16 @@ _MEMBERS = {"table", "indexes", "documents", "links"}
 
 
 class TablesError(ValueError):
-    """A file does not describe tables.  The text says what is wrong and where."""
+    """The file does not describe tables.  The text says what is wrong and where."""
 
 
 def sample_path(name: str) -> Path:
-    """The file of one of SAMPLES."""
+    """Return the file of one of SAMPLES."""
     return Path(__file__).parent / "samples" / f"{name}.ion"
 
 
 def read_tables(data: bytes, is_json: bool) -> list[dict[str, Any]]:
-    """The structs of a file, each with every member that a table needs.  Raises TablesError."""
+    """Return the structs of a file, each with every member that a table needs.  Raises TablesError."""
     try:
         values = list(load_all(data.decode("utf-8") if is_json or not data.startswith(b"\xe0\x01\x00\xea") else data))
     except (IonError, UnicodeDecodeError) as error:
@@ -68,7 +68,7 @@ def _checked(number: int, value: IonValue) -> dict[str, Any]:
 
 
 def load_tables(session: LedgerSession, tables: list[dict[str, Any]]) -> int:
-    """Make the tables and indexes that are missing and insert the documents.  Returns how many documents.
+    """Create missing tables and indexes and insert the documents; return how many documents.
 
     Raises QldbError, TablesError.
     """

@@ -1,4 +1,4 @@
-"""A writer for many blocks: what it is told waits, and goes to SQLite table by table, many rows to a statement."""
+"""A writer for many blocks: it collects rows, and writes them to SQLite table by table, many rows to a statement."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .writer import (
     Writer,
 )
 
-BATCH_BYTES = 1024 * 1024  # of blocks that wait; their documents may wait beside them, and take no more than that again
+BATCH_BYTES = 1024 * 1024  # of collected blocks; the documents collected beside them take at most as much again
 
-# In the order in which they go to SQLite: an entry is closed before one with the same key is put in its place.
+# The order in which rows are written: an entry is closed before another with the same key is inserted.
 _STATEMENTS = (
     INSERT_BLOCK,
     INSERT_NODE,
@@ -34,20 +34,22 @@ _STATEMENTS = (
 
 
 class BatchWriter(Writer):
-    """A Writer that answers as if it had written at once, and leaves the same rows.
+    """A Writer that collects rows.  It answers questions as if it had written them at once, and leaves the same rows.
 
-    ``with file.write() as writer, BatchWriter(writer) as batch:``; the rows are written at the end of the inner block,
-    before a question that they may have a part in, and when there are many.  After an exception they are dropped, for
-    the transaction is taken back.  A row that SQLite refuses is a StorageError then, not when it was given.
+    Use it as ``with file.write() as writer, BatchWriter(writer) as batch:``.  It writes the collected rows when the
+    inner block ends, before a question that they could affect, and when there are many.  After an exception it drops
+    them, because the transaction is rolled back.  It raises the StorageError of a row that SQLite refuses when it
+    writes the row, not when it is given the row.
     """
 
     def __init__(self, writer: Writer) -> None:
-        super().__init__(writer.connection(), writer.path)
+        super().__init__(writer.connection(), writer.path, writer.next_doc_no)
+        writer.next_doc_no = None  # this one gives the numbers now
         self._writer = writer
         self._waiting: dict[str, list[Sequence[Any]]] = {statement: [] for statement in _STATEMENTS}
         self._bytes = 0
-        self._document_ids: set[str] = set()  # of revisions that wait
-        self._doc_nos: set[int] = set()  # of revisions and index entries that wait
+        self._document_ids: set[str] = set()  # of collected revisions
+        self._doc_nos: set[int] = set()  # of collected revisions and index entries
 
     def __enter__(self) -> BatchWriter:
         return self
@@ -62,7 +64,7 @@ class BatchWriter(Writer):
             self.end()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the collected rows."""
         for statement, rows in self._waiting.items():
             if rows:
                 super()._run_many(statement, rows)
@@ -71,7 +73,7 @@ class BatchWriter(Writer):
         self._document_ids.clear()
         self._doc_nos.clear()
 
-    # --- whatever has no method of its own below finds everything written --------------------------------------
+    # --- a method of Writer that is not overridden below writes the collected rows first ------------------------
     def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         self.flush()
         return super()._rows(sql, parameters)
@@ -98,7 +100,7 @@ class BatchWriter(Writer):
         if self._bytes >= BATCH_BYTES:
             self.flush()
 
-    # --- documents: what is asked of one concerns only rows of its own -----------------------------------------
+    # --- documents: a question about one document concerns only its own rows -----------------------------------
     def insert_document(self, document_id: str, table_no: int, seq: int) -> int:
         return self._writer.insert_document(document_id, table_no, seq)
 
@@ -124,7 +126,7 @@ class BatchWriter(Writer):
     def insert_revisions(self, rows: Iterable[RevisionRow]) -> None:
         rows = tuple(rows)
         if not self._doc_nos.isdisjoint([row.doc_no for row in rows]):
-            self.flush()  # a document's rows change in the order of its revisions
+            self.flush()  # a document's rows must change in the order of its revisions
         for row in rows:
             self._document_ids.add(row.document_id)
             self._doc_nos.add(row.doc_no)
@@ -138,7 +140,7 @@ class BatchWriter(Writer):
     def close_index_entries(self, entries: Iterable[IndexEntry], seq: int) -> None:
         entries = list(entries)
         if not self._doc_nos.isdisjoint([doc_no for _, _, doc_no in entries]):
-            self.flush()  # it may be the entry to be closed that waits
+            self.flush()  # the entry to be closed may be among the collected ones
         super().close_index_entries(entries, seq)
 
     def clear_derived(self) -> None:

@@ -1,7 +1,7 @@
-"""Checksums of stored rows: a page that the disk damaged is noticed when its row is read.
+"""Checksums of stored rows: a reader notices a page that the disk damaged when it reads a row from it.
 
-CRC-32 finds every change of up to 32 neighbouring bits and misses one in four thousand million of the others.  It is no
-proof against people, who can compute it, too: that is what ``verify`` and digests are for.
+CRC-32 finds every change within 32 neighbouring bits, and misses one in four thousand million of all other changes.
+It does not protect against people, who can compute it, too.  ``verify`` and digests do.
 
 ============  =====================================================================================
 column        over
@@ -11,7 +11,7 @@ data_crc      data, beginning with doc_no: a scan needs no other column to check
 revision.crc  doc_no, table_no, version, seq, tx_time_ms, document_id, hash, data_hash, metadata
 ============  =====================================================================================
 
-What each costs a reader, and what it finds: docs/design/010-what-verify-compares.md.
+docs/design/010-what-verify-compares.md says what each checksum costs a reader, and what it finds.
 """
 
 from __future__ import annotations
@@ -24,21 +24,44 @@ from zlib import crc32
 _numbers = struct.Struct("<5q").pack
 
 DAMAGES = (TypeError, ValueError, AttributeError, struct.error, OverflowError)
-"""What computing a checksum raises for values that no writer of ours stored: SQLite columns may hold any type."""
+"""What computing a checksum raises for values that this package never stores: SQLite columns may hold any type."""
 
 
 def block_crc(seq: int, block_hash: bytes, ion: bytes) -> int:
-    """The checksum of a block's row.  Any of DAMAGES for values of other types."""
+    """Return the checksum of a block's row.  Raises one of DAMAGES for values of other types."""
     return crc32(ion, crc32(block_hash, seq & 0xFFFFFFFF))
 
 
 def data_crc(doc_no: int, data: bytes | None) -> int | None:
-    """The checksum of a document; None for none."""
+    """Return the checksum of a document; None without a document."""
     return None if data is None else crc32(data, doc_no & 0xFFFFFFFF)
 
 
 def revision_crc(row: Sequence[Any]) -> int:
-    """The checksum of a revision's other columns, in the order of RevisionRow.  Any of DAMAGES, as block_crc."""
-    doc_no, document_id, table_no, version, seq, tx_time_ms, hash_, _, data_hash, metadata = row[:10]
+    """Return the checksum of a revision's other columns.  row: the ten of RevisionRow.  Raises as block_crc does."""
+    doc_no, document_id, table_no, version, seq, tx_time_ms, hash_, _, data_hash, metadata = row
     numbers = _numbers(doc_no, table_no, version, seq, tx_time_ms)
     return crc32(b"".join((numbers, document_id.encode(), hash_, data_hash or b"", metadata)))
+
+
+def are_whole(rows: Sequence[Sequence[Any]]) -> bool:
+    """Whether revisions with data match their checksums: columns of RevisionRow, the two checksums, and then the
+    document's number, and its id, as the row that led to each revision says them, or neither.
+
+    Each step is one loop in C over all rows, which takes half the time of a loop over the rows.  False also for rows
+    that have to be looked at one by one: without data, or of unequal length.
+    """
+    try:
+        doc_nos, ids, tables, versions, seqs, times, hashes, data, data_hashes, metadata, crcs, data_crcs, *led_by = (
+            zip(*rows, strict=True)
+        )
+        numbers = map(_numbers, doc_nos, tables, versions, seqs, times)
+        erased = [each or b"" for each in data_hashes]
+        contents = map(b"".join, zip(numbers, map(str.encode, ids), hashes, erased, metadata, strict=True))
+        return (
+            crcs == tuple(map(crc32, contents))
+            and data_crcs == tuple(map(crc32, data, doc_nos))
+            and led_by == [doc_nos, ids][: len(led_by)]
+        )
+    except DAMAGES:
+        return False

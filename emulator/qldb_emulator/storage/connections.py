@@ -1,4 +1,4 @@
-"""SQLite connections: how they are opened, and the pool that readers take theirs from."""
+"""SQLite connections: how to open them, and the pool of those that only read."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Literal
 from .errors import SQLITE_ERRORS, StorageError, unusable
 
 Durability = Literal["full", "cache", "off"]
-"""full: an acknowledged commit survives a power cut.  cache: a power cut may take the last commits back, but the file
-stays whole; for files whose journal is in a shared log.  off: for files that are thrown away at exit."""
+"""full: an acknowledged commit survives a power cut.  cache: a power cut may undo the last commits, but the file stays
+consistent; for files whose journal is in a shared log.  off: for files that are deleted at exit."""
 
 SYNCHRONOUS = {"full": 1, "cache": 1, "off": 0}
-"""SQLite's level for a file.  NORMAL keeps log and file in order; that a commit is on the disk is LogSync's part."""
+"""SQLite's level for a file.  NORMAL keeps log and file in order; LogSync makes sure that a commit is on the disk."""
 
 _CACHE_KIB = 65_536
-BUSY_SECONDS = 10  # only another process looking into the file (an SQLite shell) can make us wait at all
+BUSY_SECONDS = 10  # only another process that reads the file (an SQLite shell) can make us wait
 _STATEMENTS = 256
 _WAL_BYTES_KEPT = 64 * 1024 * 1024
 _IDLE_READERS = 8
 
 
 def connect(path: Path, mode: Literal["rw", "rwc"] = "rw", options: str = "") -> sqlite3.Connection:
-    """Open a database file; ``rw`` never creates one.  The caller starts and ends transactions itself.
+    """Open a database file; ``rw`` never creates one.  The caller begins and ends transactions.
 
     options: further parameters of SQLite's URI, each after an ``&``.
     """
@@ -38,8 +38,8 @@ def connect(path: Path, mode: Literal["rw", "rwc"] = "rw", options: str = "") ->
     )
     try:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        connection.execute("PRAGMA secure_delete = ON")  # a redaction leaves nothing in free pages
-        connection.execute("PRAGMA temp_store = MEMORY")  # nor in files that SQLite makes elsewhere
+        connection.execute("PRAGMA secure_delete = ON")  # redacted data must not stay in free pages
+        connection.execute("PRAGMA temp_store = MEMORY")  # nor in temporary files of SQLite
     except BaseException:
         connection.close()
         raise
@@ -57,8 +57,8 @@ def use_wal(connection: sqlite3.Connection) -> None:
 class ReaderPool:
     """Connections that only read.
 
-    Last in, first out: one that was just used has its pages in memory, and as many exist as were ever needed at
-    once, not one for each thread.  A connection is out only during one statement.
+    The connection that was used last is taken first, because it has its pages in memory.  The pool has as many
+    connections as were ever needed at once, not one for each thread.  A connection is out for one statement only.
     """
 
     def __init__(self, path: Path) -> None:
@@ -67,7 +67,7 @@ class ReaderPool:
         self._closed = False
 
     def take(self) -> sqlite3.Connection:
-        """A connection of one's own until it is given back."""
+        """Return a connection that no other thread uses until it is given back."""
         try:
             connection = self._idle.pop()  # a deque's pop and append are atomic
         except IndexError:
@@ -78,16 +78,16 @@ class ReaderPool:
         return connection
 
     def give(self, connection: sqlite3.Connection) -> None:
-        """Put a connection back."""
+        """Give a connection back."""
         if len(self._idle) >= _IDLE_READERS:
             connection.close()
             return
         self._idle.append(connection)
-        if self._closed:  # closed while it was out
+        if self._closed:  # the pool was closed while this connection was out
             self._close_idle()
 
     def close(self) -> None:
-        """Close what is idle now, and what is out when it comes back."""
+        """Close idle connections now, and the others when they are given back."""
         self._closed = True
         self._close_idle()
 
@@ -101,9 +101,12 @@ class ReaderPool:
     def _connect(self) -> sqlite3.Connection:
         if self._closed:
             raise StorageError(f"The ledger file {self._path} is closed")
+        connection = None
         try:
             connection = connect(self._path)
             connection.execute("PRAGMA query_only = ON")
         except SQLITE_ERRORS as problem:
+            if connection is not None:
+                connection.close()
             raise unusable(self._path, problem) from problem
         return connection

@@ -20,7 +20,7 @@ from .lock import DirectoryLock
 SUFFIX = ".qldb"
 SNAPSHOTS = ".snapshots"
 
-# What a ledger may be called is decided elsewhere.  Here: nothing that a file system could read as anything but a name.
+# The engine decides what a ledger may be called.  These are the names that every file system takes as plain names.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}\Z")
 
 
@@ -32,10 +32,10 @@ def is_possible(name: str) -> bool:
 class DataDirectory:
     """A directory of ledger files, locked against other processes until it is closed.
 
-    root: made when missing.  None: a temporary directory that is removed at close (or at exit, without one), and
-    whose files are never synced to the disk.
-    durability: of its files; by default "full", and "off" in a temporary directory.
-    Raises DirectoryInUseError when another process holds it, StorageError when it cannot be made.
+    root: created if it is missing.  None: a temporary directory, whose files are never synced to the disk; it is
+    removed at close, or at exit.
+    durability: of the files; by default "full", and "off" in a temporary directory.
+    Raises DirectoryInUseError if another process holds it, StorageError if it cannot be created.
     """
 
     def __init__(self, root: Path | None = None, durability: Durability | None = None) -> None:
@@ -52,34 +52,34 @@ class DataDirectory:
 
     @property
     def ephemeral(self) -> bool:
-        """Whether everything in it is gone after close."""
+        """Whether everything in the directory is deleted at close."""
         return self._temporary is not None
 
     def regions(self) -> list[str]:
-        """The regions that have a folder, sorted."""
+        """Return the regions that have a folder, sorted."""
         return sorted(entry.name for entry in _entries(self.root) if entry.is_dir() and _NAME.match(entry.name))
 
     def ledgers(self, region: str) -> list[str]:
-        """The names of a region's ledgers, sorted; other files are passed over."""
+        """Return the names of a region's ledgers, sorted; other files are ignored."""
         files = _entries(self._folder(region))
         names = (entry.stem for entry in files if entry.suffix == SUFFIX and entry.is_file())
         return sorted(name for name in names if _NAME.match(name))
 
     def path(self, region: str, name: str) -> Path:
-        """Where a ledger's file is, or would be.  Raises StorageError for what cannot be a file's name."""
+        """Return the path of a ledger's file, which may not exist.  Raises StorageError for an impossible file name."""
         return self._folder(region) / f"{_checked(name)}{SUFFIX}"
 
     def exists(self, region: str, name: str) -> bool:
-        """Whether there is a file for this ledger; there is none for what cannot be a file's name."""
+        """Whether this ledger has a file; False for an impossible file name."""
         return is_possible(region) and is_possible(name) and self.path(region, name).is_file()
 
     def has_snapshot(self, region: str, ledger: str, snapshot: str) -> bool:
-        """Whether there is a file for this snapshot; there is none for what cannot be a file's name."""
+        """Whether this snapshot has a file; False for an impossible file name."""
         names = (region, ledger, snapshot)
         return all(map(is_possible, names)) and self.snapshot_path(region, ledger, snapshot).is_file()
 
     def create(self, region: str, name: str, facts: Mapping[str, Any] | None = None) -> LedgerFile:
-        """Make a ledger's file and open it.  Raises StorageError when it exists."""
+        """Create a ledger's file and open it.  Raises StorageError if it exists."""
         path = self.path(region, name)
         self._make(path.parent)
         file = LedgerFile.create(path, self.durability, facts)
@@ -88,10 +88,10 @@ class DataDirectory:
 
     @contextmanager
     def appearing(self, region: str, name: str) -> Iterator[LedgerFile]:
-        """The open file of a new ledger, unsynced and under another name until it is complete.
+        """Yield the open file of a new ledger, unsynced and under a temporary name until it is complete.
 
-        It takes its place when the block ends; an exception leaves nothing.  Raises StorageError when there is one
-        of this name.
+        It gets its real name when the block ends; an exception leaves no file.  Raises StorageError if a file of this
+        name exists.
         """
         path = self.path(region, name)
         self._make(path.parent)
@@ -114,7 +114,7 @@ class DataDirectory:
         return file
 
     def delete(self, region: str, name: str) -> None:
-        """Remove a ledger's file, which must be closed.  Raises StorageError when there is none."""
+        """Delete a ledger's file, which must be closed.  Raises StorageError if it does not exist."""
         path = self.path(region, name)
         if not path.is_file():
             raise StorageError(f"There is no ledger file {path}")
@@ -125,16 +125,16 @@ class DataDirectory:
 
     # --- snapshots ---------------------------------------------------------------------------------------------
     def snapshot_path(self, region: str, ledger: str, snapshot: str) -> Path:
-        """Where a snapshot is, or would be.  Raises StorageError for what cannot be a file's name."""
+        """Return the path of a snapshot, which may not exist.  Raises StorageError for an impossible file name."""
         return self._folder(region) / SNAPSHOTS / _checked(ledger) / f"{_checked(snapshot)}{SUFFIX}"
 
     def snapshots(self, region: str) -> list[tuple[str, str]]:
-        """(ledger, snapshot) of a region, sorted; the ledger itself may be gone."""
+        """Return (ledger, snapshot) for each snapshot of a region, sorted; the ledger itself may have been deleted."""
         files = (self._folder(region) / SNAPSHOTS).glob(f"*/*{SUFFIX}")
         return sorted((path.parent.name, path.stem) for path in files if _NAME.match(path.stem))
 
     def take_snapshot(self, file: LedgerFile, region: str, ledger: str, snapshot: str) -> None:
-        """Keep a copy of a ledger as it is now.  Raises StorageError when there is one of this name."""
+        """Keep a copy of a ledger as it is now.  Raises StorageError if a snapshot of this name exists."""
         path = self.snapshot_path(region, ledger, snapshot)
         self._make(path.parent)
         file.fork(path)
@@ -144,7 +144,7 @@ class DataDirectory:
         return LedgerFile.open(self.snapshot_path(region, ledger, snapshot), self.durability)
 
     def delete_snapshot(self, region: str, ledger: str, snapshot: str) -> None:
-        """Remove a snapshot, which must be closed.  Raises StorageError when it cannot be."""
+        """Delete a snapshot, which must be closed.  Raises StorageError if that fails."""
         path = self.snapshot_path(region, ledger, snapshot)
         try:
             remove_database(path)
@@ -152,7 +152,7 @@ class DataDirectory:
             raise StorageError(f"The snapshot {path} cannot be deleted: {problem}") from problem
 
     def close(self) -> None:
-        """Unlock the directory, and remove it when it is temporary.  Its ledgers must be closed."""
+        """Unlock the directory; delete it if it is temporary.  Its ledgers must be closed."""
         self._lock.release()
         if self._temporary is not None:
             self._temporary.cleanup()
@@ -164,7 +164,7 @@ class DataDirectory:
         self.close()
 
     def _remove_unfinished(self) -> None:
-        """Files of ledgers and snapshots that a process was still writing when it died."""
+        """Delete the files of ledgers and snapshots that a process was still writing when it died."""
         name = f"*{SUFFIX}{UNFINISHED}*"
         for leftover in [*self.root.glob(f"*/{name}"), *self.root.glob(f"*/{SNAPSHOTS}/*/{name}")]:
             with suppress(OSError):
@@ -181,7 +181,7 @@ class DataDirectory:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What is in a folder; nothing if it is not a folder or is gone: a temporary one is removed at close."""
+    """Return what is in a folder; empty if it is not a folder, or if ``close`` deletes it during a request."""
     try:
         return list(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):

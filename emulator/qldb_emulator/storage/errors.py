@@ -1,4 +1,4 @@
-"""What can go wrong with files, in sentences for the person who owns them.
+"""The errors of ledger files and data directories, in sentences for their owner.
 
 ::
 
@@ -13,7 +13,7 @@ import sqlite3
 from pathlib import Path
 
 SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
-"""What sqlite3 raises for a file that it cannot use: the second where its own message quotes damaged text."""
+"""What sqlite3 raises for an unusable file; UnicodeDecodeError when SQLite's own message quotes damaged text."""
 
 
 class StorageError(Exception):
@@ -21,13 +21,13 @@ class StorageError(Exception):
 
 
 class StorageVersionError(StorageError):
-    """The ledger file was written by a newer emulator; this one leaves it alone."""
+    """The ledger file was written by a newer emulator, so this one does not change it."""
 
 
 class DirectoryInUseError(StorageError):
     """Another process holds the data directory.
 
-    pid: its process id; None when the lock names none (its owner is just starting or stopping).
+    pid: its process id; None if the lock file does not hold one (its owner is starting or stopping).
     """
 
     def __init__(self, root: Path, pid: int | None) -> None:
@@ -38,5 +38,5 @@ class DirectoryInUseError(StorageError):
 
 
 def unusable(path: Path, problem: Exception) -> StorageError:
-    """What SQLite or the file system said about a ledger file, as a StorageError."""
+    """Return an error of SQLite or the file system about a ledger file as a StorageError."""
     return StorageError(f"The ledger file {path} cannot be used: {problem}")

@@ -1,4 +1,4 @@
-"""A data directory belongs to one process at a time."""
+"""The lock of a data directory: one process at a time may use it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ LOCK_FILE = ".lock"
 
 
 class DirectoryLock:
-    """An exclusive claim on a data directory, which ends with the process if not before.
+    """An exclusive lock on a data directory.  It ends with the process at the latest.
 
-    The file is left in place: removing it would let two processes lock two different files of one name.
+    The lock file is never removed: otherwise two processes could lock two different files of one name.
     """
 
     def __init__(self, root: Path) -> None:
@@ -25,7 +25,7 @@ class DirectoryLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock.  Raises DirectoryInUseError naming the owner, StorageError if the lock cannot be written."""
+        """Take the lock.  Raises DirectoryInUseError with its owner, or StorageError if the lock cannot be written."""
         if self._descriptor is not None:
             return
         try:
@@ -47,9 +47,9 @@ class DirectoryLock:
         self._place = place_of(self._path)
 
     def check(self) -> None:
-        """Make sure that others still see the lock.  Raises StorageError when its file was removed or replaced.
+        """Check that other processes still see the lock.  Raises StorageError if its file was removed or replaced.
 
-        Does nothing when it is not held.
+        Does nothing if the lock is not held.
         """
         if self._descriptor is not None and place_of(self._path) != self._place:
             raise StorageError(
@@ -58,10 +58,10 @@ class DirectoryLock:
             )
 
     def release(self) -> None:
-        """Give the directory back; does nothing when it is not held."""
+        """Release the lock; does nothing if it is not held."""
         if self._descriptor is None:
             return
-        with contextlib.suppress(OSError):  # the pid in it is a courtesy; closing is what ends the lock
+        with contextlib.suppress(OSError):  # the pid in it is only information; closing the file releases the lock
             os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
         self._descriptor = None
@@ -75,7 +75,7 @@ class DirectoryLock:
 
 
 def place_of(path: str) -> tuple[int, int] | None:
-    """What names the file that a path leads to, for as long as it is open; None without one."""
+    """Return what identifies the file that a path leads to, valid while it is open; None if there is no file."""
     try:
         found = os.stat(path)
     except OSError:

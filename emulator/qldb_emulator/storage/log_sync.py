@@ -1,12 +1,11 @@
-"""Commits to the disk, several with one sync.
+"""Syncs commits to the disk, several commits with one sync.
 
 SQLite commits to its write-ahead log without waiting for the disk (``synchronous = NORMAL``).  A caller whose commit
 must survive a power cut then syncs the log itself, through a descriptor of its own.  SQLite does the same in a commit
-at ``FULL``, but inside its lock.  Outside of it, other threads commit while one waits for the disk, and the next sync
-covers all of them.
+at ``FULL``, but under its lock.  Here other threads commit while one waits for the disk, and the next sync serves all.
 
-A commit is in the log, or a checkpoint has moved it from there into the file, which NORMAL syncs before the log is
-written over; so a sync of the log is enough.  The log is one file for as long as a connection is open.
+A commit is in the log, or a checkpoint has moved it into the file.  NORMAL syncs the file before it overwrites the log,
+so it is enough to sync the log.  The log stays the same file while any connection is open.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from pathlib import Path
 from .connections import Durability
 from .errors import unusable
 
-sync_descriptor = getattr(os, "fdatasync", os.fsync)  # the size of the file is all of its metadata that matters
+sync_descriptor = getattr(os, "fdatasync", os.fsync)  # of a file's metadata only its size matters
 
 
 class LogSync:
-    """How many commits a ledger file has had, and how many of them are on the disk.
+    """Counts the commits of a ledger file, and those that are on the disk.
 
-    commits: raised under the file's write lock, after the commit.
+    commits: increased under the file's write lock, after the commit.
     """
 
     def __init__(self, path: Path, durability: Durability) -> None:
@@ -37,7 +36,7 @@ class LogSync:
 
     @property
     def unsynced(self) -> bool:
-        """Whether there are commits that a power cut would take back."""
+        """Whether a power cut would undo some commits."""
         return not self._is_off and self._synced < self.commits
 
     def sync(self, through: int) -> None:
@@ -57,7 +56,7 @@ class LogSync:
             self._synced = covered
 
     def close(self) -> None:
-        """The file is being closed, which moves every commit to the disk."""
+        """Close the descriptor: the file is being closed, which moves every commit to the disk."""
         with self._lock:
             self._synced = self.commits
             if self._descriptor is not None:

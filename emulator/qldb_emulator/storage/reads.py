@@ -1,9 +1,9 @@
-"""Everything that can be asked of a ledger file.
+"""Everything that can be read from a ledger file.
 
-Every answer about tables and documents is as of a block: ``at_seq``.  It stays the same whatever is committed while
-an iterator is being read, and an iterator holds nothing open between two batches: each batch is one statement that
-starts after the last row of the one before.  (Redaction is the exception, as it must be: data that was erased is not
-handed out any more, at whatever block it is asked for.)
+Every answer about tables and documents is as of a block: ``at_seq``.  Commits never change an answer, even while an
+iterator is being read.  An iterator holds nothing open between two batches: each batch is one statement that starts
+after the last row of the previous batch.  (Redaction must be the exception: erased data is never returned again, as of
+any block.)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from .checksums import DAMAGES, block_crc, data_crc, revision_crc
+from .checksums import DAMAGES, are_whole, block_crc, data_crc, revision_crc
 from .errors import StorageError
 from .rows import Batches, Counts, DocumentInfo, DocumentRow, IndexRow, NodeId, RevisionRow, TableRow, Tip
 from .schema import DERIVED, LIVE, SEQ_BITS
@@ -25,8 +25,9 @@ from .schema import DERIVED, LIVE, SEQ_BITS
 BATCH_ROWS = 256  # with documents of 128 KiB, the largest allowed, 32 MiB
 _FIRST_BATCH = 32  # a page that needs a few rows does not fetch a full batch
 _BLOCK_BATCH = 32
+_MANY_ROWS = 8  # from here on checking them column by column takes less time than row by row
 
-# tuple.__new__ is a third of the price of RevisionRow._make, which checks the length again
+# tuple.__new__ takes a third of the time of RevisionRow._make, which checks the length again
 _new_row = partial(tuple.__new__, RevisionRow)
 
 _COLUMNS = (
@@ -36,7 +37,7 @@ _COLUMNS = (
 
 
 def _revision_at(doc_no: str, at_seq: str) -> str:
-    """SQL: the key of a document's revision at a block; one descent, backwards from (doc_no, at_seq)."""
+    """Return SQL for the key of a document's revision at a block: one descent, backwards from (doc_no, at_seq)."""
     return (
         f"(SELECT revision_no FROM revision WHERE revision_no"
         f" BETWEEN {doc_no} << {SEQ_BITS} AND {doc_no} << {SEQ_BITS} | {at_seq} ORDER BY revision_no DESC LIMIT 1)"
@@ -45,7 +46,7 @@ def _revision_at(doc_no: str, at_seq: str) -> str:
 
 _LIVE_DOCUMENTS = "d.table_no = :table_no AND d.doc_no > :after AND d.until_seq > :at_seq AND d.seq <= :at_seq"
 
-# LEFT JOIN: a document or an entry whose revision is not there gives a row of NULLs, which is noticed (_checked).
+# LEFT JOIN: a document or entry whose revision is missing gives a row of NULLs, which _checked detects.
 SQL_SCAN = f"""
     SELECT {_COLUMNS}, d.doc_no, d.document_id FROM document d LEFT JOIN revision r ON r.revision_no =
         CASE WHEN d.last_seq <= :at_seq THEN d.doc_no << {SEQ_BITS} | d.last_seq
@@ -126,26 +127,26 @@ DROPPED_INDEXES = f"""
 
 
 class Reads(ABC):
-    """The questions.  Who answers: a reader's connection (LedgerFile) or the one that is writing (Writer)."""
+    """The read operations, for a reader's connection (LedgerFile) and for the writing one (Writer)."""
 
     path: Path
 
     @abstractmethod
     def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
-        """All rows of one statement.  Raises StorageError."""
+        """Return all rows of one statement.  Raises StorageError."""
 
     def _few(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
-        """As ``_rows``, of a statement that finds its few rows by keys."""
+        """Do the same for a statement that finds a few rows by their keys."""
         return self._rows(sql, parameters)
 
     # --- facts -------------------------------------------------------------------------------------------------
     def meta(self, key: str, default: Any = None) -> Any:
-        """A control-plane fact, or the default."""
+        """Return a control-plane fact, or the default."""
         rows = self._rows("SELECT key, value FROM meta WHERE key = ?", (key,))
         return self._facts(rows)[key] if rows else default
 
     def all_meta(self) -> dict[str, Any]:
-        """All control-plane facts."""
+        """Return all control-plane facts."""
         return self._facts(self._rows("SELECT key, value FROM meta ORDER BY key"))
 
     def _facts(self, rows: list[Any]) -> dict[str, Any]:
@@ -156,12 +157,12 @@ class Reads(ABC):
 
     # --- the journal -------------------------------------------------------------------------------------------
     def tip(self) -> Tip | None:
-        """The newest block; None before the first."""
+        """Return the newest block; None before the first."""
         rows = self._rows("SELECT seq, block_hash, timestamp_ms FROM block ORDER BY seq DESC LIMIT 1")
         return Tip._make(rows[0]) if rows else None
 
     def block_bytes(self, seq: int) -> bytes | None:
-        """The Ion bytes of a block; None when there is no such block."""
+        """Return the Ion bytes of a block; None if there is no such block."""
         rows = self._few("SELECT seq, block_hash, crc, ion FROM block WHERE seq = ?", (seq,))
         return self._checked_blocks(rows)[0][1] if rows else None
 
@@ -176,7 +177,7 @@ class Reads(ABC):
         return [(row[0], row[3]) for row in rows]
 
     def blocks(self, first: int = 0, last: int | None = None, batch: int = _BLOCK_BATCH) -> Iterator[tuple[int, bytes]]:
-        """(sequence number, Ion bytes) of the blocks first..last, both included; last None: to the tip."""
+        """Yield (sequence number, Ion bytes) of the blocks first..last, both included; last None: to the tip."""
         stop = LIVE if last is None else last
         while first <= stop:
             sql = "SELECT seq, block_hash, crc, ion FROM block WHERE seq BETWEEN ? AND ? LIMIT ?"
@@ -187,23 +188,23 @@ class Reads(ABC):
             first = rows[-1][0] + 1
 
     def block_hash(self, seq: int) -> bytes | None:
-        """The hash of a block; None when there is no such block."""
+        """Return the hash of a block; None if there is no such block."""
         rows = self._few("SELECT block_hash FROM block WHERE seq = ?", (seq,))
         return rows[0][0] if rows else None
 
     def block_rows(self, first: int, at_most: int) -> list[tuple[int, bytes, bytes, str, int, bytes]]:
-        """Blocks in order: (seq, hash, hash of the block before or b"", transaction id, timestamp_ms, Ion bytes)."""
+        """Return (seq, hash, previous hash or b"", transaction id, timestamp_ms, Ion bytes) of blocks, in order."""
         rows = self._rows(SQL_BLOCK_ROWS, (first, at_most))
         self._checked_blocks([(row[0], row[1], row[6], row[5]) for row in rows])
         return [row[:6] for row in rows]
 
     def has_transaction(self, transaction_id: str, after_seq: int) -> bool:
-        """Whether a block after after_seq is of this transaction.  Reads every block after it."""
+        """Whether a block after after_seq belongs to this transaction.  Reads every block after it."""
         sql = "SELECT 1 FROM block WHERE seq > ? AND transaction_id = ? LIMIT 1"
         return bool(self._rows(sql, (after_seq, transaction_id)))
 
     def block_seqs_between(self, start_ms: int, end_ms: int) -> tuple[int, int] | None:
-        """First and last block with start_ms <= timestamp < end_ms; None when there is none."""
+        """Return the first and last block with start_ms <= timestamp < end_ms; None if there are no such blocks."""
         last = self.last_block_before(end_ms)
         if last is None:
             return None
@@ -212,15 +213,15 @@ class Reads(ABC):
         return None if first is None or first > last else (first, last)
 
     def last_block_before(self, timestamp_ms: int) -> int | None:
-        """The newest block with a timestamp below the given one; None when there is none.
+        """Return the newest block with a timestamp below the given one; None if there is no such block.
 
-        Times never go back along a journal, so halving finds it: one row for each doubling of the journal.
+        Times never decrease along a journal, so this is a binary search: one row for each doubling of the journal.
         """
         tip = self.tip()
         found, low, high = None, 0, -1 if tip is None else tip.sequence_no
         while low <= high:
             middle = (low + high) // 2
-            # Or the next one there is: an imported journal may lack blocks.
+            # The middle block, or the next one that exists: an imported journal may lack blocks.
             rows = self._rows("SELECT seq, timestamp_ms FROM block WHERE seq BETWEEN ? AND ? LIMIT 1", (middle, high))
             if rows and rows[0][1] < timestamp_ms:
                 found = rows[0][0]
@@ -230,9 +231,9 @@ class Reads(ABC):
         return found
 
     def merkle_nodes(self, ids: Iterable[NodeId]) -> dict[NodeId, bytes]:
-        """The stored hashes of these nodes; a node that is not stored is not in the answer.
+        """Return the stored hashes of these nodes; nodes that are not stored are absent.
 
-        One statement, for a proof asks for a node of every level and more.
+        It is one statement, because a proof needs a node of every level and more.
         """
         wanted = tuple(ids)
         if not wanted:
@@ -242,7 +243,7 @@ class Reads(ABC):
         return {(level, index): node_hash for level, index, node_hash in rows}
 
     def tree_nodes(self, ids: Iterable[NodeId]) -> dict[NodeId, bytes]:
-        """The hashes of nodes that a whole tree has.  Raises StorageError when one is not stored."""
+        """Return the hashes of nodes that a complete tree has.  Raises StorageError if one is not stored."""
         wanted = tuple(ids)
         found = self.merkle_nodes(wanted)
         for node in wanted:
@@ -251,16 +252,16 @@ class Reads(ABC):
         return found
 
     def block_revisions(self, seq: int) -> list[RevisionRow]:
-        """The revisions with a document id that a block holds, by document."""
+        """Return the revisions of a block that have a document id, in the order of the documents."""
         return self._checked(self._rows(SQL_BLOCK_REVISIONS, (seq,)))
 
     def revisions_between(self, table_no: int, after_seq: int, to_seq: int, at_most: int) -> list[RevisionRow]:
-        """The revisions of a table in the blocks after after_seq up to to_seq, oldest block first."""
+        """Return the revisions of a table in the blocks after after_seq up to to_seq, oldest block first."""
         return self._checked(self._rows(SQL_REVISIONS_BETWEEN, (after_seq, to_seq, table_no, at_most)))
 
     # --- the catalogue -----------------------------------------------------------------------------------------
     def catalogue_rows(self, at_seq: int) -> list[TableRow]:
-        """The tables in the order of their creation, each with its indexes; dropped tables included."""
+        """Return the tables in the order of their creation, each with its indexes; dropped tables included."""
         indexes: dict[int, list[IndexRow]] = {}
         for row in self._rows(SQL_INDEXES, {"at_seq": at_seq}):
             index = IndexRow._make(row)
@@ -269,25 +270,25 @@ class Reads(ABC):
         return [TableRow._make((*row, tuple(indexes.get(row[0], ())))) for row in tables]
 
     def has_entries_of_dropped_indexes(self) -> bool:
-        """Whether there is something for Writer.purge_dropped_indexes."""
+        """Whether Writer.purge_dropped_indexes would delete anything."""
         sql = f"SELECT EXISTS (SELECT 1 FROM ({DROPPED_INDEXES}) CROSS JOIN index_entry e ON e.index_no = number)"
         return bool(self._rows(sql)[0][0])
 
     # --- documents ---------------------------------------------------------------------------------------------
     def scan(self, table_no: int, at_seq: int, batch: int = BATCH_ROWS, after: int = 0) -> Batches:
-        """The revisions that are current at a block, in the order in which the documents were inserted.
+        """Yield the revisions that are current at a block, in the order in which the documents were inserted.
 
-        after: only documents with a greater ``doc_no``.
+        after: yield only documents with a greater ``doc_no``.
         """
         parameters = {"table_no": table_no, "at_seq": at_seq, "after": after}
         for rows in self._pages(SQL_SCAN, parameters, batch, key=lambda row: row[12]):
             yield self._checked(rows)
 
     def scan_documents(self, table_no: int, at_seq: int, batch: int = BATCH_ROWS) -> Iterator[list[DocumentRow]]:
-        """As scan, but only what a document is made of, and none that are redacted.  Two thirds of the price."""
+        """Like scan, but only DocumentRows, without redacted documents.  Takes two thirds of the time."""
         parameters = {"table_no": table_no, "at_seq": at_seq, "after": 0}
         for rows in self._pages(SQL_SCAN_DOCUMENTS, parameters, batch, key=lambda row: row[3]):
-            # One loop in C for a batch: what it takes is in docs/design/010-what-verify-compares.md.
+            # One loop in C for a batch; docs/design/010-what-verify-compares.md says how long it takes.
             _, _, documents, numbers, crcs = zip(*rows, strict=True)
             try:
                 is_whole = crcs == tuple(map(crc32, documents, numbers))
@@ -298,20 +299,23 @@ class Reads(ABC):
             yield rows
 
     def seek_index(self, index_no: int, keys: Iterable[bytes], at_seq: int, batch: int = BATCH_ROWS) -> Batches:
-        """The revisions current at a block that have one of these keys: key by key, within a key by document.
+        """Yield the revisions current at a block that have one of these keys: key by key, within a key by document.
 
-        Costs nothing for entries that ended by that block.
+        Entries that ended by that block cost nothing.
         """
         for key in dict.fromkeys(keys):
             rows = self._few(SQL_SEEK_INDEX, (at_seq, index_no, key, at_seq, at_seq, batch + 1))
             if len(rows) <= batch:
                 if rows:
-                    yield sorted(self._checked(rows))
+                    checked = self._checked(rows)
+                    if len(checked) > 1:
+                        checked.sort()
+                    yield checked
             else:
                 yield from self._seek_many(index_no, key, at_seq, batch)
 
     def _seek_many(self, index_no: int, key: bytes, at_seq: int, batch: int) -> Batches:
-        # Entries move when they end, so a key's documents are read in one statement and paged by number afterwards.
+        # Entries move when they end, so read all documents of a key in one statement, then page through them by number.
         numbers = [number for (number,) in self._rows(SQL_SEEK_INDEX_DOCUMENTS, (index_no, key, at_seq, at_seq))]
         numbers.sort()
         for start in range(0, len(numbers), batch):
@@ -320,9 +324,9 @@ class Reads(ABC):
     def seek_documents(
         self, table_no: int, document_ids: Iterable[str], at_seq: int, batch: int = BATCH_ROWS
     ) -> Batches:
-        """The revisions of these documents that are current at a block, in the order of the ids.
+        """Yield the revisions of these documents that are current at a block, in the order of the ids.
 
-        An id that is unknown, of another table, or not alive at that block gives nothing; one given twice counts once.
+        An id that is unknown, of another table, or not alive at that block is ignored; an id given twice counts once.
         """
         found: list[RevisionRow] = []
         for document_id in dict.fromkeys(document_ids):
@@ -334,12 +338,12 @@ class Reads(ABC):
             yield found
 
     def revision_at(self, doc_no: int, at_seq: int) -> RevisionRow | None:
-        """A document's last revision by a block, a deletion too; None when it did not exist yet."""
+        """Return a document's last revision up to a block, even a deletion; None if it did not exist yet."""
         rows = self._few(SQL_REVISION_AT, (doc_no << SEQ_BITS, doc_no << SEQ_BITS | at_seq if at_seq >= 0 else -1))
         return self._checked(rows)[0] if rows else None
 
     def next_revision_seq(self, doc_no: int, seq: int) -> int | None:
-        """The block of the revision that follows the one of block seq; None when it is the document's last."""
+        """Return the block of the revision after the one in block seq; None if that is the document's last."""
         bounds = (doc_no << SEQ_BITS | seq, (doc_no + 1) << SEQ_BITS)
         rows = self._rows(
             "SELECT revision_no FROM revision WHERE revision_no > ? AND revision_no < ? ORDER BY revision_no LIMIT 1",
@@ -348,7 +352,7 @@ class Reads(ABC):
         return rows[0][0] - (doc_no << SEQ_BITS) if rows else None
 
     def document_info(self, document_id: str) -> DocumentInfo | None:
-        """What is known of a document, dead or alive, now."""
+        """Return what is known now of a document, alive or deleted."""
         rows = self._few(SQL_DOCUMENT_INFO, (document_id,))
         if not rows:
             return None
@@ -365,9 +369,9 @@ class Reads(ABC):
         end_ms: int | None = None,
         batch: int = BATCH_ROWS,
     ) -> Batches:
-        """All revisions by a block, deletions too, by document (in the order of insertion) and version.
+        """Yield all revisions up to a block, deletions included, by document (in the order of insertion) and version.
 
-        document_ids: only of these; ids unknown or of another table give nothing.
+        document_ids: only revisions of these; ids that are unknown or of another table are ignored.
         start_ms, end_ms: only revisions that were active in that time, both ends included: with txTime <= end_ms,
         and without a successor or with the successor's txTime >= start_ms.
         """
@@ -388,20 +392,23 @@ class Reads(ABC):
                 yield self._checked(rows)
 
     def _checked(self, rows: list[Any]) -> list[RevisionRow]:
-        """Rows of _COLUMNS, and what the row that led to each says of it.  Raises StorageError for a damaged one."""
+        """Check rows of _COLUMNS against the row that led to each.  Raises StorageError for a damaged row."""
+        if len(rows) >= _MANY_ROWS and are_whole(rows):
+            return [_new_row(row[:10]) for row in rows]
         checked = []
         for row in rows:
+            columns, led_by = row[:10], row[12:]
             try:
                 is_whole = (
-                    revision_crc(row) == row[10]
+                    revision_crc(columns) == row[10]
                     and data_crc(row[0], row[7]) == row[11]
-                    and row[12:] == (row[0], row[1])[: len(row) - 12]
+                    and (not led_by or led_by == (row[0], row[1])[: len(led_by)])
                 )
             except DAMAGES:
                 is_whole = False
             if not is_whole:
                 raise self._damage_of_revision(row)
-            checked.append(_new_row(row[:10]))
+            checked.append(_new_row(columns))
         return checked
 
     def _damage_of_revision(self, row: Any) -> StorageError:
@@ -425,7 +432,7 @@ class Reads(ABC):
     def _pages(
         self, sql: str, parameters: dict[str, Any], batch: int, key: Any = lambda row: row[0]
     ) -> Iterator[list[Any]]:
-        """The rows of a statement with :after and :size, batch by batch; key gives :after from the last row."""
+        """Yield the rows of a statement with :after and :size in batches; key computes :after from the last row."""
         parameters["size"] = min(_FIRST_BATCH, batch)
         while True:
             rows = self._rows(sql, parameters)
@@ -438,7 +445,7 @@ class Reads(ABC):
 
     # --- the whole ---------------------------------------------------------------------------------------------
     def counts(self) -> Counts:
-        """How many rows of each kind there are now.  Reads a whole index for each: not for the hot path."""
+        """Return how many rows of each kind there are now.  Reads a whole index for each: too slow for requests."""
         numbers = (
             "SELECT count(*) FROM block",
             "SELECT count(*) FROM ledger_table",
@@ -451,9 +458,9 @@ class Reads(ABC):
         return Counts._make(self._rows(sql)[0][0] for sql in numbers)
 
     def dump_derived(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
-        """(table name, row) of everything that follows from the blocks, in an order that depends on nothing else.
+        """Yield (table name, row) of everything that follows from the blocks, in an order that follows from them, too.
 
-        Entries of dropped indexes are left out: when they are purged does not matter to a reader.
+        Entries of dropped indexes are left out: readers do not notice when those are purged.
         """
         for table, order in DERIVED.items():
             where = ""

@@ -1,4 +1,4 @@
-"""The rows that storage hands out: plain tuples with names, cheap enough to make one for every row of a scan."""
+"""The rows that storage returns: named tuples, cheap enough to make one for every row of a scan."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ it."""
 
 
 class DocumentInfo(NamedTuple):
-    """A document: alive in ``[seq, until_seq)``; version and last_seq are those of its last revision."""
+    """A document, alive in ``[seq, until_seq)``.  version and last_seq are those of its last revision."""
 
     doc_no: int
     document_id: str
@@ -50,7 +50,7 @@ class DocumentInfo(NamedTuple):
 
 
 class IndexRow(NamedTuple):
-    """An index as it stood at some block.  seq: the block that created it."""
+    """An index as it was at some block.  seq: the block that created it."""
 
     number: int
     index_id: str
@@ -61,7 +61,7 @@ class IndexRow(NamedTuple):
 
 
 class TableRow(NamedTuple):
-    """A table as it stood at some block, dropped ones included.  seq: the block that created it."""
+    """A table, perhaps dropped, as it was at some block.  seq: the block that created it."""
 
     number: int
     table_id: str
@@ -80,7 +80,7 @@ class Tip(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How much a ledger holds.  documents: all that ever were; live_documents: those not deleted."""
+    """How much a ledger holds.  documents: all, deleted ones included; live_documents: those not deleted."""
 
     blocks: int
     tables: int

@@ -1,16 +1,16 @@
-"""The tables of a ledger file, its version, and the way from an older version to this one.
+"""The tables of a ledger file, the version of their schema, and the migrations from older versions.
 
-Two kinds of tables:
+There are two kinds of tables:
 
-* what is true by itself: ``meta``, ``block``, ``merkle_node`` (the nodes follow from the blocks but cost the most);
-* what follows from the blocks (DERIVED): it can be thrown away and written again by applying the blocks in order.
+* sources: ``meta``, ``block``, and ``merkle_node`` (its rows follow from the blocks, but cost the most to compute);
+* derived tables (DERIVED): they can be deleted and written again by applying the blocks in order.
 
-Rows whose truth has an end carry ``[seq, until_seq)``, block sequence numbers; ``LIVE`` means: no end yet.  A read at
-block S keeps the rows with ``seq <= S < until_seq``, and so stays exact while later blocks are committed.
+Rows that can end carry ``[seq, until_seq)``, two block sequence numbers; ``LIVE`` means: has not ended.  A read at
+block S takes the rows with ``seq <= S < until_seq``.  Later commits do not change its result.
 
-A revision never changes when the next one arrives.  Its key packs the document's number and the block's, so that the
-revisions of a document lie side by side in the order of their versions, and "the revision at block S" is one descent
-of one B-tree, backwards from ``(doc_no, S)``, however many revisions there are.
+A revision never changes when the next one arrives.  Its key packs the document's number and the block's.  The revisions
+of a document lie side by side in the order of their versions.  "The revision at block S" is one descent of one B-tree,
+backwards from ``(doc_no, S)``, however many revisions there are.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ APPLICATION_ID = 0x514C4442  # "QLDB"
 SCHEMA_VERSION = 3
 
 SECURE_SINCE = 3
-"""Files of this schema version and later were always written with secure_delete."""
+"""Files have been written with secure_delete since this schema version."""
 
 ERASED = "erased"
-"""The fact that rows were erased of which the file's unused space may still hold copies; see LedgerFile."""
+"""The fact that rows were erased, and that unused space of the file may still hold copies; see LedgerFile."""
 
 SEQ_BITS = 31
 LIVE = (1 << SEQ_BITS) - 1
-"""until_seq of what has not ended: above every sequence number.  Below 2**31, so SQLite stores it in four bytes."""
+"""until_seq of what has not ended: above every sequence number, below 2**31, so SQLite stores it in four bytes."""
 
 Migration = Callable[[sqlite3.Connection], None]
 
 
 def _leave_out_what_blocks_say(connection: sqlite3.Connection) -> None:
-    """To version 2: leaves of the tree and times of blocks are read from the blocks themselves."""
+    """Migrate to version 2: leaves of the tree and times of blocks are read from the blocks themselves."""
     connection.execute("DROP INDEX block_time")
     connection.execute("DELETE FROM merkle_node WHERE level = 0")
 
@@ -142,11 +142,11 @@ DERIVED: Mapping[str, str] = {
     "revision": "revision_no",
     "index_entry": "index_no, doc_no, seq",
 }
-"""Tables that follow from the blocks -> the order in which their rows are compared."""
+"""Table that follows from the blocks -> the order in which its rows are compared."""
 
 
 def _add_checksums(connection: sqlite3.Connection) -> None:
-    """To version 3: rows of blocks and revisions have checksums."""
+    """Migrate to version 3: rows of blocks and revisions have checksums."""
     connection.create_function("block_crc", 3, block_crc, deterministic=True)
     connection.create_function("data_crc", 2, data_crc, deterministic=True)
     connection.create_function("revision_crc", 10, lambda *row: revision_crc(row), deterministic=True)
@@ -179,7 +179,7 @@ def _statements() -> list[str]:
 
 
 def create_schema(connection: sqlite3.Connection, facts: Mapping[str, Any]) -> None:
-    """Write all tables, the marks of a ledger file and the first facts, in one transaction."""
+    """Write all tables, the numbers that identify a ledger file, and the first facts, in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     for statement in _statements():
         connection.execute(statement)
@@ -190,7 +190,7 @@ def create_schema(connection: sqlite3.Connection, facts: Mapping[str, Any]) -> N
 
 
 def put_meta(connection: sqlite3.Connection, facts: Mapping[str, Any]) -> None:
-    """Store facts as JSON, replacing those of the same key."""
+    """Store facts as JSON, replacing those with the same key."""
     connection.executemany(
         "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
         [(key, json.dumps(value, separators=(",", ":"))) for key, value in facts.items()],
@@ -200,10 +200,10 @@ def put_meta(connection: sqlite3.Connection, facts: Mapping[str, Any]) -> None:
 def check_schema(
     connection: sqlite3.Connection, current: int = SCHEMA_VERSION, migrations: Sequence[Migration] = MIGRATIONS
 ) -> None:
-    """Make sure this is a ledger file of the current version, migrating an older one step by step.
+    """Check that this is a ledger file of the current version; migrate an older one step by step.
 
     Raises StorageError for a file that is not a database, StorageVersionError for a newer one.  Every step is one
-    transaction with its version number, so an interrupted migration goes on where it stopped.
+    transaction together with its version number, so an interrupted migration continues where it stopped.
     """
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     if application_id != APPLICATION_ID:
@@ -217,7 +217,7 @@ def check_schema(
         if not 1 <= version <= len(migrations):
             raise StorageError(f"its schema version {version} is unknown")
         if version < SECURE_SINCE:
-            connection.execute("VACUUM")  # what was deleted before is still in free pages
+            connection.execute("VACUUM")  # what earlier versions deleted is still in free pages
         _migrate(connection, migrations[version - 1], version + 1)
 
 

@@ -1,7 +1,7 @@
-"""Every row of a ledger file as it is stored, for verification: nothing is left out, nothing refused for its contents.
+"""Every row of a ledger file as it is stored, for verification: no row is left out or refused for its contents.
 
-The file is never changed.  All answers are of one moment (one read transaction), also beside a server that writes;
-the server's write-ahead log grows until the end.  On a read-only file system:
+The file is never changed.  All answers are of one moment (one read transaction), also while a server writes; until the
+transaction ends, that server's write-ahead log grows.  How a file is read, also on a read-only file system:
 
 ==========================================  ===========================================================
 the file                                    is read
@@ -40,13 +40,13 @@ COLUMNS = {
     "index_version": ("index_no", "seq", "until_seq", "status"),
     "document": ("table_no", "doc_no", "document_id", "seq", "until_seq", "last_seq"),
 }
-"""The columns of the rows that ``rows`` gives."""
+"""The columns of the rows that ``rows`` yields."""
 
 _PROBLEMS_MAX = 100
 
 
 class StoredRows:
-    """The rows of one file.  Every method raises StorageError for what SQLite cannot read."""
+    """The rows of one file.  Every method raises StorageError for rows that SQLite cannot read."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
@@ -55,7 +55,7 @@ class StoredRows:
     @classmethod
     @contextmanager
     def open(cls, path: Path) -> Iterator[StoredRows]:
-        """Raises StorageError for a file that is missing, damaged or no ledger, StorageVersionError for a newer one."""
+        """Raises StorageError if the file is missing, damaged or not a ledger, StorageVersionError if it is newer."""
         if not path.is_file():
             raise StorageError(f"There is no ledger file {path}")
         with tempfile.TemporaryDirectory(prefix="qldb-emulator-verify-") as folder:
@@ -98,7 +98,7 @@ class StoredRows:
         ]
 
     def facts(self) -> tuple[dict[str, Any], list[str]]:
-        """The control-plane facts, and the keys of those that are not JSON."""
+        """Return the control-plane facts, and the keys of those that are not JSON."""
         facts, damaged = {}, []
         for key, value in self._rows("SELECT key, value FROM meta ORDER BY key"):
             try:
@@ -108,12 +108,12 @@ class StoredRows:
         return facts, damaged
 
     def ends(self) -> tuple[int, int] | None:
-        """The sequence numbers of the first and last block; None without blocks."""
+        """Return the sequence numbers of the first and last block; None without blocks."""
         ((first, last),) = self._rows("SELECT min(seq), max(seq) FROM block")
         return None if first is None else (first, last)
 
     def blocks(self) -> Iterator[tuple[Row, bool]]:
-        """((seq, transaction_id, timestamp_ms, block_hash, ion), whether the row matches its checksum), in order."""
+        """Yield ((seq, transaction_id, timestamp_ms, block_hash, ion), whether its checksum matches), in order."""
         sql = "SELECT seq, transaction_id, timestamp_ms, block_hash, ion, crc FROM block ORDER BY seq"
         for row in self._stream(sql):
             try:
@@ -123,7 +123,7 @@ class StoredRows:
             yield row[:5], is_sound
 
     def revisions(self, seq: int) -> list[tuple[Row, bool]]:
-        """(columns of RevisionRow, whether the row matches its checksums) of the revisions of a block."""
+        """Return (columns of RevisionRow, whether the row matches its checksums) for each revision of a block."""
         sql = (
             f"SELECT revision_no >> {SEQ_BITS}, document_id, table_no, version, revision_no & {LIVE}, tx_time_ms, hash,"
             " data, data_hash, metadata, crc, data_crc FROM revision WHERE seq = ? ORDER BY revision_no"
@@ -131,31 +131,31 @@ class StoredRows:
         return [(row[:10], _is_sound_revision(row)) for row in self._rows(sql, (seq,))]
 
     def data(self, doc_no: int, seq: int) -> bytes | None:
-        """The document that a revision holds; None for none."""
+        """Return the document that a revision holds; None if it holds no document."""
         rows = self._rows("SELECT data FROM revision WHERE revision_no = ?", (doc_no << SEQ_BITS | seq,))
         return rows[0][0] if rows else None
 
     def rows(self, table: str) -> Iterator[Row]:
-        """All rows of a table of COLUMNS, in the order of DERIVED."""
+        """Yield all rows of a table of COLUMNS, in the order of DERIVED."""
         return self._stream(f"SELECT {', '.join(COLUMNS[table])} FROM {table} ORDER BY {DERIVED[table]}")
 
     def entry_seq(self, index_no: int, key: bytes, until_seq: int, doc_no: int) -> Any:
-        """The block from which an index entry holds; None when there is no such entry."""
+        """Return the block from which an index entry holds; None if there is no such entry."""
         sql = "SELECT seq FROM index_entry WHERE index_no = ? AND key = ? AND until_seq = ? AND doc_no = ?"
         rows = self._rows(sql, (index_no, key, until_seq, doc_no))
         return rows[0][0] if rows else None
 
     def entry_counts(self) -> dict[Any, int]:
-        """How many entries each index number has."""
+        """Return how many entries each index number has."""
         return dict(self._rows("SELECT index_no, count(*) FROM index_entry GROUP BY index_no"))
 
     def count(self, table: str) -> int:
-        """How many rows a table has."""
+        """Return how many rows a table has."""
         count: int = self._rows(f"SELECT count(*) FROM {table}")[0][0]
         return count
 
     def merkle_nodes(self, ids: Iterable[NodeId]) -> dict[NodeId, bytes]:
-        """The stored hashes of nodes; those that are not stored are absent."""
+        """Return the stored hashes of nodes; nodes that are not stored are absent."""
         found = {}
         for node in ids:
             for level, index, node_hash in self._rows(SQL_NODE if node[0] else SQL_LEAF, node):
@@ -165,7 +165,7 @@ class StoredRows:
 
 def _is_sound_revision(row: Row) -> bool:
     try:
-        return (revision_crc(row), data_crc(row[0], row[7])) == (row[10], row[11])
+        return (revision_crc(row[:10]), data_crc(row[0], row[7])) == row[10:]
     except DAMAGES:
         return False
 
@@ -184,7 +184,7 @@ def _shape(execute: Callable[[str], Iterable[Row]]) -> dict[tuple[str, str], lis
 
 
 def _open(path: Path, folder: Path) -> sqlite3.Connection:
-    """A connection that reads, in a transaction.  folder: for a copy, where one is needed."""
+    """Return a reading connection, in a transaction.  folder: where to put a copy, if one is needed."""
     try:
         connection = _reading(path)
         if connection is None:
@@ -217,7 +217,7 @@ def _open(path: Path, folder: Path) -> sqlite3.Connection:
 
 
 def _reading(path: Path, options: str = "") -> sqlite3.Connection | None:
-    """A connection in a read transaction; None when SQLite has to write beside the file and cannot."""
+    """Return a connection in a read transaction; None if SQLite must write beside the file and cannot."""
     connection = None
     try:
         connection = connect(path, "rw", options)

@@ -1,4 +1,4 @@
-"""What may be written, and only between ``with ledger_file.write() as writer:`` and its end."""
+"""The write operations of a ledger file, available within ``with ledger_file.write() as writer:``."""
 
 from __future__ import annotations
 
@@ -25,31 +25,32 @@ INSERT_REVISION = f"""
 
 _INSERT_NEW_DOCUMENT = "INSERT INTO document VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (document_id) DO NOTHING"
 
-# A later revision only moves last_seq; a revision without content (see RevisionRow) also ends the document.
+# A later revision only moves last_seq; a deletion (see RevisionRow) also ends the document.
 ADVANCE_DOCUMENT = "UPDATE document SET last_seq = ? WHERE table_no = ? AND doc_no = ? AND last_seq < ?"
 END_DOCUMENT = "UPDATE document SET last_seq = ?, until_seq = ? WHERE table_no = ? AND doc_no = ?"
 
 INSERT_ENTRY = "INSERT INTO index_entry VALUES (?, ?, ?, ?, ?)"
-# OR REPLACE: an entry that began and ended twice in one block is one row that no reader can see
+# OR REPLACE: an entry that began and ended twice in one block is one row, which no reader can see
 CLOSE_ENTRY = f"""
     UPDATE OR REPLACE index_entry SET until_seq = ?
     WHERE index_no = ? AND key = ? AND until_seq = {LIVE} AND doc_no = ?"""
 
 
 class Writer(Reads):
-    """One SQLite transaction.  It reads what it has written itself; everybody else sees it after the commit.
+    """One SQLite transaction.  It sees its own writes; other readers see them after the commit.
 
-    Several blocks may be written in one transaction (import, rebuild).  Sequence numbers never go down.
-    Every method raises StorageError, after which the transaction should be left by the exception.
+    Several blocks may be written in one transaction (import, rebuild).  Sequence numbers never decrease.
+    Every method may raise StorageError; let it leave the ``with`` block, so that the transaction is rolled back.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, next_doc_no: int | None) -> None:
+        """next_doc_no: the number of the next new document; None to look it up."""
         self._connection: sqlite3.Connection | None = connection
         self.path = path
-        self._next_doc_no: int | None = None
+        self.next_doc_no = next_doc_no
 
     def end(self) -> None:
-        """The transaction is over: every further call is refused."""
+        """Refuse every further call: the transaction is over."""
         self._connection = None
 
     def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
@@ -74,21 +75,21 @@ class Writer(Reads):
             raise unusable(self.path, problem) from problem
 
     def connection(self) -> sqlite3.Connection:
-        """What is written through, for BatchWriter.  Raises StorageError when the transaction is over."""
+        """Return the connection beneath, for BatchWriter.  Raises StorageError after the transaction."""
         if self._connection is None:
             raise StorageError(f"The write transaction on {self.path} is over")
         return self._connection
 
     # --- facts -------------------------------------------------------------------------------------------------
     def set_meta(self, facts: Mapping[str, Any]) -> None:
-        """Store control-plane facts; values are anything JSON can say."""
+        """Store control-plane facts; values are anything that JSON can hold."""
         try:
             put_meta(self.connection(), facts)
         except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
 
     def delete_meta(self, key: str) -> None:
-        """Forget a control-plane fact."""
+        """Delete a control-plane fact."""
         self._run("DELETE FROM meta WHERE key = ?", (key,))
 
     # --- the journal -------------------------------------------------------------------------------------------
@@ -100,26 +101,26 @@ class Writer(Reads):
         self._put(INSERT_BLOCK, (seq, transaction_id, timestamp_ms, block_hash, crc, ion))
 
     def replace_block(self, seq: int, ion: bytes) -> None:
-        """Put other bytes in the place of a block's: for a redaction, which leaves its hash as it was."""
+        """Replace the bytes of a block, for a redaction; its hash stays."""
         rows = self._rows("SELECT block_hash FROM block WHERE seq = ?", (seq,))
         if not rows:
             raise StorageError(f"There is no block {seq} to replace in {self.path}")
         self._run("UPDATE block SET ion = ?, crc = ? WHERE seq = ?", (ion, block_crc(seq, rows[0][0], ion), seq))
 
     def insert_nodes(self, nodes: Iterable[tuple[NodeId, bytes]]) -> None:
-        """Store nodes of the Merkle tree above its leaves: ((level, index), hash) of perfect nodes."""
+        """Store perfect nodes of the Merkle tree above its leaves, as ((level, index), hash)."""
         self._run_many(INSERT_NODE, [(*node, node_hash) for node, node_hash in nodes])
 
     # --- the catalogue -----------------------------------------------------------------------------------------
     def create_table(self, table_id: str, name: str, seq: int, status: str = "ACTIVE") -> int:
-        """Add a table; returns its number."""
+        """Add a table; return its number."""
         number = self._run("INSERT INTO ledger_table (table_id, seq) VALUES (?, ?)", (table_id, seq)).lastrowid
         assert number is not None
         self._run("INSERT INTO table_version VALUES (?, ?, ?, ?, ?)", (number, seq, LIVE, name, status))
         return number
 
     def change_table(self, number: int, seq: int, *, name: str | None = None, status: str | None = None) -> None:
-        """Give a table another name or status from block seq on."""
+        """Change the name or status of a table from block seq on."""
         rows = self._rows(
             f"SELECT seq, name, status FROM table_version WHERE table_no = ? AND until_seq = {LIVE}", (number,)
         )
@@ -131,12 +132,12 @@ class Writer(Reads):
         self._run("INSERT INTO table_version VALUES (?, ?, ?, ?, ?)", version)
 
     def adopt_table_id(self, number: int, table_id: str) -> None:
-        """Give a table the id that an imported journal turned out to know it by, from its beginning on."""
+        """Replace the id of a table from its beginning on: an imported journal has named its real id."""
         if self._run("UPDATE ledger_table SET table_id = ? WHERE number = ?", (table_id, number)).rowcount != 1:
             raise StorageError(f"There is no table {number} to change in {self.path}")
 
     def create_index(self, index_id: str, table_no: int, field_name: str, seq: int, status: str = "ONLINE") -> int:
-        """Add an index; returns its number.  Its entries are put separately."""
+        """Add an index; return its number.  Its entries are put separately."""
         number = self._run(
             "INSERT INTO ledger_index (index_id, table_no, field_name, seq) VALUES (?, ?, ?, ?)",
             (index_id, table_no, field_name, seq),
@@ -146,19 +147,19 @@ class Writer(Reads):
         return number
 
     def drop_index(self, number: int, seq: int) -> None:
-        """Take an index out of the catalogue from block seq on.
+        """Remove an index from the catalogue from block seq on.
 
         Its entries stay for readers of earlier blocks until purge_dropped_indexes.
         """
         self._end_index_version(number, seq)
 
     def purge_dropped_indexes(self) -> None:
-        """Delete the entries of all dropped indexes: no reader of a block before the drop may be left."""
+        """Delete the entries of all dropped indexes.  Requires that no reader of a block before the drop is left."""
         for (number,) in self._rows(DROPPED_INDEXES):
             self._run("DELETE FROM index_entry WHERE index_no = ?", (number,))
 
     def indexes_ever(self, table_no: int) -> list[tuple[int, str]]:
-        """(number, field name) of every index that a table has or had."""
+        """Return (number, field name) of every index that a table has or had."""
         return self._rows("SELECT number, field_name FROM ledger_index WHERE table_no = ?", (table_no,))
 
     def _end_index_version(self, number: int, seq: int) -> None:
@@ -168,7 +169,7 @@ class Writer(Reads):
         self._end_version("index_version", "index_no", number, rows[0][0], seq)
 
     def _end_version(self, table: str, key: str, number: int, since: int, seq: int) -> None:
-        """End the live version of a table or index; one that began in the same block leaves no trace."""
+        """End the live version of a table or index; a version that began in the same block is deleted."""
         if since == seq:
             self._run(f"DELETE FROM {table} WHERE {key} = ? AND until_seq = {LIVE}", (number,))
         else:
@@ -176,36 +177,36 @@ class Writer(Reads):
 
     # --- documents ---------------------------------------------------------------------------------------------
     def insert_document(self, document_id: str, table_no: int, seq: int) -> int:
-        """Add a document that lives from block seq on; returns its doc_no.  Its first revision follows."""
+        """Add a document that lives from block seq on; return its doc_no.  Its first revision follows."""
         number = self._doc_no()
         self._run("INSERT INTO document VALUES (?, ?, ?, ?, ?, ?)", (table_no, number, document_id, seq, LIVE, seq))
-        self._next_doc_no = number + 1
+        self.next_doc_no = number + 1
         return number
 
     def insert_new_document(self, document_id: str, table_no: int, seq: int) -> int | None:
-        """As insert_document, but None for an id that is there already: one statement instead of two."""
+        """Do what insert_document does, but return None for an id that exists: one statement instead of two."""
         number = self._doc_no()
         row = (table_no, number, document_id, seq, LIVE, seq)
         if self._run(_INSERT_NEW_DOCUMENT, row).rowcount != 1:
             return None
-        self._next_doc_no = number + 1
+        self.next_doc_no = number + 1
         return number
 
     def _doc_no(self) -> int:
-        if self._next_doc_no is None:
+        if self.next_doc_no is None:
             (last,) = self._rows(f"SELECT coalesce(max(revision_no), 0) >> {SEQ_BITS} FROM revision")[0]
-            self._next_doc_no = int(last) + 1
-        return self._next_doc_no
+            self.next_doc_no = int(last) + 1
+        return self.next_doc_no
 
     def insert_documents(self, document_ids: Sequence[str], table_no: int, seq: int) -> range:
-        """Add documents; returns their doc_nos, in order."""
+        """Add documents; return their doc_nos, in order."""
         first = self._doc_no()
         numbers = range(first, first + len(document_ids))
         self._run_many(
             "INSERT INTO document VALUES (?, ?, ?, ?, ?, ?)",
             [(table_no, number, id_, seq, LIVE, seq) for number, id_ in zip(numbers, document_ids, strict=True)],
         )
-        self._next_doc_no = numbers.stop
+        self.next_doc_no = numbers.stop
         return numbers
 
     def insert_revision(self, row: RevisionRow) -> None:
@@ -216,10 +217,10 @@ class Writer(Reads):
             self._put(INSERT_REVISION, _insertion(row))
 
     def insert_revisions(self, rows: Iterable[RevisionRow]) -> None:
-        """Add revisions of documents that are there, in the order of their blocks, one to a document and block.
+        """Add revisions of existing documents, in the order of their blocks, one for each document and block.
 
-        Each becomes the current one of its document from its block on.  One with neither data nor data_hash is a
-        deletion: the document is no longer found from that block on, except in its history.
+        Each is the current revision of its document from its block on.  A revision with neither data nor data_hash is a
+        deletion: from that block on, the document is found in its history only.
         """
         insertions, advances, ends = [], [], []
         for row in rows:
@@ -235,7 +236,7 @@ class Writer(Reads):
             self._run_many(END_DOCUMENT, ends)
 
     def redact_revision(self, row: RevisionRow, data_hash: bytes) -> None:
-        """Erase the data of a revision, leaving the hash of the data."""
+        """Erase the data of a revision, but keep the hash of the data."""
         crc = revision_crc(row._replace(data=None, data_hash=data_hash))
         changed = self._run(
             "UPDATE revision SET data = NULL, data_crc = NULL, data_hash = ?, crc = ? WHERE revision_no = ?",
@@ -247,18 +248,18 @@ class Writer(Reads):
 
     # --- indexes -----------------------------------------------------------------------------------------------
     def put_index_entries(self, entries: Iterable[IndexEntry], seq: int) -> None:
-        """From block seq on, these documents are found under these keys."""
+        """Let these documents be found under these keys from block seq on."""
         self._run_many(INSERT_ENTRY, [(index_no, key, LIVE, doc_no, seq) for index_no, key, doc_no in entries])
 
     def close_index_entries(self, entries: Iterable[IndexEntry], seq: int) -> None:
-        """From block seq on, these documents are no longer found under these keys."""
+        """Let these documents no longer be found under these keys from block seq on."""
         self._run_many(CLOSE_ENTRY, [(seq, index_no, key, doc_no) for index_no, key, doc_no in entries])
 
     def erase_index_entries(self, entries: Iterable[IndexEntry], following: int) -> None:
-        """Remove the entries of a revision without a trace: a redaction takes the keys with the data.
+        """Delete the entries of a revision completely: a redaction must remove the keys together with the data.
 
-        following: the block of the document's next revision, at which the entries ended.  Of an index that was dropped
-        before, they never ended: those that began before the next revision go.
+        following: the block of the document's next revision, at which the entries ended.  The entries of an index that
+        was dropped earlier never ended: those that began before the next revision are deleted.
         """
         entries = list(entries)
         ended = "DELETE FROM index_entry WHERE index_no = ? AND key = ? AND until_seq = ? AND doc_no = ?"
@@ -268,12 +269,14 @@ class Writer(Reads):
 
     # --- the whole ---------------------------------------------------------------------------------------------
     def clear_derived(self) -> None:
-        """Forget everything that follows from the blocks.  Blocks, Merkle nodes and facts stay."""
+        """Delete everything that follows from the blocks.  Blocks, Merkle nodes and facts stay."""
         for table in DERIVED:
             self._run(f"DELETE FROM {table}")
-        self._next_doc_no = None
+        self.next_doc_no = None
 
 
 def _insertion(row: RevisionRow) -> tuple[Any, ...]:
-    """The parameters of INSERT_REVISION."""
-    return (row.doc_no, row.seq, *row[1:4], *row[5:], revision_crc(row), data_crc(row.doc_no, row.data))
+    """Return the parameters of INSERT_REVISION."""
+    doc_no, document_id, table_no, version, seq, tx_time_ms, hash_, data, data_hash, metadata = row
+    crcs = revision_crc(row), data_crc(doc_no, data)
+    return (doc_no, seq, document_id, table_no, version, tx_time_ms, hash_, data, data_hash, metadata, *crcs)

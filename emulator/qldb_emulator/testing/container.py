@@ -1,4 +1,4 @@
-"""The server in a container for tests that want the image itself, after the manner of Testcontainers.
+"""Runs the server in a container, for tests that want the image itself, in the style of Testcontainers.
 
 ::
 
@@ -24,7 +24,7 @@ INIT_FOLDER = "/etc/localstack/init/ready.d"
 
 
 class ContainerError(Exception):
-    """The container could not be started; the text has what the command or the server said."""
+    """The container could not be started; the text is the message of the command or the server."""
 
 
 class QldbContainer:
@@ -51,7 +51,7 @@ class QldbContainer:
         self.url = ""
 
     def start(self) -> QldbContainer:
-        """Run it, and wait until it is ready.  Raises ContainerError."""
+        """Run the container, and wait until the server is ready.  Raises ContainerError."""
         arguments = ["run", "--detach", "--rm", "--publish", f"127.0.0.1::{PORT}"]
         for name, value in self._environment.items():
             arguments += ["--env", f"{name}={value}"]
@@ -73,7 +73,7 @@ class QldbContainer:
             self._run("rm", "--force", container)
 
     def logs(self) -> str:
-        """What the server has logged."""
+        """Return the server's log."""
         assert self._id is not None, "the container does not run"
         return self._run("logs", self._id)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyqldb.driver.qldb_driver import QldbDriver  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 Seed = str | Path | Iterable[str | Path] | Callable[[Any], object] | None
-"""What a ledger begins with: files or folders of statements, tables, scripts; or a function that is given a driver."""
+"""What a ledger begins with: files or folders of statements, tables, scripts; or a function that gets a driver."""
 
 STATEMENTS_KEPT = 10_000
 DETERMINISTIC_START_MS = 1_700_000_000_000  # 2023-11-14T22:13:20Z; a fork goes on from its own journal if that is later
@@ -34,7 +34,7 @@ DETERMINISTIC_START_MS = 1_700_000_000_000  # 2023-11-14T22:13:20Z; a fork goes 
 class TestLedger:
     """A ledger of one test."""
 
-    __test__ = False  # no test class, whatever pytest makes of the name
+    __test__ = False  # not a test class, although its name begins with Test
 
     server: LocalServer
     name: str
@@ -48,7 +48,7 @@ class TestLedger:
         return self.server.url
 
     def statements(self, after: int = 0) -> list[StatementRow]:
-        """What ran on it, oldest first: text, parameters, plan, time."""
+        """Return what ran on it, oldest first: text, parameters, plan, time."""
         return self.server.emulator.statement_log.rows(after, self.name)
 
 
@@ -94,7 +94,7 @@ class LocalServer:
     # --- ledgers -----------------------------------------------------------------------------------------
 
     def create_ledger(self, name: str, seed: Seed = None, sample: str | None = None) -> TestLedger:
-        """A new ledger, filled.  Raises QldbError, SeedError."""
+        """Create a ledger and fill it; return it.  Raises QldbError, SeedError."""
         LocalTransport(self.emulator).call(
             "CreateLedger", {"Name": name, "PermissionsMode": "ALLOW_ALL", "DeletionProtection": False}
         )
@@ -114,7 +114,7 @@ class LocalServer:
             seeder.seed(path, name)
 
     def fork(self, ledger: str, name: str | None = None, deterministic: str | None = None) -> TestLedger:
-        """A new ledger that begins as another is now: a few milliseconds.
+        """Create a ledger as a copy of another one as it is now; takes a few milliseconds.
 
         deterministic: a seed; the fork then has a clock and ids of its own that follow from it.
         """
@@ -129,7 +129,7 @@ class LocalServer:
         return TestLedger(self, name)
 
     def delete(self, ledger: str) -> None:
-        """Delete a ledger, protected or not; nothing happens when there is none."""
+        """Delete a ledger, even a protected one; do nothing if it does not exist."""
         found = self.emulator.ledgers.find(self.region, ledger)
         if found is not None:
             self.emulator.sessions.end_all(found)
@@ -139,7 +139,10 @@ class LocalServer:
 
     @property
     def boto3_session(self) -> boto3.Session:
-        """A boto3 session with QLDB's models, however new boto3 is.  Its clients still need an endpoint_url."""
+        """Return a boto3 session with QLDB's models, with any version of boto3.
+
+        Its clients still need an endpoint_url.
+        """
         if self._session is None:
             from ..client import session
 
@@ -147,11 +150,11 @@ class LocalServer:
         return self._session
 
     def boto3_client(self, service: str = "qldb", **options: Any) -> Any:
-        """A boto3 client of ``qldb`` or ``qldb-session`` that talks to this server."""
+        """Return a boto3 client of ``qldb`` or ``qldb-session`` that talks to this server."""
         return self.boto3_session.client(service, endpoint_url=self.url, **options)
 
     def driver(self, ledger: str, **options: Any) -> QldbDriver:
-        """A pyqldb driver.  options: of ``QldbDriver``."""
+        """Return a pyqldb driver.  options: of ``QldbDriver``."""
         from ..client import driver
 
         return driver(ledger, endpoint_url=self.url, boto3_session=self.boto3_session, **options)

@@ -216,7 +216,7 @@ class Checkpoint:
             return
         if values[0] != about:
             raise CheckpointError(
-                f"the checkpoint {self._path} is of another journal, or of other options; remove it to begin anew"
+                f"the checkpoint {self._path} is of another journal, or of other options; remove it to start again"
             )
         try:
             self.done = {value["segment"]: verdict_from_ion(value["verdict"]) for value in values[1:]}

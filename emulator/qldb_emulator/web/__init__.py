@@ -2,6 +2,6 @@
 
 In: bytes of a connection (``connection``, ``http1``).
 Out: answers of the gateway (both APIs) or of Flask (what is below ``/_qldb``, and the console).
-``access`` refuses what a foreign web page could have sent.  Flask is loaded with the first request that needs it.
+``access`` refuses requests that a foreign web page may have sent.  The first request that needs Flask imports it.
 Open ``dispatch`` first.
 """

@@ -1,14 +1,14 @@
-"""Who may speak to the server: programs, and its own pages in a browser.  Not the pages of others.
+"""Decides who may talk to the server: programs, and its own pages in a browser, but not the pages of others.
 
-A browser sends requests for any page that it shows, also to this machine.  Two things in a request tell:
+A browser sends requests for any page that it shows, also to this machine.  Two things in a request reveal this:
 
 ``Host``
-    A page of ``evil.example`` whose name suddenly leads to 127.0.0.1 (DNS rebinding) is of the same origin as this
-    server, as far as the browser knows.  Only the name gives it away, so only known names are answered.
+    A page of ``evil.example`` whose name suddenly leads to 127.0.0.1 (DNS rebinding) has the same origin as this
+    server, as far as the browser knows.  Only the host name differs, so only known names are answered.
 ``Origin``, ``Sec-Fetch-Site``
-    Browsers add them by themselves, and pages cannot change them.  What comes from another origin is refused on every
-    route: a request can change something even when the page may not read the answer.  Another port of this machine is
-    another origin (and "same-site" to the browser), so that is refused as well.
+    Browsers add them, and pages cannot change them.  A request from another origin is refused on every route: it
+    can change something even if the page may not read the answer.  Another port of this machine is another origin
+    (and "same-site" to the browser), so it is refused as well.
 
 No route is left out.  Health is not: probes come by address or by a known name, and what answers here would tell a
 page which software runs.
@@ -39,7 +39,7 @@ _PRIVATE_SUFFIXES = (".localhost", ".internal")
 _WELCOME_SITES = ("same-origin", "none")  # none: typed by the user, or from a bookmark
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 _SHOWN_CHARACTERS = 200
-_ANSWERED_MAX = 1_000  # host names remembered; a client that invents addresses must not fill the memory
+_ANSWERED_MAX = 1_000  # host names kept; a client that invents names must not fill the memory
 
 
 class Access:
@@ -55,10 +55,10 @@ class Access:
         for name in allowed:
             self._allow(name)
         self._is_wide = False
-        self._answered: set[str] = set()  # hosts that were found to be allowed
+        self._answered: set[str] = set()  # hosts that have been checked and are allowed
 
     def listens_on(self, name: str, address: str) -> None:
-        """The server was told to listen on a name, and listens on an address."""
+        """Allow the name and the address at which the server listens."""
         self._allow(name)
         self._allow(address)
         if not is_loopback(address):
@@ -66,9 +66,9 @@ class Access:
             self._allow(socket.gethostname())
 
     def check(self, request: Request) -> None:
-        """Raises HOST_NOT_ALLOWED or ORIGIN_NOT_ALLOWED."""
+        """Raise HOST_NOT_ALLOWED or ORIGIN_NOT_ALLOWED if the request is not allowed."""
         host, headers = request.host, request.headers
-        if host not in self._answered and host is not None:  # HTTP/1.0 may leave it out; browsers do not
+        if host not in self._answered and host is not None:  # HTTP/1.0 may omit it; browsers do not
             self._check_host(host)
         if "origin" in headers and not _is_own_origin(headers["origin"], host, request.is_secure):
             raise ORIGIN_NOT_ALLOWED(what=f"A page of {headers['origin'][:_SHOWN_CHARACTERS]}")
@@ -106,13 +106,13 @@ def is_loopback(name: str) -> bool:
 
 
 def is_host_pattern(text: str) -> bool:
-    """Whether a text can be allowed: a host name or an address, without a port, or ``*.`` and a name."""
+    """Whether a text can be an allowed host: a name or an address, without a port, or ``*.`` and a name."""
     name = text.removeprefix("*.")
     return _address(name) is not None or _NAME.match(name) is not None
 
 
 def _normal(name: str) -> str:
-    """A name in lower case, without IPv6's brackets and the dot that ends an absolute name."""
+    """Return a name in lower case, without IPv6's brackets and the dot that ends an absolute name."""
     return name.lower().removeprefix("[").removesuffix("]").removesuffix(".")
 
 
@@ -124,7 +124,7 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _is_own_origin(origin: str, host: str | None, is_secure: bool) -> bool:
-    """Whether an origin (``http://localhost:7532``) is the host that the request is for.
+    """Whether an origin (``http://localhost:7532``) is the host of the request.
 
     Without TLS of its own the server may stand behind a proxy that has it.  With TLS a page that came without it is
     of another origin: anyone on the network can write it.

@@ -1,7 +1,7 @@
-"""The admin interface: what an emulator can do that the service could not, as JSON under ``/_qldb``.
+"""The admin interface: what an emulator can do and the service could not, as JSON under ``/_qldb``.
 
-Every route is a row of :data:`ROUTES`.  Rows that only look and tell nothing of documents (``is_open``) always answer;
-the others need ``Settings.has_admin``.  Pages of other origins are refused before a request gets here (``access``).
+Every route is a row of :data:`ROUTES`.  A row that only reads, and reveals nothing of documents (``is_open``), always
+answers.  The others need ``Settings.has_admin``.  ``access`` refuses pages of other origins before a request gets here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ROUTES: tuple[Route, ...] = (
 
 
 def add_admin(app: Flask, admin: Admin) -> None:
-    """Add to an app every route below ``/_qldb`` that is not answered without Flask, and what answers for the rest."""
+    """Add every route below ``/_qldb`` that needs Flask to an app, and the answer to unknown paths there."""
     for route in ROUTES:
         if route in HEALTH_ROUTES:
             continue
@@ -94,12 +94,12 @@ def _check_names(route: Route, query: Iterable[str], members: Iterable[str]) -> 
 
 
 def _changes_from_page() -> bool:
-    """Whether a page in a browser asks for a change: browsers say which page asks, programs do not."""
+    """Whether a browser's page requests a change: browsers name the page, programs do not."""
     return request.method != "GET" and ("Origin" in request.headers or "Sec-Fetch-Site" in request.headers)
 
 
 def flask_response(answer: Answer) -> Response:
-    """An answer as Flask's, with no header of Flask's own."""
+    """Convert an answer to Flask's, without any of Flask's own headers."""
     response = Response(answer.body, status=answer.status)
     response.headers.clear()
     response.headers.extend(answer.headers)

@@ -25,7 +25,7 @@ _MEMBERS: dict[str, tuple[type | tuple[type, ...], str]] = {
 
 
 def _rule(body: dict[str, Any]) -> Rule:
-    """The rule of a body; null is as good as absent.  Raises ADMIN_REQUEST."""
+    """Return the rule of a body; null means the same as no value.  Raises ADMIN_REQUEST."""
     members: dict[str, Any] = {}
     for name, value in body.items():
         if name not in _MEMBERS:

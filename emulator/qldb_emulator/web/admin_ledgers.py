@@ -46,7 +46,7 @@ def _ledgers(call: AdminCall) -> Members:
 
 def _fork(call: AdminCall) -> Members:
     name = call.text("name")
-    # A ledger's name is checked by the rules of CreateLedger.
+    # The rules of CreateLedger apply to a ledger's name.
     parse_call("POST", "/ledgers", "", encode_json({"Name": name, "PermissionsMode": "ALLOW_ALL"}))
     snapshot = call.text("snapshot") if "snapshot" in call.body else None
     return describe(fork_ledger(call.emulator, call.region, call.path["ledger"], name, snapshot))

@@ -1,4 +1,4 @@
-"""A ledger's journal records as they come, over HTTP: server-sent events, or JSON a line each."""
+"""A ledger's journal records as they are written, over HTTP: as server-sent events, or as lines of JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import ADMIN_REQUEST
 from .routes import AdminCall, Pieces, Route
 
 MAX_SEQUENCE_NO = 2**31 - 1
-# A comment, so that proxies and we ourselves find out that a client is gone.
+# A comment, so that proxies and this server notice when a client is gone.
 HEARTBEAT_SECONDS = 15.0
 EVENTS, LINES = "text/event-stream", "application/x-ndjson"
 
@@ -20,12 +20,12 @@ _Records = Iterator[tuple[int, list[tuple[str, str]]]]
 
 
 def _stream(call: AdminCall) -> Pieces:
-    """``?from=`` the first block; ``?follow=false`` ends with the last; ``Accept`` or ``?format=`` says the form."""
+    """Read the query: ``from`` the first block; ``follow=false`` to end with the last; ``Accept`` or ``format``."""
     ledger = active_ledger(call.emulator, call.path["ledger"], call.region)
     first = call.number("from", 0, MAX_SEQUENCE_NO)
     seen = request.headers.get("Last-Event-ID", "")
     if seen.isascii() and seen.isdigit() and len(seen) < 11:
-        first = int(seen) + 1  # a client that comes back (the standard of server-sent events)
+        first = int(seen) + 1  # a client that reconnects (the standard of server-sent events)
     follow = call.query.get("follow", "true")
     if follow not in ("true", "false"):
         raise ADMIN_REQUEST(text="follow must be true or false")
@@ -37,7 +37,10 @@ def _stream(call: AdminCall) -> Pieces:
 
 
 def _events(records: _Records) -> Iterator[bytes]:
-    """An event a record.  The last of a block has the block's number as id: what a client saw half of comes again."""
+    """Yield an event a record.
+
+    The last record of a block has the block's number as id, so a client that received half of a block gets it again.
+    """
     yield b": connected\n\n"
     idle = 0.0
     for sequence_no, rows in records:
@@ -54,7 +57,7 @@ def _events(records: _Records) -> Iterator[bytes]:
 
 
 def _lines(records: _Records) -> Iterator[bytes]:
-    """A line a record."""
+    """Yield a line a record."""
     idle = 0.0
     for _, rows in records:
         idle = 0.0 if rows else idle + IDLE_SECONDS

@@ -19,12 +19,12 @@ _STATUS_LINES = {status: f"{status} {reason}" for status, reason in REASONS.item
 
 @dataclass(slots=True)
 class Answer:
-    """A whole response, but for Date: the server adds one.
+    """A whole response without Date, which the server adds.
 
     headers: Content-Length among them.
-    after_response: work that is left when the response has been sent; never raises.
-    reason: of a status that we never give ourselves.
-    error_type: the shape of the error that it tells, whether or not a header says it; None for a success.
+    after_response: work to do after the response was sent; never raises.
+    reason: of a status that this server never uses itself.
+    error_type: the shape of the error in the response, also if no header names it; None for a success.
     """
 
     status: int
@@ -42,10 +42,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A response whose end is not known when it begins.
+    """A response of unknown length.
 
-    pieces: what to send, in order.  An empty piece only lets the server look whether it is to stop.
-    close: to be called when no more pieces are taken.
+    pieces: what to send, in order.  An empty piece lets the server check whether it must stop.
+    close: called when no more pieces are taken.
     """
 
     status_line: str
@@ -55,7 +55,7 @@ class Stream:
 
 
 def encode_head(status_line: str, headers: Headers, keeps_alive: bool) -> bytes:
-    """A response's head, up to and with the empty line."""
+    """Return a response's head, up to and with the empty line."""
     lines = [f"HTTP/1.1 {status_line}\r\n"]
     for name, value in headers:
         lines.append(f"{name}: {value}\r\n")  # measured: half the time of a comprehension that is joined

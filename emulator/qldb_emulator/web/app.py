@@ -1,4 +1,4 @@
-"""What answers for an emulator, put together: for our own server, and as a Flask application for any other.
+"""Builds what answers for an emulator: for our own server, and as a WSGI application for any other.
 
 Nothing here imports Flask before it is needed (docs/design/007-start-without-flask.md).
 """
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 def create_dispatcher(
     emulator: Emulator, authenticator: Authenticator | None = None, access: Access | None = None
 ) -> Dispatcher:
-    """What ``Server`` serves.  Holds no state of its own but the admin interface's; nothing is global.
+    """Return the application for ``Server``.  It holds no state but the admin interface's; nothing is global.
 
     authenticator: with one, requests of both APIs need a signature that it accepts.
-    access: which host names are answered; default: those of a server on loopback.
+    access: decides which host names are answered; by default those of a server on loopback.
     """
     gateway = Gateway(emulator, authenticator)
     admin = Admin(emulator, gateway)
@@ -39,7 +39,7 @@ def create_dispatcher(
 
 
 def create_app(emulator: Emulator, authenticator: Authenticator | None = None, access: Access | None = None) -> Flask:
-    """The same as a WSGI application that any server can host.
+    """Return the same as a WSGI application that any server can host.
 
     ``app.extensions["qldb_gateway"]`` is its :class:`Gateway`, ``app.extensions["qldb_admin"]`` its :class:`Admin`.
     """

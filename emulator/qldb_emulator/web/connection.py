@@ -1,4 +1,4 @@
-"""One client's connection, in a thread of its own: requests come and are answered one after the other.
+"""One client's connection, in a thread of its own: it answers one request after the other.
 
 Clients of QLDB hold few connections open for long and send a short request at a time, so what counts is the way from
 one recv to one send (docs/design/002-own-front.md).
@@ -24,7 +24,7 @@ from .peer import watch
 if TYPE_CHECKING:
     import ssl
 
-# Drivers keep connections in a pool and may use one after a long pause: none is closed for being idle.
+# Drivers keep connections in a pool and may use one after a long pause, so idle connections are not closed.
 IDLE_SECONDS = 3600
 PIECE_SECONDS = 60
 """The longest silence within a request that has begun."""
@@ -35,7 +35,7 @@ SEND_SECONDS = 300
 HANDSHAKE_SECONDS = 10
 """The longest that a TLS handshake may take."""
 REFUSAL_SECONDS = 2
-"""The longest that a connection lives that is one too many."""
+"""The longest life of a connection beyond the maximum number."""
 _DRAIN_SECONDS = 2
 _RECEIVE_BYTES = 65_536
 _TLS_HANDSHAKE = b"\x16"  # the first byte of every TLS connection (RFC 8446, 5.1)
@@ -47,13 +47,13 @@ _handshake_failed = OccasionalLog(logger)
 
 
 class _HangUp(Exception):
-    """The client is gone, or was silent for too long, or has no more to expect: the connection ends."""
+    """The connection must end: the client is gone, was silent for too long, or gets no more answers."""
 
 
 class Connection:
     """A connection that was accepted.
 
-    is_stopping: whether the server stops; asked after every request.  tls: to speak TLS.
+    is_stopping: whether the server stops; called after every request.  tls: how to speak TLS; None for plain HTTP.
     """
 
     def __init__(
@@ -74,30 +74,30 @@ class Connection:
         self._is_busy = False
 
     def close_when_idle(self) -> None:
-        """Close now if no request is under way; else the thread does when it has answered.  For other threads."""
+        """Close now if no request is running; otherwise the thread does after its answer.  For other threads."""
         if not self._is_busy:
             self.abandon()
 
     def abandon(self) -> None:
-        """Close whatever is under way.  For other threads."""
+        """Close even if a request is running.  For other threads."""
         try:
-            # Past TLS: its own shutdown would take the encryption from under the thread that reads.
+            # Below TLS: TLS's own shutdown would remove the encryption under the thread that reads.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
         except OSError:
             return  # closed already, by either side
 
     def run(self) -> None:
-        """The life of the connection.  Never raises."""
+        """Serve the connection until it ends.  Never raises."""
         self._live(self._serve)
 
     def refuse(self) -> None:
-        """Its life when it is one too many: one request gets status 503.  Never raises."""
+        """Answer one request with status 503: this connection is one too many.  Never raises."""
         self._live(self._refuse_one)
 
     def _live(self, serve: Callable[[], None]) -> None:
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # The kernel's own time-outs: Python's would cost a poll for every recv.
+            # Time-outs in the kernel: Python's would cost a poll for every recv.
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
             if self._tls is not None:
                 self._start_tls(self._tls)
@@ -117,7 +117,7 @@ class Connection:
     # --- one request -------------------------------------------------------------------------------------------
 
     def _serve_one(self) -> bool:
-        """Answer one request; whether another may follow."""
+        """Answer one request.  Return whether another may follow."""
         try:
             request = self._read_request()
         except HttpError as error:
@@ -137,7 +137,7 @@ class Connection:
         finally:
             if answer.after_response is not None:
                 answer.after_response()
-        # A request that is here already is served before a stop closes the connection.
+        # A request that has arrived already is served before a stop closes the connection.
         self._is_busy = self._parser.has_begun
         return keeps_alive
 
@@ -150,7 +150,10 @@ class Connection:
         return self._read_rest() if request is None else request
 
     def _read_rest(self) -> Request:
-        """A request whose first bytes are here.  The rest must come in time, so that slow senders hold no thread."""
+        """Return a request whose first bytes are here.
+
+        The rest must come in time, so that slow clients hold no thread.
+        """
         deadline = time.monotonic() + REQUEST_SECONDS
         self._set_silence(PIECE_SECONDS)
         while time.monotonic() < deadline:
@@ -176,12 +179,12 @@ class Connection:
         if self._tls is None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", seconds, 0))
         else:
-            self._socket.settimeout(seconds)  # below TLS a time-out of the kernel only leads to another read
+            self._socket.settimeout(seconds)  # under TLS, a kernel time-out would only cause another read
 
     # --- TLS ---------------------------------------------------------------------------------------------------
 
     def _start_tls(self, context: ssl.SSLContext) -> None:
-        """Shake hands, in this thread: a slow client keeps no other from being accepted."""
+        """Do the TLS handshake, in this thread: a slow client must not keep others from being accepted."""
         self._socket.settimeout(HANDSHAKE_SECONDS)
         first = self._socket.recv(1, socket.MSG_PEEK)
         if first and first != _TLS_HANDSHAKE:
@@ -191,7 +194,7 @@ class Connection:
             self._socket = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
             self._socket.do_handshake()
         except OSError as error:
-            # The usual cause is a client that does not trust the certificate: it says so in an alert.
+            # The usual cause is a client that does not trust the certificate: it sends an alert.
             _handshake_failed.warn("the TLS handshake with %s failed: %s", self._address, error)
             raise _HangUp("no TLS") from error
 
@@ -205,7 +208,7 @@ class Connection:
     # --- refusals ----------------------------------------------------------------------------------------------
 
     def _refuse_bytes(self, error: HttpError) -> None:
-        """Answer what could not be read as a request."""
+        """Answer bytes that could not be read as a request."""
         service = CONTROL
         if isinstance(error, BodyTooLargeError):
             service = service_of(error.request)
@@ -234,7 +237,7 @@ class Connection:
         self._send_refusal(self._dispatcher.gateway.refuse(TOO_MANY_CONNECTIONS(limit=limit), service))
 
     def _send_refusal(self, answer: Answer) -> None:
-        """Send an answer and close without destroying it: closing over unread bytes would reset the connection."""
+        """Send an answer and close gently: closing with unread bytes would reset the connection and lose the answer."""
         self._socket.sendall(encode_head(answer.status_line, answer.headers, False) + answer.body)
         self._socket.shutdown(socket.SHUT_WR)
         self._socket.settimeout(_DRAIN_SECONDS)
@@ -242,7 +245,7 @@ class Connection:
         while time.monotonic() < deadline and self._socket.recv(_RECEIVE_BYTES):
             pass
 
-    # --- answers without an end --------------------------------------------------------------------------------
+    # --- answers of unknown length -----------------------------------------------------------------------------
 
     def _send_stream(self, stream: Stream, request: Request) -> None:
         """Send an answer of unknown length piece by piece; the connection ends with it."""

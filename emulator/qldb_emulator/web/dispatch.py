@@ -1,18 +1,18 @@
-"""Where a request goes: the only place that decides it, for our own server and for every other that hosts the app.
+"""Decides which part answers a request, and is the only place that does, for every server that hosts the app.
 
 =================================================  ==============================================================
 request                                            answered by
 =================================================  ==============================================================
-of a host name or web page that is not welcome     ``Access.check`` refuses it
+from a host name or web page that is refused       ``Access.check`` refuses it
 ``POST /`` with the session API's target           ``Gateway.send_command``
-``GET /`` of a browser                             Flask: the console
-``GET /`` of any other client                      ``Gateway.product``
+``GET /`` from a browser                           Flask: the console
+``GET /`` from any other client                    ``Gateway.product``
 ``GET`` of health, readiness, metrics              ``Admin.answer`` with a row of ``health.HEALTH_ROUTES``
 anything else below ``/_qldb``                     Flask, which is imported for it
 everything else                                    ``Gateway.call``: the control plane
 =================================================  ==============================================================
 
-``HEAD`` goes where ``GET`` does.  Slashes in front of a path count as one here; the control plane sees them all.
+``HEAD`` goes where ``GET`` does.  Several slashes before a path count as one here; the control plane sees them all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from ..errors import ConnectionDropped, QldbError
+from ..errors import SERIALIZATION, ConnectionDropped, QldbError
 from .access import Access
 from .answer import Answer, Stream
 from .gateway import CONTROL, Gateway, is_session_request, service_of
@@ -38,7 +38,7 @@ _HEALTH = {route.rule: route for route in HEALTH_ROUTES}
 
 
 class Dispatcher:
-    """Answers everything for one emulator.  Nothing is global.
+    """Answers every request for one emulator.  Nothing is global.
 
     make_flask: builds the application that answers below ``/_qldb``; called once, with the first such request.
     """
@@ -52,7 +52,7 @@ class Dispatcher:
         self._lock = threading.Lock()
 
     def respond(self, request: Request) -> Answer | Stream:
-        """The answer to a request.  Raises ConnectionDropped, when a fault rule says so, and nothing else."""
+        """Return the answer to a request.  Raises only ConnectionDropped, if a fault rule says so."""
         try:
             self.access.check(request)
         except QldbError as refusal:
@@ -70,7 +70,7 @@ class Dispatcher:
         return self.gateway.call(request)
 
     def _gets_page(self, request: Request) -> bool:
-        """Whether a browser asks, which gets the console: programs do not name text/html."""
+        """Whether a browser sent the request; it gets the console.  Programs do not ask for text/html."""
         return "text/html" in request.headers.get("accept", "") and self.admin.emulator.settings.console != "off"
 
     def _health(self, path: str, request: Request) -> Answer:
@@ -89,9 +89,11 @@ class Dispatcher:
     # --- for other servers -------------------------------------------------------------------------------------
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The same as a WSGI application."""
+        """Yield the same as a WSGI application."""
         request = request_of(environ)
         try:
+            if not request.query.isascii():  # our own server refuses it sooner; others hand it on
+                raise SERIALIZATION(text="The request is not valid HTTP: its query has bytes beyond ASCII")
             request.body = read_body(environ, self.gateway.limits.request_bytes)
         except QldbError as refusal:
             answer: Answer | Stream = self.gateway.refuse(refusal, service_of(request))
@@ -100,11 +102,14 @@ class Dispatcher:
         return start(answer, request.method, start_response)
 
     def flask_app(self) -> Flask:
-        """The Flask application.  Whoever hosts it gets answers to everything, not only to what is below /_qldb."""
+        """Return the Flask application.
+
+        A server that hosts it answers every request, not only those below /_qldb.
+        """
         return self._made_flask()[0]
 
     def _made_flask(self) -> tuple[Flask, WSGIApplication]:
-        """The application, and what it would answer by itself.  Any thread may ask."""
+        """Return the application, and its own WSGI function.  Any thread may call."""
         if self._flask is None:
             with self._lock:
                 if self._flask is None:

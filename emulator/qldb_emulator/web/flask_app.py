@@ -1,6 +1,6 @@
 """The Flask application: what is below ``/_qldb``, and the console.
 
-It is imported with the first request that needs it: importing Flask would make a start longer by two thirds
+The first request that needs it imports it: with Flask, a start would take two thirds longer
 (docs/design/007-start-without-flask.md).
 """
 
@@ -18,15 +18,15 @@ from .wsgi import REQUEST_KEY
 
 
 def build_flask(gateway: Gateway, admin: Admin) -> Flask:
-    """The application, with nothing in it but what the dispatcher leaves to it."""
+    """Return the application; it has only what the dispatcher leaves to it."""
     app = Flask("qldb_emulator.web", static_folder=None)  # the console has its own
-    app.config["PROPAGATE_EXCEPTIONS"] = True  # to the dispatcher, which answers them
-    app.url_map.merge_slashes = False  # a redirect is no answer for an SDK
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # the dispatcher turns them into answers
+    app.url_map.merge_slashes = False  # SDKs do not follow redirects
     app.extensions["qldb_gateway"] = gateway
     app.extensions["qldb_admin"] = admin
 
     def no_such_route(error: HTTPException) -> Response:
-        # Unknown methods, and paths like /_qldb//: the API's own answer, not a page of HTML.
+        # Unknown methods, and paths like /_qldb//: answer as the API does, not with a page of HTML.
         return flask_response(gateway.call(request.environ[REQUEST_KEY]))
 
     add_console(app, admin)

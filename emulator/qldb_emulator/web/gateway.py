@@ -1,4 +1,4 @@
-"""From a request to an answer: the steps of both protocols, in order, and of their failures.
+"""From a request to an answer: the steps of both protocols, in order, and their failures.
 
 Nothing here knows Flask, WSGI or a socket.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__, errors
 from ..context import Principal, RequestContext
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..auth.keys import Authenticator
     from ..auth.signature import SignedRequest
     from ..engine.emulator import Emulator
+    from .forwarding import Forwarder
 
 PRODUCT = "qldb-emulator"
 SESSION, CONTROL = "qldb-session", "qldb"
@@ -45,9 +46,19 @@ class Gateway:
         self._reader = CommandReader(emulator.settings.limits)
         self.metrics = Metrics()
         self.turns: Turns | None = None
+        self.forwarder: Forwarder | None = None
+        if emulator.steward is not None:
+            from .forwarding import Forwarder  # only a server among others needs it
+
+            self.forwarder = Forwarder(emulator.steward, emulator.settings.account)
+
+    def close(self) -> None:
+        """Let go of connections to other servers."""
+        if self.forwarder is not None:
+            self.forwarder.close()
 
     def send_command(self, request: Request) -> Answer:
-        """Answer a session request.  Raises ConnectionDropped, and nothing else."""
+        """Answer a session request.  Raises only ConnectionDropped."""
         started = self._begin()
         request_id = self._new_id()
         name = "SendCommand"
@@ -56,12 +67,10 @@ class Gateway:
             name, token, members = self._reader.parse_send_command(request.body)
             region, access_key = credential_scope(request.headers.get("authorization"), self._region)
             context = RequestContext(region, access_key, request_id, principal, request.is_client_gone)
-            result = self._emulator.send_command(name, token, members, context)
-            elapsed_ms = int((time.perf_counter() - started) * 1000)
-            encoded = serialize_command_result(name, result.members, elapsed_ms)
-            answer = _answer(200, SESSION, request_id, encoded, after_response=result.after_response)
-            if result.debug is not None:
-                answer.headers.extend(_debug_headers(result.debug))
+            if self.forwarder is None:
+                answer = self._run(name, token, members, context, started)
+            else:
+                answer = self._run_where_it_belongs(request, name, token, members, context, started)
         except QldbError as error:
             answer = self._refuse(error, SESSION, request_id, request.headers.get("user-agent", ""))
         except ConnectionDropped as reason:
@@ -75,8 +84,43 @@ class Gateway:
         self._finish(name, request_id, started, answer)
         return answer
 
+    def _run(
+        self, name: str, token: str | None, members: dict[str, Any], context: RequestContext, started: float
+    ) -> Answer:
+        """The answer to a command of a session that is here.  Raises QldbError, ConnectionDropped."""
+        result = self._emulator.send_command(name, token, members, context)
+        elapsed_ms = int((time.perf_counter() - started) * 1000)
+        encoded = serialize_command_result(name, result.members, elapsed_ms)
+        answer = _answer(200, SESSION, context.request_id, encoded, after_response=result.after_response)
+        if result.debug is not None:
+            answer.headers.extend(_debug_headers(result.debug))
+        return answer
+
+    def _run_where_it_belongs(
+        self,
+        request: Request,
+        name: str,
+        token: str | None,
+        members: dict[str, Any],
+        context: RequestContext,
+        started: float,
+    ) -> Answer:
+        """The answer to a command of any session of the servers that share journals."""
+        assert self.forwarder is not None
+        found = self.forwarder.elsewhere(request, name, token, members, context)
+        if found is None:
+            try:
+                return self._run(name, token, members, context, started)
+            except QldbError as error:
+                if error.message != errors.NO_SUCH_SESSION.text:
+                    raise
+                found = self.forwarder.after_its_session(name, token, members, context)
+                if found is None:
+                    raise
+        return found if isinstance(found, Answer) else _answer(200, SESSION, context.request_id, found)
+
     def call(self, request: Request) -> Answer:
-        """Answer any other request as one to the control plane.  Never raises."""
+        """Answer any other request as one for the control plane.  Never raises."""
         started = self._begin()
         request_id = self._new_id()
         name = request.method
@@ -100,21 +144,24 @@ class Gateway:
         return answer
 
     def _authenticate(self, request: Request) -> Principal | None:
-        """Who signed the request; None without --auth.  Raises QldbError if the signature is missing or invalid."""
+        """Return who signed the request; None without --auth.  Raises QldbError for a missing or invalid signature.
+
+        Raises QldbError if the signature is missing or invalid.
+        """
         if self.authenticator is None:
             return None
         return self.authenticator.authenticate(signed_request(request))
 
     def product(self) -> Answer:
-        """What answers here, for people and health checks."""
+        """Return the name and version of this program, for people and health checks."""
         return _answer(200, CONTROL, self._new_id(), encode_json({"name": PRODUCT, "version": __version__}))
 
     def refuse(self, error: QldbError, service: str) -> Answer:
-        """The answer to a request that was refused before it could be read at all."""
+        """Return the answer to a request that could not be read."""
         return self._refuse(error, service, self._new_id())
 
     def fail(self, service: str) -> Answer:
-        """The answer to a request that met a bug of ours: called where the exception is handled."""
+        """Return the answer to a request that met a bug of ours; called in the exception handler."""
         return _fail(service, self._new_id())
 
     def _begin(self) -> float:
@@ -132,7 +179,7 @@ class Gateway:
         if answer.status != 200:
             outcome = answer.error_type or "ok"
         self.metrics.observe(name, outcome, seconds)
-        # A line for every command of a session would cost a tenth of the command; what fails is worth one.
+        # Logging every session command would take a tenth of its time, so only failures are logged.
         level = logging.DEBUG if outcome == "ok" and name in COMMANDS else logging.INFO
         if logger.isEnabledFor(level):
             logger.log(level, "%s request_id=%s duration_ms=%.2f outcome=%s", name, request_id, seconds * 1000, outcome)
@@ -150,8 +197,8 @@ class Gateway:
 
 
 def signed_request(request: Request) -> SignedRequest:
-    """A request as its signer saw it."""
-    from ..auth.signature import SignedRequest  # only a server with keys needs it
+    """Return a request as its signer saw it."""
+    from ..auth.signature import SignedRequest  # only a server with keys needs this module
 
     # The path as it was sent: decoding loses which slashes were encoded.
     path = request.target.partition("?")[0]
@@ -159,14 +206,14 @@ def signed_request(request: Request) -> SignedRequest:
 
 
 def is_session_request(request: Request) -> bool:
-    """Whether a request is one of the session API: for ``Gateway.send_command``."""
+    """Whether a request is for the session API, that is for ``Gateway.send_command``."""
     return (
         request.headers.get("x-amz-target") == SESSION_TARGET and request.method == "POST" and request.path in ("/", "")
     )
 
 
 def service_of(request: Request) -> str:
-    """The API in whose words a request is refused."""
+    """Return the API in whose form a request is refused."""
     return SESSION if request.headers.get("x-amz-target") == SESSION_TARGET else CONTROL
 
 
@@ -193,7 +240,7 @@ def _debug_headers(debug: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _fail(service: str, request_id: str) -> Answer:
-    """Our own bug: the client learns nothing but that, the log everything."""
+    """Answer with an internal failure: the client learns no more, the log has everything."""
     logger.exception("request %s failed", request_id)
     encoded = encode_error(errors.SERVICE_FAILURE(), service)
     return _answer(encoded.status, service, request_id, encoded.body, encoded.error_type)

@@ -7,8 +7,8 @@
     parser.feed(b"st: localhost\\r\\n\\r\\n").path    # "/"
     parser.next_request()                        # None: nothing is left of what was fed
 
-Where the RFC lets a server choose between repairing a request and refusing it, this one refuses: a text that two
-programs can read in two ways is how one request hides inside another.
+Where the RFC lets a server either repair a request or refuse it, this one refuses: a text that two programs can read
+in two ways lets one request hide inside another.
 
 ===========================================  ========  ===================================================
 request                                      answer    RFC 9112, if not said otherwise
@@ -63,7 +63,7 @@ _ABSOLUTE = re.compile(r"(?i:https?)://([^/?#]*)(.*)\Z")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::[0-9]{0,5})?\Z")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;.*)?\Z")
 _ONCE = frozenset(("host", "content-length"))
-# A client sends these with the same value each time, so a line is read once.  None of them is a secret.
+# A client sends these with the same value each time, so each line is parsed once.  None of them is a secret.
 _SAME_EACH_TIME = frozenset(
     (
         "host",
@@ -79,19 +79,19 @@ _SAME_EACH_TIME = frozenset(
 
 
 class HttpError(Exception):
-    """The bytes are not a request that this server takes; the text says why.  Nothing after them can be read."""
+    """The bytes are not a request that this server accepts; the text says why.  Nothing after them can be read."""
 
 
 class NotHttpError(HttpError):
-    """The bytes are not HTTP/1.1, or leave open what they mean."""
+    """The bytes are not HTTP/1.1, or are ambiguous."""
 
 
 class TlsClientError(NotHttpError):
-    """The client speaks TLS where plain HTTP is expected."""
+    """The client speaks TLS, but plain HTTP is expected."""
 
 
 class BodyTooLargeError(HttpError):
-    """The body is longer than bodies may be.  request: whose; without a body."""
+    """The body exceeds the maximum length.  request: without its body."""
 
     def __init__(self, request: Request) -> None:
         super().__init__("its body is too large")
@@ -107,7 +107,7 @@ class Request:
     path: its path, decoded from percent and UTF-8; bytes that are not UTF-8 become U+FFFD.  query: as sent.
     is_http10: whether the client speaks HTTP/1.0.
     headers: by name in lower case; values of a repeated field are joined with commas.
-    host: host and port that the client believes to talk to; None if it does not say (HTTP/1.0 only).
+    host: the server's host and port as the client knows them; None if it does not say (HTTP/1.0 only).
     is_secure: whether it came over TLS.
     is_client_gone: see ``RequestContext``.
     """
@@ -133,15 +133,15 @@ class Request:
 
 
 class RequestParser:
-    """The requests of one connection, from its bytes in whatever pieces they come.
+    """Reads the requests of one connection, from its bytes in pieces of any size.
 
-    body_limit: the most bytes of a body.  After an HttpError the parser is of no further use.
+    body_limit: the most bytes of a body.  After an HttpError the parser cannot be used any more.
     """
 
     def __init__(self, body_limit: int) -> None:
         self._body_limit = body_limit
         self._buffer = b""
-        self._at = 0  # where in the buffer the bytes begin that were not used yet
+        self._at = 0  # position in the buffer of the first unused byte
         self._empty_lines = 0
         self._request: Request | None = None  # its head is read, its body is not complete
         self._body: Generator[None, None, bytes] | None = None
@@ -149,22 +149,22 @@ class RequestParser:
 
     @property
     def has_begun(self) -> bool:
-        """Whether a part of a request is there that ``next_request`` has not given out."""
+        """Whether the buffer holds a part of a request that ``next_request`` has not returned."""
         return self._request is not None or self._at < len(self._buffer)
 
     def take_continue(self) -> bool:
-        """Whether the client waits for ``100 Continue`` before it sends a body (RFC 9110, 10.1.1).  True once only."""
+        """Whether the client waits for ``100 Continue`` before it sends a body (RFC 9110, 10.1.1).  True only once."""
         wanted, self._wants_continue = self._wants_continue, False
         return wanted
 
     def feed(self, data: bytes) -> Request | None:
-        """Take the bytes that came next; then the same as ``next_request``."""
+        """Add the next bytes; then do the same as ``next_request``."""
         self._buffer = self._buffer[self._at :] + data if self._at < len(self._buffer) else data
         self._at = 0
         return self.next_request()
 
     def next_request(self) -> Request | None:
-        """The next request; None when more bytes are needed for it.  Raises HttpError."""
+        """Return the next request; None if more bytes are needed.  Raises HttpError."""
         request = self._request
         if request is None:
             request = self._read_head()
@@ -176,7 +176,7 @@ class RequestParser:
                 if size > self._body_limit:
                     raise BodyTooLargeError(request)
                 end = self._at + size
-                if end <= len(self._buffer):  # what nearly every request gets: head and body came together
+                if end <= len(self._buffer):  # nearly every request: head and body arrived together
                     request.body = self._buffer[self._at : end]
                     self._at = end
                     return request
@@ -226,7 +226,7 @@ class RequestParser:
     def _check_long_head(head: bytes, size: int) -> None:
         """A head that is incomplete, or too long: its first bytes, and how many there are.
 
-        It is looked at now, because a client that ends lines with LF alone would never complete it.
+        Checked at once, because the head of a client that ends lines with LF alone would never be complete.
         """
         if head.startswith(_TLS_HANDSHAKE):
             raise TlsClientError("this is TLS, and the server speaks plain HTTP here")
@@ -236,7 +236,7 @@ class RequestParser:
         if size > HEAD_BYTES + 3:
             raise NotHttpError(f"its head has over {HEAD_BYTES} bytes")
 
-    # --- the body: generators that stop where bytes are missing -----------------------------------------------
+    # --- the body: generators that pause where bytes are missing ----------------------------------------------
 
     def _read_bytes(self, size: int) -> Generator[None, None, bytes]:
         pieces: list[bytes] = []
@@ -271,7 +271,7 @@ class RequestParser:
         return b"".join(pieces)
 
     def _skip_trailers(self) -> Generator[None, None, None]:
-        """Trailers must have the form of fields, and say nothing that matters here."""
+        """Check that trailers have the form of fields, and ignore them."""
         left = TRAILER_BYTES
         while line := (yield from self._read_line(left, "the trailers")):
             _parse_fields([line.decode("latin-1")], {})
@@ -299,9 +299,9 @@ _RequestLine = tuple[str, str, str, str, bool, str | None]
 
 
 def parse_head(head: bytes) -> Request:
-    """A request without its body.  head: all before the empty line.  Raises NotHttpError."""
+    """Return a request without its body.  head: everything before the empty line.  Raises NotHttpError."""
     first, *lines = head.decode("latin-1").split("\r\n")
-    # One pass in C over all lines: nothing may be left of them but the two bytes between each and the next.
+    # One pass in C over all lines: only the two bytes between each line and the next may remain.
     if len(head.translate(None, _TEXT)) != 2 * len(lines):
         raise TlsClientError(_CONTROL) if head.startswith(_TLS_HANDSHAKE) else NotHttpError(_CONTROL)
     method, target, path, query, is_http10, authority = _KNOWN_LINES.get(first) or _parse_request_line(first)
@@ -320,7 +320,7 @@ def parse_head(head: bytes) -> Request:
 
 
 def _parse_request_line(line: str) -> _RequestLine:
-    """(method, target, path, query, is it HTTP/1.0, host of the target)."""
+    """Return (method, target, path, query, is it HTTP/1.0, host of the target)."""
     method, _, rest = line.partition(" ")
     target, _, version = rest.partition(" ")
     if not _TOKEN.match(method) or not _TARGET.match(target):
@@ -329,7 +329,7 @@ def _parse_request_line(line: str) -> _RequestLine:
         raise NotHttpError("its version is not HTTP/1.1")
     authority = None
     absolute = _ABSOLUTE.match(target)
-    if absolute is not None:  # the form that proxies are sent
+    if absolute is not None:  # the form for proxies
         authority, target = absolute.groups()
         _check_host(authority)
         target = target if target.startswith("/") else f"/{target}"
@@ -355,7 +355,7 @@ def _parse_fields(lines: list[str], headers: dict[str, str]) -> dict[str, str]:
 
 
 def _parse_field(line: str) -> tuple[str, str]:
-    """(name in lower case, value) of a field line."""
+    """Return (name in lower case, value) of a field line."""
     sent_name, colon, value = line.partition(":")
     name = _KNOWN_NAMES.get(sent_name) or _field_name(sent_name)
     if not colon:
@@ -367,7 +367,7 @@ def _parse_field(line: str) -> tuple[str, str]:
 
 
 def _field_name(name: str) -> str:
-    """A field's name in lower case."""
+    """Return a field's name in lower case."""
     if name.startswith((" ", "\t")):
         raise NotHttpError("a field goes on in a second line")
     if not _TOKEN.match(name):
@@ -388,7 +388,7 @@ def _check_host(host: str) -> None:
 
 
 def split_host(host: str) -> tuple[str, str]:
-    """(name, port) of a Host; the port is empty when there is none.  An IPv6 address keeps its brackets."""
+    """Return (name, port) of a Host; the port is empty if not given.  An IPv6 address keeps its brackets."""
     name, colon, port = host.rpartition(":")
     return (name, port) if colon and not port.endswith("]") else (host, "")
 
@@ -404,7 +404,7 @@ def _check_encoding(headers: dict[str, str], is_http10: bool) -> None:
 
 
 def _length(text: str) -> int:
-    """The number of a Content-Length.  More digits than any limit has are as good as infinity."""
+    """Return the number of a Content-Length; infinity if it has more digits than any limit."""
     if not (text.isascii() and text.isdigit()):
         raise NotHttpError("its Content-Length is not a number")
     return int(text) if len(text) <= _LENGTH_DIGITS else sys.maxsize

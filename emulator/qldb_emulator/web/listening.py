@@ -1,4 +1,4 @@
-"""A socket that listens, or a sentence that says why there is none."""
+"""Opens a listening socket, or raises an error that says why it cannot."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _BACKLOG = 1024  # connections that wait to be accepted; the system may allow fe
 
 
 class ListenError(Exception):
-    """The address cannot be listened on; the text says which and why."""
+    """The server cannot listen on the address; the text says which and why."""
 
 
 class PortInUseError(ListenError):
@@ -17,7 +17,7 @@ class PortInUseError(ListenError):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket on the first address of a host, IPv4 before IPv6.  Raises ListenError."""
+    """Return a listening socket on the first address of a host, IPv4 before IPv6.  Raises ListenError."""
     if not 0 <= port <= 65_535:  # getaddrinfo takes a larger one modulo 65,536
         raise ListenError(f"Cannot listen on {host}:{port}: a port is a number from 0 to 65535")
     try:
@@ -39,12 +39,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def reachable(host: str) -> str:
-    """An address by which a client on this machine reaches a listening address: loopback for "any"."""
+    """Return an address at which clients on this machine reach a listening address: loopback for "any"."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 def wake(host: str, port: int) -> None:
-    """Make a blocked ``accept`` return: a connection from ourselves does so on every system.  Raises OSError."""
+    """Make a blocked ``accept`` return, by a connection to ourselves; this works on every system.  Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as waker:
         waker.settimeout(1)

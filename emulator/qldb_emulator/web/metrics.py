@@ -1,10 +1,11 @@
-"""How many requests there were, of which operation, with which outcome, and how long they took."""
+"""Counts requests by operation and outcome, and their durations."""
 
 from __future__ import annotations
 
 import threading
 from bisect import bisect_left
 from collections.abc import Iterable
+from typing import NamedTuple
 
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -13,6 +14,15 @@ OTHER = "other"
 
 Gauge = tuple[str, str, float]
 """(name, help, value)."""
+
+
+class Family(NamedTuple):
+    """A metric with labels.  kind: gauge or counter.  values: (labels, value)."""
+
+    name: str
+    kind: str
+    about: str
+    values: list[tuple[dict[str, str], float]]
 
 
 class Metrics:
@@ -24,7 +34,7 @@ class Metrics:
         self._durations: dict[str, list[float]] = {}  # operation -> sum of seconds, count, then one count a bucket
 
     def observe(self, operation: str, outcome: str, seconds: float) -> None:
-        """One request was answered.  outcome: ``ok`` or the error's name."""
+        """Count an answered request.  outcome: ``ok`` or the error's name."""
         with self._lock:
             key = (operation, outcome)
             if key not in self._outcomes and len(self._outcomes) >= MAX_SERIES:
@@ -41,11 +51,11 @@ class Metrics:
                 row[2 + bucket] += 1
 
     def count(self) -> int:
-        """How many requests were answered."""
+        """Return how many requests were answered."""
         with self._lock:
             return sum(self._outcomes.values())
 
-    def text(self, gauges: Iterable[Gauge] = ()) -> str:
+    def text(self, gauges: Iterable[Gauge] = (), families: Iterable[Family] = ()) -> str:
         """Everything in Prometheus' text form, version 0.0.4."""
         with self._lock:
             outcomes = sorted(self._outcomes.items())
@@ -65,6 +75,9 @@ class Metrics:
             lines.append(f"qldb_request_duration_seconds_count{_labels(operation=operation)} {count:.0f}")
         for name, about, value in gauges:
             lines += [*_header(name, "gauge", about), f"{name} {value:g}"]
+        for family in families:
+            lines += _header(family.name, family.kind, family.about)
+            lines += [f"{family.name}{_labels(**labels)} {value:g}" for labels, value in family.values]
         return "\n".join(lines) + "\n"
 
 

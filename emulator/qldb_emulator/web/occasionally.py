@@ -1,4 +1,4 @@
-"""Log lines that many clients could cause at once."""
+"""Limits log lines that many clients could cause at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the client of a connection is still there."""
+"""Tells whether the client of a connection is still there."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import select
 import socket
 from collections.abc import Callable
 
-# Linux tells that the other side has closed even when unread bytes are waiting.
+# Linux reports that the other side has closed even while unread bytes wait.
 _CLOSED = getattr(select, "POLLRDHUP", 0)
 
 
 def watch(connection: socket.socket) -> Callable[[], bool]:
-    """A function that tells at once whether the client has closed a connection, without reading from it.
+    """Return a function that tells, without reading, whether the client has closed a connection.
 
     Any thread may call it, also after the connection was closed.  A client that only ends its own half counts as gone,
     as it does for nginx and Go's net/http: the two cannot be told apart before something is sent.
@@ -31,9 +31,9 @@ def _poll(connection: socket.socket) -> bool:
 
 
 def _peek(connection: socket.socket) -> bool:
-    """The same where poll does not tell.  Misses a client that sent more bytes before it left."""
+    """Return the same for systems where poll cannot tell.  Misses a client that sent more bytes before it left."""
     try:
-        # By the base class: an encrypted connection refuses flags, but has the same descriptor below.
+        # The base class's method: an encrypted connection refuses flags, but has the same descriptor.
         return not socket.socket.recv(connection, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False

@@ -1,6 +1,6 @@
-"""What the admin interface of a server is: its state, its routes, what their handlers are given and may answer.
+"""The admin interface's state, its routes, and what handlers receive and return.
 
-Nothing here knows Flask: a server is ready, or seeds again, whether or not it was ever needed.
+Nothing here imports Flask: a server is ready, or seeds again, even if it never needed Flask.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """An answer that goes on.  An empty piece only lets the server look whether it is to stop."""
+    """An answer of unknown length.  An empty piece lets the server check whether it must stop."""
 
     pieces: Iterator[bytes]
     content_type: str
@@ -46,7 +46,7 @@ class Unready(Exception):
 
 @dataclass(slots=True)
 class AdminCall:
-    """One request.  path: what the rule's placeholders stand for.  body: the members of the JSON object sent."""
+    """One request.  path: the values of the rule's placeholders.  body: the members of the JSON object sent."""
 
     admin: Admin
     path: Mapping[str, str]
@@ -60,7 +60,7 @@ class AdminCall:
 
     @property
     def region(self) -> str:
-        """``?region=``, or the server's own.  Raises ADMIN_REQUEST for what cannot be one."""
+        """Return ``?region=``, or the server's own.  Raises ADMIN_REQUEST for an invalid region."""
         region = self.query.get("region") or self.admin.emulator.settings.region
         if (
             region.startswith("-")
@@ -72,14 +72,14 @@ class AdminCall:
         return region
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A text of the body.  Raises ADMIN_REQUEST when it is missing without a default, or no text."""
+        """Return a text of the body.  Raises ADMIN_REQUEST if it is missing without a default, or not a text."""
         value = self.body.get(name, default)
         if not isinstance(value, str):
             raise ADMIN_REQUEST(text=f"the body must be a JSON object with a text {name!r}")
         return value
 
     def number(self, name: str, default: int, maximum: int) -> int:
-        """A number of the query, 0 to maximum.  Raises ADMIN_REQUEST for anything else."""
+        """Return a number of the query, 0 to maximum.  Raises ADMIN_REQUEST for anything else."""
         text = self.query.get(name)
         if text is None:
             return default
@@ -111,8 +111,8 @@ class Route:
 class Admin:
     """The admin interface of one emulator.
 
-    is_ready: what ``/_qldb/ready`` says; the code that seeds the server sets it at its end.
-    reseed: called by a reset that asks for it; None when there is nothing to seed with.
+    is_ready: the answer of ``/_qldb/ready``; the code that seeds the server sets it at its end.
+    reseed: called by a reset that asks for it; None if there is no seed.
     """
 
     def __init__(self, emulator: Emulator, gateway: Gateway) -> None:
@@ -123,7 +123,7 @@ class Admin:
         self.started = time.monotonic()
 
     def answer(self, route: Route, make_call: Callable[[], AdminCall]) -> Answer | Pieces:
-        """Run a route; its errors are answers, too.  make_call: reads the request; may raise QldbError."""
+        """Run a route; turn its errors into answers.  make_call: reads the request; may raise QldbError."""
         try:
             result = route.handler(make_call())
         except QldbError as error:
@@ -140,7 +140,7 @@ class Admin:
 
 
 def read_members(body: bytes) -> dict[str, Any]:
-    """The members of the JSON object sent; none when there is no body.  Raises ADMIN_REQUEST."""
+    """Return the members of the JSON object sent; empty without a body.  Raises ADMIN_REQUEST."""
     if not body.strip():
         return {}
     try:

@@ -1,7 +1,7 @@
 """An HTTP/1.1 server for a dispatcher: a thread for each connection, one write for an answer.
 
-What a connection does is in ``connection``, what its bytes mean in ``http1``, why it is ours in
-docs/design/002-own-front.md.  No upgrade, no HTTP/2, no second process.
+``connection`` serves a connection, ``http1`` parses its bytes, and docs/design/002-own-front.md says why the server is
+ours.  No upgrade, no HTTP/2, no second process.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     import ssl
 
 STOP_SECONDS = 0.8
-"""How long a stop waits for requests that are under way: ``docker stop`` and users take two seconds for a hang."""
+"""How long a stop waits for running requests: ``docker stop`` and users take two seconds for a hang."""
 ABANDON_SECONDS = 0.5
-"""How long it then waits, for all threads together, for those whose connections it has cut."""
+"""How long it then waits, in total, for the threads whose connections it has closed."""
 REFUSALS_MAX = 64
-"""Connections beyond the limit that are told so at a time; others wait to be accepted."""
+"""Connections beyond the limit that get a refusal at the same time; others wait to be accepted."""
 _SPARE_DESCRIPTORS = 1_000  # beside those of connections: ledgers, the standard library
 _OUT_OF_DESCRIPTORS_SECONDS = 0.05
 
@@ -82,7 +82,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop taking requests, answer those under way (at most STOP_SECONDS), close every connection.
+        """Stop taking requests, answer running ones (at most STOP_SECONDS), close every connection.
 
         Idempotent; a server that was never started has nothing to stop.
         """
@@ -108,9 +108,10 @@ class Server:
         deadline += ABANDON_SECONDS
         for _, thread in connections:
             thread.join(max(0, deadline - time.monotonic()))
+        self._dispatcher.gateway.close()
 
     def serve_forever(self) -> None:
-        """Serve until ``request_stop()``, then stop.  Starts if need be.
+        """Serve until ``request_stop()``, then stop.  Starts the server if necessary.
 
         For a process of its own: sets the interpreter's thread switch interval (see ``turns``) and the limit of open
         files.
@@ -145,7 +146,7 @@ class Server:
             except OSError as error:
                 if self.is_stopping:
                     return
-                # Out of descriptors, or the client was gone before its turn: neither is a reason to stop serving.
+                # Out of descriptors, or the client left before it was accepted: neither is a reason to stop serving.
                 _not_accepted.warn("a connection could not be accepted: %s", error)
                 time.sleep(_OUT_OF_DESCRIPTORS_SECONDS if error.errno in (errno.EMFILE, errno.ENFILE) else 0)
                 continue
@@ -157,7 +158,7 @@ class Server:
             return
         connection = Connection(accepted, address, self._dispatcher, lambda: self.is_stopping, self._tls)
         limit = self._dispatcher.gateway.limits.connections
-        # Only this thread adds connections, so there can be fewer by now, but not more.
+        # Only this thread adds connections, so their number can only be lower by now.
         if len(self._connections) < limit:
             self._start_thread(connection, accepted, connection.run, self._connections)
             return
@@ -166,7 +167,7 @@ class Server:
             "with status 503",
             limit,
         )
-        # When this many are being told, the next ones wait in the system's queue: they are answered, only later.
+        # At this many refusals at once, further connections wait in the system's queue; they get theirs later.
         while not self._refusals.acquire(timeout=0.1):
             if self.is_stopping:
                 accepted.close()
@@ -181,7 +182,7 @@ class Server:
         register: dict[Connection, threading.Thread],
         at_end: Callable[[], object] = lambda: None,
     ) -> None:
-        """Run a connection's life in a thread of its own, in a register for as long."""
+        """Serve a connection in a thread of its own, and keep it registered meanwhile."""
 
         def run() -> None:
             try:
@@ -196,7 +197,7 @@ class Server:
             register[connection] = thread
         try:
             thread.start()
-        except RuntimeError as error:  # the system gives no more threads
+        except RuntimeError as error:  # the system allows no more threads
             _not_accepted.warn("a connection could not be served: %s", error)
             with self._lock:
                 register.pop(connection, None)

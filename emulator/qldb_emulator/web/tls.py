@@ -1,7 +1,7 @@
-"""TLS for the server: with a certificate of the user's, or with one that is made for this machine.
+"""TLS for the server: with the user's certificate, or with one that is created for this machine.
 
-The one that is made comes from a certificate authority whose key is thrown away at once, so nothing else can ever be
-signed with it: a program that trusts it trusts this server and no other.
+The latter comes from a certificate authority whose key is discarded at once, so it can never sign anything else: a
+program that trusts it trusts this server and no other.
 """
 
 from __future__ import annotations
@@ -22,29 +22,32 @@ RENEW_DAYS = 30  # a certificate with less time left is replaced at a start
 
 
 class TlsError(Exception):
-    """There is no TLS; the text says why, and what to do."""
+    """TLS cannot be used; the text says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class MadeCertificate:
-    """certificate: the server's chain and private key.  authority: what programs are told to trust."""
+    """certificate: the server's chain and private key.  authority: what clients must trust."""
 
     certificate: Path
     authority: Path
 
 
 def server_context(certificate: Path, key: Path | None = None) -> ssl.SSLContext:
-    """What a server needs to speak TLS 1.2 and 1.3.  key: if it is not in the certificate's file.  Raises TlsError."""
+    """Return what a server needs to speak TLS 1.2 and 1.3.
+
+    key: if it is not in the certificate's file.  Raises TlsError.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])  # clients that would rather speak HTTP/2 learn that they cannot
+    context.set_alpn_protocols(["http/1.1"])  # clients that prefer HTTP/2 learn that it is not offered
     for file in [certificate] if key is None else [certificate, key]:
         try:
             file.read_bytes()
         except OSError as error:
             raise TlsError(f"{file} cannot be read: {error.strerror}") from error
     try:
-        # An empty password instead of a question at the terminal, which a server could wait for for ever.
+        # An empty password, because a question at the terminal could block a server for ever.
         context.load_cert_chain(certificate, key, password=lambda: b"")
     except (ssl.SSLError, ValueError) as error:
         names = str(certificate) if key is None else f"{certificate} and {key}"
@@ -54,7 +57,7 @@ def server_context(certificate: Path, key: Path | None = None) -> ssl.SSLContext
 
 
 def certificate_names(host: str, allowed_hosts: Sequence[str]) -> list[str]:
-    """The names and addresses that a certificate of this machine is for.  host: what the server listens on."""
+    """Return the names and addresses for a certificate of this machine.  host: where the server listens."""
     names = ["localhost", "127.0.0.1", "::1", "host.docker.internal", socket.gethostname().lower(), *allowed_hosts]
     if host not in ("0.0.0.0", "::", ""):
         names.append(host)
@@ -62,7 +65,7 @@ def certificate_names(host: str, allowed_hosts: Sequence[str]) -> list[str]:
 
 
 def made_certificate(directory: Path, names: Sequence[str], clock: Clock) -> MadeCertificate:
-    """The certificate of a directory, which is made if there is none for these names, or it ends soon.
+    """Return the certificate in a directory; create one if none fits these names, or if it expires soon.
 
     names: host names and addresses that clients may use; ``*.`` and a name for all below it.  Raises TlsError.
     """
@@ -78,7 +81,7 @@ def made_certificate(directory: Path, names: Sequence[str], clock: Clock) -> Mad
 
 
 def _is_good(made: MadeCertificate, names: Sequence[str], clock: Clock) -> bool:
-    """Whether a certificate is there, is for these names, and lasts."""
+    """Whether a certificate exists, is for these names, and does not expire soon."""
     if not (made.certificate.is_file() and made.authority.is_file()):
         return False
     _, x509 = _libraries()
@@ -93,7 +96,7 @@ def _is_good(made: MadeCertificate, names: Sequence[str], clock: Clock) -> bool:
 
 
 def _make(made: MadeCertificate, names: Sequence[str], clock: Clock) -> None:
-    """Write a new certificate, and what to trust for it."""
+    """Write a new certificate, and the authority to trust for it."""
     trustme, _ = _libraries()
     authority = trustme.CA(organization_name="qldb-emulator")
     now = clock.now_ms()
@@ -106,7 +109,7 @@ def _make(made: MadeCertificate, names: Sequence[str], clock: Clock) -> None:
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
-    """Write a file whole; it never has a wider mode than it should."""
+    """Write a whole file; its permissions are never wider than they should be."""
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

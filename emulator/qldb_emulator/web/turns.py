@@ -1,9 +1,9 @@
-"""Whose turn it is: short requests beside a long statement.
+"""Lets short requests run beside a long statement.
 
-A request of a driver lets go of the interpreter some six times (for the socket, for SQLite) and each time has to get it
-back from the running thread.  A statement that scans for a second gives it up only when the switch interval is over, so
-every one of those six costs an interval.  Short intervals cost many busy threads a fifth of what they get done
-(measurements.md 2), so they are only for as long as a long request runs beside others.
+A driver's request releases the interpreter some six times (for the socket, for SQLite), and each time must get it back
+from the running thread.  A statement that scans for a second gives it up only after the switch interval, so each of
+the six costs an interval.  Short intervals make many busy threads a fifth slower (measurements.md 2), so they are in
+force only while a long request runs beside others.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import sys
 import threading
 
 SWITCH_SECONDS = 0.001
-"""Between threads that are all busy (Python's default: 5 ms)."""
+"""While all threads are busy (Python's default: 5 ms)."""
 
 HURRIED_SECONDS = 0.0001
-"""While one thread has been running for LONG_SECONDS and another wants a turn."""
+"""While one thread has run for LONG_SECONDS and another waits."""
 
 LONG_SECONDS = 0.005
 
@@ -40,12 +40,12 @@ class Turns:
             sys.setswitchinterval(HURRIED_SECONDS)
 
     def end(self, now: float) -> None:
-        """The request of this thread is answered."""
+        """Note that the request of this thread is answered."""
         self._running.pop(threading.get_ident(), None)
         if self._is_hurried and not self._has_long(now):
             self._is_hurried = False
             sys.setswitchinterval(SWITCH_SECONDS)
 
     def _has_long(self, now: float) -> bool:
-        # A copy: other threads come and go.  Which of two sets the interval last does not matter for long.
+        # A copy: other threads come and go.  If two set the interval at once, the next call corrects it.
         return any(now - began > LONG_SECONDS for began in list(self._running.values()))

@@ -1,4 +1,4 @@
-"""Between our requests and WSGI (PEP 3333): for Flask below us, and for other servers above us."""
+"""Converts between our requests and WSGI (PEP 3333): for Flask, and for other servers that host the app."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REQUEST_KEY = "qldb_emulator.request"
-"""The environ's key for the :class:`Request` that it was made of, or was made of it."""
+"""The environ's key for its :class:`Request`."""
 
 _BARE = ("CONTENT_TYPE", "CONTENT_LENGTH")  # the two fields whose keys have no prefix
 _LENGTH_DIGITS = 18
@@ -26,7 +26,7 @@ _LENGTH_DIGITS = 18
 
 
 def request_of(environ: WSGIEnvironment) -> Request:
-    """The request of an environ, without its body."""
+    """Return the request of an environ, without its body."""
     headers = {key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")}
     for key in _BARE:
         if environ.get(key):
@@ -49,7 +49,7 @@ def request_of(environ: WSGIEnvironment) -> Request:
 
 
 def read_body(environ: WSGIEnvironment, limit: int) -> bytes:
-    """The body of an environ.
+    """Return the body of an environ.
 
     Raises SERIALIZATION and REQUEST_TOO_LARGE, the latter before it reads what a header says is too much, and after one
     byte too many of a body that tells no length.
@@ -65,7 +65,7 @@ def read_body(environ: WSGIEnvironment, limit: int) -> bytes:
         data: bytes = stream.read(size)
         return data
     if not environ.get("wsgi.input_terminated"):
-        return b""  # without a length and without an end, reading would wait for ever
+        return b""  # without a length and an end, reading would wait for ever
     data = stream.read(limit + 1)
     if len(data) > limit:
         raise errors.REQUEST_TOO_LARGE(limit=limit)
@@ -76,7 +76,7 @@ def read_body(environ: WSGIEnvironment, limit: int) -> bytes:
 
 
 def environ_of(request: Request) -> WSGIEnvironment:
-    """The environ of a request."""
+    """Return the environ of a request."""
     path = request.target.partition("?")[0]
     name, port = split_host(request.host or "localhost")
     environ: WSGIEnvironment = {
@@ -108,7 +108,7 @@ def environ_of(request: Request) -> WSGIEnvironment:
 
 
 def call_app(app: WSGIApplication, request: Request) -> Answer | Stream:
-    """A WSGI application's answer: whole if it tells its length, or is a list."""
+    """Return a WSGI application's answer: as a whole if it has a length or is a list."""
     begun: list[Any] = []
 
     def start_response(status: str, headers: Headers, exc_info: object = None) -> Callable[[bytes], object]:
@@ -139,7 +139,7 @@ def _no_write(_data: bytes) -> object:
 
 
 def start(answer: Answer | Stream, method: str, start_response: StartResponse) -> Iterable[bytes]:
-    """Hand an answer to a server: what a WSGI application does at its end."""
+    """Pass an answer to a server, as a WSGI application does at its end."""
     start_response(answer.status_line, answer.headers)
     if isinstance(answer, Stream):
         return _Closing(answer.pieces, answer.close)
@@ -148,7 +148,7 @@ def start(answer: Answer | Stream, method: str, start_response: StartResponse) -
 
 
 class _Closing:
-    """A body with something to do when it has been sent: what servers call ``close`` for."""
+    """A body with work to do after it was sent: servers then call ``close``."""
 
     def __init__(self, pieces: Iterator[bytes], close: Callable[[], None]) -> None:
         self._pieces = pieces

@@ -2,6 +2,6 @@
 
 In: the parts of an HTTP request, or a result or error of the engine.
 Out: a checked command, or status, headers and body of an answer.
-The service models in ``aws_models`` drive all of it; ``send_command`` is a shorter way for the one hot request.
+The service models in ``aws_models`` define all of it; ``send_command`` is a faster path for the one hot request.
 Open ``model`` first.
 """

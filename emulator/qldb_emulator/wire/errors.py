@@ -1,4 +1,4 @@
-"""An error -> status, headers and body, so that every SDK names it right.
+"""Turns an error into status, headers and body, in the form from which every SDK reads the right class.
 
 botocore reads the class of a session error from the body's ``__type`` only; JS from the header, or else from any
 member called code in any case; Java, Go and .NET from either (wire.md 2.6).  So both are sent, and with the header
@@ -20,14 +20,14 @@ CONTENT_TYPES = {"qldb": "application/json", "qldb-session": "application/x-amz-
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """HTTP status of an error shape that the model knows no status for."""
+    """The HTTP status of an error shape for which the model has no status."""
 
     code: int
     source: Source
     evidence: str
 
 
-# Never 5xx for what a client did wrong: every driver repeats those (wire.md 2.6).
+# Never 5xx for a client's mistake: every driver repeats a request after a 5xx (wire.md 2.6).
 STATUSES = {
     "BadRequestException": Status(400, "recorded", "driver-go logs"),
     "InvalidSessionException": Status(400, "recorded", "driver-nodejs #51"),
@@ -79,7 +79,7 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
-    """What to send for an error: all but the headers that every answer has."""
+    """The response to an error, without the headers that every response has."""
 
     status: int
     error_type: str
@@ -87,7 +87,7 @@ class ErrorAnswer:
 
 
 def error_status(shape: str, service: str) -> int | None:
-    """The HTTP status of an error shape in a service: the model's, else the table's; None if it is in neither."""
+    """Return the HTTP status of an error shape: the model's, else the table's; None if neither has one."""
     modelled = load_service(service).error_statuses.get(shape)
     if modelled is not None:
         return modelled
@@ -96,9 +96,9 @@ def error_status(shape: str, service: str) -> int | None:
 
 
 def encode_error(error: QldbError, service: str) -> ErrorAnswer:
-    """Status and body of an error of the service ``qldb`` or ``qldb-session``.
+    """Return status and body of an error of the service ``qldb`` or ``qldb-session``.
 
-    InternalFailure carries nothing but its name, as recorded.  A shape that neither the model nor the table knows is
+    InternalFailure carries only its name, as recorded.  A shape that neither the model nor the table knows is
     our bug: LookupError.
     """
     status = error_status(error.shape, service)
@@ -122,7 +122,7 @@ def shows_error_type(user_agent: str, error: QldbError) -> bool:
 
 
 def _type_name(shape: str, service: str) -> str:
-    """``__type`` of an error: with a namespace in the JSON protocol, bare in rest-json."""
+    """Return ``__type`` of an error: with a namespace in the JSON protocol, bare in rest-json."""
     if service == "qldb":
         return shape
     is_own = shape in load_service(service).error_statuses or shape in _OURS

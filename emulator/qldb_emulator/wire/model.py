@@ -1,4 +1,4 @@
-"""The two service models, read once: shapes, members, constraints, routes.
+"""The two service models, loaded once: shapes, members, constraints, routes.
 
 The files in ``aws_models`` are the only place where these facts live; parsing, validation, serialization and routing
 are driven by the objects made here.
@@ -51,7 +51,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of a structure.  ``wire_name`` is its name in ``location``: path label, query name or JSON key."""
+    """A member of a structure.  ``wire_name`` is its name in ``location``: in the path, the query, or the JSON body."""
 
     name: str
     shape: Shape
@@ -71,7 +71,7 @@ class Operation:
     output: Shape | None
 
     def takes_body(self) -> bool:
-        """Whether any member travels in the body: the body of other operations is not looked at."""
+        """Whether any member is in the body; other operations ignore their body."""
         return any(member.location == "body" for member in self.input.members.values())
 
 
@@ -86,9 +86,9 @@ class Service:
     error_statuses: Mapping[str, int | None]
 
     def find(self, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
-        """The operation of a method and a decoded path, with its path labels; None if there is none.
+        """Return the operation of a method and a decoded path, with its path labels; None if no operation matches.
 
-        ``path`` is decoded, as WSGI gives it: a slash inside a label cannot be told from one between labels, so only
+        ``path`` is decoded, as WSGI passes it: a slash inside a label looks like one between labels, so only
         the last label of a tag operation, an ARN, may hold slashes.
         """
         for operation in self.operations.values():
@@ -142,7 +142,7 @@ class _Loader:
 
 
 def _route(uri: str) -> re.Pattern[str]:
-    """``/ledgers/{name}/digest`` as a pattern; the ARN of a tag operation takes the rest of the path, slashes too."""
+    """Return ``/ledgers/{name}/digest`` as a pattern; the ARN of a tag operation takes the rest, slashes included."""
     labels = {"resourceArn": "(?P<resourceArn>.*)"}
     parts = re.split(r"\{(\w+)\}", uri)
     text = "".join(
@@ -153,7 +153,7 @@ def _route(uri: str) -> re.Pattern[str]:
 
 @cache
 def load_service(name: str) -> Service:
-    """The model ``qldb`` or ``qldb-session``, as AWS published its constraints.  Cached."""
+    """Return the model ``qldb`` or ``qldb-session``, as AWS published its constraints.  Cached."""
     raw = json.loads((MODEL_DIRECTORY / _MODEL_FILES[name]).read_text(encoding="utf-8"))
     loader = _Loader(raw["shapes"])
     operations = {
@@ -180,7 +180,7 @@ def load_service(name: str) -> Service:
 
 
 def _with_maxima(shape: Shape, maxima: Mapping[str, int]) -> Shape:
-    """The same shape with other maxima in the shapes named, at any depth."""
+    """Return the same shape with other maxima in the shapes named, at any depth."""
     return replace(
         shape,
         members={
@@ -193,7 +193,7 @@ def _with_maxima(shape: Shape, maxima: Mapping[str, int]) -> Shape:
 
 @lru_cache(maxsize=16)
 def command_shapes(limits: Limits) -> Mapping[str, Shape]:
-    """Command name -> shape of its request, with the sizes these limits allow, plus ``SessionToken``.
+    """Return command name -> shape of its request with the sizes of these limits, plus ``SessionToken``.
 
     The model's own maxima are the strict limits; an emulator may run with others.
     """

@@ -1,6 +1,6 @@
-"""Bytes -> operation and parameters, for both protocols.  Pure: a request comes as its parts.
+"""Converts requests of both protocols to operations and their parameters.  Pure: the parts of a request are passed in.
 
-Everything a client can get wrong here is one of four errors: SerializationException (the body is no JSON object),
+A client's mistake here is one of four errors: SerializationException (the body is not a JSON object),
 UnknownOperationException, InvalidParameterException (control plane) and BadRequestException (session).
 """
 
@@ -32,14 +32,14 @@ _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A control plane request, understood: the operation and its checked parameters (see RequestContext)."""
+    """A parsed control plane request: the operation and its checked parameters (see RequestContext)."""
 
     operation: Operation
     parameters: dict[str, Any]
 
 
 class SendCommand(NamedTuple):
-    """A session request, understood.  ``session_token`` is None for StartSession alone."""
+    """A parsed session request.  ``session_token`` is None only for StartSession."""
 
     command: str
     session_token: str | None
@@ -53,15 +53,15 @@ DOCUMENTED_TEXTS: dict[tuple[str, str], str] = {
     # export-journal.errors
     ("S3ExportConfiguration.Prefix", "too large"): "Amazon S3 bucket prefix must not exceed 128 characters",
 }
-"""(member, broken constraint) -> the text the service had for it, where it is known."""
+"""(member, broken constraint) -> the service's text for it, where that is known."""
 
 
 def parse_call(method: str, path: str, query: str, body: bytes, raw_path: str = "") -> Call:
     """Read a control plane request.
 
-    path: decoded, as WSGI gives it.  raw_path: as sent, where the server tells: only it says whether a slash stands
-    inside a label or between labels.  query: as sent, without the question mark.  The body of an operation whose
-    members all travel elsewhere (GetDigest, every GET and DELETE) is not looked at.  Raises QldbError.
+    path: decoded, as WSGI passes it.  raw_path: as sent, if the server tells; only it shows whether a slash is inside
+    a label or between labels.  query: as sent, without the question mark.  The body of an operation whose members are
+    all elsewhere (GetDigest, every GET and DELETE) is ignored.  Raises QldbError.
     """
     has_slash = "%2f" in raw_path.lower()
     found = load_service("qldb").find(method, raw_path if has_slash else path)
@@ -80,7 +80,7 @@ def parse_call(method: str, path: str, query: str, body: bytes, raw_path: str = 
 
 
 def _gather(operation: Operation, labels: dict[str, str], query: str, document: dict[str, Any]) -> dict[str, object]:
-    """The members of a request by their own names, from wherever each one travels."""
+    """Return the members of a request by their own names, each from its location."""
     fields = parse_qs(query, keep_blank_values=True) if query else {}
     wire: dict[str, object] = {}
     for member in operation.input.members.values():
@@ -110,7 +110,7 @@ def read_send_command(document: dict[str, Any], limits: Limits) -> SendCommand:
     """Read the document of a SendCommand request by its shapes.
 
     Order of the checks: one command, the token, the command's members, the parameters.  Raises QldbError.
-    ``fast`` does the same for well-formed requests and leaves all others to this function.
+    ``send_command`` does the same for well-formed requests and leaves all others to this function.
     """
     given = [name for name in COMMANDS if document.get(name) is not None]
     if len(given) != 1:
@@ -137,7 +137,7 @@ def read_send_command(document: dict[str, Any], limits: Limits) -> SendCommand:
 
 
 def _session_problem(refusal: Refused) -> errors.QldbError:
-    """The BadRequest of a refusal; three of them have a text of their own in the error table."""
+    """Return the BadRequest of a refusal; three refusals have their own text in the error table."""
     if refusal.path == "SessionToken":
         return errors.SESSION_TOKEN_NOT_VALID()
     if refusal.path == "NextPageToken" and refusal.constraint != "required":
@@ -158,7 +158,7 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
-    """The object of a JSON body.  Raises SerializationException for anything else, however deep or odd."""
+    """Return the object of a JSON body.  Raises SerializationException for anything else, at any depth."""
     try:
         document = _DECODER.decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -173,9 +173,9 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
 
 
 def credential_scope(authorization: str | None, default_region: str) -> tuple[str, str | None]:
-    """(region, access key id) of a SigV4 ``Authorization`` header; the default and None where there is no such thing.
+    """Return (region, access key id) of a SigV4 ``Authorization`` header; the default and None without one.
 
-    The region is safe as a directory name.  Nothing is verified: any credentials do.
+    The region is safe as a directory name.  Nothing is verified: any credentials are accepted.
     """
     if authorization:
         match = _CREDENTIAL.search(authorization)

@@ -1,8 +1,8 @@
-"""The hot path: SendCommand read and written with as little work as can be.
+"""The fast path of SendCommand: reads and writes it with as little work as possible.
 
-Reading is optimistic.  A request that is plainly well formed is taken apart here; any other, for whatever reason, is
-left to :func:`parse.read_send_command`, whose word is final.  So this module may only ever accept less than that one,
-never something else; a property test holds them together.
+This reader takes only requests that are plainly well formed, and leaves every other to
+:func:`parse.read_send_command`, which decides.  So it may accept fewer requests than that function, but must read each
+to the same result.  A property test compares the two.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Reader = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
 def _text_check(shape: Shape) -> Callable[[str], object]:
-    """A check of a string's length and pattern in one match; truthy if it holds."""
+    """Return a check of a string's length and pattern in one match; truthy if it holds."""
     assert shape.pattern is not None
     return re.compile(f"(?=.{{{shape.minimum},{shape.maximum}}}\\Z){shape.pattern.pattern}", re.ASCII).fullmatch
 
@@ -47,16 +47,16 @@ class CommandReader:
         }
 
     def parse_send_command(self, body: bytes) -> SendCommand:
-        """The command of a request body.  Raises QldbError: SerializationException or BadRequestException."""
+        """Return the command of a request body.  Raises QldbError: SerializationException or BadRequestException."""
         document = parse_json_object(body)
         try:
             command = self._read(document)
         except (KeyError, TypeError, ValueError, AttributeError):
-            command = None  # something is not as expected: let the shapes say what
+            command = None  # something is unexpected: the shapes will say what
         return command if command is not None else read_send_command(document, self._limits)
 
     def _read(self, document: dict[str, Any]) -> SendCommand | None:
-        # StartSession, once in a session, is not worth a path of its own.
+        # StartSession comes once in a session, so it gets no path of its own.
         if len(document) != 2:
             return None
         token = document["SessionToken"]
@@ -115,10 +115,10 @@ def _read_nothing(wire: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def serialize_command_result(command: str, result: dict[str, Any], processing_ms: int) -> bytes:
-    """The body of a SendCommand answer.
+    """Return the body of a SendCommand answer.
 
-    result: the command's members in Python values, all but TimingInformation, which is made of ``processing_ms``, at
-    least 1: drivers take 0 for "not reported" (wire.md 2.3).
+    result: the command's members as Python values, without TimingInformation, which is built from ``processing_ms``,
+    at least 1: drivers take 0 for "not reported" (wire.md 2.3).
     """
     writer = _WRITERS[command]
     timing = f'"TimingInformation":{{"ProcessingTimeMilliseconds":{processing_ms if processing_ms > 0 else 1}}}'
@@ -126,7 +126,7 @@ def serialize_command_result(command: str, result: dict[str, Any], processing_ms
 
 
 def _ios(result: dict[str, Any]) -> str:
-    # Both numbers always: Java unboxes both without looking (wire.md 2.3).
+    # Always both numbers: the Java driver unboxes both without a null check (wire.md 2.3).
     ios = result["ConsumedIOs"]
     return f'"ConsumedIOs":{{"ReadIOs":{ios["ReadIOs"]:d},"WriteIOs":{ios["WriteIOs"]:d}}}'
 
@@ -157,7 +157,7 @@ def _write_page(command: str, result: dict[str, Any], timing: str) -> bytes:
     name = "FirstPage" if command == "ExecuteStatement" else "Page"
     page = result[name]
     values = page["Values"]
-    # A list even when empty, IonBinary only, no token at the end rather than an empty one (wire.md 2.3).
+    # A list even when empty, IonBinary only, and no token at the end instead of an empty one (wire.md 2.3).
     encoded = b""
     if values:
         joined = b'"},{"IonBinary":"'.join([b2a_base64(value, newline=False) for value in values])

@@ -1,6 +1,6 @@
-"""Result -> bytes, driven by the shapes: the mirror of ``validate``.
+"""Converts results to bytes by the shapes: the counterpart of ``validate``.
 
-A result that does not fit its shape is our bug and raises AssertionError, which the gateway answers with 500.
+A result that does not fit its shape is a bug of ours: it raises AssertionError, which the gateway answers with 500.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def encode_json(document: object) -> bytes:
-    """Compact JSON, all ASCII: clients decode escapes, and no reader can guess a wrong encoding."""
+    """Return compact JSON, all ASCII: every client decodes escapes, and no client can guess a wrong encoding."""
     return _ENCODER.encode(document).encode("ascii")
 
 
 def serialize_result(operation: Operation, result: dict[str, Any]) -> bytes:
-    """The body of a control plane answer.  An operation without an output shape has an empty one."""
+    """Return the body of a control plane answer.  An operation without an output shape has an empty one."""
     if operation.output is None:
         assert not result, f"{operation.name} returns nothing, but got {sorted(result)}"
         return b""
@@ -29,7 +29,7 @@ def serialize_result(operation: Operation, result: dict[str, Any]) -> bytes:
 
 
 def write_value(shape: Shape, value: Any, path: str) -> object:
-    """The JSON form of a Python value.  Members that are None are left out."""
+    """Return the JSON form of a Python value.  Members that are None are left out."""
     return _WRITERS[shape.type](shape, value, path)
 
 
@@ -78,7 +78,7 @@ def _write_boolean(shape: Shape, value: Any, path: str) -> bool:
 
 
 def _write_timestamp(shape: Shape, value: Any, path: str) -> float:
-    """Milliseconds -> epoch seconds with up to three decimals, ``1568839243.951`` (recorded: AWS CLI examples)."""
+    """Return milliseconds as epoch seconds with up to three decimals, ``1568839243.951`` (recorded: AWS CLI)."""
     assert isinstance(value, int), f"{path} must be milliseconds"
     return value / 1000
 

@@ -1,9 +1,9 @@
-"""Checks what arrived against its shape, and turns it into Python values: one engine for both services.
+"""Checks request values against their shapes and converts them to Python values, for both services.
 
-A value that breaks a constraint raises :class:`Refused`; the caller knows which error of which service that is.
-botocore stops almost nothing of this (wire.md 1.1): no pattern, maximum, enum or map size reaches us checked.
+A value that breaks a constraint raises :class:`Refused`; the caller turns it into the error of its service.
+botocore checks almost none of this (wire.md 1.1): neither patterns, maxima and enums nor the sizes of maps.
 
-The texts are ours: the service's are not known, but that they began ``The parameter <name> is`` is recorded
+The texts are ours.  Of the service's only the beginning is known: ``The parameter <name> is`` is recorded
 (driver-nodejs #51).
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from .model import Shape
 
-# Year 1 to year 9999: what an Ion timestamp can say.
+# Year 1 to year 9999: the range of an Ion timestamp.
 MIN_TIMESTAMP_MS = -62_135_596_800_000
 MAX_TIMESTAMP_MS = 253_402_300_799_999
 _QUOTED_CHARACTERS = 64
@@ -51,7 +51,7 @@ class Refused(Exception):
 
 
 def read_value(shape: Shape, wire: object, path: str) -> Any:
-    """The Python value of a wire value (JSON, or text from the URI), checked.  Never called with None.
+    """Return the Python value of a wire value (JSON, or text from the URI), checked.  Never called with None.
 
     Raises Refused at the first broken constraint, members in the order of the model.  Unknown members are ignored,
     as AWS services do.
@@ -95,7 +95,7 @@ def _read_map(shape: Shape, wire: object, path: str) -> dict[str, Any]:
     values = {}
     for key, value in wire.items():
         name = read_value(shape.key, key, f"{path}.key")
-        # A tag without a value is a tag with an empty one (documented: tagging).
+        # A tag without a value has an empty value (documented: tagging).
         values[name] = read_value(shape.item, "" if value is None else value, f"{path}.value")
     return values
 
@@ -141,7 +141,7 @@ def _read_boolean(shape: Shape, wire: object, path: str) -> bool:
 
 
 def _read_timestamp(shape: Shape, wire: object, path: str) -> int:
-    """Epoch seconds, any JSON number: botocore cuts to whole seconds, JS and Java send milliseconds, Go a float."""
+    """Return epoch seconds as a time.  botocore sends whole seconds, JavaScript and Java milliseconds, Go a float."""
     if not isinstance(wire, int | float) or isinstance(wire, bool):
         raise _wrong_type("a number of seconds since 1970", wire, path)
     if not MIN_TIMESTAMP_MS <= wire * 1000 <= MAX_TIMESTAMP_MS:

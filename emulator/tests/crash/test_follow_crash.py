@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from helpers.postgres import Postgres, postgres, programs
-from support import ROOT
+from helpers.support import ROOT
 
 from qldb_emulator.driver import LedgerSession
 from qldb_emulator.driver.http import HttpTransport

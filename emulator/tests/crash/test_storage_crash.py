@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from storage_steps import HASH, Put, Scribe, contents, flat
-from support import ROOT
+from helpers.storage_steps import HASH, Put, Scribe, contents, flat
+from helpers.support import ROOT
 
 from qldb_emulator.storage import LedgerFile, StorageError, Writer
 
@@ -25,7 +25,7 @@ WRITE_FOR_EVER = """
 import sys
 from pathlib import Path
 from qldb_emulator.storage import LedgerFile
-from storage_steps import Put, Scribe
+from helpers.storage_steps import Put, Scribe
 
 path, durability, sync = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "sync"
 scribe = Scribe(LedgerFile.open(path, durability))
@@ -170,7 +170,7 @@ def everything(file: LedgerFile) -> list[Any]:
 
 
 def problem_of(file: LedgerFile, write: Callable[[Writer], None] = write_everything) -> str | None:
-    """What went wrong with writing everything; None when nothing did."""
+    """Return what went wrong with writing everything; None when nothing did."""
     try:
         with file.write() as writer:
             write(writer)

@@ -24,10 +24,12 @@ _SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    "max_connections": "30",
+    "max_connections": "100",
     "shared_buffers": "64MB",
     "listen_addresses": "127.0.0.1",
 }
+DURABLE = {**_SETTINGS, "fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+"""Settings with which nothing acknowledged is lost, for those who measure or keep it."""
 START_SECONDS = 30
 
 
@@ -46,8 +48,9 @@ needs_postgres = pytest.mark.skipif(programs() is None, reason="needs PostgreSQL
 class Postgres:
     """A running server.  url: of its database ``postgres``.  stop, kill, start: what tests do to it."""
 
-    def __init__(self, folder: Path, bin_folder: Path) -> None:
+    def __init__(self, folder: Path, bin_folder: Path, settings: dict[str, str] | None = None) -> None:
         self._folder = folder
+        self._settings = settings or _SETTINGS
         self._bin = bin_folder
         self._user = USER if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
@@ -55,6 +58,8 @@ class Postgres:
         self.url = f"postgresql://{USER}@127.0.0.1:{self.port}/postgres"
         if self._user is not None:
             shutil.chown(folder, self._user)
+        if (folder / "data").exists():
+            return
         self._run("initdb", "-D", str(folder / "data"), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -65,7 +70,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        settings = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
+        settings = [f"-c{name}={value}" for name, value in self._settings.items()]
         settings += [f"-cport={self.port}", f"-cunix_socket_directories={self._folder}"]
         with open(self._folder / "log", "ab") as log:
             self._process = subprocess.Popen(

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from helpers.ion_strategies import values
 from hypothesis import given, settings
-from ion_strategies import values
 
 from qldb_emulator.ion.codec import dumps, dumps_text, loads
 from qldb_emulator.ion.compare import ion_equal

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import pytest
-from control_support import Client
+from helpers.control_support import Client
+from helpers.local_driver import LocalSession
+from helpers.wire_support import AUTHORIZATION, MODEL_FILES, ask, environ_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from local_driver import LocalSession
-from wire_support import AUTHORIZATION, MODEL_FILES, ask, environ_of
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.context import RequestContext
@@ -182,7 +182,7 @@ FITS = {
 
 
 def wrong_values(shape: Shape) -> Iterator[tuple[str, Any]]:
-    """(what is wrong, a value) for each constraint of a shape, and for each of its parts."""
+    """Yield (what is wrong, a value) for each constraint of a shape, and for each of its parts."""
     for value in WRONG_TYPES:
         if shape.type == "timestamp":
             fits = isinstance(value, int | float) and not isinstance(value, bool)
@@ -226,7 +226,7 @@ def _wrong_structures(shape: Shape) -> Iterator[tuple[str, Any]]:
 
 
 def wrong_bodies(shape: Shape, body: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """The body with one thing wrong, at any depth."""
+    """Yield the body with one thing wrong, at any depth."""
     for member in shape.members.values():
         if member.location != "body":
             continue
@@ -286,7 +286,7 @@ WRONG_BYTES = [b"{", b"[]", b"null", b'"text"', b"\xff\xfe", b"{" * 100_000, b'{
 
 
 def wrong_requests(world: World) -> Iterator[tuple[str, Request]]:
-    """Everything above, for every operation."""
+    """Yield everything above, for every operation."""
     for name, (labels, query, body) in world.bases.items():
         operation = MODEL.operations[name]
         request = Request(operation, labels, query, body)

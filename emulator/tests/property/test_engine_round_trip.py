@@ -10,10 +10,10 @@ from itertools import count
 from typing import Any
 
 import pytest
+from helpers.ion_strategies import disguised, names, timestamps, values
+from helpers.local_driver import LocalSession, LocalTransaction, new_emulator, new_ledger
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ion_strategies import disguised, names, timestamps, values
-from local_driver import LocalSession, LocalTransaction, new_emulator, new_ledger
 
 from qldb_emulator.ion.codec import dumps_text
 from qldb_emulator.ion.hash import hash_value

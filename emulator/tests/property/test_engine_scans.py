@@ -1,10 +1,10 @@
-"""Scans out of memory say what scans out of the file say, whatever was written in between."""
+"""Scans of tables in memory have the same rows as scans of the file, whatever was written in between."""
 
 from __future__ import annotations
 
+from helpers.local_driver import LocalSession, new_emulator, new_ledger
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from local_driver import LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError

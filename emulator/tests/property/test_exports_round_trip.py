@@ -1,4 +1,4 @@
-"""Random ledgers: exported and imported they are the same; with any byte of a file changed they are not believed."""
+"""Exported and imported random ledgers are equal; a change of any byte of a file is detected."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from helpers.ledgers import busy_ledger, redact
+from helpers.local_driver import REGION, LocalSession, new_emulator, new_ledger
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledgers import busy_ledger, redact
-from local_driver import REGION, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.outgoing.exports import put_started_manifest, write_export

@@ -7,9 +7,9 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from helpers.ion_strategies import values
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from ion_strategies import values
 
 from qldb_emulator.ion.codec import IonError, dump_all, dumps, dumps_text, load_all, loads
 from qldb_emulator.ion.hash import hash_binary, hash_value
@@ -32,7 +32,7 @@ def read_and_use(data: bytes | str) -> None:
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A valid stream with some octets changed, removed or put in."""
+    """Return a valid stream with some octets changed, removed or put in."""
     octets = bytearray(dump_all(draw(st.lists(values(), min_size=1, max_size=3))))
     for _ in range(draw(st.integers(1, 4))):
         position = draw(st.integers(4, len(octets)))

@@ -1,13 +1,13 @@
-"""What must hold of the Ion layer for every value: nothing is lost, all ways agree, the outside judges agree too."""
+"""Laws of the Ion layer for every value: nothing is lost, all functions agree, and the oracles agree, too."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import ion_oracle
+from helpers import ion_oracle
+from helpers.ion_strategies import decimals, disguised, floats, integers, names, scalars, texts, timestamps, values
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from ion_strategies import decimals, disguised, floats, integers, names, scalars, texts, timestamps, values
 
 from qldb_emulator.ion.codec import Document, dump_all, dumps, dumps_text, load_all, loads, loads_document
 from qldb_emulator.ion.compare import (
@@ -139,7 +139,7 @@ def test_equal_means_the_same_index_key(a: Any, b: Any) -> None:
 
 @calm
 @given(values())
-def test_an_index_key_is_short_and_only_a_null_has_none(value: Any) -> None:
+def test_an_index_key_is_short_and_only_a_null_has_no_key(value: Any) -> None:
     key = index_key(value)
     assert (key is None) == is_null(value)
     assert key is None or len(key) <= KEY_BYTES_MAX

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from helpers.ion_strategies import scalars, texts, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ion_strategies import scalars, texts, values
 
 from qldb_emulator.ion.codec import dumps, loads_document
 from qldb_emulator.ion.values import Annotated, Symbol, struct_of
@@ -35,7 +35,7 @@ TERMS = st.tuples(st.sampled_from(sorted(COMPARISONS)), NAMES, CONSTANTS)
 
 
 def condition(terms: list[tuple[str, str, Any]], is_whole: bool) -> ast.Expr:
-    """The terms, and behind them one that is true, unless they are to be the whole."""
+    """Return the terms, and behind them one that is true, unless they are to be the whole."""
     parts: list[ast.Expr] = [
         ast.Binary(operator, ast.Path(Slot(2, "t"), (ast.FieldStep(name, False),)), ast.Parameter(index))
         for index, (operator, name, _) in enumerate(terms)
@@ -46,7 +46,7 @@ def condition(terms: list[tuple[str, str, Any]], is_whole: bool) -> ast.Expr:
 
 
 def frame_of(terms: list[tuple[str, str, Any]]) -> list[Any]:
-    """The frame of an execution with the terms' constants as its parameters."""
+    """Return the frame of an execution with the terms' constants as its parameters."""
     frame: list[Any] = [None] * 3
     frame[PARAMETERS_SLOT] = [wanted for _, _, wanted in terms]
     return frame

@@ -223,7 +223,7 @@ statements: st.SearchStrategy[ast.Statement] = st.one_of(
 
 
 def numbered(node: Any, next_index: Callable[[], int]) -> Any:
-    """The tree with its parameters numbered in the order of the text, as the parser does."""
+    """Return the tree with its parameters numbered in the order of the text, as the parser does."""
     if isinstance(node, tuple):
         return tuple(numbered(item, next_index) for item in node)
     if isinstance(node, ast.Parameter):
@@ -291,7 +291,7 @@ words = st.sampled_from(
 
 
 def error_of(text: str) -> PartiqlError | None:
-    """The error of a text that is no statement; a statement must print to itself."""
+    """Return the error of a text that is no statement; a statement must print to itself."""
     try:
         tree = parse(text)
     except PartiqlError as error:

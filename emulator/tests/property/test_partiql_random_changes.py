@@ -8,11 +8,11 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+from helpers.partiql_maker import Maker
+from helpers.partiql_reference import Names, Reference, flat
+from helpers.partiql_support import MemoryLedger
 from hypothesis import event, given, note, settings
 from hypothesis import strategies as st
-from partiql_maker import Maker
-from partiql_reference import Names, Reference, flat
-from partiql_support import MemoryLedger
 
 from qldb_emulator.ion.codec import dumps_text
 from qldb_emulator.partiql.execution.expressions import to_ion
@@ -87,7 +87,7 @@ class Failed(Exception):
 
 
 def key_of(container: Any, step: ast.Step, reference: Reference, names: Names) -> Any:
-    """Where a step leads in a container: the key that is there, or the one it would have."""
+    """Return where a step leads in a container: the key that is there, or the one it would have."""
     if isinstance(step, ast.IndexStep):
         return reference.value(step.index, names)
     if isinstance(container, dict) and step.name not in container and not step.is_quoted:
@@ -102,7 +102,7 @@ def there(container: Any, key: Any) -> bool:
 
 
 def edited(document: Any, operation: ast.Operation, reference: Reference, names: Names) -> Any:
-    """A document after an operation.  Raises Failed; PartiqlError for values that cannot be evaluated."""
+    """Return a document after an operation.  Raises Failed; PartiqlError for values that cannot be evaluated."""
     box: dict[str, Any] = {"t": document}  # the whole document is a place, too
 
     def place(target: ast.Expr) -> tuple[Any, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from helpers.partiql_maker import Maker
+from helpers.partiql_reference import Reference
+from helpers.partiql_support import MemoryLedger
 from hypothesis import event, given, note, settings
 from hypothesis import strategies as st
-from partiql_maker import Maker
-from partiql_reference import Reference
-from partiql_support import MemoryLedger
 
 from qldb_emulator.ion.codec import dumps_text
 from qldb_emulator.partiql.execution.compiler import compile_plan

@@ -20,7 +20,7 @@ from qldb_emulator.partiql.language.values import MISSING, Bag
 
 
 def outcome(function: Callable[..., Any], *arguments: Any) -> tuple[Any, PartiqlError | None]:
-    """(value, None) or (None, the error of the language); any other exception is a failure."""
+    """Return (value, None) or (None, the error of the language); any other exception is a failure."""
     try:
         return function(*arguments), None
     except PartiqlError as error:

@@ -1,4 +1,4 @@
-"""After a redaction no byte of the value is in any file of the ledger, nor in what the server remembers.
+"""After a redaction no byte of the value is in any file of the ledger, or in the memory of the server.
 
 Values are random tokens given as parameters: the text of a statement is part of the journal and cannot be redacted.
 """
@@ -12,11 +12,11 @@ from random import Random
 from typing import Any
 
 import pytest
-from changing_ledger import CHANGES, DOCUMENTS, Model, bytes_of, token
 from click.testing import CliRunner
+from helpers.changing_ledger import CHANGES, DOCUMENTS, Model, bytes_of, token
+from helpers.local_driver import CONTEXT, REGION, LocalSession
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from local_driver import CONTEXT, REGION, LocalSession
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.ledger import ledger as ledger_module
@@ -104,7 +104,7 @@ def test_copies_in_the_gaps_of_pages_are_gone_too(
 ) -> None:
     """SQLite moves rows between pages and leaves copies of them in unused space, whatever secure_delete says.
 
-    A large file is written anew when the ledger is closed; a snapshot taken before that has nothing either.
+    A large file is rewritten when the ledger is closed; a snapshot taken before that has nothing either.
     """
     monkeypatch.setattr(ledger_module, "ERASED_AT_ONCE_BYTES", at_once_bytes)
     random = Random(2)

@@ -1,4 +1,4 @@
-"""Rows that waited are the rows that were written at once, and a reader in between gets the same answers."""
+"""A batched writer leaves the same rows as a direct one, and answers the same in between."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.storage_steps import Delete, Put, Scribe, block_hash, flat
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from storage_steps import Delete, Put, Scribe, block_hash, flat
 
 from qldb_emulator.storage import BatchWriter, LedgerFile, StorageError, Writer, batches
 
@@ -26,8 +26,8 @@ questions = st.sampled_from(["nothing", "info", "revision", "scan", "index", "ti
 blocks = st.lists(st.tuples(changes, questions), min_size=1, max_size=10)
 
 
-def asked(writer: Writer, table_no: int, seq: int, question: str) -> Any:
-    """What a writer answers; or it changes what is there already."""
+def answer_to(writer: Writer, table_no: int, seq: int, question: str) -> Any:
+    """Return what a writer answers, or change what is there already."""
     match question:
         case "info":
             return [writer.document_info(each) for each in DOCUMENTS]
@@ -63,7 +63,7 @@ def written(file: LedgerFile, batched: bool, journal: list[tuple[dict[str, Any],
             for document_id, (step, key) in changed.items():
                 change = Delete(document_id) if step == "delete" else Put(document_id, b"data %d" % seq, [key])
                 scribe.change(writer, seq, table_no, change)
-            answers.append(asked(writer, table_no, seq, question))
+            answers.append(answer_to(writer, table_no, seq, question))
 
     with file.write() as writer:
         if batched:

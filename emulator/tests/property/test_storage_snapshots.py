@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from helpers.storage_steps import Delete, Put, Scribe, flat, tx_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from storage_steps import Delete, Put, Scribe, flat, tx_time
 
 from qldb_emulator.storage import LedgerFile
 from qldb_emulator.storage.rows import Batches, RevisionRow
@@ -80,7 +80,7 @@ def plain(facts: list[Fact]) -> list[tuple[str, int, int, bytes | None]]:
 def questions(
     file: LedgerFile, model: Model, seq: int, number: int, index_no: int, batch: int
 ) -> Iterator[tuple[Batches, list[Fact]]]:
-    """(what the file answers, what it should answer) about one table at one block."""
+    """Yield (what the file answers, what it should answer) about one table at one block."""
     table = TABLES[number - 1]
     current = model.current(seq, table)
     yield file.scan(number, seq, batch), current

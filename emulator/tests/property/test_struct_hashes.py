@@ -1,11 +1,11 @@
-"""The hashes of a block's own structs by their known names are those of the general way, whatever the struct holds."""
+"""The hashes of a block's own structs by their layout equal the general Ion Hash, for every struct."""
 
 from __future__ import annotations
 
 import pytest
+from helpers.ion_strategies import timestamps, values
 from hypothesis import given
 from hypothesis import strategies as st
-from ion_strategies import timestamps, values
 
 from qldb_emulator.ion.codec import IonError
 from qldb_emulator.ion.hash import hash_value
@@ -59,7 +59,7 @@ def test_a_text(text):
 
 
 def _places(value: object) -> list[tuple[object, object]]:
-    """(container, key) of everything inside."""
+    """Return (container, key) of everything inside."""
     items = list(value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())
     return [place for key, inner in items for place in [(value, key), *_places(inner)]]
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from changing_ledger import CHANGES, Model
+from helpers.changing_ledger import CHANGES, Model
+from helpers.ledgers import busy_ledger, digest
+from helpers.local_driver import CONTEXT, REGION, LocalSession
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledgers import busy_ledger, digest
-from local_driver import CONTEXT, REGION, LocalSession
 
 from qldb_emulator.cli.options import Unreadable
 from qldb_emulator.cli.verify import audit_ledger_file
@@ -72,7 +72,7 @@ def rows_of(path: Path, table: str) -> tuple[list[str], list[tuple[Any, ...]]]:
 
 
 def changed(path: Path, copy: Path, sql: str, parameters: tuple[Any, ...]) -> Path:
-    """A copy of the file in which one statement was run."""
+    """Return a copy of the file in which one statement was run."""
     for left in copy.parent.glob(f"{copy.name}*"):
         left.unlink()
     shutil.copyfile(path, copy)
@@ -91,7 +91,7 @@ def is_found(path: Path) -> bool:
 
 
 def others(value: Any) -> Iterator[Any]:
-    """Values that differ from this one by little, and by type."""
+    """Yield values that differ from this one by little, and by type."""
     if isinstance(value, int):
         yield from (value + 1, value - 1, value ^ (1 << 20), str(value) + "x", None)
     elif isinstance(value, str):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from alterations import alterations
+from helpers.alterations import alterations
+from helpers.journals import Nodes, chain, changed, sample, service_sample, statement
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from journals import Nodes, chain, changed, sample, service_sample, statement
 
 from qldb_emulator.ion.codec import dumps, loads
 from qldb_emulator.ion.values import Timestamp
@@ -30,7 +30,7 @@ def is_clean(values: list[Any]) -> bool:
 
 
 def undetected(journal: list[Any], number: int) -> list[str]:
-    """The alterations of one block after which the journal is still found clean."""
+    """Return the alterations of one block after which the journal is still found clean."""
     before, after = journal[:number], journal[number + 1 : number + 2]  # what follows the next block is not affected
     return [what for what, altered in alterations(journal[number]) if is_clean([*before, altered, *after])]
 

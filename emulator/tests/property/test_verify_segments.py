@@ -10,10 +10,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from alterations import alterations
+from helpers.alterations import alterations
+from helpers.journals import STRAND, sample, service_sample, statement, time
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from journals import STRAND, sample, service_sample, statement, time
 
 from qldb_emulator.ion.codec import dump_all, dumps, dumps_text, loads
 from qldb_emulator.ion.json import to_json

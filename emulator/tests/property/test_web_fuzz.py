@@ -1,4 +1,4 @@
-"""Whatever a client sends: never a 5xx, never a traceback, always an answer in the words of the API."""
+"""No request of a client leads to a 5xx or a traceback: every answer is an error in the form of the API."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import logging
 from urllib.parse import unquote
 
 import pytest
+from helpers.wire_support import SESSION_HEADERS, FakeEmulator, ask, environ_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire_support import SESSION_HEADERS, FakeEmulator, ask, environ_of
 
 from qldb_emulator.errors import BAD_REQUEST
 from qldb_emulator.web.app import create_app

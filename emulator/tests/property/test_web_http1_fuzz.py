@@ -74,7 +74,7 @@ streams = st.one_of(
 
 
 def outcome(pieces: list[bytes]) -> tuple[list[tuple], str | None]:
-    """(every request, what ended them)."""
+    """Return (every request, what ended them)."""
     parser = RequestParser(LIMIT)
     found = []
     try:
@@ -106,7 +106,7 @@ NOT_FREE = {"host", "content-length", "transfer-encoding", "connection", "expect
 
 @st.composite
 def valid_requests(draw: st.DrawFn) -> bytes:
-    """A request as RFC 9112 allows it."""
+    """Return a request as RFC 9112 allows it."""
     body = draw(st.binary(max_size=40))
     method = draw(st.sampled_from(["GET", "POST", "PATCH", "DELETE"]))
     head = [f"{method} {draw(paths)} HTTP/1.1", "Host: localhost:7532"]

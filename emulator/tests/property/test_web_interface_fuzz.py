@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import schemathesis
+from helpers.local_driver import new_emulator, new_ledger
 from hypothesis import HealthCheck, Phase, given, settings
-from local_driver import new_emulator, new_ledger
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,

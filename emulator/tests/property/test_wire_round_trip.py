@@ -1,4 +1,4 @@
-"""botocore is the outside oracle, for all operations: we read what it sends, and it reads what we send."""
+"""botocore is the oracle for all operations: we read what it sends, and it reads what we send."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from helpers.wire_support import FakeEmulator, Reply, ask, client_reads, client_request
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire_support import FakeEmulator, Reply, ask, client_reads, client_request
 
 from qldb_emulator.limits import Limits
 from qldb_emulator.web.app import create_app
@@ -103,7 +103,7 @@ def test_what_boto3_sends_is_what_the_engine_gets(operation: Operation, data):
     emulator = FakeEmulator()
     environ = client_request("qldb", operation.name, to_client(operation.input, parameters))
     ask(create_app(emulator), environ)
-    assert [(operation.name, parameters)] == [asked[:2] for asked in emulator.asked]
+    assert [(operation.name, parameters)] == [request[:2] for request in emulator.received]
 
 
 @pytest.mark.parametrize("operation", CONTROL_PLANE, ids=lambda operation: operation.name)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from local_driver import LocalSession
-from support import SHARED, needs_shared
+from helpers.local_driver import LocalSession
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator

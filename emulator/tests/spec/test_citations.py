@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from helpers.support import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = sorted(path.name for path in REFERENCE.glob("*.md") if path.name != "README.md")
@@ -41,7 +41,7 @@ def rows(page: str) -> frozenset[str]:
 
 
 def unresolved(text: str) -> list[str]:
-    """The citations in a text that name a heading or a row which the page does not have."""
+    """Return the citations in a text that name a heading or a row which the page does not have."""
     found = []
     for match in CITATION.finditer(text):
         page = match["page"]

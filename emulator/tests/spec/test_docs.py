@@ -1,4 +1,4 @@
-"""Pages that are made from the code are fresh, and the docstrings they are made from can be read."""
+"""Generated pages are up to date, and the docstrings that they are generated from can be parsed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from helpers.support import ROOT
 
 sys.path.insert(0, str(ROOT / "docs" / "make"))
 import pages

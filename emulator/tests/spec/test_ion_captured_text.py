@@ -1,9 +1,9 @@
-"""Ion text as the service wrote it: what we write of a captured value is, octet for octet, what was captured."""
+"""Ion text in the service's form: our text of a captured value equals the captured text, octet for octet."""
 
 from __future__ import annotations
 
 import pytest
-from support import SHARED, needs_shared
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.ion.codec import dumps_text, loads
 

@@ -1,4 +1,4 @@
-"""Ion Hash against what others published: the official test suite, ionhash, and digests that drivers sent."""
+"""Ion Hash compared with published results: the official test suite, ionhash, and digests sent by drivers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import base64
 import hashlib
 from typing import Any
 
-import ion_oracle
 import pytest
-from support import SHARED, needs_shared
+from helpers import ion_oracle
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.ion import hash as ion_hash
 from qldb_emulator.ion.codec import dumps, dumps_text, load_all, loads
@@ -31,7 +31,7 @@ HASHERS = {"identity": Identity, "md5": hashlib.md5}
 
 
 def suite() -> list[Any]:
-    """(value as binary, hasher, expected digest) of every test of the official suite."""
+    """Return (value as binary, hasher, expected digest) of every test of the official suite."""
     path = VECTORS / "ion_hash_tests.ion"
     found = []
     for case in load_all(path.read_bytes()) if path.exists() else ():
@@ -84,7 +84,7 @@ DIGESTS = [
 
 
 def dot(a: bytes, b: bytes) -> bytes:
-    """The drivers' pairwise hash, written again here so that these vectors judge Ion Hash alone."""
+    """Return the drivers' pairwise hash, written again here so that these vectors judge Ion Hash alone."""
     ordered = sorted((a, b), key=lambda octets: [octet - 256 if octet > 127 else octet for octet in reversed(octets)])
     return hashlib.sha256(b"".join(ordered)).digest()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import SHARED, needs_shared
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.ion.codec import IonError, dump_all, dumps_text, load_all
 from qldb_emulator.ion.compare import ion_equal
@@ -57,7 +57,7 @@ def test_a_bad_file_is_refused(path: Path) -> None:
 
 
 def groups(path: Path) -> list[list[Any]]:
-    """The sets of a file of (non-)equivalents; ``embedded_documents`` holds whole streams as strings."""
+    """Return the sets of a file of (non-)equivalents; ``embedded_documents`` holds whole streams as strings."""
     found = []
     for value in load_all(path.read_bytes()):
         if type(value) is Annotated and value.annotations == ("embedded_documents",):

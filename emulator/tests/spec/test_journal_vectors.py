@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support import SHARED, needs_shared
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.ion.codec import load_all
 from qldb_emulator.ion.hash import hash_value
@@ -23,7 +23,7 @@ pytestmark = needs_shared
 
 
 def vectors(name: str) -> list[dict[str, Any]]:
-    """The structs of a file of vectors; none when the folder is not there (the tests are skipped then)."""
+    """Return the structs of a file of vectors; none when the folder is not there (the tests are skipped then)."""
     path = SHARED / "vectors" / f"{name}.ion"
     return list(load_all(path.read_text(encoding="utf-8"))) if path.is_file() else []
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.ledgers import digest
+from helpers.local_driver import LocalSession, new_ledger
 from helpers.postgres import Postgres, postgres, programs
-from ledgers import digest
-from local_driver import LocalSession, new_ledger
-from support import ROOT
+from helpers.support import ROOT
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.emulator import Emulator

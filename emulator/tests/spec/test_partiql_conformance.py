@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from conformance_page import LISTS, as_markdown, library_score, library_table, score
-from partiql_cases import Case, Judge, Outcome, read_cases
-from support import SHARED, needs_shared
+from helpers.partiql_cases import Case, Judge, Outcome, read_cases
+from helpers.support import SHARED, needs_shared
 
 SUITE = SHARED / "partiql-tests"
 PAGE = Path(__file__).parents[3] / "docs" / "conformance.md"

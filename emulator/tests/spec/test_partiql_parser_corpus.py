@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import pytest
-from support import SHARED, needs_shared
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.partiql.language.errors import PartiqlError
 from qldb_emulator.partiql.syntax.parser import parse
@@ -32,7 +32,7 @@ def corpus() -> list[dict[str, str]]:
 
 
 def statement_of(entry: dict[str, str]) -> str:
-    """The text as it was sent: one Python source continued its lines with backslashes."""
+    """Return the text as it was sent: one Python source continued its lines with backslashes."""
     return entry["statement"].replace("\\ ", " ") if "fixtures.py" in entry["source"] else entry["statement"]
 
 

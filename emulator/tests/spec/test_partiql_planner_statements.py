@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 import pytest
-from partiql_support import MemoryLedger
-from support import SHARED, needs_shared
+from helpers.partiql_support import MemoryLedger
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.ion.codec import dumps_text, loads
 from qldb_emulator.partiql.language.errors import PartiqlError
@@ -37,7 +37,7 @@ def _texts(expectation: str) -> list[str]:
 
 
 def _ledger(text: str) -> MemoryLedger:
-    """A ledger with every table that the text may name."""
+    """Return a ledger with every table that the text may name."""
     ledger = MemoryLedger()
     names = set(_TABLE.findall(text)) | set(_HISTORY.findall(text))
     for name in sorted({name.removeprefix("_ql_committed_") for name in names}):

@@ -1,4 +1,4 @@
-"""Statements that people sent to QLDB, run by the engine: what ran there runs here, and what failed is refused."""
+"""Statements that people sent to QLDB: those that ran there run here, and those that failed are refused."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from functools import cache
 from typing import Any
 
 import pytest
-from local_driver import LocalSession, LocalTransaction, new_emulator, new_ledger
-from statement_corpus import DROPPED, TEXT, document_of, parameters_of, plan_of, tables_of
-from support import SHARED, needs_shared
+from helpers.local_driver import LocalSession, LocalTransaction, new_emulator, new_ledger
+from helpers.statement_corpus import DROPPED, TEXT, document_of, parameters_of, plan_of, tables_of
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import dumps_text, loads
@@ -69,7 +69,7 @@ def _prepared(session: LocalSession, text: str) -> tuple[str, list[Any]]:
 
 
 def _redaction(session: LocalSession, text: str, parameters: list[Any]) -> tuple[str, list[Any]]:
-    """A revision that may be redacted, in place of the one the statement names."""
+    """Return a revision that may be redacted, in place of the one the statement names."""
     [table] = session.run("CREATE TABLE Redacted")
     [made] = session.run("INSERT INTO Redacted {'a': 1}")
     [address] = session.run("SELECT VALUE blockAddress FROM _ql_committed_Redacted")
@@ -87,7 +87,7 @@ DEFINITIONS = ("CreateTable", "DropTable", "UndropTable", "CreateIndex", "DropIn
 
 @cache
 def _rows_found(text: str) -> int:
-    """How many rows a statement gives.  Raises QldbError."""
+    """Return how many rows a statement gives.  Raises QldbError."""
     with new_emulator() as emulator:
         emulator.clock.advance(5 * 365 * 24 * 3600)  # past every history range that was asked for
         session = new_ledger(emulator, permissions_mode="STANDARD")

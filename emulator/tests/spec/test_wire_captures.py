@@ -1,4 +1,4 @@
-"""Requests that official clients really sent, byte for byte from the captures, arrive as what was meant."""
+"""Captured requests of official clients, byte for byte, are understood as their clients meant them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import re
 from functools import cache
 
 import pytest
-from support import SHARED, needs_shared
-from wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator, ask, environ_of
+from helpers.support import SHARED, needs_shared
+from helpers.wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator, ask, environ_of
 
 from qldb_emulator.web.app import create_app
 
@@ -36,7 +36,7 @@ def _section(number: int) -> str:
 
 
 def _http_requests(section: int) -> list[tuple[dict[str, str], bytes]]:
-    """(headers, body) of every request head with a body in a section."""
+    """Return (headers, body) of every request head with a body in a section."""
     found = []
     for block in re.findall(r"(?s)```http\n(POST / HTTP/1\.1\n.*?)```", _section(section)):
         head, body = block.split("\n\n", 1)
@@ -69,8 +69,10 @@ def test_the_requests_of_pyqldb_arrive_as_the_commands_of_one_transaction():
         ("ExecuteStatement", _python_parameters(SELECT, "e00100eae88183de8487b28178de838a2101")),
         ("FetchPage", {"TransactionId": TRANSACTION_ID, "NextPageToken": "cGFnZTI="}),
         ("CommitTransaction", {"TransactionId": TRANSACTION_ID, "CommitDigest": SELECT_DIGEST}),
-    ] == [asked[:2] for asked in emulator.asked]
-    assert {("us-east-1", "AKIDEXAMPLE")} == {(asked[2].region, asked[2].access_key) for asked in emulator.asked}
+    ] == [request[:2] for request in emulator.received]
+    assert {("us-east-1", "AKIDEXAMPLE")} == {
+        (request[2].region, request[2].access_key) for request in emulator.received
+    }
     assert [None] + 4 * [json.loads(requests[1][1])["SessionToken"]] == emulator.tokens
 
 
@@ -82,7 +84,7 @@ def test_the_requests_of_the_node_driver_arrive_the_same_but_for_the_bytes_of_th
     assert [
         ("StartSession", LEDGER),
         ("ExecuteStatement", _python_parameters(SELECT, "e00100eae78183d487b28178d38a2101")),
-    ] == [asked[:2] for asked in emulator.asked]
+    ] == [request[:2] for request in emulator.received]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ def test_the_bodies_given_without_heads_arrive_too(section, commands):
     for body in re.findall(r"(?m)^> (\{.*\})$", _section(section)):
         reply = ask(app, environ_of("POST", "/", headers=SESSION_HEADERS, body=body.replace("…", "").encode()))
         assert reply.status == 200
-    assert commands.split() == [asked[0] for asked in emulator.asked]
+    assert commands.split() == [request[0] for request in emulator.received]
 
 
 def _unusual(client: str) -> list[str]:
@@ -134,7 +136,7 @@ def test_text_beyond_ascii_arrives_however_it_is_written(client, members):
     app, emulator = _app()
     body = _unusual(client)[0].encode()
     assert ask(app, environ_of("POST", "/", headers=SESSION_HEADERS, body=body)).status == 200
-    assert [("ExecuteStatement", members)] == [asked[:2] for asked in emulator.asked]
+    assert [("ExecuteStatement", members)] == [request[:2] for request in emulator.received]
 
 
 def test_what_boto3_does_not_stop_is_refused_here():
@@ -142,7 +144,7 @@ def test_what_boto3_does_not_stop_is_refused_here():
     replies = [
         ask(app, environ_of("POST", "/", headers=SESSION_HEADERS, body=body.encode())) for body in _unusual("boto3")[1:]
     ]
-    assert emulator.asked == []
+    assert emulator.received == []
     assert [(reply.status, reply.headers["x-amzn-errortype"]) for reply in replies] == 5 * [
         (400, "BadRequestException")
     ]
@@ -215,7 +217,7 @@ CONTROL_PLANE = [
 
 
 def _control_plane_requests() -> list[tuple[str, str, str, bytes]]:
-    """(method, path, query, body) of the requests given as a line, and a second, indented one for the body."""
+    """Return (method, path, query, body) of the requests given as a line, and a second, indented one for the body."""
     found = []
     pattern = r"(?m)^(GET|POST|PATCH|DELETE) (/\S+)(?: +\(Content-Length: 0\))?$(?:\n    (\{.*\}))?"
     for method, target, body in re.findall(pattern, _section(8)):
@@ -249,10 +251,10 @@ def test_control_plane_requests_of_boto3_arrive_as_what_was_asked(number):
     reply = ask(app, environ_of(method, path, query, {"Content-Type": "application/json"} if body else {}, body))
     if name.endswith("Exception"):
         assert (400, name, meaning) == (reply.status, reply.headers["x-amzn-errortype"], reply.json["ParameterName"])
-        assert emulator.asked == []
+        assert emulator.received == []
     else:
         assert reply.status == 200
-        assert [(name, meaning)] == [asked[:2] for asked in emulator.asked]
+        assert [(name, meaning)] == [request[:2] for request in emulator.received]
 
 
 def test_the_first_control_plane_request_is_given_with_its_head():
@@ -264,4 +266,4 @@ def test_the_first_control_plane_request_is_given_with_its_head():
     assert headers["Content-Length"] == str(len(body))
     assert ask(app, environ_of("POST", "/ledgers", headers=headers, body=body)).status == 200
     parameters = {**NAME, "PermissionsMode": "STANDARD", "Tags": {"a": "b", "c": ""}, "DeletionProtection": False}
-    assert [("CreateLedger", parameters)] == [asked[:2] for asked in emulator.asked]
+    assert [("CreateLedger", parameters)] == [request[:2] for request in emulator.received]

@@ -1,10 +1,10 @@
-"""Concurrent histories have no dependency cycle; and the checker finds every kind that it is for."""
+"""Concurrent histories have no dependency cycle, and the checker finds every kind of cycle that it should."""
 
 from __future__ import annotations
 
 import pytest
 from cycle_load import run_load
-from cycles import Observed, anomalies
+from helpers.cycles import Observed, anomalies
 
 from qldb_emulator.engine.ledger.conflicts import WriteLog
 

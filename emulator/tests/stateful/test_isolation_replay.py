@@ -1,12 +1,12 @@
-"""Random interleavings are serializable in the order of their commits; and the auditor would notice if not."""
+"""Random interleavings are serializable in the order of their commits, and the auditor detects those that are not."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 import pytest
-from isolation_auditor import audit
-from isolation_workload import Record, Step, run_workload
+from helpers.isolation_auditor import audit
+from helpers.isolation_workload import Record, Step, run_workload
 
 from qldb_emulator.engine.ledger.conflicts import WriteLog
 

@@ -1,11 +1,11 @@
-"""What many tests of the engine begin with; a file that needs another emulator has its own."""
+"""Fixtures of many engine tests; a file that needs another emulator defines its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from local_driver import new_emulator, over_shared_log
+from helpers.local_driver import new_emulator, over_shared_log
 
 from qldb_emulator.engine.emulator import Emulator
 

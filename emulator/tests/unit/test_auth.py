@@ -41,7 +41,7 @@ CATALOG = CARS + "/information_schema/user_tables"
 def signed(
     method: str = "POST", url: str = "http://127.0.0.1:7532/", body: bytes = b"{}", **headers: str
 ) -> SignedRequest:
-    """A request as botocore signs it, now."""
+    """Return a request as botocore signs it, now."""
     request = AWSRequest(
         method, url, data=body, headers={name.replace("_", "-"): text for name, text in headers.items()}
     )
@@ -53,7 +53,7 @@ def signed(
 
 
 def check(request: SignedRequest, now_ms: int | None = None, secret: str | None = SECRET) -> str:
-    """The access key, or the error's class and text."""
+    """Return the access key, or the error's class and text."""
     try:
         return verify(request, lambda key: secret if key == KEY else None, now_ms or SystemClock().now_ms())
     except QldbError as error:
@@ -303,8 +303,8 @@ class Statements:
         transaction = self._send(SessionToken=self._token, StartTransaction={})["StartTransaction"]["TransactionId"]
         try:
             for statement in statements:
-                asked = {"TransactionId": transaction, "Statement": statement}
-                self._send(SessionToken=self._token, ExecuteStatement=asked)
+                members = {"TransactionId": transaction, "Statement": statement}
+                self._send(SessionToken=self._token, ExecuteStatement=members)
         except ClientError as error:
             return f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
         finally:
@@ -370,8 +370,8 @@ def test_each_statement_has_its_action(server: Server, statement: str, action: s
     client(server, "admin").create_ledger(Name="cars", PermissionsMode="STANDARD")
     boss = Statements(server, "admin")
     transaction = boss._send(SessionToken=boss._token, StartTransaction={})["StartTransaction"]["TransactionId"]
-    asked = {"TransactionId": transaction, "Statement": "CREATE TABLE T"}
-    boss._send(SessionToken=boss._token, ExecuteStatement=asked)
+    members = {"TransactionId": transaction, "Statement": "CREATE TABLE T"}
+    boss._send(SessionToken=boss._token, ExecuteStatement=members)
     digest = CommitDigest(transaction)
     digest.add(statement_digest("CREATE TABLE T", [], hash_value("CREATE TABLE T")))
     commit = {"TransactionId": transaction, "CommitDigest": digest.value}

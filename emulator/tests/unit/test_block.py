@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from journals import genesis_block
+from helpers.journals import genesis_block
 
 from qldb_emulator.ion.codec import dumps, loads
 from qldb_emulator.ion.hash import hash_value
@@ -251,7 +251,7 @@ def test_a_damaged_block_proves_nothing():
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """The block as Ion with the field at a path replaced, added, or (DROP) taken away."""
+    """Return the block as Ion with the field at a path replaced, added, or (DROP) taken away."""
     struct = loads(dumps(BLOCK.to_ion()))
     *parents, last = path.split(".")
     at = struct
@@ -299,7 +299,7 @@ BAD_BLOCKS = [
 
 
 @pytest.mark.parametrize(("path", "value", "message"), BAD_BLOCKS, ids=[f"{row[0]}: {row[2]}" for row in BAD_BLOCKS])
-def test_a_value_that_is_no_block_is_refused_naming_field_and_address(path, value, message):
+def test_a_value_that_is_not_a_block_is_refused_naming_field_and_address(path, value, message):
     with pytest.raises(BlockFormatError, match=f"^block 1 of strand {STRAND}: .*{message}") as caught:
         block_from_ion(changed(path, value))
     assert caught.value.address == BLOCK.address

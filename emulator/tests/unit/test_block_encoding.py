@@ -1,4 +1,4 @@
-"""The quick way from a block to bytes says the same as the plain one."""
+"""The fast encoder of blocks writes the same values as the general one."""
 
 from __future__ import annotations
 

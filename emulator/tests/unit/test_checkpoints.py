@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from ledgers import busy_ledger, digest
-from local_driver import new_emulator
+from helpers.ledgers import busy_ledger, digest
+from helpers.local_driver import new_emulator
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator

@@ -1,4 +1,4 @@
-"""The command line against a running server: what it says, where, and with which exit code."""
+"""The command line with a running server: its output, where the output goes, and its exit codes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import click
 import pytest
 from click.testing import CliRunner, Result
-from local_driver import new_emulator
+from helpers.local_driver import new_emulator
 
 from qldb_emulator.auth.keys import read_auth_file
 from qldb_emulator.cli import COMMANDS, main
@@ -223,7 +223,7 @@ def test_wrong_input_is_one_sentence(cars: Run, arguments: tuple[str, ...], code
     assert answer.stderr.splitlines()[-1].startswith("Error: ")
 
 
-def test_a_server_that_is_no_emulator_is_told_apart(run: Run) -> None:
+def test_another_server_is_recognised(run: Run) -> None:
     import http.server
     import threading
 

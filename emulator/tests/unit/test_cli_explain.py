@@ -1,4 +1,4 @@
-"""``qldb-emulator explain``: plans without a server, from every kind of catalogue; what wrong input is told."""
+"""``qldb-emulator explain``: plans without a server, from every kind of catalogue; errors for wrong input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from local_driver import CONTEXT, LocalSession
+from helpers.local_driver import CONTEXT, LocalSession
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator

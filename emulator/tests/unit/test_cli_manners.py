@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from local_driver import CONTEXT, LocalSession, new_emulator
+from helpers.local_driver import CONTEXT, LocalSession, new_emulator
 
 from qldb_emulator.cli import main
 from qldb_emulator.cli.words import counted, iso_time

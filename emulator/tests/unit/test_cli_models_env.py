@@ -1,4 +1,4 @@
-"""``models install|path|remove`` and ``env``: what they write, print, and leave alone."""
+"""``models install|path|remove`` and ``env``: what they write and print, and what they do not change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``serve`` when something is in its way: one sentence, the right exit code, nothing lost; and how it stops."""
+"""``serve`` with obstacles: one sentence, the right exit code, no loss; and how it stops."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from local_driver import new_ledger
-from support import ROOT
+from helpers.local_driver import new_ledger
+from helpers.support import ROOT
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.settings import Settings
@@ -53,7 +53,7 @@ def running(*options: str, **more: str) -> Iterator[tuple[subprocess.Popen[str],
 
 
 def answer(url: str, path: str = "/_qldb/ledgers", **headers: str) -> int:
-    """The status of a GET, whose certificate is not looked at."""
+    """Return the status of a GET, whose certificate is not looked at."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:

@@ -1,4 +1,4 @@
-"""A clock that is put back or forwards: times of a journal never go back, and nothing waits for a time that was."""
+"""A clock that is set back or forward: a journal's times never decrease, and every wait ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_driver import CONTEXT, LocalSession
+from helpers.local_driver import CONTEXT, LocalSession
 
 from qldb_emulator import clock as clock_module
 from qldb_emulator.clock import ManualClock, SystemClock, WallClock

@@ -1,12 +1,12 @@
-"""Ledgers through the control plane, asked as botocore asks, compared with recorded answers of the service."""
+"""Ledgers through the control plane, called as botocore does, compared with recorded answers of the service."""
 
 from __future__ import annotations
 
 import datetime
 
 import pytest
-from control_support import Client, Outcome, close_emulators  # noqa: F401
-from local_driver import new_emulator
+from helpers.control_support import Client, Outcome, close_emulators  # noqa: F401
+from helpers.local_driver import new_emulator
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.context import RequestContext
@@ -123,7 +123,7 @@ def test_a_key_is_answered_as_a_full_arn(key, arn):
 
 
 @pytest.mark.parametrize("key", ["no key", "arn:aws:s3:us-west-2:123456789012:key/x", "arn:aws:kms:::", "a/b"])
-def test_what_is_no_key_is_refused(key):
+def test_an_invalid_key_is_refused(key):
     outcome = _client().refused("CreateLedger", **EXAMPLE, KmsKey=key)
     assert (outcome.status, outcome.name, outcome.about) == (400, "InvalidParameterException", ("KmsKey",))
 

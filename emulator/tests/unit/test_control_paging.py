@@ -1,13 +1,13 @@
-"""Page tokens: opaque, good for the request they continue and for no other."""
+"""Page tokens are opaque, and valid only for the request that they continue."""
 
 from __future__ import annotations
 
 import base64
 
 import pytest
+from helpers.wire_support import refusal
 from hypothesis import given
 from hypothesis import strategies as st
-from wire_support import refusal
 
 from qldb_emulator.engine.control.paging import decode_token, encode_token, paginate
 from qldb_emulator.errors import QldbError
@@ -25,8 +25,8 @@ def _key(item):
 def _all_pages(items, size, operation="ListLedgers", **parameters):
     pages, token = [], None
     for _ in range(len(items) + 1):
-        asked = {"MaxResults": size, **parameters, **({"NextToken": token} if token else {})}
-        page, token = paginate(operation, asked, items, _key)
+        members = {"MaxResults": size, **parameters, **({"NextToken": token} if token else {})}
+        page, token = paginate(operation, members, items, _key)
         pages.append(page)
         if token is None:
             return pages

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from control_support import Client, Outcome, close_emulators  # noqa: F401
-from local_driver import CONTEXT, LocalSession
+from helpers.control_support import Client, Outcome, close_emulators  # noqa: F401
+from helpers.local_driver import CONTEXT, LocalSession
 
 from qldb_emulator.errors import QldbError
 

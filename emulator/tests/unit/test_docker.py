@@ -1,4 +1,4 @@
-"""The container's files, read as text: what an image must have, must not have, and what must agree with the code."""
+"""The container's files, read as text: what an image must and must not have, and what must agree with the code."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 import sys
 
 import pytest
-from support import ROOT
+from helpers.support import ROOT
 
-from qldb_emulator.cli.seed import LOCALSTACK_INIT
+from qldb_emulator.cli.hooks import INIT_DIRECTORY
 from qldb_emulator.settings import DEFAULT_PORT
 
 sys.path.insert(0, str(ROOT / "docker"))
@@ -72,7 +72,7 @@ def test_the_compose_file_says_what_the_image_needs() -> None:
     server = compose["services"]["qldb"]
     assert (server["read_only"], server["tmpfs"], server["cap_drop"]) == (True, ["/tmp"], ["ALL"])
     assert server["ports"] == [f"127.0.0.1:{DEFAULT_PORT}:{DEFAULT_PORT}"]
-    assert server["volumes"] == ["ledgers:/data", f"./init:{LOCALSTACK_INIT}:ro"]
+    assert server["volumes"] == ["ledgers:/data", f"./init:{INIT_DIRECTORY}/ready.d:ro"]
     assert (ROOT / "docker" / server["build"]["context"] / server["build"]["dockerfile"]).is_file()
     known = set(re.findall(r"QLDB_EMULATOR_[A-Z0-9_]+", (ROOT / "emulator/qldb_emulator/cli/serve.py").read_text()))
     assert set(server["environment"]) <= known

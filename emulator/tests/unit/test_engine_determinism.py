@@ -1,10 +1,10 @@
-"""A seeded emulator: what repeats, what does not disturb it, and how it goes on after a restart."""
+"""A seeded emulator: what repeats, what does not disturb it, and how it continues after a restart."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from local_driver import CONTEXT, LocalSession, new_ledger
+from helpers.local_driver import CONTEXT, LocalSession, new_ledger
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.emulator import Emulator

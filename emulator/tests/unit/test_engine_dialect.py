@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from local_driver import LocalSession, LocalTransaction, new_ledger
+from helpers.local_driver import LocalSession, LocalTransaction, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError
@@ -22,7 +22,7 @@ def session(emulator: Emulator) -> LocalSession:
 
 
 def refusal(transaction: LocalTransaction, text: str, *parameters: Any) -> tuple[str, str | None, str]:
-    """(shape, Code, message) of a statement that is refused."""
+    """Return (shape, Code, message) of a statement that is refused."""
     with pytest.raises(QldbError) as caught:
         transaction.execute(text, *parameters)
     return caught.value.shape, caught.value.members.get("Code"), caught.value.message

@@ -1,4 +1,4 @@
-"""Commits that share a sync of the disk: what is answered rests on it, and what fails is told to everybody."""
+"""Commits that share a sync of the disk: no answer comes before it, and a failed one is an error for every commit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
+from helpers.local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError
@@ -24,12 +24,12 @@ class Disk:
 
     def __init__(self) -> None:
         self.syncs = 0
-        self.asked = threading.Event()
+        self.requested = threading.Event()
         self.may = threading.Event()
         self.problem: OSError | None = None
 
     def sync(self, descriptor: int) -> None:
-        self.asked.set()
+        self.requested.set()
         assert self.may.wait(10)
         if self.problem is not None:
             raise self.problem
@@ -89,9 +89,9 @@ def get_digest(emulator: Emulator) -> Any:
     return emulator.call("GetDigest", {"Name": "cars"}, CONTEXT)
 
 
-def test_whoever_has_read_what_is_not_on_the_disk_yet_is_answered_when_it_is(emulator: Emulator, disk: Disk) -> None:
+def test_a_reader_of_an_unsynced_commit_is_answered_after_the_sync(emulator: Emulator, disk: Disk) -> None:
     writer = insert(emulator, 2)
-    disk.asked.wait(10)
+    disk.requested.wait(10)
     reader = LocalSession(emulator, "cars").begin()
     assert reader.execute("SELECT VALUE k FROM T") == [1, 2]
     commit, digest = Task(reader.commit), Task(lambda: get_digest(emulator))
@@ -106,7 +106,7 @@ def test_writers_commit_while_another_waits_for_the_disk(emulator: Emulator, dis
     assert ledger is not None
     before = ledger.tip().sequence_no
     first = insert(emulator, 2)
-    disk.asked.wait(10)
+    disk.requested.wait(10)
     others = [insert(emulator, k) for k in range(3, 9)]
     assert all(task.waits for task in (first, *others))
     assert ledger.tip().sequence_no == before + 7
@@ -119,7 +119,7 @@ def test_conflicts_are_found_before_the_disk_has_answered(emulator: Emulator, di
     rival = LocalSession(emulator, "cars").begin()
     rival.execute("SELECT * FROM T")
     writer = insert(emulator, 2)
-    disk.asked.wait(10)
+    disk.requested.wait(10)
     with pytest.raises(QldbError, match="Optimistic concurrency control"):
         rival.commit()
     disk.may.set()
@@ -128,7 +128,7 @@ def test_conflicts_are_found_before_the_disk_has_answered(emulator: Emulator, di
 
 def test_a_disk_that_fails_to_sync_fails_all_who_wait_for_it(emulator: Emulator, disk: Disk) -> None:
     writer = insert(emulator, 2)
-    disk.asked.wait(10)
+    disk.requested.wait(10)
     reader = LocalSession(emulator, "cars").begin()
     reader.execute("SELECT * FROM T")
     commit = Task(reader.commit)
@@ -169,11 +169,11 @@ def test_readers_rest_on_a_change_whose_commit_failed_when_it_had_happened(emula
     assert disk.syncs == 1
 
 
-def test_a_reader_waits_for_nobody_when_nothing_was_written(emulator: Emulator, disk: Disk) -> None:
+def test_a_reader_does_not_wait_when_nothing_was_written(emulator: Emulator, disk: Disk) -> None:
     session = LocalSession(emulator, "cars")
     for _ in range(3):
         session.run("SELECT * FROM T")
-    assert not disk.asked.is_set()
+    assert not disk.requested.is_set()
 
 
 def test_what_is_thrown_away_is_never_synced(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,4 +183,4 @@ def test_what_is_thrown_away_is_never_synced(monkeypatch: pytest.MonkeyPatch) ->
         session = new_ledger(emulator)
         session.run("CREATE TABLE T")
         get_digest(emulator)
-    assert not disk.asked.is_set()
+    assert not disk.requested.is_set()

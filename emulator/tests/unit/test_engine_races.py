@@ -1,4 +1,4 @@
-"""Ledgers that go away, files that cannot be written, many requests on one session: clear errors, nothing broken."""
+"""Ledgers deleted under requests, unwritable files, many requests on one session: clear errors, nothing broken."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_driver import CONTEXT, LocalSession, LocalTransaction, new_ledger
+from helpers.local_driver import CONTEXT, LocalSession, LocalTransaction, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError
@@ -221,8 +221,8 @@ def test_requests_of_one_session_take_turns(session: LocalSession) -> None:
                 counts[number] += len(page["Values"])
                 if page.get("NextPageToken") is None:
                     return
-                asked = {"TransactionId": transaction.id, "NextPageToken": page["NextPageToken"]}
-                page = session.send("FetchPage", **asked)["Page"]
+                members = {"TransactionId": transaction.id, "NextPageToken": page["NextPageToken"]}
+                page = session.send("FetchPage", **members)["Page"]
         transaction.execute("SELECT VALUE k FROM T WHERE k = ?", number)
 
     # The client's own digest is no part of this: statements arrive in any order.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from local_driver import CONTEXT, LocalSession, new_ledger
+from helpers.local_driver import CONTEXT, LocalSession, new_ledger
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.emulator import Emulator
@@ -58,8 +58,8 @@ def test_a_command_without_a_transaction_is_refused(
 
 def test_a_wrong_transaction_id_is_no_open_transaction(session: LocalSession) -> None:
     transaction = session.begin()
-    asked = {"TransactionId": "a" * 22, "Statement": "SELECT 1 FROM <<0>>"}
-    assert refusal(session.send, "ExecuteStatement", **asked) == (BAD_REQUEST, "No open transaction")
+    members = {"TransactionId": "a" * 22, "Statement": "SELECT 1 FROM <<0>>"}
+    assert refusal(session.send, "ExecuteStatement", **members) == (BAD_REQUEST, "No open transaction")
     transaction.commit()
 
 
@@ -135,9 +135,9 @@ def test_pages_are_fetched_in_order_and_the_latest_again(session: LocalSession) 
     sizes, token = [len(result["FirstPage"]["Values"])], result["FirstPage"]["NextPageToken"]
     first_token = token
     while token is not None:
-        asked = {"TransactionId": transaction.id, "NextPageToken": token}
-        page = session.send("FetchPage", **asked)["Page"]
-        assert session.send("FetchPage", **asked)["Page"]["Values"] == page["Values"]
+        members = {"TransactionId": transaction.id, "NextPageToken": token}
+        page = session.send("FetchPage", **members)["Page"]
+        assert session.send("FetchPage", **members)["Page"]["Values"] == page["Values"]
         sizes.append(len(page["Values"]))
         token = page.get("NextPageToken")
     assert sizes == [200, 200, 50]
@@ -151,8 +151,8 @@ def test_a_page_token_dies_with_its_transaction(session: LocalSession) -> None:
     token = transaction.execute_raw("SELECT VALUE x FROM ? AS x", list(range(450)))["FirstPage"]["NextPageToken"]
     transaction.commit()
     other = session.begin()
-    asked = {"TransactionId": other.id, "NextPageToken": token}
-    assert refusal(session.send, "FetchPage", **asked)[0] == BAD_REQUEST
+    members = {"TransactionId": other.id, "NextPageToken": token}
+    assert refusal(session.send, "FetchPage", **members)[0] == BAD_REQUEST
 
 
 @pytest.mark.parametrize(
@@ -172,23 +172,23 @@ def test_a_refused_statement_leaves_the_transaction_usable(
     assert transaction.execute("SELECT VALUE 1 FROM <<0>>") == [1]
 
 
-def test_a_parameter_that_is_no_ion_is_refused(session: LocalSession) -> None:
+def test_a_parameter_that_is_not_ion_is_refused(session: LocalSession) -> None:
     transaction = session.begin()
-    asked = {
+    members = {
         "TransactionId": transaction.id,
         "Statement": "SELECT VALUE ? FROM <<0>>",
         "Parameters": [{"IonBinary": b"\xe0\x01\x00\xea\xbe"}],
     }
-    shape, text = refusal(session.send, "ExecuteStatement", **asked)
+    shape, text = refusal(session.send, "ExecuteStatement", **members)
     assert shape == BAD_REQUEST
     assert text.startswith("Parameter 1 is not a valid Ion value: ")
 
 
 def test_an_ion_text_parameter_is_taken(session: LocalSession) -> None:
     transaction = session.begin()
-    asked = {
+    members = {
         "TransactionId": transaction.id,
         "Statement": "SELECT VALUE ? FROM <<0>>",
         "Parameters": [{"IonText": "a::[1, 2.50]"}],
     }
-    assert len(session.send("ExecuteStatement", **asked)["FirstPage"]["Values"]) == 1
+    assert len(session.send("ExecuteStatement", **members)["FirstPage"]["Values"]) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from local_driver import CONTEXT, REGION, LocalSession, new_ledger
+from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.emulator import Emulator

@@ -1,16 +1,16 @@
-"""How a scan comes by its rows: from their binary, decoded to be kept, or kept already.  It always says the same."""
+"""The sources of a scan's rows (binary, decoded to be kept, kept already) have the same result."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from local_driver import LocalSession, new_emulator, new_ledger
+from helpers.local_driver import LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.ledger import documents
 from qldb_emulator.engine.ledger.ledger import Ledger
-from qldb_emulator.engine.ledger.tables import SIFTS_MAX
+from qldb_emulator.engine.ledger.tables import PREFILTERED_SCANS_MAX
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import loads
 
@@ -62,10 +62,10 @@ def test_a_table_that_is_scanned_again_and_again_is_kept(
     session: LocalSession, ledger: Ledger, decoded: list[bytes]
 ) -> None:
     kept = []
-    for _ in range(SIFTS_MAX + 1):
+    for _ in range(PREFILTERED_SCANS_MAX + 1):
         assert len(session.run(SCAN, "colour 1")) == 200
         kept.append(ledger.tables.kept())
-    assert kept == [0] * SIFTS_MAX + [1]
+    assert kept == [0] * PREFILTERED_SCANS_MAX + [1]
     decoded.clear()
     assert len(session.run(SCAN, "colour 2")) == 200
     assert decoded == []
@@ -76,8 +76,8 @@ def test_a_scan_of_every_row_keeps_the_table_the_first_time(session: LocalSessio
     assert ledger.tables.kept() == 1
 
 
-def test_scans_that_nobody_reads_to_the_end_do_not_count(session: LocalSession, ledger: Ledger) -> None:
-    for _ in range(SIFTS_MAX + 2):
+def test_scans_that_are_not_read_to_the_end_do_not_count(session: LocalSession, ledger: Ledger) -> None:
+    for _ in range(PREFILTERED_SCANS_MAX + 2):
         transaction = session.begin()
         assert transaction.execute_raw("SELECT * FROM T WHERE n >= 0")["FirstPage"]["NextPageToken"]
         transaction.abort()
@@ -101,7 +101,7 @@ def test_counting_decodes_nothing(session: LocalSession, ledger: Ledger, decoded
 )
 def test_the_reads_are_the_same_however_rows_are_come_by(session: LocalSession, ledger: Ledger, statement: str) -> None:
     counts = []
-    for _ in range(SIFTS_MAX + 2):
+    for _ in range(PREFILTERED_SCANS_MAX + 2):
         transaction = session.begin()
         counts.append(transaction.execute_raw(statement)["ConsumedIOs"]["ReadIOs"])
         transaction.abort()
@@ -113,7 +113,7 @@ def test_own_writes_are_in_their_place_before_the_table_is_kept_and_after(
     session: LocalSession, ledger: Ledger
 ) -> None:
     answers = []
-    for _ in range(SIFTS_MAX + 2):
+    for _ in range(PREFILTERED_SCANS_MAX + 2):
         transaction = session.begin()
         transaction.execute("UPDATE T SET c = 'new' WHERE k = 300")
         transaction.execute("UPDATE T SET c = 'old' WHERE c = 'colour 0' AND k = 9")
@@ -148,7 +148,7 @@ def test_an_error_behind_an_unknown_term_is_an_error_in_every_kind_of_scan(sessi
     session.run("INSERT INTO T ?", {"k": 2000, "c": None, "n": "text"})
     session.run("INSERT INTO T ?", {"k": 2001, "c": loads("null.string"), "n": "text"})
     for statement in ("SELECT * FROM T WHERE c = 'none' AND n + 1 = 1", "SELECT * FROM T WHERE true AND n + 1 = 1"):
-        for _ in range(SIFTS_MAX + 2):
+        for _ in range(PREFILTERED_SCANS_MAX + 2):
             with pytest.raises(QldbError):
                 session.run(statement)
         session.run("SELECT * FROM T")

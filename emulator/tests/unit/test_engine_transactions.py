@@ -1,4 +1,4 @@
-"""What transactions see, write and conflict over; and what the journal makes of them."""
+"""What transactions see, write and conflict over, and what their blocks hold."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from local_driver import CONTEXT, LocalSession, LocalTransaction, new_ledger
+from helpers.local_driver import CONTEXT, LocalSession, LocalTransaction, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError
@@ -33,7 +33,7 @@ def message(call: Callable[..., object], *arguments: object) -> str:
 # --- own writes ----------------------------------------------------------------------------------------------
 
 
-def test_a_transaction_sees_its_own_writes_and_nobody_else_does(emulator: Emulator, session: LocalSession) -> None:
+def test_only_the_transaction_itself_sees_its_writes(emulator: Emulator, session: LocalSession) -> None:
     other = LocalSession(emulator, "cars")
     transaction = session.begin()
     transaction.execute("INSERT INTO T ?", {"k": 4, "v": 40})

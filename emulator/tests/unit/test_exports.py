@@ -1,4 +1,4 @@
-"""ExportJournalToS3 and its siblings, against moto's S3 in the same process."""
+"""ExportJournalToS3 and the other export operations, with moto's S3 in the same process."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from ledgers import busy_ledger, digest, redact
-from local_driver import CONTEXT, new_emulator, new_ledger
+from helpers.ledgers import busy_ledger, digest, redact
+from helpers.local_driver import CONTEXT, new_emulator, new_ledger
 
 from qldb_emulator.aws.clients import AwsError, client
 from qldb_emulator.clock import ManualClock

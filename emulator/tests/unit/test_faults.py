@@ -1,4 +1,4 @@
-"""Faults on demand: which requests a rule strikes, and what the session is like afterwards."""
+"""Faults on demand: which requests a rule strikes, and the state of the session afterwards."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from local_driver import LocalSession, new_emulator, new_ledger
-from support import ROOT
+from helpers.local_driver import LocalSession, new_emulator, new_ledger
+from helpers.support import ROOT
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator
@@ -29,7 +29,7 @@ def add(emulator: Emulator, kind: str, **options: Any) -> dict[str, Any]:
 
 
 def outcome(call: Any, *arguments: Any) -> str:
-    """The class of what a call raises, or ok."""
+    """Return the class of what a call raises, or ok."""
     try:
         call(*arguments)
     except QldbError as error:

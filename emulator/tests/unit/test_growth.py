@@ -112,7 +112,7 @@ class Ledgers:
 
 
 def figures(kind: Kind, effort: Effort, *sizes: int, **more: Any) -> tuple[list[tuple[float, ...]], Counter[int]]:
-    """What came out when a run takes a microsecond for each block, and how often it ran."""
+    """Return what came out when a run takes a microsecond for each block, and how often it ran."""
     ran: Counter[int] = Counter()
 
     def make(curve: Any, of: Filled) -> Any:

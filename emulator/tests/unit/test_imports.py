@@ -6,14 +6,15 @@ import base64
 import json
 import shutil
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from journals import service_sample
-from ledgers import busy_ledger, digest, redact
-from local_driver import CONTEXT, LocalSession, new_ledger
+from helpers.journals import service_sample
+from helpers.ledgers import busy_ledger, digest, redact
+from helpers.local_driver import CONTEXT, LocalSession, new_ledger
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator
@@ -53,7 +54,7 @@ def imported(source: Path, to: Path, *options: object, name: str = "cars") -> Re
 
 
 def everything(emulator: Emulator, name: str = "cars") -> list[Any]:
-    """All that queries can tell of a ledger."""
+    """Return all that queries can tell of a ledger."""
     session = LocalSession(emulator, name)
     catalogue = session.run("SELECT * FROM information_schema.user_tables")
     answers = [dumps_text(row) for row in catalogue]
@@ -379,7 +380,7 @@ def test_rows_that_were_changed_behind_the_journal_are_found(source):
     import sqlite3
 
     path = source / "us-east-1" / "cars.qldb"
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE revision SET data = ? WHERE version = 1 AND data IS NOT NULL", (dumps({"a": 1}),))
     connection.close()
     result = run("verify", path)
@@ -399,7 +400,7 @@ def test_a_node_that_only_a_proof_would_need_is_compared_too(source, damage, tex
 
     path = source / "us-east-1" / "cars.qldb"
     assert run("verify", path).exit_code == 0
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(damage)
     connection.close()
     result = run("verify", path)

@@ -1,4 +1,4 @@
-"""Ion binary, octet by octet, and what refuses to be read or written."""
+"""Ion binary, octet by octet, and the errors of reading and writing it."""
 
 from __future__ import annotations
 
@@ -227,3 +227,18 @@ def test_many_values_share_one_table() -> None:
     data = dump_all([{"a": 1}, {"a": 2}])
     assert data.count(MARKER) == 1
     assert list(load_all(data)) == [{"a": 1}, {"a": 2}]
+
+
+@pytest.mark.parametrize("head", [b"\x2e", b"\x3e", b"\x5e"], ids=["int", "negative int", "decimal"])
+def test_a_number_larger_than_any_document_is_refused_unread(head):
+    """Converting its digits would take minutes, in one step that nothing can end."""
+
+    def long(head: bytes, contents: bytes) -> bytes:
+        size = len(contents)
+        return head + bytes((size >> 14, size >> 7 & 0x7F, size & 0x7F | 0x80)) + contents
+
+    largest, larger = (long(head, b"\x81" + b"\x7f" * more) for more in (131_071, 131_072))
+    assert loads(MARKER + largest) is not None
+    for data in (larger, long(b"\xbe", larger)):
+        with pytest.raises(IonError, match="a number of more than 131072 bytes"):
+            loads(MARKER + data)

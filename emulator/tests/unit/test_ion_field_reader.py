@@ -1,4 +1,4 @@
-"""One field out of a document's binary, without the others: the value that decoding the whole would give."""
+"""Reads one field out of a document's binary: the same value as after decoding the whole document."""
 
 from __future__ import annotations
 

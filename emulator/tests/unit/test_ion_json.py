@@ -1,4 +1,4 @@
-"""The down-conversion to JSON, by table; the outside oracle is Python's own JSON reader."""
+"""The down-conversion to JSON, by table; the oracle is Python's own JSON reader."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ def test_a_value_too_deep_is_refused() -> None:
         to_json(value)
 
 
-def test_what_is_no_ion_value_is_refused() -> None:
+def test_other_objects_than_ion_values_are_refused() -> None:
     with pytest.raises(TypeError, match="not an Ion value"):
         to_json(object())

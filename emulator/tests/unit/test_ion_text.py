@@ -1,4 +1,4 @@
-"""Ion text: the forms it is read from, the one form it is written in, and the reasons for refusing."""
+"""Ion text: the forms that are read, the one form that is written, and the errors."""
 
 from __future__ import annotations
 

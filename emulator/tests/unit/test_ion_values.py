@@ -65,7 +65,7 @@ def test_every_value_has_a_type(value: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("value", [object(), (), {1}], ids=["object", "tuple", "set"])
-def test_anything_else_has_none(value: Any) -> None:
+def test_other_objects_have_no_type(value: Any) -> None:
     with pytest.raises(TypeError, match="not an Ion value"):
         ion_type(value)
 

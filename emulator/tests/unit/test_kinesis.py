@@ -1,4 +1,4 @@
-"""Records on their way to Kinesis: aggregation read by a library that is not ours, limits, refusals, moto."""
+"""Records sent to Kinesis: aggregation checked by another library, limits, refusals, moto."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RECORDS = st.lists(st.tuples(KEYS, st.binary(min_size=1, max_size=300)), min_siz
 
 
 def deaggregated(entries: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    """What consumers see, by the library of AWS Labs."""
+    """Return what consumers see, by the library of AWS Labs."""
     library = pytest.importorskip("aws_kinesis_agg.deaggregator")
     received = [
         {

@@ -1,4 +1,4 @@
-"""What the service did, by evidence that was found late: each test names its source."""
+"""Behaviour of the service from evidence that was found late: each test names its source."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
+from helpers.local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.context import RequestContext
 from qldb_emulator.engine.control.exports import _check_range

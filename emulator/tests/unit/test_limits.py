@@ -1,4 +1,4 @@
-"""The table of limits: options that change it, and the page that is made from it."""
+"""The table of limits: options that change it, and the page that is generated from it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from base64 import b64encode
 from dataclasses import replace
 
 import pytest
-from local_driver import new_emulator, new_ledger
-from support import ROOT
+from helpers.local_driver import new_emulator, new_ledger
+from helpers.support import ROOT
 
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import dumps
@@ -147,7 +147,7 @@ def test_every_limit_is_tested() -> None:
 
 
 def holder(parameter: object) -> dict[str, str]:
-    """A parameter on the wire; bytes stand for Ion text."""
+    """Return a parameter on the wire; bytes stand for Ion text."""
     if isinstance(parameter, bytes):
         return {"IonText": parameter.decode()}
     return {"IonBinary": b64encode(dumps(parameter)).decode()}  # type: ignore[arg-type]
@@ -161,14 +161,14 @@ def outcome(limits: Limits, statements: Statements) -> str:
         transaction = session.begin()
         reader = CommandReader(limits)
         for statement, *parameters in statements:
-            asked = {
+            members = {
                 "TransactionId": transaction.id,
                 "Statement": statement,
                 "Parameters": [holder(parameter) for parameter in parameters],
             }
             try:
                 parsed = reader.parse_send_command(
-                    json.dumps({"SessionToken": session.token, "ExecuteStatement": asked}).encode()
+                    json.dumps({"SessionToken": session.token, "ExecuteStatement": members}).encode()
                 )
                 session.send(parsed.command, **parsed.members)
             except QldbError as error:

@@ -1,4 +1,4 @@
-"""Files of records into tables: every form, the limits, and what is said about a mistake."""
+"""Loads files of records into tables: every form, the limits, and the errors for mistakes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from helpers.local_driver import new_emulator
 from hypothesis import given
 from hypothesis import strategies as st
-from local_driver import new_emulator
 
 from qldb_emulator.cli import main
 from qldb_emulator.ion.codec import dumps

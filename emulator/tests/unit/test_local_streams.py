@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
+from helpers.local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.cli import main
 from qldb_emulator.clock import ManualClock
@@ -46,7 +46,7 @@ class Events:
         self.response = self._connection.getresponse()
 
     def next(self) -> dict[str, str]:
-        """The next event as its fields; comments are passed over."""
+        """Return the next event as its fields; comments are passed over."""
         fields: dict[str, str] = {}
         while True:
             line = self.response.readline().decode().rstrip("\n")
@@ -186,7 +186,7 @@ def _eventually(condition: Callable[[], Any]) -> None:
 
 
 def _numbers(path: Path) -> list[tuple[str, int]]:
-    """(ledger, sequence number) of every summary."""
+    """Return (ledger, sequence number) of every summary."""
     return [
         (line["qldbStreamArn"].split("/")[1], line["payload"]["blockAddress"]["sequenceNo"])
         for line in _lines(path)

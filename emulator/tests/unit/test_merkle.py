@@ -1,4 +1,4 @@
-"""The Merkle tree against a recursion that is obviously right, for every small size."""
+"""The Merkle tree compared with an obviously correct recursion, for every small size."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LEAVES = [sha256(f"leaf {number}".encode()).digest() for number in range(130)]
 
 
 def slow_dot(a: bytes, b: bytes) -> bytes:
-    """The operator as its definition says: signed bytes, from the last to the first."""
+    """Return the operator as its definition says: signed bytes, from the last to the first."""
     signed = [[byte - 256 if byte > 127 else byte for byte in reversed(side)] for side in (a, b)]
     return sha256(a + b if signed[0] < signed[1] else b + a).digest()
 
 
 def split(size: int) -> int:
-    """The largest power of two below *size*: how many leaves are left of the root."""
+    """Return the largest power of two below *size*: how many leaves are left of the root."""
     return 1 << (size - 1).bit_length() - 1
 
 

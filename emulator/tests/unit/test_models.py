@@ -1,4 +1,4 @@
-"""The service models: the same facts as botocore's last ones, and fit to be used by botocore."""
+"""The service models have the same facts as botocore's last ones, and botocore can use them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import botocore
 import botocore.loaders
 import botocore.session
 import pytest
-from wire_support import MODEL_FILES
+from helpers.wire_support import MODEL_FILES
 
 from qldb_emulator.limits import Limits
 from qldb_emulator.wire.model import MODEL_DIRECTORY, command_shapes, load_service
@@ -33,7 +33,7 @@ def _published(name: str) -> dict[str, Any]:
 
 
 def _facts(value: Any) -> Any:
-    """A model without its prose and without an order where order says nothing."""
+    """Return a model without its prose and without an order where order says nothing."""
     if isinstance(value, dict):
         return {
             key: sorted(part) if key in ("required", "enum") else _facts(part)

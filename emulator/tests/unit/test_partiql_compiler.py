@@ -6,7 +6,7 @@ import threading
 from itertools import islice
 
 import pytest
-from partiql_support import MemoryLedger
+from helpers.partiql_support import MemoryLedger
 
 from qldb_emulator.ion.codec import dumps_text, loads
 from qldb_emulator.ion.values import Annotated, IonValue, Symbol

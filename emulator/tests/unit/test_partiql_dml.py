@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from partiql_support import MemoryLedger
+from helpers.partiql_support import MemoryLedger
 
 from qldb_emulator.ion.codec import dumps_text, loads
 from qldb_emulator.partiql.language.errors import PartiqlError
@@ -25,7 +25,7 @@ def ledger() -> MemoryLedger:
 
 
 def shown(changes: list[Change]) -> list[tuple[str, str | None, str | None, int]]:
-    """(kind, document id, new document as Ion text, writes) of each change."""
+    """Return (kind, document id, new document as Ion text, writes) of each change."""
     return [(c.kind, c.document_id, None if c.value is None else dumps_text(c.value), c.writes) for c in changes]
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from partiql_support import MemoryLedger
+from helpers.partiql_support import MemoryLedger
 
 from qldb_emulator.partiql.planning.explain import explain, reads
 

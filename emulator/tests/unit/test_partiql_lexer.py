@@ -1,4 +1,4 @@
-"""Tokens: kinds, values and positions; what is no token is a Lexer Error at the character that cannot go on."""
+"""Tokens: kinds, values and positions; other text is a Lexer Error at the first wrong character."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support import SHARED, needs_shared
+from helpers.support import SHARED, needs_shared
 
 from qldb_emulator.ion import codec
 from qldb_emulator.ion.values import Timestamp, strip_annotations
@@ -162,7 +162,7 @@ def test_the_error_says_where_the_text_stops_following_the_pattern() -> None:
 
 
 def cases(name: str) -> Iterator[tuple[str, Any]]:
-    """(statement, expected value; "error") of the cases of a file in the mode QLDB ran in."""
+    """Yield (statement, expected value; "error") of the cases of a file in the mode QLDB ran in."""
     pending = list(codec.load_all((SUITE / name).read_bytes()))
     while pending:
         value = strip_annotations(pending.pop())

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from partiql_support import MemoryLedger
+from helpers.partiql_support import MemoryLedger
 
 from qldb_emulator.ion.codec import loads
 from qldb_emulator.partiql.language.errors import PartiqlError

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from local_driver import new_emulator, new_ledger
-from wire_support import SESSION_HEADERS, Reply, ask, environ_of
+from helpers.local_driver import new_emulator, new_ledger
+from helpers.wire_support import SESSION_HEADERS, Reply, ask, environ_of
 
 from qldb_emulator.engine.session.plan_header import MAX_CHARACTERS
 from qldb_emulator.ion.codec import dumps
@@ -93,7 +93,7 @@ def test_the_header_has_a_bound(wire: Wire) -> None:
         assert "..." in value
 
 
-def test_nobody_who_did_not_ask_gets_it() -> None:
+def test_only_a_server_that_was_told_sends_it() -> None:
     with new_emulator(has_admin=True) as emulator:
         new_ledger(emulator)
         assert HEADER not in Wire(create_app(emulator)).execute("1 + 1").headers

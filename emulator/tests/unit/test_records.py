@@ -1,4 +1,4 @@
-"""The shorter way to a dataclass makes the same classes."""
+"""The fast dataclass decorator makes the same classes as the standard one."""
 
 from __future__ import annotations
 

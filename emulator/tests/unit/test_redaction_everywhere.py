@@ -1,10 +1,10 @@
-"""A redaction, wherever the revision can be seen: the data is gone, every hash and every old proof holds."""
+"""A redaction, in every place that shows the revision: the data is gone, every hash and every old proof holds."""
 
 from __future__ import annotations
 
 import pytest
-from ledgers import digest, redact
-from local_driver import CONTEXT, REGION, LocalSession, new_ledger
+from helpers.ledgers import digest, redact
+from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.errors import QldbError

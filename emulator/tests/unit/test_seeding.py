@@ -1,4 +1,4 @@
-"""Seeds: which file fills which ledger, what is left out, and what a bad seed is told."""
+"""Seeds: which file fills which ledger, what is skipped, and the errors for a bad seed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from local_driver import REGION, LocalSession, new_ledger
-from support import ROOT
+from helpers.local_driver import REGION, LocalSession, new_ledger
+from helpers.support import ROOT
 
 from qldb_emulator.driver.local import LocalTransport
 from qldb_emulator.engine.emulator import Emulator
@@ -111,7 +111,7 @@ def test_a_bad_seed_names_file_line_and_reason(
     assert expected in str(error.value)
 
 
-def test_a_seed_that_is_no_text_or_not_there(seeder: Seeder, tmp_path: Path) -> None:
+def test_a_seed_that_is_not_text_or_is_missing(seeder: Seeder, tmp_path: Path) -> None:
     (tmp_path / "a.partiql").write_bytes(b"\xff\xfe")
     with pytest.raises(SeedError, match="is not UTF-8"):
         seeder.seed(tmp_path / "a.partiql")
@@ -141,8 +141,8 @@ def wait_ready(process: subprocess.Popen[str]) -> tuple[str, list[str]]:
 
 
 def post(url: str, path: str, **members: object) -> dict[str, object]:
-    asked = urllib.request.Request(url + path, json.dumps(members).encode(), method="POST")
-    with urllib.request.urlopen(asked, timeout=10) as answer:
+    request = urllib.request.Request(url + path, json.dumps(members).encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
 
 

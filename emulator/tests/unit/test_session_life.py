@@ -1,4 +1,4 @@
-"""Sessions and transactions over time, row by row: what came before, what is sent, the answer, and what comes after."""
+"""Sessions and transactions over time, row by row: the state, the request, the answer, and the next state."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from local_driver import CONTEXT, LocalSession, LocalTransaction, new_emulator, new_ledger
+from helpers.local_driver import CONTEXT, LocalSession, LocalTransaction, new_emulator, new_ledger
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.emulator import Emulator

@@ -1,4 +1,4 @@
-"""Several servers over one log: what the journal's seam promises (docs/design/011-journal-seam.md)."""
+"""Several servers with one log: the guarantees of the journal's interface (docs/design/011-journal-seam.md)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledgers import busy_ledger, digest, redact
-from local_driver import CONTEXT, REGION, LocalSession, new_ledger
-from memory_log import FAULTS, Fault, Store
+from helpers.ledgers import busy_ledger, digest, redact
+from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
+from helpers.memory_log import FAULTS, Fault, Store
+from helpers.postgres import Postgres, postgres
+from helpers.postgres_log import PostgresStore
 
 from qldb_emulator.clock import SystemClock
 from qldb_emulator.engine.emulator import Emulator
@@ -57,9 +59,18 @@ def same_journal(*emulators: Emulator) -> bool:
     return len(digests) == 1 and all(row == rows[0] for row in rows) and verifier.report().ok
 
 
-@pytest.fixture
-def store() -> Store:
-    return Store()
+@pytest.fixture(params=["memory", "PostgreSQL"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """What the servers share: in memory, and in a real database whose answers are lost on demand."""
+    if request.param == "memory":
+        return Store()
+    return PostgresStore(request.getfixturevalue("database").database("journal"))
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Postgres]:
+    with postgres() as server:
+        yield server
 
 
 @pytest.fixture
@@ -102,6 +113,20 @@ def test_transactions_of_two_servers_that_share_nothing_both_commit(pair: tuple[
     assert same_journal(*pair)
 
 
+def test_a_transaction_whose_statements_all_failed_is_validated_against_other_servers(
+    pair: tuple[Emulator, Emulator],
+) -> None:
+    """It leaves no block, so no slot tells that another server's block came first."""
+    first, second = (LocalSession(emulator, "cars") for emulator in pair)
+    blind = first.begin()
+    with pytest.raises(QldbError, match="No such"):
+        blind.execute("SELECT * FROM Other")
+    second.run("CREATE TABLE Other")
+    with pytest.raises(QldbError) as refusal:
+        blind.commit()
+    assert refusal.value.shape == CONFLICT
+
+
 def test_every_kind_of_transaction_folds_to_the_same_rows_on_a_server_that_comes_later(store: Store) -> None:
     with servers(store) as (first, second):
         busy_ledger(first)
@@ -118,7 +143,7 @@ def test_a_redaction_erases_the_data_from_the_log_and_on_every_server(
     first.run("UPDATE T SET k = 'open'")
     second.run("SELECT * FROM T")
     redact(first, "T", 0)
-    assert all(b"secret-word" not in row.ion for row in store.journals[REGION, "cars"].rows)
+    assert all(b"secret-word" not in row.ion for row in store.rows())
     (row,) = second.run("SELECT * FROM history(T) AS h WHERE h.metadata.version = 0")
     assert "data" not in row
     assert all(b"secret-word" not in ion for _, ion in ledger_of(pair[1]).file.blocks())
@@ -129,9 +154,9 @@ def test_a_transaction_that_only_read_leaves_its_block_in_the_log_before_it_is_a
     store: Store, pair: tuple[Emulator, Emulator]
 ) -> None:
     session = LocalSession(pair[0], "cars")
-    before = len(store.journals[REGION, "cars"].rows)
+    before = len(store.rows())
     session.run("SELECT * FROM T")
-    assert len(store.journals[REGION, "cars"].rows) == before + 1
+    assert len(store.rows()) == before + 1
     assert not ledger_of(pair[0]).committer.has_deferred
 
 
@@ -217,14 +242,14 @@ def test_a_lost_answer_and_a_conflict_meanwhile_end_in_one_of_both(
     first.run("INSERT INTO T ?", {"k": 1})
     slow = first.begin()
     slow.execute("UPDATE T SET k = 2")
-    pause = type(ledger_of(pair[0]).committer)._catch_up_after_failure
+    pause = type(ledger_of(pair[0]).committer)._settles_after
 
-    def meanwhile(self: Any, error: Any) -> None:
-        monkeypatch.setattr(committer.Committer, "_catch_up_after_failure", pause)
+    def meanwhile(self: Any, error: Any) -> bool:
+        monkeypatch.setattr(committer.Committer, "_settles_after", pause)
         second.run("UPDATE T SET k = 3")
-        pause(self, error)
+        return pause(self, error)
 
-    monkeypatch.setattr(committer.Committer, "_catch_up_after_failure", meanwhile)
+    monkeypatch.setattr(committer.Committer, "_settles_after", meanwhile)
     store.next_faults = ["lost before"]
     with pytest.raises(QldbError) as refusal:
         slow.commit()
@@ -232,19 +257,68 @@ def test_a_lost_answer_and_a_conflict_meanwhile_end_in_one_of_both(
     assert first.run("SELECT VALUE k FROM T") == [3]
 
 
-def test_an_outcome_that_stays_unknown_is_told_as_a_failure(
+def test_an_outcome_that_stays_unknown_is_told_as_that(
     store: Store, pair: tuple[Emulator, Emulator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(committer, "UNKNOWN_OUTCOME_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(committer, "UNKNOWN_OUTCOME_SECONDS", -1.0)
     session = LocalSession(pair[0], "cars")
-    store.next_faults = ["lost before"] * 3
-    with pytest.raises(QldbError, match="the connection was lost"):
+    with failing_log(store, monkeypatch), pytest.raises(QldbError, match="not known whether the transaction was comm"):
         session.run("INSERT INTO T ?", {"k": 1})
-    store.next_faults = []
     session.run("INSERT INTO T ?", {"k": 2})
-    assert session.run("SELECT VALUE k FROM T") == [2]
+    assert 2 in session.run("SELECT VALUE k FROM T")
     assert same_journal(*pair)
+
+
+@contextmanager
+def failing_log(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The answer to the next write is lost, and then the log does not answer any more."""
+    write = store.write
+
+    def failing(work: Any) -> None:
+        store.next_faults = ["lost after"]
+        try:
+            write(work)
+        finally:
+            store.is_down = True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", failing)
+        yield
+    store.is_down = False
+
+
+def test_nothing_is_answered_while_the_log_does_not_say_what_became_of_a_write(
+    store: Store, pair: tuple[Emulator, Emulator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "UNKNOWN_OUTCOME_PAUSE_SECONDS", 0.01)
+    session = LocalSession(pair[0], "cars")
+    answered = threading.Event()
+
+    transaction = session.begin()
+    transaction.execute("INSERT INTO T ?", {"k": 1})
+    with failing_log(store, monkeypatch):
+        thread = threading.Thread(target=lambda: (transaction.commit(), answered.set()))
+        thread.start()
+        assert not answered.wait(0.2)
+    assert answered.wait(20)
+    thread.join()
+    assert LocalSession(pair[1], "cars").run("SELECT VALUE k FROM T") == [1]
+
+
+def test_a_log_that_does_not_answer_is_told_and_nothing_was_committed(
+    store: Store, pair: tuple[Emulator, Emulator]
+) -> None:
+    session = LocalSession(pair[0], "cars")
+    transaction = session.begin()
+    transaction.execute("INSERT INTO T ?", {"k": 1})
+    store.is_down = True
+    with pytest.raises(QldbError, match="the log is down"):
+        transaction.commit()
+    with pytest.raises(QldbError, match="the log is down"):
+        session.begin()
+    store.is_down = False
+    assert session.run("SELECT VALUE k FROM T") == []
 
 
 def test_a_ledger_whose_first_block_fails_is_not_there(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The shell without a prompt: scripts, formats, what is asked, where an error is, what could be completed."""
+"""The shell without a prompt: scripts, formats, confirmations, positions of errors, completions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from helpers.ion_strategies import values
+from helpers.local_driver import new_emulator
+from helpers.support import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
-from ion_strategies import values
-from local_driver import new_emulator
-from support import ROOT
 
 from qldb_emulator.cli import main
 from qldb_emulator.cli.shell.carets import with_caret
@@ -62,7 +62,7 @@ def run(url: str, tmp_path: Path) -> Iterator[Run]:
 
 
 def command(url: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """The real command in a process of its own."""
+    """Run the real command in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "emulator"), "QLDB_EMULATOR_URL": url}
     words = [sys.executable, "-m", "qldb_emulator", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
@@ -383,7 +383,7 @@ class People:
 
 
 def completed(text: str) -> list[str]:
-    """The suggestions at the bar in the text."""
+    """Return the suggestions at the bar in the text."""
     cursor = text.index("|")
     return [row.text for row in suggestions(text.replace("|", ""), cursor, People())[1]]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from local_driver import new_emulator
-from terminals import Terminal
+from helpers.local_driver import new_emulator
+from helpers.terminals import Terminal
 
 from qldb_emulator.driver import LedgerSession
 from qldb_emulator.driver.http import HttpTransport

@@ -1,10 +1,10 @@
-"""Files lost, added, exchanged or misnamed: each is a finding that names the block."""
+"""Files lost, added, swapped or misnamed: each is a finding that names the block."""
 
 from __future__ import annotations
 
 import pytest
-from ledgers import busy_ledger
-from local_driver import REGION, new_emulator
+from helpers.ledgers import busy_ledger
+from helpers.local_driver import REGION, new_emulator
 
 from qldb_emulator.engine.outgoing.exports import put_started_manifest, write_export
 from qldb_emulator.ion.codec import dumps_text, loads
@@ -49,7 +49,7 @@ def data_names(files: Files) -> list[str]:
 
 
 def findings(files: Files) -> list[tuple[str, int | None]]:
-    """(check, block) of every finding."""
+    """Return (check, block) of every finding."""
     report = verify(files)
     assert report.verdict == "broken"
     return [(f.check, None if f.address is None else f.address.sequence_no) for f in report.findings]
@@ -137,7 +137,7 @@ def test_a_manifest_that_lies_is_found(files, keys, expected):
 
 
 @pytest.mark.parametrize("contents", [b"", b"{keys:", b"{keys:1}", b"[]", b"{keys:[1]}", b"\xff"])
-def test_a_manifest_that_is_none_is_found(files, contents):
+def test_a_broken_manifest_is_found(files, contents):
     files[manifest_name(files)] = contents
     assert findings(files) == [("manifest", None)]
 

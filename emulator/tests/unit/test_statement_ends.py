@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from local_driver import CONTEXT, LocalSession, new_ledger
+from helpers.local_driver import CONTEXT, LocalSession, new_ledger
 
 from qldb_emulator.budget import Budget, enter
 from qldb_emulator.context import RequestContext
@@ -145,6 +145,13 @@ def test_what_a_row_was_made_of_does_not_count_for_the_next(patient):
     assert len(rows) == 1_000
 
 
+def test_what_an_exists_asks_for_is_not_kept(patient):
+    rows = LocalSession(patient, "cars").run(
+        "SELECT VALUE y FROM ? AS y WHERE EXISTS(SELECT VALUE x||x FROM <<?, ?>> AS x)", list(range(100)), LONG, LONG
+    )
+    assert len(rows) == 100
+
+
 def test_a_limit_of_memory_is_only_met_by_what_is_large(patient):
     text = LocalSession(patient, "cars").run("SELECT VALUE x||x||x||x FROM <<?>> AS x", LONG)
     assert text == [LONG * 4]
@@ -154,7 +161,7 @@ def test_a_limit_of_memory_is_only_met_by_what_is_large(patient):
 
 
 def _run_until_ended(session: LocalSession, end: Callable[[], Any]) -> BaseException:
-    """What a statement without end answers when something else ends it."""
+    """Return what a statement without end answers when something else ends it."""
     transaction, answers = session.begin(), []
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""The data directory: which ledgers are in it, and that it belongs to one process."""
+"""The data directory: which ledgers are in it, and that only one process may use it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from helpers.support import ROOT
 
 from qldb_emulator.storage import DataDirectory, DirectoryInUseError, DirectoryLock, StorageError
 
@@ -23,7 +23,7 @@ sys.stdin.read()
 
 
 def hold_lock(root: Path) -> subprocess.Popen[str]:
-    """Another process that holds the directory until its input ends."""
+    """Return another process that holds the directory until its input ends."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD_LOCK, str(root)],
         stdin=subprocess.PIPE,

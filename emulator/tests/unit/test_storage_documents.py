@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from storage_steps import HASH, Delete, Put, Scribe, block_hash, block_ion, contents, flat, tx_time
+from helpers.storage_steps import HASH, Delete, Put, Scribe, block_hash, block_ion, contents, flat, tx_time
 
 from qldb_emulator.storage import LIVE, LedgerFile, Reads, RevisionRow, StorageError, TableRow
 

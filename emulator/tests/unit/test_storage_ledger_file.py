@@ -1,4 +1,4 @@
-"""The file itself: making, opening, refusing, migrating, syncing, copying and closing it."""
+"""The file itself: creating, opening, refusing, migrating, syncing, copying and closing it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from storage_steps import HASH, Put, Scribe, contents
+from helpers.storage_steps import HASH, Put, Scribe, contents
 
 from qldb_emulator.storage import Durability, LedgerFile, StorageError, StorageVersionError, log_sync, schema
 from qldb_emulator.storage.stored_rows import StoredRows
@@ -143,7 +143,7 @@ def a_torn_ledger(path: Path) -> None:
         (a_torn_ledger, "database disk image is malformed"),
     ],
 )
-def test_what_is_no_ledger_file_is_refused_and_left_alone(tmp_path: Path, make, reason: str) -> None:  # type: ignore[no-untyped-def]
+def test_other_files_than_ledgers_are_refused_and_not_changed(tmp_path: Path, make, reason: str) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "cars.qldb"
     make(path)
     before = path.read_bytes() if path.is_file() else None

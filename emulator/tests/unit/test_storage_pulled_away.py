@@ -1,4 +1,4 @@
-"""Files that vanish under a running server, a disk that is full, and what a killed server left half-made."""
+"""Files removed under a running server, a full disk, and what a killed server left unfinished."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from local_driver import CONTEXT, REGION, LocalSession, new_ledger
+from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.engine.session.sessions import IN_PLACE_SECONDS
 from qldb_emulator.errors import QldbError
 from qldb_emulator.settings import Settings
 from qldb_emulator.storage import DataDirectory
+from qldb_emulator.storage.ledger_file import IN_PLACE_SECONDS
 
 CREATE = {"Name": "cars", "PermissionsMode": "ALLOW_ALL", "DeletionProtection": False}
 
 
 @contextmanager
 def small_disk(folder: Path, kib: int) -> Iterator[Path]:
-    """A file system of a size; a skip where this user may not mount one."""
+    """Yield a file system of a size; a skip where this user may not mount one."""
     folder.mkdir()
     options = ["-t", "tmpfs", "-o", f"size={kib}k", "none"]
     if os.geteuid() or subprocess.run(["mount", *options, folder], capture_output=True).returncode:

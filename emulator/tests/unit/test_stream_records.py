@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from control_support import close_emulators  # noqa: F401
-from local_driver import LocalSession, new_emulator, new_ledger
+from helpers.control_support import close_emulators  # noqa: F401
+from helpers.local_driver import LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.ion.codec import dumps, dumps_text, loads
 from qldb_emulator.journal.block import redact

@@ -1,4 +1,4 @@
-"""Journal streams: the four operations, delivery, restart, Kinesis that fails and recovers."""
+"""Journal streams: the four operations, delivery, restart, and Kinesis failing and recovering."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from control_support import Client, Outcome, close_emulators  # noqa: F401
-from local_driver import LocalSession
+from helpers.control_support import Client, Outcome, close_emulators  # noqa: F401
+from helpers.local_driver import LocalSession
 
 from qldb_emulator.aws.clients import AwsError, AwsMissingError
 from qldb_emulator.aws.kinesis import TOO_LARGE
@@ -247,7 +247,7 @@ def test_requests_that_cannot_be_are_refused(world, changes, parameter, text):
 
 
 KINESIS_ERRORS = [
-    (AwsMissingError("boto3"), "Streaming to Kinesis: boto3 is needed: pip install 'qldb-emulator[aws]'"),
+    (AwsMissingError("boto3"), "Streaming to Kinesis: boto3 is not installed: pip install 'qldb-emulator[aws]'"),
     (
         AwsError("ResourceNotFoundException", "Stream s under account 1 not found.", True),
         "QLDB encountered an error validating Kinesis Data Streams: Response from Kinesis: "
@@ -414,7 +414,7 @@ def test_a_stream_is_impaired_while_kinesis_refuses_and_nothing_is_lost(world, e
     world.has("CREATED", "BLOCK 1", "BLOCK 2", "REVISION 1", "BLOCK 3", "REVISION 2")
 
 
-def test_a_connection_that_is_lost_for_a_moment_is_no_impairment(world):
+def test_a_connection_lost_for_a_moment_does_not_impair_a_stream(world):
     stream_id = world.stream()
     world.has("CREATED")
     world.kinesis.error_once = AwsError("EndpointConnectionError", "Could not connect", False)

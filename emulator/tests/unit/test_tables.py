@@ -9,16 +9,17 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from helpers.journals import chain, changed, sample, service_sample, statement
+from helpers.ledgers import busy_ledger, digest
+from helpers.local_driver import LocalSession, new_ledger
 from helpers.postgres import Postgres, postgres, programs
-from journals import chain, changed, sample, service_sample, statement
-from ledgers import busy_ledger, digest
-from local_driver import LocalSession, new_ledger
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator
@@ -161,7 +162,7 @@ def test_history_and_current_state_are_what_the_ledger_answers(ledger, target, t
 def test_a_table_dropped_and_made_again_is_another_table(ledger, tmp_path):
     folder, _ = ledger
     run("tables", "cars", "--to", f"sqlite:{tmp_path / 'a.db'}", "--data-dir", folder)
-    with sqlite3.connect(tmp_path / "a.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
         assert connection.execute("SELECT name FROM Owner").fetchall() == [("Maria",)]
         assert connection.execute("SELECT name FROM Owner_2").fetchall() == [("Second",)]
     connection.close()

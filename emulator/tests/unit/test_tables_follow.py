@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from helpers.ledgers import busy_ledger, digest, redact
+from helpers.local_driver import LocalSession, new_ledger
 from helpers.postgres import Postgres, postgres, programs
-from ledgers import busy_ledger, digest, redact
-from local_driver import LocalSession, new_ledger
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator

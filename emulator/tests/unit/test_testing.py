@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_driver import LocalSession
+from helpers.local_driver import LocalSession
 
 from qldb_emulator.errors import QldbError
 from qldb_emulator.testing import LocalServer

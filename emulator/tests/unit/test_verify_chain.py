@@ -1,4 +1,4 @@
-"""A journal is verified block by block; what is wrong is said, and where."""
+"""Verification of a journal block by block: each finding says what is wrong, and where."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from journals import STRAND, as_service, chain, changed, sample, service_sample, statement, time
+from helpers.journals import STRAND, as_service, chain, changed, sample, service_sample, statement, time
 
 from qldb_emulator.ion.hash import hash_value
 from qldb_emulator.ion.values import Timestamp
@@ -31,7 +31,7 @@ def verified(blocks: list[Block], **options: Any) -> VerificationReport:
 
 
 def sealed(block: Block, **parts: Any) -> Block:
-    """The block with other parts, and the entries list and hashes made to fit, as a forger would."""
+    """Return the block with other parts, and the entries list and hashes made to fit, as a forger would."""
     block = replace(block, **parts)
     entries_hash = merkle.root(block.entries_hash_list)
     return replace(
@@ -150,7 +150,7 @@ def test_a_forged_block_that_is_sound_within_breaks_the_link_after_it():
     assert [(finding.check, finding.address) for finding in findings] == [("link", BlockAddress(STRAND, 3))]
 
 
-def test_a_value_that_is_no_block_is_a_finding_and_the_rest_is_still_checked():
+def test_a_value_that_is_not_a_block_is_a_finding_and_the_rest_is_still_checked():
     verifier = JournalVerifier()
     verifier.add_value(SAMPLE[0].to_ion())
     broken = SAMPLE[1].to_ion()
@@ -327,7 +327,7 @@ def test_blocks_are_told_apart(number):
     assert not is_own(SERVICE[number])
 
 
-def test_a_block_without_entries_is_nobodys():
+def test_a_block_without_entries_has_no_known_writer():
     assert not is_own(replace(SAMPLE[0], entries_hash_list=()))
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from helpers.authority import authority, needs_openssl, openssl
-from journals import sample
-from support import ROOT
+from helpers.journals import sample
+from helpers.support import ROOT
 
 from qldb_emulator.cli import main
 from qldb_emulator.ion.codec import dumps, dumps_text
@@ -221,7 +221,7 @@ def test_the_page_shows_what_comes_from_the_journal_as_text(tmp_path):
 
 
 def test_a_hash_its_proof_and_the_digest_are_enough(tmp_path):
-    from journals import Nodes
+    from helpers.journals import Nodes
 
     blocks = sample()
     nodes, tip = Nodes(blocks), blocks[-1].address.sequence_no

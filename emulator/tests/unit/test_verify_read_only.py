@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from ledgers import busy_ledger
-from local_driver import REGION, LocalSession
+from helpers.ledgers import busy_ledger
+from helpers.local_driver import REGION, LocalSession
 
 from qldb_emulator.cli.options import Unreadable
 from qldb_emulator.cli.verify import audit_ledger_file
@@ -29,7 +29,7 @@ def begin(root: Path) -> Emulator:
 
 @contextmanager
 def read_only(folder: Path, copied: Path) -> Iterator[Path]:
-    """A file system without writing that holds a copy of a folder; a skip where this user may not mount one."""
+    """Yield a file system without writing that holds a copy of a folder; a skip where this user may not mount one."""
     folder.mkdir()
     if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "none", folder], capture_output=True).returncode:
         pytest.skip("needs the right to mount a file system")
@@ -83,7 +83,7 @@ def test_beside_a_server_all_rows_are_of_one_moment(tmp_path: Path) -> None:
     ("content", "reason"),
     [(b"", "not a ledger"), (b"no database" * 100, "not a database"), (None, "There is no ledger file")],
 )
-def test_what_is_no_ledger_is_said(tmp_path: Path, content: bytes | None, reason: str) -> None:
+def test_a_file_that_is_not_a_ledger_is_named(tmp_path: Path, content: bytes | None, reason: str) -> None:
     path = tmp_path / "cars.qldb"
     if content is not None:
         path.write_bytes(content)

@@ -1,11 +1,11 @@
-"""A receipt holds, or it is said what is wrong with it."""
+"""A receipt holds, or a finding says what is wrong with it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from journals import STRAND, Nodes, sample
+from helpers.journals import STRAND, Nodes, sample
 
 from qldb_emulator.ion.values import Annotated, Clob
 from qldb_emulator.journal import merkle, proofs
@@ -117,7 +117,7 @@ def test_the_left_neighbour_of_an_odd_block_is_its_previous_block():
     assert checks == ["link", "digest"]
 
 
-def test_what_is_no_block_or_revision_is_a_finding():
+def test_other_structs_than_blocks_and_revisions_are_findings():
     assert [finding.check for finding in verify_revision([], [], DIGEST).findings] == ["format"]
     assert [finding.check for finding in verify_block({}, [], DIGEST).findings] == ["format"]
 

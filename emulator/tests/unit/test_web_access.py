@@ -1,4 +1,4 @@
-"""Programs get in, web pages do not: host names, origins and sites, on every route and over a socket."""
+"""Programs are allowed, foreign web pages are not: host names, origins and sites, on every route and over a socket."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import http.client
 import socket
 
 import pytest
-from local_driver import new_emulator, new_ledger
-from wire_support import SESSION_HEADERS
+from helpers.local_driver import new_emulator, new_ledger
+from helpers.wire_support import SESSION_HEADERS
 
 from qldb_emulator.errors import QldbError
 from qldb_emulator.web.access import Access, is_host_pattern, is_loopback
@@ -21,7 +21,7 @@ MACHINE = socket.gethostname()
 
 
 def refusal(access: Access, host: str | None, **headers: str) -> str | None:
-    """The error of a request; None if it is let in."""
+    """Return the error of a request; None if it is let in."""
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
         access.check(Request("GET", "/", "/", "", host is None, fields, host))

@@ -1,4 +1,4 @@
-"""The admin interface: health, readiness, metrics, who may use the rest, and what wrong requests are told."""
+"""The admin interface: health, readiness, metrics, who may use the rest, and errors for wrong requests."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from local_driver import new_emulator, new_ledger
+from helpers.local_driver import new_emulator, new_ledger
 
+from qldb_emulator.compiled import build
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.web.admin import ROUTES
 from qldb_emulator.web.app import create_app
@@ -34,6 +35,7 @@ def client(app: Flask) -> FlaskClient:
 def test_health_says_who_answers(client: FlaskClient) -> None:
     answer = client.get("/_qldb/health")
     assert (answer.status_code, answer.json["status"], answer.json["name"]) == (200, "ok", "qldb-emulator")
+    assert answer.json["build"] == build()
 
 
 def test_ready_follows_the_init_files(app: Flask, client: FlaskClient) -> None:

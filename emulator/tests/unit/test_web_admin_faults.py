@@ -1,4 +1,4 @@
-"""Faults over HTTP: the admin requests, the helper, the command, and that all is off unless asked for."""
+"""Faults over HTTP: the admin requests, the client, the command; all of it is off by default."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from local_driver import CONTEXT
+from helpers.local_driver import CONTEXT
 
 from qldb_emulator.admin import Admin, AdminError
 from qldb_emulator.cli import main
@@ -107,7 +107,7 @@ def test_the_helper_puts_a_fault_around_a_block(server: Server) -> None:
     assert admin.faults() == []
 
 
-def test_the_helper_says_what_is_wrong(server: Server) -> None:
+def test_the_client_reports_mistakes(server: Server) -> None:
     with pytest.raises(AdminError, match="no kind of fault 'nothing'"):
         Admin(server.url).add_fault("nothing")
     with pytest.raises(AdminError, match=r"No emulator answers at http://127\.0\.0\.1:1"):

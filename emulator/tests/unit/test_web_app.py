@@ -7,7 +7,7 @@ import logging
 import re
 
 import pytest
-from wire_support import AUTHORIZATION, SESSION_HEADERS, TRANSACTION_ID, FakeEmulator, ask, environ_of
+from helpers.wire_support import AUTHORIZATION, SESSION_HEADERS, TRANSACTION_ID, FakeEmulator, ask, environ_of
 
 from qldb_emulator import __version__, errors
 from qldb_emulator.limits import Limits
@@ -37,7 +37,7 @@ def _send(app, body, **headers):
 
 def test_a_session_command_reaches_the_engine_with_its_context(app, emulator):
     reply = _send(app, START, Authorization=AUTHORIZATION)
-    [(command, members, context)] = emulator.asked
+    [(command, members, context)] = emulator.received
     assert (command, members, emulator.tokens) == ("StartTransaction", {}, ["abcd"])
     assert (context.region, context.access_key) == ("eu-west-1", "AKIDEXAMPLE")
     assert reply.headers["x-amzn-requestid"] == context.request_id
@@ -49,7 +49,7 @@ def test_a_session_command_reaches_the_engine_with_its_context(app, emulator):
 def test_a_control_plane_operation_reaches_the_engine_with_its_context(app, emulator):
     emulator.answers["DescribeLedger"] = {"Name": "cars"}
     reply = ask(app, environ_of("GET", "/ledgers/cars", headers={"Authorization": AUTHORIZATION}))
-    [(operation, parameters, context)] = emulator.asked
+    [(operation, parameters, context)] = emulator.received
     assert (operation, parameters) == ("DescribeLedger", {"Name": "cars"})
     assert ("eu-west-1", "AKIDEXAMPLE", reply.headers["x-amzn-requestid"]) == (
         context.region,
@@ -62,7 +62,7 @@ def test_a_control_plane_operation_reaches_the_engine_with_its_context(app, emul
 def test_an_unsigned_request_is_for_the_default_region(app, emulator):
     _send(app, START)
     ask(app, environ_of("GET", "/ledgers"))
-    assert [(asked[2].region, asked[2].access_key) for asked in emulator.asked] == [("us-east-1", None)] * 2
+    assert [(request[2].region, request[2].access_key) for request in emulator.received] == [("us-east-1", None)] * 2
 
 
 def test_session_requests_go_round_flask(app, monkeypatch):
@@ -85,7 +85,7 @@ def test_the_content_type_of_a_request_does_not_matter(app, emulator, operation,
     method, path, document = MINIMAL[operation]
     headers = {} if content_type is None else {"Content-Type": content_type}
     reply = ask(app, environ_of(method, path, headers=headers, body=encode_json(document)))
-    assert (200, operation) == (reply.status, emulator.asked[0][0])
+    assert (200, operation) == (reply.status, emulator.received[0][0])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_anything_else_is_an_unknown_operation(app, emulator, method, path, head
         return
     assert (reply.status, reply.headers["x-amzn-errortype"]) == (404, "UnknownOperationException")
     assert (b"" if method == "HEAD" else "UnknownOperationException") == (reply.body and reply.json["__type"])
-    assert emulator.asked == []
+    assert emulator.received == []
 
 
 def test_the_root_says_what_answers_here(app):
@@ -130,7 +130,7 @@ def test_malformed_json_is_a_serialization_error_in_both_apis(app, emulator, bod
     if body:
         control = ask(app, environ_of("POST", "/ledgers", body=body))
         assert (control.status, control.headers["x-amzn-errortype"]) == (400, "SerializationException")
-    assert emulator.asked == []
+    assert emulator.received == []
 
 
 class _Untouchable(io.RawIOBase):
@@ -165,7 +165,7 @@ def test_without_length_or_end_there_is_no_body(app):
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "1.5", "٣"])
-def test_a_length_that_is_no_number_is_refused(app, length):
+def test_a_length_that_is_not_a_number_is_refused(app, length):
     environ = environ_of("POST", "/", headers={**SESSION_HEADERS, "Content-Length": length}, body=_Untouchable())
     assert ((reply := ask(app, environ)).status, reply.headers["x-amzn-errortype"]) == (400, "SerializationException")
 
@@ -229,7 +229,7 @@ def test_two_applications_share_nothing():
     first, second = FakeEmulator(), FakeEmulator()
     apps = create_app(first), create_app(second)
     ask(apps[0], environ_of("GET", "/ledgers"))
-    assert (len(first.asked), len(second.asked)) == (1, 0)
+    assert (len(first.received), len(second.received)) == (1, 0)
 
 
 def test_all_21_operations_are_handled(emulator, app):
@@ -259,7 +259,7 @@ def test_all_21_operations_are_handled(emulator, app):
             path = path.replace(label, value)
         ask(app, environ_of(operation.method, path, "tagKeys=k", body=encode_json(export)))
     _send(app, START)
-    assert [*load_service("qldb").operations, "StartTransaction"] == [asked[0] for asked in emulator.asked]
+    assert [*load_service("qldb").operations, "StartTransaction"] == [request[0] for request in emulator.received]
 
 
 def _uri(pattern):

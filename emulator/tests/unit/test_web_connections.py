@@ -13,7 +13,7 @@ import threading
 import time
 
 import pytest
-from wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator
+from helpers.wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator
 
 from qldb_emulator.clock import ManualClock, SystemClock
 from qldb_emulator.limits import Limits
@@ -223,7 +223,7 @@ def test_tls_to_a_plain_port_is_refused_at_once_and_logged(caplog):
     assert "speaks TLS, but the server speaks plain HTTP" in caplog.text
 
 
-def test_a_silent_tls_client_keeps_nobody_waiting_and_is_dropped(server, made, monkeypatch):
+def test_a_silent_tls_client_does_not_block_others_and_is_dropped(server, made, monkeypatch):
     monkeypatch.setattr(connections, "HANDSHAKE_SECONDS", 1)
     with connect(server) as silent, connect(server) as dripping:
         dripping.sendall(b"\x16\x03\x01")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from local_driver import new_emulator, new_ledger
+from helpers.local_driver import new_emulator, new_ledger
 
 from qldb_emulator.auth.keys import read_auth_file
 from qldb_emulator.clock import SystemClock

@@ -11,9 +11,9 @@ import time
 from typing import Any
 
 import pytest
-from local_driver import new_emulator
-from support import ROOT
-from wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator, environ_of
+from helpers.local_driver import new_emulator
+from helpers.support import ROOT
+from helpers.wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator, environ_of
 
 from qldb_emulator.limits import Limits
 from qldb_emulator.web import flask_app
@@ -30,7 +30,7 @@ ARN = "/tags/arn:aws:qldb:us-east-1:123456789012:ledger"
 
 
 def fake_emulator() -> FakeEmulator:
-    """Two of these give the same ids, and so the same answers."""
+    """Return two of these give the same ids, and so the same answers."""
     fake = FakeEmulator(Limits(request_bytes=LIMIT))
     fake.answers["StartTransaction"] = {"TransactionId": TRANSACTION_ID}
     fake.answers["ListLedgers"] = {"Ledgers": []}
@@ -126,7 +126,7 @@ VARIANTS: tuple[tuple[str, dict[str, str], bytes], ...] = (
 
 
 def over_socket(server: Server, method: str, target: str, headers: dict[str, str], body: bytes) -> bytes:
-    """The whole answer of a running server, as it came."""
+    """Return the whole answer of a running server, as it came."""
     sent = {"Host": "localhost:7532", "Connection": "close", **headers, "Content-Length": str(len(body))}
     head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
     with socket.create_connection((server.host, server.port), timeout=10) as connection:
@@ -245,3 +245,15 @@ def test_a_server_loads_flask_with_the_first_admin_request_and_not_before() -> N
         [sys.executable, "-c", PROCESS], capture_output=True, text=True, timeout=60, cwd=ROOT / "emulator", check=True
     )
     assert done.stdout.splitlines() == ["200 200 200 400 200 200 200 200 404 |", "200 True"]
+
+
+@pytest.mark.parametrize("path", ["/_qldb/requests", "/_qldb/", "/ledgers", "/", "/_qldb/live"])
+def test_a_query_with_bytes_beyond_ascii_is_no_http_whichever_server_hosts_the_app(path: str) -> None:
+    with new_emulator(has_admin=True) as emulator, Server(create_dispatcher(emulator)) as server:
+        environ = environ_of("GET", path, "\xf1after=1")
+        for app in (create_app(emulator), create_dispatcher(emulator)):
+            status, _, body = call(app, environ)
+            assert (status, b"SerializationException" in body) == ("400 Bad Request", True)
+        with socket.create_connection((server.host, server.port)) as connection:
+            connection.sendall(b"GET %b?\xf1after=1 HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode())
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 400 ")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from local_driver import new_emulator, new_ledger
+from helpers.local_driver import new_emulator, new_ledger
 from openapi_spec_validator import validate
 
 from qldb_emulator.auth.keys import read_auth_file
@@ -224,7 +224,7 @@ def test_errors_have_class_text_and_place(
 
 
 @pytest.mark.parametrize("body", [b"{", b"[1]", b'{"statement": NaN}', b"\xff", b"[" * 100_000])
-def test_a_body_that_is_no_object_is_refused(client: FlaskClient, body: bytes) -> None:
+def test_a_body_that_is_not_an_object_is_refused(client: FlaskClient, body: bytes) -> None:
     answer = client.post(f"{LEDGER}/statements", data=body, content_type="application/json")
     assert (answer.status_code, answer.json["__type"]) == (400, "AdminRequestException")
 

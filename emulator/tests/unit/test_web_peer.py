@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from wire_support import TRANSACTION_ID, FakeEmulator
+from helpers.wire_support import TRANSACTION_ID, FakeEmulator
 
 from qldb_emulator.context import CommandResult, client_is_there
 from qldb_emulator.web import peer
@@ -30,7 +30,7 @@ def eventually(condition) -> bool:
 
 
 class _Waiting(FakeEmulator):
-    """Its command goes on until the test lets it end, and hands out the request's context."""
+    """Its command runs until the test lets it end, and returns the request's context."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ from pathlib import Path
 import botocore.exceptions
 import botocore.session
 import pytest
-from wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator
+from helpers.wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator
 
 from qldb_emulator import errors
 from qldb_emulator.context import CommandResult
@@ -97,7 +97,7 @@ def test_one_connection_serves_many_requests(server, emulator):
         assert (response.status, response.read()) == (200, b"{}")
         assert sock is connection.sock
     connection.close()
-    assert len(emulator.asked) == 6
+    assert len(emulator.received) == 6
 
 
 def test_a_head_request_is_answered_without_a_body_and_the_connection_lives_on(server):
@@ -113,7 +113,7 @@ def test_a_chunked_body_is_read(server, emulator):
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (START[:7], START[7:])) + b"0\r\n\r\n"
     [answer] = _raw(server, CHUNKED + chunks)
     assert answer.startswith(b"HTTP/1.1 200 OK")
-    assert emulator.asked[0][0] == "StartTransaction"
+    assert emulator.received[0][0] == "StartTransaction"
 
 
 CHUNKED = (
@@ -154,7 +154,7 @@ def test_what_the_server_refuses_is_refused_in_the_words_of_the_api(server, emul
     assert b"x-amzn-requestid: " in head.lower()
     assert body.startswith(b'{"__type":"')
     assert error in body
-    assert emulator.asked == []
+    assert emulator.received == []
 
 
 def test_the_largest_body_allowed_is_taken(server):
@@ -162,10 +162,10 @@ def test_the_largest_body_allowed_is_taken(server):
     assert answer.startswith(b"HTTP/1.1 200 OK")
 
 
-def test_a_client_that_hangs_up_halfway_disturbs_nobody(server, emulator):
+def test_a_client_that_hangs_up_halfway_disturbs_no_other(server, emulator):
     assert _raw(server, _session_request(START)[:-5], shut=True) == []
     assert len(_raw(server, _session_request(START))) == 1
-    assert len(emulator.asked) == 1
+    assert len(emulator.received) == 1
 
 
 def _client(name, server, monkeypatch):
@@ -188,7 +188,9 @@ def test_boto3_speaks_to_both_apis_on_one_port(server, emulator, monkeypatch):
     started = session.send_command(SessionToken="abcd", StartTransaction={})
     assert started["StartTransaction"]["TransactionId"] == TRANSACTION_ID
     assert len(started["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"]) == 22
-    assert {("eu-west-1", "AKIDEXAMPLE")} == {(asked[2].region, asked[2].access_key) for asked in emulator.asked}
+    assert {("eu-west-1", "AKIDEXAMPLE")} == {
+        (request[2].region, request[2].access_key) for request in emulator.received
+    }
     control.close()
     session.close()
 
@@ -295,7 +297,7 @@ sys.path[:0] = {path!r}
 from qldb_emulator.web.dates import http_date
 from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
-from wire_support import FakeEmulator
+from helpers.wire_support import FakeEmulator
 server = Server(create_dispatcher(FakeEmulator()))
 signal.signal(signal.{name}, lambda *_: server.request_stop())
 server.start()

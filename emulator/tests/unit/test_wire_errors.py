@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import botocore.parsers
 import pytest
-from wire_support import CLIENT_MODELS
+from helpers.wire_support import CLIENT_MODELS
 
 from qldb_emulator import errors
 from qldb_emulator.errors import Problem, QldbError

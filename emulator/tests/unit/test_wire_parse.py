@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, unquote
 
 import pytest
-from wire_support import AUTHORIZATION
+from helpers.wire_support import AUTHORIZATION
 
 from qldb_emulator.errors import QldbError
 from qldb_emulator.wire.parse import credential_scope, parse_call

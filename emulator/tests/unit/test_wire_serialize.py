@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from wire_support import TRANSACTION_ID
+from helpers.wire_support import TRANSACTION_ID
 
 from qldb_emulator.wire.model import load_service
 from qldb_emulator.wire.send_command import serialize_command_result

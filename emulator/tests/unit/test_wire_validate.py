@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wire_support import TRANSACTION_ID, refusal
+from helpers.wire_support import TRANSACTION_ID, refusal
 
 from qldb_emulator.errors import QldbError
 from qldb_emulator.limits import Limits
@@ -409,7 +409,7 @@ def test_a_token_given_with_start_session_is_ignored():
         pytest.param(b'{"a":' * 100_000, "nested too deeply", id="deep objects"),
     ],
 )
-def test_a_body_that_is_no_json_object_is_a_serialization_error(body, reason):
+def test_a_body_that_is_not_a_json_object_is_a_serialization_error(body, reason):
     with pytest.raises(QldbError) as raised:
         parse_json_object(body)
     assert raised.value.shape == "SerializationException"

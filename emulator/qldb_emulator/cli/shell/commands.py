@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ... import __version__
-from ..catalogue import explained, table_text, tables_text
+from ..catalogue import plan_text, table_text, tables_text
 from ..failure import Failure
 from ..ledgers import all_ledgers
 from .formats import FORMATS
@@ -155,7 +155,7 @@ def _on_off(value: bool) -> str:
 def _explain(shell: Shell, statement: str) -> None:
     if not statement:
         raise Failure("\\explain needs a statement")
-    shell.output.message(explained(statement, shell.catalogue()))
+    shell.output.message(plan_text(statement, shell.catalogue()))
 
 
 # --- settings ------------------------------------------------------------------------------------------------

@@ -162,7 +162,7 @@ class LedgerNames:
         self._fields: dict[str, tuple[float, Fields]] = {}
 
     def tables(self) -> tuple[str, ...]:
-        """The names of the active tables, read anew after some seconds."""
+        """The names of the active tables, read again after some seconds."""
         with self._lock, contextlib.suppress(QldbError, UnreachableError, Failure):
             self._forget_another_ledger()
             if time.monotonic() - self._read_at > CATALOGUE_SECONDS:

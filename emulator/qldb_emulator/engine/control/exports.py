@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ..parts import Parts
 
 
-# The JavaScript SDK rounds times to whole seconds, up half of the time, and AWS's tutorial exports "until now"
-# (sample: journal.md 5.4): an end less than a second ahead is one.
+# The JavaScript SDK rounds times to whole seconds, half of them upwards, and AWS's tutorial exports "until now"
+# (sample: journal.md 5.4).  So an end less than a second ahead is accepted.
 CLOCK_TOLERANCE_MS = 1_000
 
 
@@ -66,7 +66,7 @@ def describe_export(parts: Parts, members: Members, region: str) -> Members:
 
 
 def list_exports(parts: Parts, members: Members, region: str) -> Members:
-    """ListJournalS3Exports: those of all ledgers of the region."""
+    """Return the jobs of all ledgers of the region (ListJournalS3Exports)."""
     return _page(parts, "ListJournalS3Exports", members, region, parts.ledgers.in_region(region))
 
 
@@ -77,7 +77,7 @@ def list_exports_of_ledger(parts: Parts, members: Members, region: str) -> Membe
 
 
 def _page(parts: Parts, operation: str, members: Members, region: str, ledgers: list[Ledger]) -> Members:
-    """Jobs by the time of their request, then id (inferred)."""
+    """Sort jobs by the time of their request, then by id (inferred)."""
     jobs = sorted((job for ledger in ledgers for job in parts.exports.of(ledger)), key=_age)
     page, token = paginate(operation, members, jobs, _age, scope=region)
     answer: Members = {"JournalS3Exports": [_description(job) for job in page]}
@@ -113,7 +113,7 @@ def _description(job: ExportJob) -> Members:
 
 
 def _check_range(start_ms: int, end_ms: int, now_ms: int) -> None:
-    """Raises START_AFTER_END also when both are equal: the start must be before the end (documented)."""
+    """Raise START_AFTER_END, also if both are equal: the start must be before the end (documented)."""
     if start_ms >= end_ms:
         raise START_AFTER_END(parameter="InclusiveStartTime")
     if end_ms >= now_ms + CLOCK_TOLERANCE_MS:

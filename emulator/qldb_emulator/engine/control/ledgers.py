@@ -166,7 +166,10 @@ def _encryption(parts: Parts, ledger: Ledger) -> Members | None:
 
 
 def _key_arn(parts: Parts, key: str | None, region: str) -> str | None:
-    """The ARN of a key as given, or the literal for AWS's own; None when none is given.  Raises INVALID_PARAMETER."""
+    """Return the ARN of a key as given, or the literal for AWS's own; None when none is given.
+
+    Raises INVALID_PARAMETER.
+    """
     if key is None or key == AWS_OWNED_KEY:
         return key
     arn = kms_key_arn(key, region, parts.settings.account)

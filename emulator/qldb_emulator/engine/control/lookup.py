@@ -15,7 +15,7 @@ Members = dict[str, Any]
 
 
 def any_ledger(parts: Parts, name: str, region: str) -> Ledger:
-    """The ledger, whatever its state.  Raises LEDGER_NOT_FOUND, which says where a ledger of this name is."""
+    """Return the ledger, whatever its state.  Raises LEDGER_NOT_FOUND, which says where a ledger of this name is."""
     ledger = parts.ledgers.find(region, name)
     if ledger is None:
         raise LEDGER_NOT_FOUND(name=name, elsewhere=parts.ledgers.elsewhere(region, name))
@@ -23,7 +23,7 @@ def any_ledger(parts: Parts, name: str, region: str) -> Ledger:
 
 
 def active_ledger(parts: Parts, name: str, region: str) -> Ledger:
-    """The ledger, for operations on its contents.
+    """Return the ledger, for operations on its contents.
 
     Raises LEDGER_NOT_FOUND also while it is being deleted, LEDGER_NOT_READY while it is being created
     (documented: GetBlock).
@@ -37,7 +37,7 @@ def active_ledger(parts: Parts, name: str, region: str) -> Ledger:
 
 
 def changeable_ledger(parts: Parts, name: str, region: str) -> Ledger:
-    """The ledger, for operations that change it.  Raises the ResourceInUse of a ledger on its way in or out."""
+    """Return the ledger, for operations that change it.  Raises ResourceInUse while it is created or deleted."""
     ledger = any_ledger(parts, name, region)
     check_not_changing(ledger)
     return ledger
@@ -52,5 +52,5 @@ def check_not_changing(ledger: Ledger) -> None:
 
 
 def ledger_arn(parts: Parts, ledger: Ledger) -> str:
-    """The ARN of a ledger."""
+    """Return the ARN of a ledger."""
     return qldb_arn(ledger.region, parts.settings.account, f"ledger/{ledger.name}")

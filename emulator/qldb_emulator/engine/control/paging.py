@@ -1,7 +1,7 @@
 """Tokens of the list operations: opaque, and good only for the request they continue.
 
-A token names the last item of its page by key, not by position, so items that come and go meanwhile neither hide nor
-repeat others.
+A token names the last item of its page by key, not by position, so items that appear or vanish meanwhile neither hide
+nor repeat others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def paginate(
     key: Callable[[Item], Key],
     scope: str = "",
 ) -> tuple[list[Item], str | None]:
-    """One page of a list operation, and the token of the next page; None after the last.
+    """Return one page of a list operation, and the token of the next page; None after the last.
 
     parameters: the request's own, with MaxResults and NextToken if given.  items: all of them, sorted by ``key``,
     which must be unique and hold only numbers and strings.  scope: whatever else the list depends on (region,
@@ -42,7 +42,7 @@ def paginate(
         after = decode_token(token, operation, parameters, scope)
         try:
             rest = [item for item in items if key(item) > after]
-        except TypeError as error:  # our own tokens hold keys that compare; a made-up one need not
+        except TypeError as error:  # keys in our own tokens can be compared; those in a forged one may not
             raise _not_valid() from error
     page = list(rest[:size])
     if len(rest) <= size:
@@ -51,13 +51,16 @@ def paginate(
 
 
 def encode_token(position: Key, operation: str, parameters: Mapping[str, Any], scope: str = "") -> str:
-    """A token for "what comes after position", bound to the request it belongs to."""
+    """Return a token for "what comes after position", bound to the request it belongs to."""
     payload = _binding(operation, parameters, scope) + json.dumps(position, separators=(",", ":")).encode("ascii")
     return base64.b64encode(payload).decode("ascii")
 
 
 def decode_token(token: str, operation: str, parameters: Mapping[str, Any], scope: str = "") -> Key:
-    """The position in a token.  Raises InvalidParameterException unless this request could have been given it."""
+    """Return the position in a token.
+
+    Raises InvalidParameterException unless the token belongs to this request.
+    """
     try:
         payload = base64.b64decode(token, validate=True)
         position = json.loads(payload[_BINDING_BYTES:])
@@ -69,7 +72,7 @@ def decode_token(token: str, operation: str, parameters: Mapping[str, Any], scop
 
 
 def _binding(operation: str, parameters: Mapping[str, Any], scope: str) -> bytes:
-    # MaxResults may change between pages; everything else is part of what is listed.
+    # MaxResults may change between pages; everything else defines the list.
     fixed = {name: value for name, value in parameters.items() if name not in _PAGING_PARAMETERS}
     text = json.dumps([operation, scope, sorted(fixed.items())], default=str)
     return hashlib.sha256(text.encode()).digest()[:_BINDING_BYTES]

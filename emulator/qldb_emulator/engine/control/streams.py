@@ -10,8 +10,8 @@ name                               unique among the ledger's running streams    
 running streams                    at most five for a ledger                          documented
 a stream that ended                described and listed for seven days                documented
 cancel                             ACTIVE streams only                                documented
-the data stream                    asked for before the answer (DescribeStream)       documented
-role                               must look like one; it is never assumed            ours
+the data stream                    checked before the answer (DescribeStream)         documented
+role                               must have the form of one; it is never assumed     ours
 =================================  =================================================  ==========
 """
 
@@ -50,7 +50,7 @@ def start_stream(parts: Parts, members: Members, region: str) -> Members:
     _check_request(parts, members)
     kinesis = members["KinesisConfiguration"]
     _check_running(ledger, ledger.facts, members["StreamName"])
-    _check_kinesis(parts, kinesis["StreamArn"])  # outside of every lock: it may take seconds
+    _check_kinesis(parts, kinesis["StreamArn"])  # without any lock: it may take seconds
     start_ms = members["InclusiveStartTime"]
     before = ledger.file.last_block_before(start_ms)
     stream = Stream(
@@ -70,7 +70,7 @@ def start_stream(parts: Parts, members: Members, region: str) -> Members:
     def add(facts: LedgerFacts) -> LedgerFacts:
         if stream.id in facts.streams:
             return facts
-        _check_running(ledger, facts, stream.name)  # another may have been started meanwhile
+        _check_running(ledger, facts, stream.name)  # another stream may have been started meanwhile
         over = [other.id for other in facts.streams.values() if not other.is_kept(now)]
         return facts.without_streams(over).with_stream(stream).with_tags("stream", stream.id, tags)
 
@@ -136,7 +136,7 @@ def _check_kinesis(parts: Parts, arn: str) -> None:
     try:
         parts.streams.target(arn).check()
     except AwsMissingError as error:
-        text = f"Streaming to Kinesis: {error.message}"
+        text = f"Streaming to Kinesis: {error}"
         raise INVALID_PARAMETER(text=text, parameter="KinesisConfiguration") from error
     except AwsError as error:
         problem = KINESIS_REFUSED if error.is_answer else KINESIS_UNREACHABLE

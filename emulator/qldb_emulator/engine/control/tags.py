@@ -63,7 +63,7 @@ def list_tags(parts: Parts, members: Members, region: str) -> Members:
 
 
 def checked_tags(parts: Parts, before: Tags, added: Tags) -> dict[str, str]:
-    """The tags after adding some.  Raises INVALID_PARAMETER or TAGS_LIMIT."""
+    """Return the tags after adding some.  Raises INVALID_PARAMETER or TAGS_LIMIT."""
     if reserved_keys(added):
         text = f"The parameter Tags is not valid: keys that begin with {RESERVED_PREFIX} are reserved"
         raise INVALID_PARAMETER(text=text, parameter="Tags")
@@ -75,7 +75,7 @@ def checked_tags(parts: Parts, before: Tags, added: Tags) -> dict[str, str]:
 
 
 def _taggable(parts: Parts, arn: str, region: str) -> tuple[Ledger, QldbResource]:
-    """The ledger that a resource belongs to, and the resource.
+    """Return the ledger that a resource belongs to, and the resource.
 
     Raises INVALID_PARAMETER, RESOURCE_NOT_FOUND.
     """

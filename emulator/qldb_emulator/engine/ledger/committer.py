@@ -2,24 +2,26 @@
 
 ::
 
-    commit ─► validate ─┬─► _append ─► build, append to the log, apply   (one SQLite transaction) ─► _publish ─► sync
-                        └─► _reserve    (the transaction only read: its block is written later)
+    commit ─► validate ─┬─► _write ─► build, append to the log, apply   (one SQLite transaction) ─► _publish ─► sync
+       │                └─► _reserve   (the transaction only read: its block is written later)
+       └─► with a shared log: _commit_together ─► _append_batch ─► validate, _write, until the outcome is known
 
-Two locks meet here, always in this order: ``lock``, which makes commits, changes of facts and the end of the ledger
-follow one another, and then the write lock of the ledger's file, which is held for one SQLite transaction.  Reading
-takes neither: rows say from which block to which they hold, so a snapshot is a number.
+Two locks are taken, always in this order.  ``lock`` serialises commits, changes of facts and the end of the ledger.
+The write lock of the ledger's file is held for one SQLite transaction.  Reading takes neither: rows say from which
+block to which they hold, so a snapshot is a number.
 
-A block of a transaction that only read changes no table.  It is *deferred*: its place in the journal, its time and its
-conflicts are settled at the commit, but it is built and written after the answer, or with the next block, whichever
-comes first (docs/design/009-after-the-answer.md).  In a shared log no place can be reserved, so nothing is deferred
-there.
+A block of a transaction that only read changes no table.  It is *deferred*: the commit fixes its place in the journal,
+its time and its conflicts, but it is built and written after the answer, or with the next block, whichever comes first
+(docs/design/009-after-the-answer.md).  A shared log cannot reserve a place, so nothing is deferred there.
 
-The journal itself is behind the seam of ``log`` (docs/design/011-journal-seam.md).
+``log.seam`` is the interface to the journal itself (docs/design/011-journal-seam.md).
 """
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,7 +34,18 @@ from ...journal.encode import encode_block
 from ...journal.merkle import RightEdge
 from ...journal.model import Block, BlockAddress
 from ...journal.parse import block_from_ion
-from ...log.seam import BlockRow, Log, LogError, LogWentBack, Rewrite, SlotTaken, UnknownOutcome
+from ...log.seam import (
+    BlockRow,
+    Deposed,
+    LedgerGone,
+    Log,
+    LogError,
+    LogWentBack,
+    Rewrite,
+    SlotTaken,
+    UnknownOutcome,
+    Unreachable,
+)
 from ...partiql.planning.catalogue import Catalogue
 from ...storage.errors import StorageError
 from ...storage.ledger_file import LedgerFile
@@ -44,13 +57,20 @@ from .following import BlockNews
 if TYPE_CHECKING:
     from ...storage.writer import Writer
 
-DEFERRED_MAX = 64
-"""Blocks that may be deferred: a burst of readers is written in few SQLite transactions, and a disk that fails is
-noticed soon."""
+logger = logging.getLogger(__name__)
 
-UNKNOWN_OUTCOME_SECONDS = 30.0
-"""How long a commit whose answer was lost is asked for again, before its client is told that the outcome is unknown."""
+TOGETHER_MAX = 64
+"""Blocks of transactions that are appended to a shared log together."""
+
+DEFERRED_MAX = 64
+"""The most blocks that may be deferred.  A burst of readers is written in few SQLite transactions, and a failing disk
+is noticed soon."""
+
+UNKNOWN_OUTCOME_SECONDS = 60.0
+"""How long a commit whose answer was lost is asked for again, before its client is told that the outcome is unknown.
+Longer than a failover takes: Patroni's default is that a primary counts as lost after 30 seconds."""
 UNKNOWN_OUTCOME_PAUSE_SECONDS = 0.1
+OUTCOME_STAYS_UNKNOWN = "It is not known whether the transaction was committed. Look before you try again. {reason}"
 
 
 # Each commit makes one of these; a named tuple takes half the time of a frozen class.
@@ -58,7 +78,7 @@ class Proposal(NamedTuple):
     """What a transaction asks to commit.
 
     reads: everything that it read, up to the block ``snapshot``.  result: what its block is built from; without a
-    statement there is nothing for a block.  is_writing: whether the block holds more than statements.
+    statement there is no block.  is_writing: whether the block holds more than statements.
     """
 
     reads: Collection[ReadMark]
@@ -67,17 +87,33 @@ class Proposal(NamedTuple):
     is_writing: bool
 
 
+class Waiting:
+    """A proposal to a shared log, from the commit's begin to its end.  error: what its client is told."""
+
+    __slots__ = ("error", "is_done", "now_ms", "proposal")
+
+    def __init__(self, proposal: Proposal, now_ms: int) -> None:
+        self.proposal = proposal
+        self.now_ms = now_ms
+        self.is_done = False
+        self.error: BaseException | None = None
+
+
 class PendingBlock(NamedTuple):
-    """A transaction that passed validation at ``now_ms``: what its block is built from."""
+    """A transaction that passed validation at ``now_ms``: what its block is built from.
+
+    waiting: who waits for it, when the log is shared.
+    """
 
     result: TransactionResult
     now_ms: int
+    waiting: Waiting | None = None
 
 
 class Tip(NamedTuple):
-    """The last block in the file: what the next one is built upon.  ``sequence_no`` is -1 before the first.
+    """The last block in the file, on which the next is built.  ``sequence_no`` is -1 before the first.
 
-    edge: of the Merkle tree up to this block; None when there is no tree.
+    edge: of the Merkle tree up to this block; None if there is no tree.
     """
 
     sequence_no: int
@@ -88,7 +124,7 @@ class Tip(NamedTuple):
 
 
 class AppendedBlock(NamedTuple):
-    """A block in a SQLite transaction that is not committed yet, what it changed, and the tip that it makes."""
+    """A block in a SQLite transaction that is not committed yet, its changes, and the tip after it."""
 
     block: Block
     ion: bytes
@@ -104,12 +140,13 @@ class AppendedBlock(NamedTuple):
 
 
 class Committer:
-    """Appends to one ledger's journal, and knows how far it is.
+    """Appends blocks to one ledger's journal.
 
     file: every access to it that must see deferred blocks goes through ``Ledger.file``.
-    on_table_tags: is told of the tags that a block gave to new tables, by table id.
-    on_erased: is told when a block's redaction erased data of which there are copies elsewhere.
-    tip: the last block in the file.  state: number of the last block, deferred ones included, and the catalogue then.
+    on_table_tags: called with the tags that a block gave to new tables, by table id.
+    on_erased: called when a block's redaction erased data; copies elsewhere must go, too.
+    tip: the last block in the file.  state: number of the last block, deferred ones included, and the catalogue after
+    it.
     """
 
     def __init__(
@@ -133,6 +170,9 @@ class Committer:
         self._on_table_tags = on_table_tags
         self._on_erased = on_erased
         self._deferred: list[PendingBlock] = []
+        self._waiting: deque[Waiting] = deque()  # for a shared log
+        self.lost_slots = 0
+        self.unknown_outcomes = 0
         self._last_change = (
             0  # number of the last SQLite commit that changed data; no answer leaves before it is synced
         )
@@ -146,44 +186,35 @@ class Committer:
     def commit(self, proposal: Proposal) -> None:
         """Turn a proposal into the journal's next block.
 
-        Returns when the block, and every block that its transaction may have read, is durable; a transaction that
-        only read leaves its own block to be written later (inferred: journal.md 1.6).
+        Returns when the block, and every block that its transaction may have read, is durable; but a transaction that
+        only read may leave its own block to be written later (inferred: journal.md 1.6).
         Raises NO_SUCH_SESSION, OCC_CONFLICT, StorageError; then nothing was written, except that after an
         UnknownOutcome the block may still appear.
         """
+        if self._log.is_shared:
+            self._commit_together(proposal)
+            return
         with self.lock:
-            # From here on no other commit of this server comes between the validation and the block.
+            # From here on no other commit of this server can come between the validation and the block.
             if self.is_closed:  # deleted, restored or closed since the transaction began
                 raise NO_SUCH_SESSION()
             self._validate(proposal)
             if not proposal.result.statements:
-                return  # every statement failed: what they saw is validated, but there is nothing for a block
+                return  # every statement failed: what they read is validated, but the block would be empty
             pending = PendingBlock(proposal.result, self._clock.now_ms())
-            if proposal.is_writing or self._log.is_shared:
-                self._append((*self._deferred, pending), proposal.is_writing, proposal)
+            if proposal.is_writing:
+                self._write((*self._deferred, pending), is_change=True)
             else:
                 self._reserve(pending)
             last_change = self._last_change
-        # The lock is free: while this commit waits for the disk, others are written, and the next sync is for all of
-        # them.  A transaction that only read waits as well, for the changes that it may have read.
+        # The lock is released: while this commit waits for the disk, others are written, and the next sync covers them
+        # all.  A transaction that only read waits as well, for the changes that it may have read.
         self._file.sync(last_change)
 
     def _validate(self, proposal: Proposal) -> None:
-        """Raises OCC_CONFLICT if a block after the proposal's snapshot wrote what the proposal read."""
+        """Raise OCC_CONFLICT if a block after the proposal's snapshot wrote what the proposal read."""
         if self.writes.conflict(proposal.reads, proposal.snapshot) is not None:
             raise OCC_CONFLICT()
-
-    def _is_settled(self, proposal: Proposal | None, before: int) -> bool:
-        """Whether a block after ``before`` is the proposal's.  Raises OCC_CONFLICT if those blocks forbid its own.
-
-        Without a proposal it is block 0 that is appended, and another server's will do.
-        """
-        if proposal is None:
-            return self.tip.sequence_no > before
-        if self._file.has_transaction(proposal.result.transaction_id, before):
-            return True  # the answer that was lost said yes, or it was this block that came late
-        self._validate(proposal)
-        return False
 
     def _reserve(self, pending: PendingBlock) -> None:
         """Defer a block: it gets its number now, and its bytes later."""
@@ -195,65 +226,164 @@ class Committer:
         if self.news.listeners:
             self.news.wake()
 
-    def _append(self, pending: Sequence[PendingBlock], is_change: bool, proposal: Proposal | None) -> None:
-        """Append blocks to the log and apply them.  Holds the lock.  Raises StorageError, OCC_CONFLICT.
+    # --- the commit into a shared log --------------------------------------------------------------------
 
-        With SQLite alone the first attempt succeeds or fails for good.  A shared log may say that the slot is taken, or
-        its answer may be lost.  Then the blocks that it does have are folded; unless they settle the matter, the
-        proposal is validated against them, and its block is built anew upon them.
+    def _commit_together(self, proposal: Proposal) -> None:
+        """Commit, with whatever else waits to be committed: a round trip to the log costs the same for all of them.
+
+        Raises NO_SUCH_SESSION, OCC_CONFLICT, StorageError.
+        """
+        mine = Waiting(proposal, self._clock.now_ms())
+        self._waiting.append(mine)  # a deque: no lock is needed
+        with self.lock:
+            # The thread that had the lock before may have committed this one as well.
+            if not mine.is_done:
+                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), TOGETHER_MAX))]
+                if mine not in batch:  # more wait than fit: this one is served now, for its thread is here
+                    self._waiting.remove(mine)
+                    batch.append(mine)
+                self._commit_batch(batch)
+        if mine.error is not None:
+            raise mine.error
+
+    def _commit_batch(self, batch: list[Waiting]) -> None:
+        """Settle every one of a batch.  Holds the lock.  Raises nothing: each has its own error."""
+        try:
+            if self.is_closed:
+                raise NO_SUCH_SESSION()
+            try:
+                self._append_batch(batch)
+            except ApplyError:
+                # One of them cannot be applied.  Alone, each gets its own answer.
+                if len(batch) == 1:
+                    raise
+                for each in batch:
+                    self._commit_batch([each])
+        except BaseException as error:
+            for each in batch:
+                if not each.is_done:
+                    each.error, each.is_done = error, True
+            if not isinstance(error, Exception):
+                raise
+
+    def _append_batch(self, batch: Sequence[Waiting]) -> None:
+        """Append the blocks of a batch, all or none.  Holds the lock.  Raises StorageError; then what is not done has
+        no block, unless it is an UnknownOutcome.
+
+        The log may say that the slot is taken, or its answer may be lost.  Then the blocks that it does have are
+        folded; unless they settle the matter, the rest is validated against them, and built again after them.
         """
         before = self.tip.sequence_no
         deadline: float | None = None
-        while True:
+        if any(not each.proposal.result.statements for each in batch):
+            # It leaves no block, so no taken slot would tell that another server's block came first.
+            self.catch_up()
+        while pending := self._validated(batch, before):
             try:
-                self._write(pending, is_change)
-                return
+                self._write(pending, is_change=True)
             except SlotTaken:
+                self.lost_slots += 1
                 self.catch_up()
             except UnknownOutcome as error:
-                # No client may be answered before the slot is seen to be taken, by this block or another.  A block that
-                # arrives late is harmless: appending again either finds it, or takes the slot away from it.
+                self.unknown_outcomes += 1
                 if deadline is None:
                     deadline = self._clock.monotonic() + UNKNOWN_OUTCOME_SECONDS
-                elif self._clock.monotonic() > deadline:
-                    raise
-                self._catch_up_after_failure(error)
-            if self._is_settled(proposal, before):
-                return
+                # No client may be answered before it is known whether its block is in the log.
+                while not self._settles_after(error):
+                    if self._clock.monotonic() > deadline:
+                        raise UnknownOutcome(OUTCOME_STAYS_UNKNOWN.format(reason=error)) from error
+
+    def _validated(self, batch: Sequence[Waiting], before: int) -> list[PendingBlock]:
+        """Return what is left of a batch to be appended, after the blocks since ``before`` were folded."""
+        pending = []
+        is_moved = self.tip.sequence_no > before
+        for each in batch:
+            if each.is_done:
+                continue
+            proposal = each.proposal
+            if is_moved and self._file.has_transaction(proposal.result.transaction_id, before):
+                each.is_done = True  # the answer that was lost said yes
+            elif self.writes.conflict(proposal.reads, proposal.snapshot) is not None:
+                each.error, each.is_done = OCC_CONFLICT(), True
+            elif not proposal.result.statements:
+                each.is_done = True  # every statement failed: there is nothing for a block
+            else:
+                pending.append(PendingBlock(proposal.result, each.now_ms, each))
+        return pending
+
+    def _settles_after(self, error: LogError) -> bool:
+        """Whether the log answers now, and shows all that it ever will of what was sent to it.
+
+        Raises LogWentBack, LedgerGone, Deposed.
+        """
+        self.pause_after(error)
+        try:
+            self._log.fence()
+            self.catch_up()
+        except (LogWentBack, LedgerGone):
+            raise
+        except Deposed:
+            return True  # the next append finds it out; what the log shows is final all the same
+        except LogError:
+            return False
+        return True
+
+    def _catch_up_if_possible(self) -> None:
+        """Fold what the log has; when that fails, the next one that needs it is told."""
+        try:
+            self.catch_up()
+        except StorageError as error:
+            logger.warning("a block that the log has cannot be folded yet: %s", error)
+
+    # --- one SQLite transaction --------------------------------------------------------------------------
 
     def _write(self, pending: Sequence[PendingBlock], is_change: bool) -> None:
-        """Build blocks, append them to the log, apply them: one SQLite transaction.  Then publish them."""
+        """Build blocks, append them to the log, apply them: one SQLite transaction.  Then publish them.
+
+        Holds the lock.  Raises StorageError.  With SQLite alone that is for good.
+        """
         appended: list[AppendedBlock] = []
+        refused: list[Waiting] = []
         is_logged = False
         tip = self.tip
         try:
             # Takes the file's write lock, and begins the SQLite transaction.
             with self._file.write(sync=False) as writer:
                 for each in pending:
+                    if each.waiting is not None and conflicts_with(appended, each.waiting.proposal.reads):
+                        refused.append(each.waiting)
+                        continue
                     appended.append(self._build_and_apply(writer, tip, each))
                     tip = appended[-1].tip
-                # Here the order is decided.  With SQLite alone this does nothing: the COMMIT below is the append.
-                self._log.append_at((each.row for each in appended), rewrites_of(appended))
-                is_logged = self._log.is_shared
+                # Here the order is decided.  With SQLite alone the COMMIT below is the append.
+                if self._log.is_shared:
+                    self._log.append_at((each.row for each in appended), rewrites_of(appended))
+                    is_logged = True
             # The SQLite transaction is committed, unsynced, and the file's write lock is free.
-        except (SlotTaken, UnknownOutcome):
+        except (SlotTaken, UnknownOutcome, Unreachable):
             raise  # the SQLite transaction was rolled back
         except StorageError:
-            # A disk that fails in the COMMIT itself leaves open whether it took place.  Memory must follow the disk.
+            # If the disk fails in the COMMIT itself, the commit may have taken place.  Memory must follow the disk.
             stored = self._file.tip()
             if appended and stored is not None and stored.sequence_no == tip.sequence_no:
                 self._publish(appended, is_change)
             elif is_logged:
-                self.catch_up()
-            if is_logged:
-                return  # a shared log has the blocks, so they are committed, and now they are folded, too
-            raise
-        self._publish(appended, is_change)
+                self._catch_up_if_possible()
+            if not is_logged:
+                raise
+            # A shared log has the blocks, so they are committed.
+        else:
+            self._publish(appended, is_change)
+        for each in pending:
+            if each.waiting is not None:
+                each.waiting.is_done = True
+        for waiting in refused:
+            waiting.error = OCC_CONFLICT()
 
     def _build_and_apply(self, writer: Writer, tip: Tip, pending: PendingBlock) -> AppendedBlock:
-        """Build a block upon a tip, and apply it.  Raises StorageError, ApplyError."""
+        """Build a block after a tip, and apply it.  Raises StorageError, ApplyError."""
         previous = None if tip.sequence_no < 0 else BlockAddress(self._strand_id, tip.sequence_no)
-        # The journal's times never go back, whatever the machine's clock does.
+        # The times of a journal never decrease, even if the machine's clock is set back.
         now = Timestamp.from_epoch_ms(max(pending.now_ms, tip.time_ms))
         block = build_block((previous, tip.block_hash), self._strand_id, pending.result, now)
         appended = apply_upon(writer, tip, block, encode_block(block))
@@ -262,13 +392,16 @@ class Committer:
         return appended
 
     def _publish(self, appended: Sequence[AppendedBlock], is_change: bool) -> None:
-        """Show blocks that SQLite has committed to transactions that begin, and to validation.  Holds the lock."""
+        """Show committed blocks to transactions that begin, and to validation.  Requires the lock."""
+        has_erased = False
         for each in appended:
-            if each.applied.table_tags:
-                self._on_table_tags(each.applied.table_tags)
+            applied = each.applied
+            if applied.table_tags:
+                self._on_table_tags(applied.table_tags)
             # Before the state is replaced: no transaction may begin at a block whose writes are not recorded yet.
-            self.writes.record(each.applied.marks, each.tip.sequence_no)
-        if any(each.applied.has_erased for each in appended):
+            self.writes.record(applied.marks, each.tip.sequence_no)
+            has_erased = has_erased or applied.has_erased
+        if has_erased:
             self._on_erased()
         if self.writes.is_long:
             self.writes.prune(self.state[0])
@@ -284,29 +417,36 @@ class Committer:
 
     @property
     def has_deferred(self) -> bool:
-        """Whether there are blocks to write."""
+        """Whether any block is deferred."""
         return bool(self._deferred)
 
     def flush_deferred(self) -> None:
-        """Write the blocks that were deferred.  Raises StorageError; they then stay deferred."""
+        """Write the deferred blocks.  Raises StorageError; they then stay deferred."""
         with self.lock:
             if self._deferred:
-                self._append(tuple(self._deferred), is_change=False, proposal=None)
+                self._write(tuple(self._deferred), is_change=False)
 
     # --- the first block, and blocks of other servers ----------------------------------------------------
 
     def begin_journal(self, transaction_id: str, created_ms: int) -> None:
-        """Append block 0 at the ledger's creation time, unless there is one.  Raises StorageError."""
+        """Append block 0 at the ledger's creation time, unless it exists.  Raises StorageError."""
         with self.lock:
-            if self.tip.sequence_no < 0:
-                first = PendingBlock(TransactionResult(transaction_id), created_ms)
-                self._append((first,), is_change=True, proposal=None)
+            first = PendingBlock(TransactionResult(transaction_id), created_ms)
+            deadline = self._clock.monotonic() + UNKNOWN_OUTCOME_SECONDS
+            while self.tip.sequence_no < 0:
+                try:
+                    self._write((first,), is_change=True)
+                except (SlotTaken, UnknownOutcome) as error:
+                    # Another server's block 0 will do.
+                    if self._clock.monotonic() > deadline:
+                        raise
+                    self._settles_after(error)
         self._file.sync()
 
     def catch_up(self) -> int:
-        """Fold what other servers have appended; returns the version of the log's facts.
+        """Fold what other servers have appended; return the version of the log's facts.
 
-        Does nothing when the log is not shared.  Raises LogWentBack, LedgerGone, StorageError.
+        Does nothing when the log is not shared.  Raises LogWentBack, LedgerGone, Deposed, StorageError.
         """
         if not self._log.is_shared:
             return 0
@@ -319,34 +459,26 @@ class Committer:
                 self._fold(rows)
             if self.tip.sequence_no == end.sequence_no:
                 log_hash: bytes | None = end.block_hash
-            else:  # a block of this server's that the log took after it was asked for its end
+            else:  # the log took a block of this server's after it was asked for its end
                 log_hash = self._log.hash_at(self.tip.sequence_no)
             if log_hash != self.tip.block_hash:
                 raise self._went_back()
+            if end.is_deposed:  # after the fold: what the log shows still settles what was sent to it
+                raise Deposed("The other servers took this server for dead, and its sessions are over")
             return end.facts_version
 
     def pause_after(self, error: LogError) -> None:
         """Wait a moment when it was an answer that was lost; a slot that was taken can be tried again at once."""
-        if isinstance(error, UnknownOutcome):
+        if not isinstance(error, SlotTaken):
             self._clock.sleep(UNKNOWN_OUTCOME_PAUSE_SECONDS)
 
-    def _catch_up_after_failure(self, error: UnknownOutcome) -> None:
-        """Catch up, if the log answers.  Leaves it to the caller to give up.  Raises LogWentBack."""
-        self.pause_after(error)
-        try:
-            self.catch_up()
-        except LogWentBack:
-            raise
-        except LogError:
-            return  # the next append says so, too
-
     def _fold(self, rows: Sequence[BlockRow]) -> None:
-        """Apply blocks that the log has, and publish them.  Holds the lock."""
+        """Apply blocks that the log has, and publish them.  Requires the lock."""
         appended: list[AppendedBlock] = []
         tip = self.tip
         with self._file.write(sync=False) as writer:
             for row in rows:
-                # The log enforces the chain; this is the check that the file still belongs to it.
+                # The log enforces the chain; this checks that the file still belongs to it.
                 if row.sequence_no != tip.sequence_no + 1 or row.previous_hash != tip.block_hash:
                     raise self._went_back()
                 appended.append(apply_upon(writer, tip, block_from_ion(loads(row.ion)), row.ion))
@@ -363,7 +495,7 @@ class Committer:
     # --- life --------------------------------------------------------------------------------------------
 
     def rebuild(self) -> None:
-        """Throw away everything derived from the blocks in the file, and derive it again."""
+        """Delete everything derived from the blocks in the file, and derive it again."""
         self.flush_deferred()
         with self.lock, self._file.write() as writer:
             writer.clear_derived()
@@ -375,7 +507,7 @@ class Committer:
             self.state = (self.state[0], catalogue)
 
     def close(self) -> None:
-        """Refuse every commit from now on, and wake those who wait for blocks.  Deferred blocks are dropped."""
+        """Refuse every commit from now on, and wake the threads that wait for blocks.  Deferred blocks are dropped."""
         with self.lock:
             self.is_closed = True
             self._deferred.clear()
@@ -383,7 +515,7 @@ class Committer:
 
 
 def apply_upon(writer: Writer, tip: Tip, block: Block, ion: bytes) -> AppendedBlock:
-    """Apply a block that follows a tip.  The tip stays as it is."""
+    """Apply a block that follows a tip, and return it with the new tip.  Does not change the old tip."""
     edge = None if tip.edge is None else tip.edge.copy()
     applied = apply_block(writer, tip.catalogue, block, ion, edge)
     made = Tip(block.address.sequence_no, block.block_hash, block.timestamp.epoch_ms(), applied.catalogue, edge)
@@ -391,17 +523,25 @@ def apply_upon(writer: Writer, tip: Tip, block: Block, ion: bytes) -> AppendedBl
 
 
 def stored_tip(file: LedgerFile, has_tree: bool) -> Tip:
-    """The tip of a file.  Raises StorageError when it is damaged, or its Merkle tree should be whole and is not."""
+    """Return the tip of a file.
+
+    Raises StorageError if it is damaged, or lacks a part of the Merkle tree it should have.
+    """
     stored = file.tip()
     if stored is None:
         return Tip(-1, b"", 0, Catalogue(), RightEdge())
-    file.block_bytes(stored.sequence_no)  # compares the checksum: the next block is built upon this one's hash
+    file.block_bytes(stored.sequence_no)  # verifies the checksum: the next block is built on this one's hash
     edge = stored_edge(file, stored.sequence_no) if has_tree else None
     catalogue = stored_catalogue(file, stored.sequence_no)
     return Tip(stored.sequence_no, stored.block_hash, stored.timestamp_ms, catalogue, edge)
 
 
+def conflicts_with(appended: Sequence[AppendedBlock], reads: Collection[ReadMark]) -> bool:
+    """Whether blocks that are about to be appended write what a transaction read before them."""
+    return any(mark in reads for each in appended for mark in each.applied.marks)
+
+
 def rewrites_of(appended: Sequence[AppendedBlock]) -> Iterator[Rewrite]:
-    """The earlier blocks that redactions erased data from."""
+    """Yield the earlier blocks from which redactions erased data."""
     for each in appended:
         yield from each.applied.rewrites

@@ -1,4 +1,4 @@
-"""What CREATE, DROP and UNDROP do to a catalogue.
+"""The effect of CREATE, DROP and UNDROP on a catalogue.
 
 One function serves both the statement that a client sends and the statement text that a block carries: a block has no
 other trace of DDL, so its effect must follow from the text, the transaction id and the statement's place alone.
@@ -41,7 +41,7 @@ _TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 class DdlEffect:
     """What one DDL statement does.
 
-    table: the table as it is afterwards.  index: the index made or dropped, if any.  marks: what was written.
+    table: the table after the statement.  index: the index created or dropped, if any.  marks: what was written.
     """
 
     catalogue: Catalogue
@@ -51,7 +51,7 @@ class DdlEffect:
     marks: tuple[ReadMark, ...]
 
     def system_revision(self) -> bytes:
-        """The hash-only item that stands for this change among a block's revisions (journal.md 1.3)."""
+        """Return the hash-only item that represents this change among a block's revisions (journal.md 1.3)."""
         index = self.index
         return hash_value(
             {
@@ -67,9 +67,9 @@ class DdlEffect:
 def ddl_effect(
     catalogue: Catalogue, statement: Ddl, transaction_id: str, statement_index: int, limits: Limits
 ) -> DdlEffect:
-    """The effect of a DDL statement on a catalogue.  Pure.
+    """Return the effect of a DDL statement on a catalogue.  Pure.
 
-    Raises the BadRequests of tables and indexes that exist already or do not, of bad names and of the limits.
+    Raises the BadRequests for tables and indexes that exist already or do not exist, for bad names, and for limits.
     """
     match statement:
         case ast.CreateTable():
@@ -101,7 +101,7 @@ def _active_table(catalogue: Catalogue, name: str, pos: ast.Pos) -> TableInfo:
 
 
 def check_table_name(name: str, limits: Limits) -> None:
-    """Raises the BadRequest of a name that no table may have."""
+    """Raise a BadRequest if no table may have this name."""
     if not _TABLE_NAME.match(name) or len(name) > limits.table_name_characters:
         raise TABLE_NAME_NOT_VALID(name=name)
     if name.startswith(RESERVED_PREFIX):
@@ -141,7 +141,7 @@ def _create_index(catalogue: Catalogue, statement: ast.CreateIndex, index_id: st
         raise INDEX_EXISTS(field=statement.field_name, name=table.name)
     if len(table.indexes) >= limits.indexes_per_table:
         raise INDEX_LIMIT(name=table.name, limit=limits.indexes_per_table)
-    # Within its own transaction an index is not there yet: BUILDING ones are never used (working.catalog).
+    # Within its own transaction a new index cannot be used yet: BUILDING ones never are (working.catalog).
     index = IndexInfo(index_id, statement.field_name, "BUILDING")
     return _effect(catalogue, statement, replace(table, indexes=(*table.indexes, index)), index)
 
@@ -156,13 +156,13 @@ def _drop_index(catalogue: Catalogue, statement: ast.DropIndex) -> DdlEffect:
 
 
 def is_ddl_text(text: str) -> bool:
-    """Whether a statement text may be DDL: a cheap look that only ever errs towards yes."""
+    """Whether a statement text may be DDL: a cheap test that may say yes for other statements, but never no for DDL."""
     head = text.lstrip()
     return head[:6].upper().startswith(DDL_KEYWORDS) or head[:1] in "-/"  # a comment may precede it
 
 
 def table_tags(statement: ast.CreateTable) -> dict[str, str] | None:
-    """The tags of ``WITH (aws_tags = ...)``; None when they are not a struct of texts."""
+    """Return the tags of ``WITH (aws_tags = ...)``; None if they are not a struct of texts."""
     tags = statement.tags
     value = tags.value if isinstance(tags, ast.Literal) else None
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):

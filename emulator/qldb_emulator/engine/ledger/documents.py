@@ -1,4 +1,4 @@
-"""Decoded documents, and the shapes in which views show a revision."""
+"""The cache of decoded documents, and the shapes in which views show a revision."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ MEMORY_PER_BYTE = 10
 
 
 class DocumentCache:
-    """Decoded documents by revision hash, bounded by the bytes of their binary form.
+    """A cache of decoded documents by revision hash, bounded by the bytes of their binary form.
 
-    Two generations: when the young one has half the budget it becomes the old one, and the old one is dropped.  A
-    value is never stale, because the key is a hash of what it was made from.  Values are shared: they must not be
-    changed.
+    It has two generations: when the young one has half the budget it becomes the old one, and the old one is dropped.
+    A value is never stale, because its key is a hash of what it was decoded from.  Values are shared: they must not
+    be changed.
     """
 
     def __init__(self, budget_bytes: int) -> None:
@@ -25,7 +25,7 @@ class DocumentCache:
         self._young_bytes = 0
 
     def decode(self, revision_hash: bytes, data: bytes) -> IonValue:
-        """The document of a revision."""
+        """Return the document of a revision."""
         value = self._young.get(revision_hash)
         if value is None:
             value = self._old.get(revision_hash)
@@ -38,11 +38,11 @@ class DocumentCache:
         return value
 
     def clear(self) -> None:
-        """Forget every document: the data of one was erased."""
+        """Forget every document, because the data of one was erased."""
         self._young, self._old, self._young_bytes = {}, {}, 0
 
     def decode_uncached(self, revision_hash: bytes, data: bytes) -> IonValue:
-        """The same for a scan: its documents do not push out those that were looked up."""
+        """Decode, but never fill the cache, so that a scan cannot evict documents that were looked up."""
         value = self._young.get(revision_hash)
         if value is None:
             value = self._old.get(revision_hash)
@@ -50,7 +50,7 @@ class DocumentCache:
 
 
 def committed_shape(strand_id: str, row: RevisionRow, cache: DocumentCache) -> dict[str, IonValue]:
-    """A revision as the committed view and history show it (field order: captured records, partiql.md 2.2)."""
+    """Return a revision as the committed view and history show it (field order: captured records, partiql.md 2.2)."""
     shape: dict[str, IonValue] = {
         "blockAddress": {"strandId": strand_id, "sequenceNo": row.seq},
         "hash": row.hash,

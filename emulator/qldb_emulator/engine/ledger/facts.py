@@ -1,4 +1,4 @@
-"""What the control plane knows of a ledger, typed; and the only reader and writer of the rows that keep it.
+"""The facts that the control plane keeps about a ledger; the only code that reads and writes their rows.
 
 A fact is a row of the file's ``meta`` table: a name and a JSON value.  Most names are those of the fields below; a tag
 set, a stream and an export each have a row of their own, whose name ends with an id.  Facts are not part of the
@@ -73,7 +73,7 @@ class ExportJob:
 
 @dataclass(frozen=True, slots=True)
 class FilePosition:
-    """How far a ledger is written to a stream file.  ledger: its name then; a fork's file begins anew."""
+    """How far a ledger was written to a stream file.  ledger: its name then; a fork's file starts at the beginning."""
 
     path: str
     ledger: str
@@ -86,10 +86,10 @@ class LedgerFacts:
 
     active_ms: until then the ledger is CREATING.  deleted_ms: of DeleteLedger.  gone_ms: from then on the ledger is
       DELETED; None when it is to stay.
-    kms_key_arn: as given, or AWS_OWNED_KMS_KEY; None when none was given.  key_changed_ms: of the change.
+    kms_key_arn: as given, or AWS_OWNED_KMS_KEY; None if none was given.  key_changed_ms: of the change.
       key_ready_ms: until then the key is UPDATING.
-    is_read_only: imported to be looked at: statements that write are refused, and reading writes no block.
-    digest_problem: why there is no digest and no proof: blocks are missing.  None for a whole journal.
+    is_read_only: imported for reading only: statements that write are refused, and reading writes no block.
+    digest_problem: why the journal has no digest and no proofs: blocks are missing.  None for a complete journal.
     imported: where an imported journal came from, when, and what its verification said.
     table_tags, stream_tags, streams, exports: by id.
     """
@@ -117,7 +117,7 @@ class LedgerFacts:
     exports: Mapping[str, ExportJob] = field(default_factory=dict)
 
     def tags_of(self, kind: Tagged, id_: str = "") -> Tags:
-        """The tags of the ledger, of its catalog, or of a table or stream by id."""
+        """Return the tags of the ledger, of its catalog, or of a table or stream by id."""
         if kind == "ledger":
             return self.tags
         if kind == "catalog":
@@ -125,7 +125,7 @@ class LedgerFacts:
         return (self.table_tags if kind == "table" else self.stream_tags).get(id_, {})
 
     def with_tags(self, kind: Tagged, id_: str, tags: Tags) -> LedgerFacts:
-        """The facts with other tags of the ledger, of its catalog, or of a table or stream by id."""
+        """Return the facts with other tags of the ledger, of its catalog, or of a table or stream by id."""
         if kind == "ledger":
             return replace(self, tags=tags)
         if kind == "catalog":
@@ -135,22 +135,22 @@ class LedgerFacts:
         return replace(self, stream_tags={**self.stream_tags, id_: tags})
 
     def with_stream(self, stream: Stream) -> LedgerFacts:
-        """The facts with a stream added or changed."""
+        """Return the facts with a stream added or changed."""
         return replace(self, streams={**self.streams, stream.id: stream})
 
     def without_streams(self, ids: Iterable[str]) -> LedgerFacts:
-        """The facts without some streams and their tags."""
+        """Return the facts without some streams and their tags."""
         gone = set(ids)
         streams = {id_: stream for id_, stream in self.streams.items() if id_ not in gone}
         tags = {id_: tags for id_, tags in self.stream_tags.items() if id_ not in gone}
         return replace(self, streams=streams, stream_tags=tags)
 
     def with_export(self, job: ExportJob) -> LedgerFacts:
-        """The facts with an export added or changed."""
+        """Return the facts with an export added or changed."""
         return replace(self, exports={**self.exports, job.export.export_id: job})
 
     def without_outgoing(self) -> LedgerFacts:
-        """The facts without streams and exports."""
+        """Return the facts without streams and exports."""
         return replace(self, streams={}, stream_tags={}, exports={})
 
 
@@ -174,14 +174,14 @@ _SCALARS = {
     "tags": "tags",
     "catalog_tags": "catalog_tags",
 }
-"""Field -> name of its row.  A row that is absent, or null, stands for the field's default."""
+"""Field -> name of its row.  An absent row, or null, means the field's default."""
 
 _EXPORT_FIELDS = tuple(each.name for each in fields(Export))
 Rows = Mapping[str, Any]
 
 
 def facts_from_rows(rows: Rows) -> LedgerFacts:
-    """The facts that rows say; names that are not known are passed over."""
+    """Return the facts in these rows; unknown names are ignored."""
     values = {name: rows[row] for name, row in _SCALARS.items() if rows.get(row) is not None}
     position = rows.get("stream_file")
     return LedgerFacts(
@@ -195,7 +195,7 @@ def facts_from_rows(rows: Rows) -> LedgerFacts:
 
 
 def rows_from_facts(facts: LedgerFacts) -> dict[str, Any]:
-    """Every row of some facts.  Those of a field at None are absent."""
+    """Return every row of these facts.  A field that is None has no row."""
     rows: dict[str, Any] = {row: getattr(facts, name) for name, row in _SCALARS.items()}
     rows["stream_file"] = None if facts.stream_file is None else asdict(facts.stream_file)
     rows |= {f"{_TABLE_TAGS}{id_}": tags for id_, tags in facts.table_tags.items()}
@@ -206,20 +206,20 @@ def rows_from_facts(facts: LedgerFacts) -> dict[str, Any]:
 
 
 def changed_rows(before: LedgerFacts, after: LedgerFacts) -> dict[str, Any]:
-    """The rows that differ, as they are after; None for one that is gone."""
+    """Return the rows that differ, as they are after; None for a row that was removed."""
     old, new = rows_from_facts(before), rows_from_facts(after)
     changes = {name: value for name, value in new.items() if name not in old or old[name] != value}
     return changes | dict.fromkeys(name for name in old if name not in new)
 
 
 def rows_after(facts: LedgerFacts, changes: Rows) -> LedgerFacts:
-    """The facts after some rows were changed, or removed (None)."""
+    """Return the facts after some rows were changed, or removed (None)."""
     rows = {**rows_from_facts(facts), **changes}
     return facts_from_rows({name: value for name, value in rows.items() if value is not None})
 
 
 def read_facts(file: Reads) -> LedgerFacts:
-    """The facts that a file holds."""
+    """Return the facts in a file."""
     return facts_from_rows(file.all_meta())
 
 
@@ -232,7 +232,7 @@ def write_rows(writer: Writer, changes: Rows) -> None:
 
 
 def stored_table_tags(file: Reads, table_id: str) -> Tags | None:
-    """The tags of a table; None when it never had any."""
+    """Return the tags of a table; None if it never had any."""
     tags: Tags | None = file.meta(f"{_TABLE_TAGS}{table_id}")
     return tags
 

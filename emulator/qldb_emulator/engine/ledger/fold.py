@@ -1,7 +1,7 @@
-"""The fold: a block goes in, tables, documents, history, indexes and Merkle nodes come out.
+"""The fold: it applies a block to tables, documents, history, indexes and the Merkle tree.
 
-``apply_block`` is the only writer of derived state.  Commit, import and rebuild all come through here, so it uses
-nothing but the block and what earlier blocks left.
+``apply_block`` is the only writer of derived state.  Commit, import and rebuild all call it, so it uses
+nothing but the block and the state that earlier blocks left.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 
 
 class ApplyError(ValueError):
-    """A block that cannot be applied: it is not the next one, or it contradicts the blocks before it."""
+    """A block cannot be applied: it is not the next one, or it contradicts the blocks before it."""
 
 
 @dataclass(slots=True)
 class Applied:
-    """What a block changed.  catalogue: as it is afterwards.  marks: everything it wrote.
-    table_tags: that CREATE TABLE gave to tables, by table id.
+    """What a block changed.  catalogue: the one after it.  marks: everything it wrote.
+    table_tags: tags that CREATE TABLE gave to tables, by table id.
 
-    rewrites: earlier blocks that a redaction erased data from.
-    problems: redactions that could not be carried out, in sentences; a commit of ours has none.
+    rewrites: earlier blocks from which a redaction erased data.
+    problems: redactions that could not be applied, in sentences; a commit of ours has none.
     has_erased: whether the data of a revision was erased, so that copies of it must go, too.
     """
 
@@ -62,8 +62,8 @@ def apply_block(
 ) -> Applied:
     """Store a block and everything that follows from it, within the writer's SQLite transaction.
 
-    ion: the block's binary, if at hand.  edge: of the Merkle tree over all blocks before, which grows by this one; None
-    when blocks before are missing, so that there is no tree.
+    ion: the block's binary, if available.  edge: of the Merkle tree over all earlier blocks; this block is added to it.
+    None if earlier blocks are missing, so that there is no tree.
     Raises ApplyError.
     """
     sequence_no = block.address.sequence_no
@@ -72,13 +72,13 @@ def apply_block(
     )
     if edge is not None:
         _, *above = edge.append(block.block_hash)
-        if above:  # the leaf itself is in the block's row
+        if above:  # the leaf itself is stored in the block's row
             writer.insert_nodes([((level, index), hash_) for level, index, hash_ in above])
     return derive(writer, catalogue, block)
 
 
 def derive(writer: Writer, catalogue: Catalogue, block: Block) -> Applied:
-    """Everything that follows from a block which is already stored (rebuilding uses this alone)."""
+    """Derive everything that follows from a stored block; rebuilding calls only this."""
     applied = Applied(catalogue)
     info = block.transaction_info or {}
     for table_id, index in _apply_ddl(writer, applied, block, info):
@@ -91,7 +91,7 @@ def derive(writer: Writer, catalogue: Catalogue, block: Block) -> Applied:
 
 
 def stored_catalogue(file: Reads, sequence_no: int) -> Catalogue:
-    """The catalogue after a block, from the rows that folding left."""
+    """Return the catalogue after a block, from the rows that folding wrote."""
     tables = []
     for row in file.catalogue_rows(sequence_no):
         indexes = tuple(IndexInfo(i.index_id, i.field_name, "ONLINE", i.number) for i in row.indexes)
@@ -101,9 +101,9 @@ def stored_catalogue(file: Reads, sequence_no: int) -> Catalogue:
 
 
 def stored_edge(file: Reads, sequence_no: int) -> RightEdge:
-    """The edge of the Merkle tree up to a block, from the rows that folding left.
+    """Return the edge of the Merkle tree up to a block, from the rows that folding wrote.
 
-    Raises StorageError when it is not whole.
+    Raises StorageError if a node is missing.
     """
     return RightEdge.read(sequence_no + 1, file.tree_nodes)
 
@@ -123,7 +123,7 @@ def _apply_ddl(writer: Writer, applied: Applied, block: Block, info: Struct) -> 
         try:
             effect = ddl_effect(applied.catalogue, node, block.transaction_id, position, UNLIMITED)
         except (QldbError, PartiqlError):
-            # A journal of the service may carry statements that failed there; they had no effect here either.
+            # A journal of the service may hold statements that failed there; they have no effect here either.
             continue
         index = _store_ddl(writer, applied, effect, block.address.sequence_no)
         if index is not None:
@@ -145,7 +145,7 @@ def _parse_ddl(text: str) -> ast.CreateTable | ast.DropTable | ast.UndropTable |
 
 
 def _store_ddl(writer: Writer, applied: Applied, effect: DdlEffect, sequence_no: int) -> IndexInfo | None:
-    """Store one DDL effect; returns a new index that is still to be built."""
+    """Store one DDL effect; return a new index that must still be built."""
     applied.marks.update(effect.marks)
     table, index = effect.table, effect.index
     match effect.statement:
@@ -173,14 +173,14 @@ def _store_ddl(writer: Writer, applied: Applied, effect: DdlEffect, sequence_no:
 
 
 def _put_first_tags(writer: Writer, applied: Applied, table_id: str, tags: Tags | None) -> None:
-    """The tags that a table is made with.  When blocks are applied again, what TagResource did since then stays."""
+    """Store the tags of a new table.  When blocks are applied again, keep what TagResource changed since."""
     if tags and stored_table_tags(writer, table_id) is None:
         write_table_tags(writer, table_id, tags)
         applied.table_tags[table_id] = tags
 
 
 def _build_index(writer: Writer, catalogue: Catalogue, table_id: str, index: IndexInfo, sequence_no: int) -> None:
-    """Enter every document that is live before this block into a new index."""
+    """Add every document that is live before this block to a new index."""
     table = catalogue.by_id(table_id)
     assert table is not None
     for batch in writer.scan(table.number, sequence_no - 1):
@@ -198,17 +198,17 @@ def _build_index(writer: Writer, catalogue: Catalogue, table_id: str, index: Ind
 def _apply_revisions(writer: Writer, applied: Applied, block: Block, info: Struct) -> None:
     documents = info.get("documents", {})
     revisions = {r["metadata"]["id"]: r for r in block.revisions or () if "metadata" in r}
-    # The order of ``documents`` is that of the statements, which is the order in which a scan shows them.
+    # ``documents`` has the order of the statements; scans show documents in this order.
     for document_id in dict.fromkeys((*(d for d in documents if d in revisions), *revisions)):
         table = _table_of(writer, applied, block, documents.get(document_id), document_id)
         _apply_revision(writer, applied, block, table, revisions[document_id])
 
 
 def _table_of(writer: Writer, applied: Applied, block: Block, entry: Struct | None, document_id: str) -> TableInfo:
-    """The table of a document.
+    """Return the table of a document.
 
-    A block of the service names ids that this emulator did not make: a table made by an earlier CREATE TABLE takes the
-    id at its first document, and one that was made before the journal begins is created when it is first named.
+    A block of the service names ids that this emulator did not make.  A table of an earlier CREATE TABLE takes the id
+    at its first document.  A table that was created before the journal begins is created when it is first named.
     """
     if entry is None:
         info = writer.document_info(document_id)
@@ -245,7 +245,7 @@ def _apply_revision(writer: Writer, applied: Applied, block: Block, table: Table
     doc_no = writer.insert_new_document(document_id, table.number, sequence_no) if metadata["version"] == 0 else None
     if doc_no is None:
         known = writer.document_info(document_id)
-        if known is None:  # its first revisions are in blocks before the journal's first
+        if known is None:  # its first revisions are in blocks before the first block of the journal
             doc_no = writer.insert_document(document_id, table.number, sequence_no)
         else:
             doc_no = known.doc_no
@@ -273,7 +273,7 @@ def _apply_revision(writer: Writer, applied: Applied, block: Block, table: Table
 
 
 def _keys(table: TableInfo, document: IonValue) -> list[tuple[IndexInfo, bytes]]:
-    """The keys under which a document is found in its table's indexes."""
+    """Return the keys under which a document is found in its table's indexes."""
     found = ((index, field_key(document, index.field_name)) for index in table.indexes)
     return [(index, key) for index, key in found if key is not None]
 
@@ -281,9 +281,9 @@ def _keys(table: TableInfo, document: IonValue) -> list[tuple[IndexInfo, bytes]]
 def _close_entries(
     writer: Writer, marks: set[ReadMark], table: TableInfo, doc_no: int, last_seq: int, sequence_no: int
 ) -> None:
-    """End the index entries of a document's last revision, also those that the next one will have again.
+    """End the index entries of a document's last revision, even those that the next revision will have again.
 
-    An entry then belongs to one revision, so that a redaction can take it away with the data.
+    So each entry belongs to one revision, and a redaction can delete it together with the data.
     """
     before = writer.revision_at(doc_no, last_seq) if table.indexes else None
     if before is None or before.data is None:
@@ -302,8 +302,8 @@ def _apply_redactions(writer: Writer, applied: Applied, block: Block) -> None:
         document_id = redaction["documentId"]
         data = writer.block_bytes(sequence_no)
         if data is None:
-            continue  # the journal begins after the block: there is nothing left to redact
-        # The data vanishes from every snapshot at once, so a transaction that read it before must not commit after.
+            continue  # the journal begins after the block: there is nothing to redact
+        # The data vanishes from every snapshot at once, so a transaction that has read it must not commit afterwards.
         applied.marks.update((document_mark(document_id), table_mark(redaction["tableId"])))
         try:
             target = redact(block_from_ion(loads(data)), document_id, redaction["version"])
@@ -320,8 +320,8 @@ def _redact_row(writer: Writer, applied: Applied, document_id: str, sequence_no:
     row = next((row for row in writer.block_revisions(sequence_no) if row.document_id == document_id), None)
     if row is None or row.data is None:
         return  # rebuilt or imported from a block that was redacted already
-    # Index keys hold the values themselves when they are short, so they have to go with the data: those of dropped
-    # indexes too, whose entries wait to be purged.
+    # Short index keys hold the values themselves, so they must go with the data, even those of dropped indexes whose
+    # entries wait to be purged.
     following = writer.next_revision_seq(row.doc_no, sequence_no)
     if following is not None:
         document = loads(row.data)

@@ -1,4 +1,4 @@
-"""Following a journal: its blocks from some sequence number on, and then each new one soon after its commit.
+"""Following a journal: get its blocks from some sequence number on, then each new block soon after its commit.
 
 A commit takes the lock of the condition variable only if a follower waits.
 """
@@ -12,17 +12,17 @@ from typing import Protocol
 
 from ...storage.ledger_file import LedgerFile
 
-# Once something new is there, a moment is waited for more: consumers count in tenths of seconds (the KPL waits 0.1 by
-# default), and what a follower costs - a sync of blocks that only read, a request to Kinesis - is then paid at most
-# twenty times a second, however many commits there are.
+# After a new block, wait a moment for more.  Consumers count in tenths of seconds (the KPL waits 0.1 by default), and
+# a follower's cost - a sync of blocks that only read, a request to Kinesis - is then paid at most twenty times a
+# second, however many commits there are.
 LINGER_SECONDS = 0.05
 BATCH_BLOCKS = 64
 
 
 class BlockNews:
-    """Tells those who wait that there may be a new block.
+    """Tells waiting threads that there may be a new block.
 
-    listeners: how many wait.  A commit looks here first, without a lock.
+    listeners: how many wait.  A commit checks this first, without a lock.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class BlockNews:
     def wait_for(self, is_there: Callable[[], bool], timeout: float) -> None:
         """Wait until a condition holds, at most this many seconds."""
         with self._condition:
-            # Counted before the first look: either the commit sees the listener, or the listener sees the commit.
+            # Counted before the first check: either the commit sees the listener, or the listener sees the commit.
             self.listeners += 1
             try:
                 self._condition.wait_for(is_there, timeout)
@@ -40,13 +40,13 @@ class BlockNews:
                 self.listeners -= 1
 
     def wake(self) -> None:
-        """Let those who wait look again."""
+        """Let waiting threads check again."""
         with self._condition:
             self._condition.notify_all()
 
 
 class Followed(Protocol):
-    """What a follower needs of a ledger."""
+    """The part of a ledger that a follower uses."""
 
     @property
     def file(self) -> LedgerFile: ...
@@ -62,9 +62,9 @@ class Followed(Protocol):
 def next_blocks(
     ledger: Followed, first: int, timeout: float, stop: threading.Event, count: int = BATCH_BLOCKS
 ) -> list[tuple[int, bytes]]:
-    """(sequence number, Ion bytes) of the blocks from ``first`` on, durable; waits for one at most ``timeout`` seconds.
+    """Return (sequence number, Ion bytes) of durable blocks from ``first`` on; wait up to ``timeout`` seconds for one.
 
-    Empty when time is up, ``stop`` is set (see Ledger.wake) or the ledger is closed.
+    Empty if time is up, ``stop`` is set (see Ledger.wake) or the ledger is closed.
     """
     if not ledger.wait_for_block(first, timeout, stop):
         return []

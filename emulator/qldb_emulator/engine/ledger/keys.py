@@ -7,7 +7,7 @@ from ...ion.values import IonValue, strip_annotations
 
 
 def field_key(value: IonValue, field_name: str) -> bytes | None:
-    """The index key of a document's top-level field; None when the document cannot be found by it."""
+    """Return the index key of a document's top-level field; None if the document cannot be found by it."""
     document = strip_annotations(value)
     if not isinstance(document, dict) or field_name not in document:
         return None

@@ -1,4 +1,4 @@
-"""One open ledger: its file and its log, what is decoded of it, and what the control plane knows of it."""
+"""One open ledger: its file, its log, its caches and its facts."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .tables import TableCache
 logger = logging.getLogger(__name__)
 
 ERASED_AT_ONCE_BYTES = 32 * 1024 * 1024
-"""A redaction writes a file of up to this size anew: 4 ms for each megabyte, while other commits wait.  A larger one
-is written anew when the ledger is closed."""
+"""A redaction rewrites a file of up to this size: 4 ms for each megabyte, while other commits wait.  A larger file is
+rewritten when the ledger is closed."""
 FOLLOW_SECONDS = 0.5
 """How often a follower asks a shared log for blocks of other servers."""
 
 
 class Ledger:
-    """One ledger.  Commits are the committer's; everything else here is reading, facts and the ledger's life."""
+    """One ledger.  The committer commits; this class does everything else: reading, facts and the ledger's life."""
 
     def __init__(
         self, file: LedgerFile, log: Log, region: str, settings: Settings, clock: Clock, ids: IdSource
@@ -48,7 +48,7 @@ class Ledger:
         self.clock = clock
         self.ids = ids
         self.is_closed = False  # closed, deleted, or replaced by a restored one
-        self._known_ms = -1  # a time that has passed
+        self._known_ms = -1  # a time that has passed: is_before compares with it before it reads the clock
         self._facts_version = -1
         self.facts: LedgerFacts = read_facts(file)  # replaced as a whole, so reading it needs no lock
         self.name = self.facts.name
@@ -64,15 +64,15 @@ class Ledger:
         self.writes = self.committer.writes
         self.catch_up()
         if self.last_sequence_no < 0:
-            # Not after CreationDateTime: a stream or export from then on must not miss or show it (journal.md 1.5).
+            # Not after CreationDateTime: a stream or export from that time on must have this block (journal.md 1.5).
             self.committer.begin_journal(ids.new_id(), self.facts.creation_ms)
-        if file.has_entries_of_dropped_indexes():  # no transaction is open yet that may need them
+        if file.has_entries_of_dropped_indexes():  # no transaction is open yet that could need them
             with file.write() as writer:
                 writer.purge_dropped_indexes()
 
     @property
     def file(self) -> LedgerFile:
-        """The ledger's file, with every block in it.  Raises StorageError when one cannot be written."""
+        """Return the ledger's file, with every block in it.  Raises StorageError if one cannot be written."""
         if self.committer.has_deferred:
             self.committer.flush_deferred()
         return self._file
@@ -80,7 +80,7 @@ class Ledger:
     # --- where the journal is ----------------------------------------------------------------------------
 
     def snapshot(self) -> tuple[int, Catalogue]:
-        """The last block's sequence number and the catalogue after it, taken together."""
+        """Return the last block's sequence number and the catalogue after it, taken together."""
         return self.committer.state
 
     @property
@@ -94,13 +94,13 @@ class Ledger:
         return self.committer.state[1]
 
     def tip(self) -> BlockAddress:
-        """The address of the last block."""
+        """Return the address of the last block."""
         return BlockAddress(self.strand_id, self.committer.state[0])
 
     def catch_up(self) -> None:
-        """Take over what other servers have done: their blocks, and facts they changed.
+        """Apply what other servers have done: their blocks, and the facts that they changed.
 
-        Whatever was answered before this call, by any server, is seen after it.  Does nothing with SQLite alone.
+        Everything that any server answered before this call is visible after it.  Does nothing with SQLite alone.
         Raises StorageError.
         """
         if not self.log.is_shared:
@@ -114,14 +114,14 @@ class Ledger:
                 self.facts = rows_after(self.facts, rows)
 
     def make_durable(self) -> None:
-        """Sync every block so far: nothing handed out may rest on one that a power cut could take.
+        """Sync every block so far: an answer must not depend on a block that a power cut could undo.
 
         Raises StorageError.
         """
         self.file.sync()
 
     def live_version(self, document_id: str, snapshot: int) -> int:
-        """The version of a document's revision at a snapshot.  Requires that there is one."""
+        """Return the version of a document's revision at a snapshot, which must exist."""
         info = self._file.document_info(document_id)
         row = None if info is None else self._file.revision_at(info.doc_no, snapshot)
         assert row is not None
@@ -131,7 +131,7 @@ class Ledger:
 
     @property
     def state(self) -> str:
-        """CREATING, ACTIVE, DELETING or DELETED: a matter of time alone, so it survives a restart."""
+        """Return CREATING, ACTIVE, DELETING or DELETED.  It depends on time alone, so it survives a restart."""
         facts = self.facts
         gone_ms = facts.gone_ms
         if gone_ms is None and facts.active_ms <= self._known_ms:
@@ -147,17 +147,18 @@ class Ledger:
     def _waits(self, since_ms: int, until_ms: int) -> bool:
         """Whether a delay is not over.
 
-        It is over when the clock shows a time before its beginning: then the clock was put back while the server was
-        down, and what was ACTIVE must stay so.  It is over, too, when there is a block of a later time.
+        It is over if the clock shows a time before its beginning: then the clock was set back while the server was
+        down, and what was ACTIVE must stay so.  It is over, too, if there is a block with a later time.
         """
         return since_ms <= self._known_ms < until_ms and self.committer.tip.time_ms < until_ms
 
     def now_ms(self) -> int:
-        """The ledger's present: the clock's, but never before the last block.
+        """Return the ledger's time: the clock's, but never before the last block.
 
         After a restart the machine's clock may be behind the journal; another server's clock may be ahead.
         """
-        return max(self.clock.now_ms(), self.committer.tip.time_ms)
+        now, last = self.clock.now_ms(), self.committer.tip.time_ms
+        return now if now > last else last
 
     @property
     def permissions_mode(self) -> str:
@@ -166,21 +167,21 @@ class Ledger:
 
     @property
     def is_read_only(self) -> bool:
-        """Whether the ledger was imported to be looked at only."""
+        """Whether the ledger was imported for reading only."""
         return self.facts.is_read_only
 
     @property
     def digest_problem(self) -> str | None:
-        """Why the journal has no digest: it was imported with blocks missing.  None for a whole one."""
+        """Return why the journal has no digest: it was imported with blocks missing.  None for a complete one."""
         return self.facts.digest_problem
 
     def change_facts(self, change: Callable[[LedgerFacts], LedgerFacts], is_progress: bool = False) -> None:
-        """Change what the control plane knows of the ledger, durably.
+        """Change the facts of the ledger, durably.
 
-        change: from the facts as they are to what they shall be; the same object for no change.  What it raises is
-        raised, and nothing is changed.  It is called again when another server's change came first, or when the answer
-        of a shared log was lost, so it must be right to apply it twice.
-        is_progress: a power cut may take the change back: for progress that may be made twice.
+        change: from the present facts to the new ones; it returns the same object for no change.  If it raises, nothing
+        is changed.  It is called again if another server's change came first, or if the answer of a shared log was
+        lost, so applying it twice must be right.
+        is_progress: a power cut may undo the change; for progress that may be made twice.
         """
         with self.commit_lock:
             while True:
@@ -195,7 +196,7 @@ class Ledger:
                         write_rows(writer, rows)
                         self._facts_version = self.log.put_facts(self._facts_version, rows)
                 except (SlotTaken, UnknownOutcome) as error:
-                    # Only a shared log says so.  Whatever it holds now is the state to change.
+                    # Only a shared log raises these.  Its present facts are the ones to change.
                     self.committer.pause_after(error)
                     self.catch_up()
                     continue
@@ -203,13 +204,13 @@ class Ledger:
                 return
 
     def _add_table_tags(self, tags: dict[str, Tags]) -> None:
-        """A block gave tables their first tags; the fold has stored them."""
+        """Note the first tags of new tables; the fold has stored them."""
         self.facts = replace(self.facts, table_tags={**self.facts.table_tags, **tags})
 
     # --- followers ---------------------------------------------------------------------------------------
 
     def wait_for_block(self, sequence_no: int, timeout: float, stop: threading.Event) -> bool:
-        """Wait until there is a block of this number; False when time is up, ``stop`` is set or the ledger closes."""
+        """Wait until this block exists; return False if time is up, ``stop`` is set or the ledger closes."""
 
         def is_over() -> bool:
             return self.last_sequence_no >= sequence_no or stop.is_set() or self.is_closed
@@ -217,23 +218,23 @@ class Ledger:
         if not self.log.is_shared:
             self.committer.news.wait_for(is_over, timeout)
         else:
-            deadline = time.monotonic() + timeout  # real time, as for the one that waits without a shared log
+            deadline = time.monotonic() + timeout  # real time, as in a wait without a shared log
             self.catch_up()
-            # Commits of this server wake the follower at once; those of others are found by asking.
+            # Commits of this server wake the follower at once; those of other servers are found by asking the log.
             while not is_over() and (left := deadline - time.monotonic()) > 0:
                 self.committer.news.wait_for(is_over, min(left, FOLLOW_SECONDS))
                 self.catch_up()
         return self.last_sequence_no >= sequence_no and not stop.is_set() and not self.is_closed
 
     def wake(self) -> None:
-        """Let everyone who waits for a block look again."""
+        """Let every thread that waits for a block check again."""
         self.committer.news.wake()
 
     def _forget_documents(self) -> None:
-        """A redaction erased data: drop every copy in memory, and what the file's unused space still holds of it."""
+        """Drop every copy of erased data in memory, and in the file's unused space, after a redaction."""
         self.cache.clear()
         self.tables.clear()
-        self.statements = StatementCache()
+        self.statements = self.statements.emptied()
         try:
             self._file.finish_erasure(ERASED_AT_ONCE_BYTES)
         except StorageError as problem:  # the redaction is committed; closing the ledger tries again
@@ -242,14 +243,14 @@ class Ledger:
     # --- life --------------------------------------------------------------------------------------------
 
     def rebuild(self) -> None:
-        """Throw away everything derived and fold the blocks again."""
+        """Delete everything derived and fold the blocks again."""
         with self.commit_lock:
             self.committer.rebuild()
             self.facts = read_facts(self._file)
         self.tables.clear()
 
     def retire(self) -> None:
-        """Give the file to another ledger object; this one is closed from now on.  Raises StorageError."""
+        """Give the file to another ledger object, and close this one.  Raises StorageError."""
         with self.commit_lock:
             self.committer.flush_deferred()
             self._end()

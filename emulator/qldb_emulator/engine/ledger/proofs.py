@@ -29,16 +29,16 @@ Members = dict[str, Any]
 
 
 def get_digest(ledger: Ledger) -> Members:
-    """The digest over all committed blocks, and the address of the last of them."""
+    """Return the digest over all committed blocks, and the address of the last of them."""
     _check_tree(ledger)
     tip = ledger.tip()
-    ledger.make_durable()  # what a digest covers must not be lost
+    ledger.make_durable()  # a power cut must not undo what a digest covers
     value = digest(tip.sequence_no + 1, ledger.file.tree_nodes)
     return {"Digest": value, "DigestTipAddress": _ion_text(tip.to_ion())}
 
 
 def get_block(ledger: Ledger, block_address: Members, digest_tip: Members | None) -> Members:
-    """A block, with its proof when a digest tip is given.  Raises the InvalidParameters of wrong addresses."""
+    """Return a block, with its proof if a digest tip is given.  Raises InvalidParameter for wrong addresses."""
     address, tip = _checked(ledger, block_address, digest_tip)
     members: Members = {"Block": _ion_text(_block_value(ledger, address))}
     if tip is not None:
@@ -49,7 +49,7 @@ def get_block(ledger: Ledger, block_address: Members, digest_tip: Members | None
 
 
 def get_revision(ledger: Ledger, block_address: Members, document_id: str, digest_tip: Members | None) -> Members:
-    """A document's revision in a block, with its proof when a digest tip is given."""
+    """Return a document's revision in a block, with its proof if a digest tip is given."""
     address, tip = _checked(ledger, block_address, digest_tip)
     block: Block = block_from_ion(_block_value(ledger, address))
     try:
@@ -66,7 +66,7 @@ def get_revision(ledger: Ledger, block_address: Members, document_id: str, diges
 
 
 def _check_tree(ledger: Ledger) -> None:
-    """Raises NO_DIGEST for a journal that was imported with blocks missing."""
+    """Raise NO_DIGEST if the journal was imported with blocks missing."""
     if ledger.digest_problem is not None:
         raise NO_DIGEST(name=ledger.name, reason=ledger.digest_problem)
 
@@ -78,13 +78,13 @@ def _ion_text(value: IonValue) -> Members:
 def _block_value(ledger: Ledger, address: BlockAddress) -> IonValue:
     ledger.make_durable()
     data = ledger.file.block_bytes(address.sequence_no)
-    if data is None:  # only a journal imported from its middle has sequence numbers without blocks
+    if data is None:  # only a journal that was imported from its middle lacks blocks
         raise BLOCK_ADDRESS_NOT_VALID(parameter="BlockAddress")
     return loads(data)
 
 
 def _checked(ledger: Ledger, block: Members, tip: Members | None) -> tuple[BlockAddress, BlockAddress | None]:
-    """Both addresses, checked in the order of the documented errors."""
+    """Return both addresses, checked in the order of the documented errors."""
     address = _parse_address(block, "BlockAddress")
     tip_address = None if tip is None else _parse_address(tip, "DigestTipAddress")
     last = ledger.tip()

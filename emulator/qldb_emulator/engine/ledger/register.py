@@ -1,17 +1,18 @@
-"""The register of ledgers: open, create, list, restore, fork and delete."""
+"""All ledgers of an emulator: it opens, creates, lists, restores, forks and deletes them."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from ...clock import Clock
-from ...errors import LEDGER_FILE_UNUSABLE, LEDGER_LOG_UNUSABLE, NOT_SUPPORTED, QldbError
+from ...errors import LEDGER_FILE_UNUSABLE, LEDGER_LOG_UNREACHABLE, LEDGER_LOG_UNUSABLE, NOT_SUPPORTED, QldbError
 from ...ids import IdSource
-from ...log.seam import LedgerGone, LogError, Logs
+from ...log.seam import Deposed, LedgerGone, LedgerTaken, LogError, Logs, Unreachable
 from ...settings import Settings
 from ...storage.directory import DataDirectory
 from ...storage.errors import StorageError
@@ -21,17 +22,30 @@ from .ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
+IS_CACHE = "is_cache"
+"""The row of a file's facts that says: the journal is in a shared log, and this file may be thrown away."""
+CACHE_ALONE = (
+    "The file {path} is a cache of a journal in a shared log. Start the server with --journal, "
+    "or bring the journal into a file with: qldb-emulator journal move --to-file"
+)
+OWN_JOURNAL = (
+    "The file {path} has a journal of its own, which is not in the shared log. "
+    "Move it there with: qldb-emulator journal move, or choose another data directory"
+)
+
 
 def storage_problem(name: str, error: StorageError) -> QldbError:
-    """The answer to a request whose ledger's file or log cannot be used."""
+    """Return the answer to a request whose ledger's file or log cannot be used."""
+    if isinstance(error, Unreachable | Deposed):
+        return LEDGER_LOG_UNREACHABLE(name=name, reason=error)
     problem = LEDGER_LOG_UNUSABLE if isinstance(error, LogError) else LEDGER_FILE_UNUSABLE
     return problem(name=name, reason=error)
 
 
 class Register:
-    """All ledgers of an emulator, opened when first asked for.
+    """All ledgers of an emulator; each is opened by its first request.
 
-    The list of them is that of the logs: with SQLite alone, the data directory.
+    The logs list them: with SQLite alone, that is the data directory.
     """
 
     def __init__(self, directory: DataDirectory, logs: Logs, settings: Settings, clock: Clock, ids: IdSource) -> None:
@@ -47,7 +61,7 @@ class Register:
         self.on_delete: Callable[[Ledger], None] = lambda ledger: None
 
     def find(self, region: str, name: str) -> Ledger | None:
-        """The ledger of a region and name, up to date with its log; None if there is none.
+        """Return the ledger of a region and name, up to date with its log; None if it does not exist.
 
         Raises LEDGER_FILE_UNUSABLE.
         """
@@ -55,7 +69,7 @@ class Register:
             ledger = self._find(region, name)
             if ledger is not None and self._logs.is_shared:
                 ledger.catch_up()
-        except LedgerGone:  # another server deleted it; there may be a new one of the same name
+        except LedgerGone:  # another server deleted it; there may be a new ledger of the same name
             self._forget(region, name)
             return self.find(region, name)
         except StorageError as error:
@@ -67,15 +81,15 @@ class Register:
 
     def _find(self, region: str, name: str) -> Ledger | None:
         ledger = self._open.get((region, name))
-        if ledger is not None:  # without the lock: most requests end here
+        if ledger is not None:  # without the lock: this serves most requests
             try:
                 ledger.documents.check_in_place()
             except StorageError:
-                if not ledger.is_closed:  # else it was deleted, or the emulator ended, while this was asked
+                if not ledger.is_closed:  # otherwise it was deleted, or the emulator closed, in the meantime
                     raise
             return ledger
         with self.lock:
-            if (region, name) in self._open:  # another request was faster
+            if (region, name) in self._open:  # another request opened it first
                 return self._open[region, name]
             facts = None if self.is_shut else self._logs.facts_of(region, name)
             if facts is None:
@@ -83,16 +97,32 @@ class Register:
             return self._register(self._file(region, name, facts), region, name)
 
     def _file(self, region: str, name: str, facts: Mapping[str, Any]) -> LedgerFile:
-        """The open file of a ledger that the logs know.  facts: as a shared log has them; the file is then a cache."""
+        """Return the open file of a ledger that the logs know.
+
+        facts: as a shared log has them; the file is then a cache.
+        Raises StorageError, also for a file that is not what its name promises: a journal of its own is never taken for
+        a cache, nor a cache for a journal.
+        """
         if not self._logs.is_shared:
-            return self._directory.open(region, name)
+            file = self._directory.open(region, name)
+            if file.meta(IS_CACHE):
+                file.close()
+                raise StorageError(CACHE_ALONE.format(path=self._directory.path(region, name)))
+            return file
         if self._directory.exists(region, name):
             file = self._directory.open(region, name)
-            if file.meta("strand_id") == facts["strand_id"]:
+            is_cache, strand_id = bool(file.meta(IS_CACHE)), file.meta("strand_id")
+            if is_cache and strand_id == facts["strand_id"]:
                 return file
-            file.close()  # of an older ledger of this name
-            self._directory.delete(region, name)
-        return self._directory.create(region, name, facts)
+            file.close()
+            self._drop_cache(region, name, is_cache)
+        return self._directory.create(region, name, {**facts, IS_CACHE: True})
+
+    def _drop_cache(self, region: str, name: str, is_cache: bool) -> None:
+        """Remove the cache of an older ledger of this name.  Raises StorageError for a file that is no cache."""
+        if not is_cache:
+            raise StorageError(OWN_JOURNAL.format(path=self._directory.path(region, name)))
+        self._directory.delete(region, name)
 
     def _register(
         self, file: LedgerFile, region: str, name: str, clock: Clock | None = None, ids: IdSource | None = None
@@ -100,7 +130,7 @@ class Register:
         try:
             log = self._logs.open(region, name, file)
             ledger = Ledger(file, log, region, self._settings, clock or self._clock, ids or self._ids)
-        except (KeyError, TypeError, ValueError) as error:  # facts that no writer of ours stored
+        except (KeyError, TypeError, ValueError) as error:  # facts that this program never stores
             file.close()
             raise StorageError(
                 f"The ledger file {file.path} is damaged: {error!r}. Run qldb-emulator verify"
@@ -113,17 +143,17 @@ class Register:
         return ledger
 
     def _forget(self, region: str, name: str) -> None:
-        """Close a ledger that another server deleted, and remove its file."""
+        """Close a ledger that another server deleted, and delete its file."""
         with self.lock:
             ledger = self._open.pop((region, name), None)
             if ledger is not None:
                 self.on_delete(ledger)
                 ledger.close()
-            if self._directory.exists(region, name):
+            if ledger is not None and self._directory.exists(region, name):
                 self._directory.delete(region, name)
 
     def open_where(self, wanted: Callable[[LedgerFacts], bool]) -> None:
-        """Open every ledger whose facts are wanted.  One that cannot be opened says so in the log."""
+        """Open every ledger whose facts fulfil the condition.  Log a message for each that cannot be opened."""
         for region in self._logs.regions():
             for name in self._logs.names(region):
                 with self.lock:
@@ -136,7 +166,7 @@ class Register:
                         logger.warning("ledger %s in region %s stays closed: %s", name, region, error)
 
     def _facts_of(self, region: str, name: str) -> LedgerFacts:
-        """The facts of a ledger that is not open.  Raises StorageError."""
+        """Return the facts of a ledger that is not open.  Raises StorageError."""
         if self._logs.is_shared:
             rows = self._logs.facts_of(region, name)
             if rows is None:
@@ -149,30 +179,39 @@ class Register:
                 raise StorageError(f"The ledger file {file.path} is damaged: {error!r}") from error
 
     def create(self, region: str, facts: LedgerFacts) -> Ledger:
-        """A new ledger with its first block.  The caller holds ``lock`` and knows that the name is free.
+        """Create a ledger with its first block.  Requires ``lock``, and that the name is free.
 
-        Raises LedgerTaken when another server creates one of this name at the same time; LEDGER_FILE_UNUSABLE, and
+        Raises LedgerTaken if another server creates a ledger of this name at the same time; LEDGER_FILE_UNUSABLE, and
         then there is no file.
         """
         name, rows = facts.name, rows_from_facts(facts)
-        self._logs.create(region, name, rows)
-        if self._logs.is_shared and self._directory.exists(region, name):  # of an older ledger of this name
-            self._directory.delete(region, name)
         try:
-            file = self._directory.create(region, name, rows)
-            try:
-                return self._register(file, region, name)
-            except BaseException:  # a disk without room for the first block
-                self._directory.delete(region, name)
-                raise
+            # The file first: one that is in the way refuses the name.
+            if self._logs.is_shared:
+                file = self._file(region, name, rows)
+            else:
+                file = self._directory.create(region, name, rows)
+        except StorageError as error:
+            raise storage_problem(name, error) from error
+        try:
+            self._logs.create(region, name, rows)
         except BaseException as error:
-            self._logs.delete(region, name)
+            file.close()
+            if isinstance(error, StorageError) and not isinstance(error, LedgerTaken):
+                raise storage_problem(name, error) from error
+            raise
+        try:
+            return self._register(file, region, name)
+        except BaseException as error:  # a disk without room for the first block, or a log that does not answer
+            self._directory.delete(region, name)
+            with suppress(LogError):
+                self._logs.delete(region, name)
             if isinstance(error, StorageError):
                 raise storage_problem(name, error) from error
             raise
 
     def delete(self, ledger: Ledger) -> None:
-        """Delete a ledger for good: its journal and its file.  Does nothing for one that is deleted already."""
+        """Delete a ledger for good: its journal and its file.  Does nothing if it is deleted already."""
         with self.lock:
             if self._open.pop((ledger.region, ledger.name), None) is not ledger:
                 return
@@ -182,10 +221,10 @@ class Register:
             self._directory.delete(ledger.region, ledger.name)
 
     def restore(self, ledger: Ledger, source: LedgerFile) -> Ledger:
-        """Put the contents of another file into a ledger's own and begin with it anew.
+        """Replace the contents of a ledger's file by those of another file, and open it again.
 
-        The file stays open: questions on their way are answered from before or after, never refused.
-        Raises StorageError; the ledger is then as it was, but its sessions have ended.
+        The file stays open: a running query sees the old contents or the new, and is never refused.
+        Raises StorageError; the ledger is then unchanged, but its sessions have ended.
         """
         self._refuse_if_shared("Restoring a ledger")
         with self.lock, ledger.commit_lock:
@@ -205,11 +244,11 @@ class Register:
         clock: Clock | None = None,
         ids: IdSource | None = None,
     ) -> Ledger:
-        """A new ledger that begins as a copy of a file, under another name and without streams and exports.
+        """Create a ledger that begins as a copy of a file, under another name and without streams and exports.
 
-        change: what else is different about its facts.
-        clock, ids: of its own, for a ledger that is to be deterministic beside others that are not.
-        The caller holds ``lock`` and knows that the name is free.  Raises StorageError.
+        change: further changes of its facts.
+        clock, ids: its own, for a ledger that must be deterministic beside others that are not.
+        Requires ``lock``, and that the name is free.  Raises StorageError.
         """
         self._refuse_if_shared("A fork of a ledger")
         path = self._directory.path(region, name)
@@ -217,35 +256,47 @@ class Register:
         before = read_facts(source)
         source.fork(path, changed_rows(before, replace(change(before), name=name)))
         file = self._directory.open(region, name)
-        # The source may have got a stream before it was copied; and a row of null, which fork leaves, is no row.
+        # The source may have got a stream before it was copied; and a row of null, which fork leaves, does not count.
         copied = read_facts(file)
         with file.write() as writer:
             write_rows(writer, changed_rows(copied, copied.without_outgoing()))
         return self._register(file, region, name, clock, ids)
 
     def _refuse_if_shared(self, what: str) -> None:
-        """Raises NOT_SUPPORTED: a journal in a shared log cannot be replaced or copied as one file."""
+        """Raise NOT_SUPPORTED for a shared log: a journal in it cannot be replaced or copied as one file."""
         if self._logs.is_shared:
             raise NOT_SUPPORTED(what=f"{what} whose journal is in a shared log")
 
     def names(self, region: str) -> list[str]:
-        """The names of a region's ledgers."""
+        """Return the names of a region's ledgers."""
         return self._logs.names(region)
 
     def in_region(self, region: str) -> list[Ledger]:
-        """The ledgers of a region, in any state, by name.  Raises LEDGER_FILE_UNUSABLE."""
+        """Return the ledgers of a region, in any state, by name.  Raises LEDGER_FILE_UNUSABLE."""
         found = (self.find(region, name) for name in self.names(region))
         return [ledger for ledger in found if ledger is not None]
 
     def elsewhere(self, region: str, name: str) -> str:
-        """For an error text: in which other regions a ledger of this name is; empty when in none."""
+        """Return, for an error text, the other regions that have a ledger of this name; empty without any."""
         regions = [
             other for other in self._logs.regions() if other != region and self._logs.facts_of(other, name) is not None
         ]
         return f" in region {region}; it is in {', '.join(sorted(regions))}" if regions else ""
 
+    def rows_of(self, region: str, name: str) -> Mapping[str, Any] | None:
+        """Return the facts of a ledger as the logs have them, whether it is open or not.  Raises LogError."""
+        return self._logs.facts_of(region, name)
+
+    def close_open(self) -> None:
+        """Close every ledger that is open, and with that end its sessions.  They are opened again when asked for."""
+        with self.lock:
+            for place, ledger in list(self._open.items()):
+                del self._open[place]
+                self.on_delete(ledger)
+                ledger.close()
+
     def open_ledgers(self) -> list[Ledger]:
-        """The ledgers that are open now."""
+        """Return the ledgers that are open now."""
         return list(self._open.values())
 
     def close(self) -> None:

@@ -1,11 +1,11 @@
-"""Whole tables for scans: from the file, or decoded from memory.
+"""Whole tables for scans, read from the file, or kept decoded in memory.
 
-A scan that can leave rows out by a prefilter (``partiql.execution.prefilter``) looks at their binary and decodes what
-passes: that costs a tenth of decoding them all.  The third time it does decode them all, to keep them, as does a scan
-that wants every row the first time.  A table is kept when a scan has run to its end and it fits the budget.
+A scan with a prefilter (``partiql.execution.prefilter``) examines the binary of rows, and decodes only rows that pass.
+That takes a tenth of the time of decoding all rows.  The third such scan decodes and keeps them all, and so does the
+first scan that wants every row.  A table is kept when a scan has run to its end and the table fits the budget.
 
-It is brought up to date at the next scan, from the revisions of the blocks in between, so a commit pays nothing for it.
-A list of rows that was handed out is never changed, so it can be iterated while the table advances.
+The next scan brings a kept table up to date, from the revisions of the blocks in between, so a commit pays nothing for
+it.  A list of rows that was returned never changes, so it can be iterated while the table advances.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from ...storage.ledger_file import LedgerFile
     from ...storage.rows import DocumentRow, RevisionRow
 
-# More changes than this since the last scan: reading the table anew costs about as much, and is simpler.
+# After more changes than this, reading the table again takes about as long as applying them, and is simpler.
 CHANGES_MAX = 2_000
-# Complete scans by a prefilter before a table is decoded and kept: that costs as much as some eight of them, and
-# makes those that follow several times cheaper.
-SIFTS_MAX = 2
+# Complete scans with a prefilter before a table is decoded and kept.  That takes as long as some eight of them, and
+# makes later scans several times faster.
+PREFILTERED_SCANS_MAX = 2
 
-LayOver = Callable[[Iterator[Any]], Iterator[Any]]
-"""Lays a transaction's own writes (Row) over the rows of a table, which begin with the document's id."""
+MergeWrites = Callable[[Iterator[Any]], Iterator[Any]]
+"""Merges a transaction's own writes (Row) into the rows of a table, which begin with the document's id."""
 
 
 class _Table:
-    """One table as of the blocks ``since`` to ``seq``, between which none changed it."""
+    """One table, unchanged between the blocks ``since`` and ``seq``."""
 
     __slots__ = ("_positions", "rows", "seq", "since", "size")
 
@@ -45,7 +45,7 @@ class _Table:
         self._positions: dict[str, int] | None = None
 
     def advance(self, seq: int, changes: list[RevisionRow], cache: DocumentCache) -> None:
-        """Bring the table to block *seq*.  changes: the revisions since, oldest first."""
+        """Bring the table up to block *seq*.  changes: the revisions since, oldest first."""
         if changes:
             self._apply(changes, cache)
             self.since = seq
@@ -77,7 +77,7 @@ class _Table:
 
 
 class TableCache:
-    """The tables of one ledger that are kept decoded.
+    """The decoded tables of one ledger.
 
     budget_bytes: memory for all of them, counted as their Ion binary size times MEMORY_PER_BYTE; 0 keeps none.
     """
@@ -87,30 +87,31 @@ class TableCache:
         self._documents = documents
         self._budget = budget_bytes // MEMORY_PER_BYTE
         self._tables: dict[int, _Table] = {}
-        self._prefiltered_scans: dict[
-            int, tuple[int, int]
-        ] = {}  # table -> (complete scans by a prefilter, bytes at the last)
+        # table -> (complete scans with a prefilter, bytes at the last)
+        self._prefiltered_scans: dict[int, tuple[int, int]] = {}
         self._lock = threading.Lock()
 
     def scan(self, table_no: int, at_seq: int) -> Iterator[Row]:
-        """The live documents of a table at a block, in the order of their insertion."""
+        """Yield the live documents of a table at a block, in the order of their insertion."""
         kept = self._current(table_no, at_seq)
         return iter(kept) if kept is not None else self._read(table_no, at_seq)
 
-    def prefiltered_scan(self, table_no: int, at_seq: int, prefilter: Prefilter, lay_over: LayOver | None) -> Batches:
-        """The same without the rows that a prefilter leaves out, and with a transaction's writes if it has any."""
+    def prefiltered_scan(
+        self, table_no: int, at_seq: int, prefilter: Prefilter, merge_writes: MergeWrites | None
+    ) -> Batches:
+        """Yield the same without the rows that the prefilter excludes, and with the transaction's writes, if any."""
         kept = self._current(table_no, at_seq)
         if kept is None and not self._is_worth_keeping(table_no):
-            return self._prefiltered(table_no, at_seq, prefilter, lay_over)
+            return self._prefiltered(table_no, at_seq, prefilter, merge_writes)
         rows = iter(kept) if kept is not None else self._read(table_no, at_seq)
-        return prefilter.batches(rows if lay_over is None else lay_over(rows))
+        return prefilter.batches(rows if merge_writes is None else merge_writes(rows))
 
     def kept(self) -> int:
-        """How many tables are kept."""
+        """Return how many tables are kept."""
         return len(self._tables)
 
     def clear(self) -> None:
-        """Forget everything: the rows below were rebuilt."""
+        """Forget everything: the stored rows were rebuilt."""
         with self._lock:
             self._tables.clear()
             self._prefiltered_scans.clear()
@@ -128,22 +129,24 @@ class TableCache:
                 table.advance(at_seq, changes, self._documents)
                 if table.size > self._budget:
                     self._tables.pop(table_no, None)
-            # An older snapshot than the last change is read from the file: it is rare and short-lived.
+            # A snapshot before the last change is read from the file: such snapshots are rare and short-lived.
             return table.rows if table.since <= at_seq else None
 
     def _room(self) -> int:
-        """How many bytes more may be kept."""
+        """Return how many bytes more may be kept."""
         return self._budget - sum(table.size for table in list(self._tables.values()))
 
     def _is_worth_keeping(self, table_no: int) -> bool:
         count, size = self._prefiltered_scans.get(table_no, (0, 0))
-        return count >= SIFTS_MAX and size <= self._room()
+        return count >= PREFILTERED_SCANS_MAX and size <= self._room()
 
-    def _prefiltered(self, table_no: int, at_seq: int, prefilter: Prefilter, lay_over: LayOver | None) -> Batches:
-        """Read from the file, and decode what passes."""
+    def _prefiltered(
+        self, table_no: int, at_seq: int, prefilter: Prefilter, merge_writes: MergeWrites | None
+    ) -> Batches:
+        """Read from the file, and decode the rows that pass."""
         rows: Iterator[DocumentRow | Row] = chain.from_iterable(self._file.scan_documents(table_no, at_seq))
-        if lay_over is not None:
-            rows = lay_over(rows)
+        if merge_writes is not None:
+            rows = merge_writes(rows)
         size = 0
         while batch := list(islice(rows, BATCH_ROWS)):
             stored = [row for row in batch if not isinstance(row, Row)]
@@ -153,7 +156,7 @@ class TableCache:
             if len(stored) == len(batch):
                 yield len(batch), list(map(self._decoded, passing))
                 continue
-            # What the transaction wrote itself is decoded already, and judged by the whole condition.
+            # The transaction's own writes are decoded already; the whole condition is applied to them.
             ids = {row[0] for row in passing}
             yield (
                 len(batch),
@@ -164,7 +167,7 @@ class TableCache:
                 ],
             )
         with self._lock:
-            if table_no not in self._tables:  # else this was a snapshot older than what is kept
+            if table_no not in self._tables:  # otherwise this snapshot is older than the kept table
                 self._prefiltered_scans[table_no] = self._prefiltered_scans.get(table_no, (0, 0))[0] + 1, size
 
     def _decoded(self, row: DocumentRow) -> Row:
@@ -172,7 +175,7 @@ class TableCache:
         return Row(document_id, self._documents.decode_uncached(revision_hash, data))
 
     def _read(self, table_no: int, at_seq: int) -> Iterator[Row]:
-        """Read from the file, and keep what was read if the scan comes to its end and there is room."""
+        """Read from the file; keep the rows if the scan runs to its end and there is room."""
         budget = self._room()
         rows: list[Row] = []
         size = 0

@@ -10,12 +10,12 @@ RESERVED_PREFIX = "aws:"
 
 
 def reserved_keys(keys: Iterable[str]) -> list[str]:
-    """The keys that only AWS may give."""
+    """Return the keys that only AWS may use."""
     return [key for key in keys if key.lower().startswith(RESERVED_PREFIX)]
 
 
 def tags_problem(tags: Mapping[str, str], limit: int) -> str | None:
-    """Why a resource cannot have these tags, as the end of a sentence; None if it can."""
+    """Return why a resource cannot have these tags, as the end of a sentence; None if it can."""
     if len(tags) > limit:
         return f"it has more than {limit} tags"
     if any(not 1 <= len(key) <= TAG_KEY_CHARACTERS or len(value) > TAG_VALUE_CHARACTERS for key, value in tags.items()):

@@ -2,6 +2,6 @@
 
 In: blocks that are committed, read from the ledger's file.
 Out: objects in S3, records in Kinesis, lines in a file or an HTTP response.  Progress is kept with the ledger's facts.
-Nothing here makes a commit wait; a crash repeats what was delivered, and loses nothing.
+Commits never wait for a delivery.  A crash repeats what was delivered, and loses nothing.
 Open ``delivery`` first.
 """

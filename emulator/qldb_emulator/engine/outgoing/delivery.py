@@ -47,14 +47,14 @@ ERROR_CAUSES = {
     "ExpiredTokenException": "IAM_PERMISSION_REVOKED",
     "NoCredentialsError": "IAM_PERMISSION_REVOKED",
 }
-# Throttling and a lost connection pass by themselves, mostly.
+# Throttling and lost connections mostly pass by themselves.
 PATIENCE = 3
 FIRST_PAUSE_SECONDS = 0.1
 LAST_PAUSE_SECONDS = 5.0
 IMPAIRED_MS = 7 * 24 * 60 * 60 * 1000
 # How often progress is stored while there is more to deliver, in batches.
 STORE_EVERY = 8
-# How often a stream with an end looks whether it is reached.
+# How often a stream with an end checks whether the end is reached.
 LOOK_SECONDS = 0.5
 IDLE_SECONDS = 60.0
 
@@ -63,11 +63,11 @@ class DeliveryTarget(Protocol):
     """Where records go: a Kinesis data stream.  Both methods raise AwsError."""
 
     def check(self) -> None:
-        """Raises unless the data stream is there."""
+        """Raise AwsError unless the data stream exists."""
         ...
 
     def put(self, records: Sequence[UserRecord], is_aggregated: bool) -> None:
-        """Write records; when it raises, any of them may have been written."""
+        """Write records; if it raises, any of them may have been written."""
         ...
 
 
@@ -115,13 +115,13 @@ class Delivery:
             if stream is not None and not self._ledger.is_closed:
                 self._stored(stream)
         except Exception:
-            if not self._ledger.is_closed:  # it was closed under our hands; else this is news
+            if not self._ledger.is_closed:  # a closed ledger explains the error; otherwise it is news
                 logger.exception("stream %s stopped; it goes on when the ledger is opened again", self.stream_id)
         finally:
             self._on_end(self)
 
     def _step_or_wait(self, stream: Stream) -> Stream | None:
-        """A step; when the ledger's disk does not take what it has to note, a pause, and again from what is noted."""
+        """Run a step.  If the ledger's disk refuses its progress, pause, and continue from the stored progress."""
         try:
             return self._step(stream)
         except StorageError as error:
@@ -135,7 +135,7 @@ class Delivery:
         return self._stop.is_set() or self._ledger.is_closed or stream.ended_ms is not None
 
     def _step(self, stream: Stream) -> Stream | None:
-        """Deliver what comes next.  The stream afterwards; None when it ended meanwhile."""
+        """Deliver the next blocks.  Return the stream afterwards; None if it ended meanwhile."""
         if not stream.has_begun:
             return self._deliver(stream, [control_record(self._arn, "CREATED")], has_begun=True)
         last = self._last_block(stream)
@@ -153,17 +153,17 @@ class Delivery:
         return self._deliver(stream, records, next_seq=found[-1][0] + 1)
 
     def _last_block(self, stream: Stream) -> int | None:
-        """The last block before the end time, once no other can be before it; -1 for none.  None until then."""
+        """Return the last block before the end time, -1 for no block; None while an earlier block may still come."""
         if stream.end_ms is None:
             return None
-        with self._ledger.commit_lock:  # no commit is under way that has taken its time already
+        with self._ledger.commit_lock:  # no commit is running that has taken its time already
             if self._ledger.now_ms() < stream.end_ms:
                 return None
         last = self._ledger.file.last_block_before(stream.end_ms)
         return -1 if last is None else last
 
     def _deliver(self, stream: Stream, records: list[Struct], **progress: Any) -> Stream | None:
-        """Put records and take note; when it fails, the stream as it was but for its status, after a pause."""
+        """Put records and store progress.  If that fails, pause, and return the stream with only its status changed."""
         if records:
             user_records = [(partition_key(record), dumps(record)) for record in records]
             try:
@@ -181,7 +181,7 @@ class Delivery:
         return replace(stream, **changes) if self._still_running() else None
 
     def _stored(self, stream: Stream) -> Stream | None:
-        """The stream, its progress stored: there is time now."""
+        """Store the stream's progress before a pause, and return the stream."""
         return self._store({"next_seq": stream.next_seq}, False) if self._unstored else stream
 
     def _store(self, changes: dict[str, Any], is_durable: bool) -> Stream | None:

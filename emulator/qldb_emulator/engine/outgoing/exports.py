@@ -1,4 +1,4 @@
-"""Journal exports: the jobs, their states, and writing a ledger's blocks through a sink.
+"""Journal exports: the jobs, their states, and the writing of a ledger's blocks through a sink.
 
 ================================  ===========================================================  ==========
 behaviour                         here                                                         source
@@ -48,7 +48,7 @@ Put = Callable[[str, bytes, str], None]
 """Writes an object: its key, its contents, its content type."""
 
 ENCRYPTION: dict[str, dict[str, str]] = {
-    "NO_ENCRYPTION": {},  # what the bucket does by default
+    "NO_ENCRYPTION": {},  # the bucket's default
     "SSE_S3": {"ServerSideEncryption": "AES256"},
     "SSE_KMS": {"ServerSideEncryption": "aws:kms"},
 }
@@ -60,21 +60,21 @@ class Stopped(Exception):
 
 
 class BlockSource(Protocol):
-    """What an export reads of a journal.  A ledger's file has it, and so has a journal that was fetched by the CLI."""
+    """What an export reads from a journal: a ledger's file, or a journal that the command line fetched."""
 
     def blocks(self, first: int = 0, last: int | None = None) -> Iterator[tuple[int, bytes]]:
-        """(sequence number, Ion bytes) of the blocks first..last, both included; last None: to the tip."""
+        """Yield (sequence number, Ion bytes) of the blocks first..last, both included; last None: to the tip."""
         ...
 
     def block_seqs_between(self, start_ms: int, end_ms: int) -> tuple[int, int] | None:
-        """First and last block with start_ms <= timestamp < end_ms; None if there is none."""
+        """Return the first and last block with start_ms <= timestamp < end_ms; None if there are no such blocks."""
         ...
 
 
 def write_export(file: BlockSource, export: Export, put: Put, stop: threading.Event | None = None) -> int:
-    """Write data objects and the completed manifest of an export; the started one must be there.  How many blocks.
+    """Write data objects and the completed manifest of an export after the started one; return how many blocks.
 
-    Raises Stopped between two objects when *stop* is set, and what *put* raises.
+    Raises Stopped between two objects if *stop* is set, and what *put* raises.
     """
     keys, total = [], 0
     span = file.block_seqs_between(export.start_ms, export.end_ms)
@@ -91,7 +91,7 @@ def write_export(file: BlockSource, export: Export, put: Put, stop: threading.Ev
 
 
 def journal_begins_ms(file: Reads) -> int:
-    """When a ledger was created, or its first block written if that is earlier: a fork's journal is older than it."""
+    """Return when a ledger was created, or its first block written if earlier, as in a fork."""
     created = read_facts(file).creation_ms
     if file.last_block_before(created) is None:
         return created
@@ -100,12 +100,12 @@ def journal_begins_ms(file: Reads) -> int:
 
 
 def put_started_manifest(export: Export, put: Put) -> None:
-    """Write what stands at the beginning of an export."""
+    """Write the started manifest of an export."""
     put(export.started_key, export.started_manifest(), export.format.content_type)
 
 
 class Exports:
-    """The export jobs of one emulator.  What is known of them is kept with their ledgers."""
+    """The export jobs of one emulator.  Their facts are kept with their ledgers."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._endpoint = settings.s3_endpoint
@@ -114,6 +114,7 @@ class Exports:
         self._starting: list[Ledger] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self.runs_here: Callable[[Ledger], bool] = lambda ledger: True
 
     def start(self, ledger: Ledger, export: Export, role_arn: str, kms_key_arn: str | None) -> None:
         """Begin a job.  Raises EXPORTS_LIMIT, S3_REFUSED, S3_NOT_REACHED."""
@@ -125,7 +126,7 @@ class Exports:
                 raise EXPORTS_LIMIT(limit=limit)
             self._starting.append(ledger)
         try:
-            self._put_first(ledger, export, job)  # not under the lock: S3 may take its time
+            self._put_first(ledger, export, job)  # without the lock: S3 may take its time
             with self._lock:
                 ledger.make_durable()
                 now = self._clock.now_ms()
@@ -143,19 +144,26 @@ class Exports:
             raise problem(code=error.code, message=error.message) from error
 
     def of(self, ledger: Ledger) -> list[ExportJob]:
-        """A ledger's jobs that are still listed."""
+        """Return a ledger's jobs that are still listed."""
         now = self._clock.now_ms()
         return [job for job in jobs_of(ledger) if job.is_kept(now)]
 
     def resume(self, ledger: Ledger) -> None:
-        """Go on with the jobs of a ledger, just opened, that a stop interrupted."""
+        """Resume the jobs of a newly opened ledger that a stop interrupted."""
         with self._lock:
             for job in jobs_of(ledger):
                 if job.status == "IN_PROGRESS":
                     self._run(ledger, job)
 
+    def go_on(self, ledger: Ledger) -> None:
+        """Run the jobs of a ledger that are not running yet."""
+        with self._lock:
+            for job in jobs_of(ledger):
+                if job.status == "IN_PROGRESS" and job.export.export_id not in self._running:
+                    self._run(ledger, job)
+
     def close(self) -> None:
-        """Let jobs in progress end after the object they are writing; they are resumed another time."""
+        """Let jobs in progress end after the object that they are writing; a later start resumes them."""
         self._stop.set()
         deadline = time.monotonic() + STOP_SECONDS
         for thread in list(self._running.values()):
@@ -167,6 +175,8 @@ class Exports:
             thread.join()
 
     def _run(self, ledger: Ledger, job: ExportJob) -> None:
+        if not self.runs_here(ledger):
+            return  # another server's job
         id_ = job.export.export_id
         thread = threading.Thread(target=self._work, args=(ledger, job), name=f"export-{id_}", daemon=True)
         self._running[id_] = thread
@@ -197,7 +207,7 @@ class Exports:
             self._running.pop(export.export_id, None)
 
     def _wait_until(self, ledger: Ledger, end_ms: int) -> None:
-        """Let the end of an export pass, which may be less than a second ahead: blocks before it still come.
+        """Wait until the end time of an export, which may be less than a second ahead: more blocks may still come.
 
         Raises Stopped.
         """
@@ -219,12 +229,12 @@ class Exports:
 
 
 def jobs_of(ledger: Ledger) -> list[ExportJob]:
-    """All jobs that a ledger's file knows."""
+    """Return all jobs in a ledger's file."""
     return list(ledger.facts.exports.values())
 
 
 def has_running_exports(facts: LedgerFacts) -> bool:
-    """Whether a ledger with these facts has a job to go on with."""
+    """Whether a ledger with these facts has a job to resume."""
     return any(job.status == "IN_PROGRESS" for job in facts.exports.values())
 
 

@@ -1,7 +1,7 @@
 """A ledger's journal records without Kinesis: as JSON, over HTTP or into a file.
 
-The records are those of a journal stream, but for the control records, down-converted from Ion to JSON; in place of a
-stream's id their ARN says ``local``.  All of this is ours.
+The records are those of a journal stream without the control records, down-converted from Ion to JSON.  Their ARN has
+``local`` in place of a stream's id.  All of this is ours.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOCAL = "local"
-# How often a follower without news looks whether its client is still there.
+# How often a follower without news checks whether its client is still connected.
 IDLE_SECONDS = 0.3
 _PAUSE_SECONDS = 5.0
 _IDLE_FILE_SECONDS = 60.0
@@ -35,9 +35,9 @@ _NEVER = threading.Event()
 
 
 def json_records(ledger: Ledger, arn: str, first: int, follows: bool) -> Iterator[tuple[int, list[tuple[str, str]]]]:
-    """(sequence number, [(record type, JSON)]) of every block from ``first`` on; with nothing to say, (-1, []).
+    """Yield (sequence number, [(record type, JSON)]) of every block from ``first`` on; (-1, []) while there is none.
 
-    follows: go on with new blocks until the ledger is closed; else end with the block that is now the last.
+    follows: continue with new blocks until the ledger is closed; otherwise end with the present last block.
     """
     stop = threading.Event()
     last = ledger.snapshot()[0]
@@ -46,7 +46,7 @@ def json_records(ledger: Ledger, arn: str, first: int, follows: bool) -> Iterato
             found = next_blocks(ledger, first, IDLE_SECONDS, stop)
         except StorageError:
             if ledger.is_closed:
-                return  # the ledger went away while it was followed
+                return  # the ledger was closed meanwhile
             raise
         if not found:
             yield -1, []
@@ -62,10 +62,10 @@ def _json_of_block(arn: str, ion: bytes) -> list[tuple[str, str]]:
 
 
 class StreamFile:
-    """Appends the records of every open ledger to a file, a line each, and remembers how far it came.
+    """Appends the records of every open ledger to a file, one per line, and stores how far it has come.
 
-    arn_of: what the records of a ledger say their stream is.
-    Raises OSError when the file cannot be opened.  At least once: a line may come again after a crash.
+    arn_of: returns the stream ARN for the records of a ledger.
+    Raises OSError if the file cannot be opened.  At least once: a crash may repeat a line.
     """
 
     def __init__(self, path: Path, arn_of: Callable[[Ledger], str]) -> None:
@@ -77,7 +77,7 @@ class StreamFile:
         self._followers: list[_Follower] = []
 
     def follow(self, ledger: Ledger) -> None:
-        """Write what is new in a ledger that was just opened, and go on."""
+        """Write what is new in a newly opened ledger, and follow it."""
         follower = _Follower(self, ledger, self._arn_of(ledger))
         with self._lock:
             self._followers = [other for other in self._followers if other.thread.is_alive()]
@@ -85,7 +85,7 @@ class StreamFile:
             follower.thread.start()
 
     def finish(self, ledger: Ledger | None = None) -> None:
-        """Write what is left of one ledger or of all, and follow it no further."""
+        """Write the rest of one ledger or of all, and stop following."""
         with self._lock:
             followers = [other for other in self._followers if ledger in (None, other.ledger)]
         for follower in followers:
@@ -100,7 +100,7 @@ class StreamFile:
         self._file.close()
 
     def write(self, ledger: Ledger, lines: str, next_seq: int) -> None:
-        """Append lines and note how far the ledger is written.  Raises OSError."""
+        """Append lines and store how far the ledger is written.  Raises OSError."""
         with self._writing:
             self._file.write(lines.encode())
             self._file.flush()
@@ -108,7 +108,7 @@ class StreamFile:
         ledger.change_facts(lambda facts: replace(facts, stream_file=position), is_progress=True)
 
     def position(self, ledger: Ledger) -> int:
-        """The first block not yet written; a fork's and another file's begin with the first."""
+        """Return the first block not yet written; 0 for a fork and for another file."""
         known = ledger.facts.stream_file
         if known is None or (known.path, known.ledger) != (self.path, ledger.name):
             return 0
@@ -133,7 +133,7 @@ class _Follower:
             logger.exception("%s gets no more records of ledger %s", self._file.path, self.ledger.name)
 
     def _step_or_wait(self) -> bool:
-        """A step; when a disk does not take it, a pause, and again.  Whether to go on."""
+        """Run a step; if the disk refuses it, pause and try again.  Return whether to go on."""
         try:
             return self._step()
         except (OSError, StorageError) as error:
@@ -147,7 +147,7 @@ class _Follower:
             return True
 
     def _step(self) -> bool:
-        """Write what there is; whether to go on.  After the stop everything that was committed is written first."""
+        """Write what there is; return whether to go on.  After the stop, first write everything that was committed."""
         is_stopped = self.stop.is_set()
         seconds, stop = (0.0, _NEVER) if is_stopped else (_IDLE_FILE_SECONDS, self.stop)
         found = next_blocks(self.ledger, self._file.position(self.ledger), seconds, stop)

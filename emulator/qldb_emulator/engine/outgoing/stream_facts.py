@@ -1,7 +1,7 @@
-"""What a ledger's file says of its journal streams.
+"""The facts about journal streams in a ledger's file.
 
-A stream is one fact: its definition, its status, and the next block it has to deliver.  The fact is written after the
-delivery, so a restart repeats records rather than losing any.
+A stream is one fact: its definition, its status, and the next block to deliver.  The fact is written after the
+delivery, so a restart repeats records and loses none.
 
 ====================  ====================================================================  ==========
 status                until                                                                 source
@@ -27,22 +27,22 @@ RUNNING = ("ACTIVE", "IMPAIRED")
 
 
 def find_stream(ledger: Ledger, stream_id: str) -> Stream | None:
-    """A stream of a ledger, whatever its status and age."""
+    """Return a stream of a ledger, whatever its status and age."""
     return ledger.facts.streams.get(stream_id)
 
 
 def streams_of(ledger: Ledger) -> list[Stream]:
-    """All streams of a ledger, in the order of their creation."""
+    """Return all streams of a ledger, in the order of their creation."""
     return sorted(ledger.facts.streams.values(), key=lambda stream: (stream.created_ms, stream.id))
 
 
 def has_running_streams(facts: LedgerFacts) -> bool:
-    """Whether the facts of a ledger hold a stream that is to be delivered."""
+    """Whether the facts of a ledger hold a stream that must be delivered."""
     return any(stream.status in RUNNING for stream in facts.streams.values())
 
 
 def change_stream(ledger: Ledger, stream_id: str, durably: bool = True, **changes: Any) -> Stream | None:
-    """Change what is stored of a running stream; None, and nothing changed, when it has ended meanwhile."""
+    """Change the facts of a running stream; return None, and change nothing, if it has ended meanwhile."""
     found: list[Stream] = []
 
     def change(facts: LedgerFacts) -> LedgerFacts:

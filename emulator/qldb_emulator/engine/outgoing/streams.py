@@ -1,4 +1,4 @@
-"""The journal streams of an emulator: each that is running has a thread that delivers it."""
+"""The journal streams of an emulator: a thread delivers each one that is running."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ class Streams:
         self._deliveries: dict[str, Delivery] = {}
         self._lock = threading.Lock()
         self._is_closed = False
+        self.runs_here: Callable[[Ledger], bool] = lambda ledger: True
 
     def target(self, kinesis_arn: str) -> DeliveryTarget:
-        """Where a stream is delivered to.  Its methods raise AwsError."""
+        """Return the target of a stream.  Its methods raise AwsError."""
         return self._open_target(kinesis_arn)
 
     def _kinesis(self, kinesis_arn: str) -> DeliveryTarget:
@@ -46,11 +47,16 @@ class Streams:
         return KinesisStream(name, arn.region, self._endpoint)
 
     def arn(self, ledger: Ledger, stream_id: str) -> str:
-        """The ARN of a stream."""
+        """Return the ARN of a stream."""
         return qldb_arn(ledger.region, self._account, f"stream/{ledger.name}/{stream_id}")
 
     def start(self, ledger: Ledger, stream: Stream) -> None:
-        """Deliver a stream from now on.  A delivery from the same ledger as it was before a restore makes way."""
+        """Deliver a stream from now on.  A delivery from the same ledger as it was before a restore makes way.
+
+        Does nothing where another server delivers it.
+        """
+        if not self.runs_here(ledger):
+            return
         with self._lock:
             if self._is_closed:
                 return
@@ -63,11 +69,19 @@ class Streams:
         delivery.start()
 
     def resume(self, ledger: Ledger) -> None:
-        """Go on delivering the running streams of a ledger that was just opened."""
+        """Resume the running streams of a newly opened ledger."""
         if ledger.state in ("DELETING", "DELETED"):
             return
         for stream in streams_of(ledger):
             if stream.status in RUNNING:
+                self.start(ledger, stream)
+
+    def go_on(self, ledger: Ledger) -> None:
+        """Deliver the running streams of a ledger that are not delivered yet."""
+        with self._lock:
+            delivered = set(self._deliveries)
+        for stream in streams_of(ledger):
+            if stream.status in RUNNING and stream.id not in delivered:
                 self.start(ledger, stream)
 
     def mark_cancelled(self, ledger: Ledger, stream: Stream) -> None:
@@ -75,15 +89,15 @@ class Streams:
         change_stream(ledger, stream.id, status="CANCELED", ended_ms=ledger.clock.now_ms())
 
     def stop(self, stream: Stream) -> None:
-        """Stop delivering; records on their way may still arrive."""
+        """Stop a delivery; records that were sent may still arrive."""
         self._stop([stream.id])
 
     def end_ledger(self, ledger: Ledger) -> None:
-        """Stop delivering the streams of a ledger that is going away.  Does not wait for them."""
+        """Stop delivering the streams of a ledger that is being deleted or replaced.  Does not wait for them."""
         self._stop([stream.id for stream in streams_of(ledger)], 0)
 
     def close(self) -> None:
-        """Stop every delivery.  They go on where they were when the ledgers are opened again."""
+        """Stop every delivery.  They resume when the ledgers are opened again."""
         with self._lock:
             self._is_closed = True
         self._stop(list(self._deliveries))

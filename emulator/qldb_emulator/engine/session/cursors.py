@@ -1,10 +1,10 @@
-"""Results, a page at a time: rows are pulled when a page is asked for, never before and never all."""
+"""Results, one page at a time: rows are read when a page is requested, never earlier and never all at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ...budget import current
+from ...budget import UNBOUNDED, Budget
 from ...errors import PAGE_TOKEN_NOT_VALID, RESULT_TOO_DEEP
 from ...ion.codec import TOO_DEEP, IonError, dumps
 from ...ion.values import IonValue
@@ -28,11 +28,12 @@ class Page:
 class Cursor:
     """The rows of one statement.
 
-    The latest page can be asked for again with its own token (inferred: wire.md 7 #15); older ones are gone, so that
+    The latest page can be requested again with its own token (inferred: wire.md 7 #15); older ones are gone, so that
     memory holds one page a cursor.
     """
 
     __slots__ = (
+        "_budget",
         "_counted",
         "_data",
         "_failure",
@@ -45,7 +46,15 @@ class Cursor:
         "_rows",
     )
 
-    def __init__(self, rows: Iterator[IonValue], data: Data, limits: Limits, new_token: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        rows: Iterator[IonValue],
+        data: Data,
+        limits: Limits,
+        new_token: Callable[[], str],
+        budget: Budget = UNBOUNDED,
+    ) -> None:
+        self._budget = budget
         self._rows = rows
         self._data = data
         self._limits = limits
@@ -58,7 +67,7 @@ class Cursor:
         self._latest_token: str | None = None
 
     def page(self, token: str | None) -> Page:
-        """The page of a token; None asks for the first.
+        """Return the page of a token; None means the first.
 
         Raises PAGE_TOKEN_NOT_VALID for a token whose page is gone, and what evaluating a row raises.
         """
@@ -70,7 +79,7 @@ class Cursor:
             except RecursionError as error:
                 self._failure = RESULT_TOO_DEEP(reason=TOO_DEEP)
                 raise self._failure from error
-            except Exception as error:  # the rows are at their end now: asked again, the page must fail again
+            except Exception as error:  # no more rows can be read: a repeated request must fail again
                 self._failure = error
                 raise
             self._latest_token = token
@@ -81,9 +90,9 @@ class Cursor:
         return self._latest
 
     def _pull(self) -> Page:
-        """At most ``page_values`` values and about ``page_bytes`` bytes, at least one value if there is any.
+        """Return at most ``page_values`` values and about ``page_bytes`` bytes, at least one value if there is any.
 
-        One row is read ahead to know whether a token is owed.
+        Reads one row ahead, to know whether a next page exists.
         """
         values: list[bytes] = []
         size = 0
@@ -92,13 +101,13 @@ class Cursor:
             size = len(self._row_ahead)
             self._row_ahead = None
         max_values, max_bytes = self._limits.page_values, self._limits.page_bytes
-        budget = current()
+        budget = self._budget
         for row in self._rows:
             try:
                 value = row.ion if type(row) is RawDocument else dumps(row)
             except IonError as error:
                 raise RESULT_TOO_DEEP(reason=error) from error
-            budget.held = 0  # what the row was made of is gone
+            budget.held = 0  # what the row was built from is freed
             size += len(value)
             if len(values) >= max_values or (values and size > max_bytes):
                 self._row_ahead = value

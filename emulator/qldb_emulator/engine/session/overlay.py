@@ -1,7 +1,7 @@
 """A transaction's own writes, held in memory until its block is built.
 
-An :class:`Overlay` is never changed while a cursor reads it: a statement that writes makes a new one if the present one
-is in use (``shared``), so an open cursor goes on seeing the state in which its statement ran.
+An :class:`Overlay` never changes while a cursor reads it: a statement that writes copies one that is in use
+(``shared``), so an open cursor still sees the state in which its statement ran.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PendingDocument:
     parameter: tuple[SentStatement, Place] | None = None
 
     def data_hash(self) -> bytes | None:
-        """The value's Ion hash, where the statement's digest needs it as well."""
+        """Return the value's Ion hash, if the statement's digest needs it as well."""
         if self.parameter is None:
             return None
         sent, place = self.parameter
@@ -55,15 +55,15 @@ class Overlay:
     shared: bool = False
 
     def of_table(self, table_id: str) -> dict[str, PendingDocument]:
-        """The pending documents of a table; empty if it has no pending document."""
+        """Return the pending documents of a table; empty if it has no pending document."""
         return self.tables.get(table_id, _NOTHING)
 
     def find(self, table_id: str, document_id: str) -> PendingDocument | None:
-        """One pending document."""
+        """Return one pending document."""
         return self.of_table(table_id).get(document_id)
 
     def writable(self) -> Overlay:
-        """An overlay that may be changed: this one, or a copy when a cursor reads this one."""
+        """Return an overlay that may be changed: this one, or a copy if a cursor reads this one."""
         if not self.shared:
             return self
         return Overlay({table: dict(rows) for table, rows in self.tables.items()}, self.count, self.size_bytes)
@@ -77,7 +77,7 @@ class Overlay:
         rows[pending.document_id] = pending
 
     def pending(self) -> list[PendingDocument]:
-        """Every pending document."""
+        """Return every pending document."""
         return [document for rows in self.tables.values() for document in rows.values()]
 
 

@@ -30,7 +30,7 @@ _RESOURCES = {
 
 
 def authorize_operation(operation: str, members: Members, context: RequestContext, account: str) -> None:
-    """Raises ACCESS_DENIED unless an operation of the control plane is allowed.  Its action has its name."""
+    """Raise ACCESS_DENIED unless an operation of the control plane is allowed.  Its action has its name."""
     principal = context.principal
     if principal is None:
         return
@@ -46,14 +46,14 @@ def authorize_operation(operation: str, members: Members, context: RequestContex
 
 
 def authorize_command(principal: Principal, ledger_name: str, region: str, account: str) -> None:
-    """Raises ACCESS_DENIED unless session commands on a ledger are allowed."""
+    """Raise ACCESS_DENIED unless session commands on a ledger are allowed."""
     principal.check("SendCommand", qldb_arn(region, account, f"ledger/{ledger_name}"), account)
 
 
 class Permit:
     """What the statements of a transaction may do.
 
-    ledger_arn: of their ledger.  permissions_mode: its own; with ALLOW_ALL, SendCommand was enough.
+    ledger_arn: of their ledger.  permissions_mode: the ledger's; with ALLOW_ALL, permission for SendCommand is enough.
     """
 
     def __init__(self, principal: Principal, ledger_arn: str, account: str, permissions_mode: str) -> None:
@@ -62,7 +62,7 @@ class Permit:
         self._ledger_arn = ledger_arn
 
     def check_program(self, program: Program) -> None:
-        """Raises ACCESS_DENIED for the first action of a statement that is not allowed."""
+        """Raise ACCESS_DENIED for the first action of a statement that is not allowed."""
         if self._principal is None:
             return
         for action, table in program.actions:
@@ -70,12 +70,12 @@ class Permit:
                 self._principal.check(action, self._resource(action, table), self._account)
 
     def check_redaction(self, table_id: str) -> None:
-        """Raises ACCESS_DENIED unless revisions of a table may be redacted."""
+        """Raise ACCESS_DENIED unless revisions of a table may be redacted."""
         if self._principal is not None:
             self._principal.check("PartiQLRedact", f"{self._ledger_arn}/table/{table_id}", self._account)
 
     def check_tags(self) -> None:
-        """Raises ACCESS_DENIED unless a new table may be tagged."""
+        """Raise ACCESS_DENIED unless a new table may be tagged."""
         if self._principal is not None:
             self._principal.check("TagResource", f"{self._ledger_arn}/table/*", self._account)
 

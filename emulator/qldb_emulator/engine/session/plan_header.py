@@ -1,6 +1,6 @@
 """What a statement did, for a developer: its plan and what it read, as the text of one response header.
 
-Only made when ``Settings.shows_plans`` says so.
+It is made only if ``Settings.shows_plans`` is on.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 4_000  # many clients refuse headers of more than 8 KiB
 _CUT = " ..."
 CONFLICT_CHARACTERS = 300
-# What a reader learns most from comes first: of several marks that a block wrote, one is told.
+# Kinds of marks, most informative first: if a block wrote several marks, the first is reported.
 _TELLING = ("table", "key", "document", "name", "catalogue")
 
 
-def explained(transaction: Transaction, program: Program | None, marks: set[ReadMark], read_ios: int) -> str:
-    """JSON in ASCII, at most MAX_CHARACTERS: ``{"plan": [line], "reads": [text], "readIOs": 3}``.
+def plan_header(transaction: Transaction, program: Program | None, marks: set[ReadMark], read_ios: int) -> str:
+    """Return JSON in ASCII, at most MAX_CHARACTERS: ``{"plan": [line], "reads": [text], "readIOs": 3}``.
 
-    marks: what the transaction has read since the statement began.  What does not fit is left out, and said to be.
+    marks: what the transaction has read since the statement began.  What does not fit is left out, and the text says
+    so.
     """
     plan = [] if program is None else explain(program.plan).split("\n")
     reads = sorted(mark_text(mark, transaction) for mark in marks)
@@ -46,7 +47,7 @@ def _halved(lines: list[str]) -> list[str]:
 
 
 def mark_text(mark: ReadMark, transaction: Transaction) -> str:
-    """A mark as the plan's text names things."""
+    """Return a mark in the words of the plan's text."""
     kind = mark[0]
     tables = transaction.catalogue.tables
     if kind == "key":
@@ -59,15 +60,15 @@ def mark_text(mark: ReadMark, transaction: Transaction) -> str:
     return "catalogue" if len(mark) == 1 else f"{kind} {mark[1]}"
 
 
-def conflict_explained(transaction: Transaction, writes: WriteLog) -> dict[str, str]:
-    """Why a commit was refused: what the transaction read, and the block that has written it since; for headers.
+def conflict_header(transaction: Transaction, writes: WriteLog) -> dict[str, str]:
+    """Return why a commit was refused, for headers: what the transaction read, and the block that wrote it since.
 
-    Empty when nothing is remembered, as for a conflict that a fault rule asked for.
+    Empty if nothing is remembered, as for a conflict that a fault rule requested.
     """
     reads = sorted(transaction.reads, key=lambda mark: (_TELLING.index(mark[0]), repr(mark)))
     mark = writes.conflict(reads, transaction.snapshot)
     if mark is None:
         return {}
-    # Names are the user's, and this becomes a header: escaped as JSON does it.
+    # Names come from users, and this becomes a header, so escape them as JSON does.
     text = json.dumps(mark_text(mark, transaction))[1:-1]
     return {"conflict": text[:CONFLICT_CHARACTERS], "conflict-block": str(writes.last_write(mark))}

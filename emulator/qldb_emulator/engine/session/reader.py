@@ -1,7 +1,7 @@
-"""What a statement sees: the snapshot at StartTransaction, with the transaction's own writes laid over it.
+"""What a statement sees: the snapshot at StartTransaction, with the transaction's own writes applied to it.
 
-Every access leaves a mark in the transaction's read set when it is called.  So a cursor counts even if no row is pulled
-from it.
+Every access records a mark in the transaction's read set when it is called.  So a cursor counts even if no row is
+pulled from it.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class StatementReader:
         overlay = self._overlay.of_table(table.table_id)
         if not table.number:
             return prefilter.batches(with_pending_writes(overlay, iter(())))
-        lay_over = partial(with_pending_writes, overlay) if overlay else None
-        return self._ledger.tables.prefiltered_scan(table.number, self._transaction.snapshot, prefilter, lay_over)
+        merge_writes = partial(with_pending_writes, overlay) if overlay else None
+        return self._ledger.tables.prefiltered_scan(table.number, self._transaction.snapshot, prefilter, merge_writes)
 
     def _stored_scan(self, table: TableInfo) -> Iterator[RevisionRow]:
         if table.number:
@@ -120,10 +120,10 @@ class StatementReader:
     def _shown_user(
         self, stored: Iterable[RevisionRow], pending: Iterable[PendingDocument], overlay: dict[str, PendingDocument]
     ) -> Iterator[Row]:
-        """Stored rows the transaction has not touched, then what it wrote.
+        """Yield stored rows that the transaction has not touched, then what it wrote.
 
-        A touched row keeps its place while its old revision is among the stored ones; a row that only the new revision
-        makes visible (an index key that changed) comes after them, as do new documents.
+        A touched row keeps its place while its old revision is among the stored ones.  A row that only the new revision
+        makes visible (an index key that changed) comes after them, and so do new documents.
         """
         decode = self._ledger.cache.decode
         if not overlay:
@@ -176,7 +176,7 @@ class StatementReader:
                 yield from batch
 
     def _history_range(self, start: Timestamp | None, end: Timestamp | None) -> tuple[int | None, int | None]:
-        """The range in milliseconds.  Raises BadRequest if the range is not valid (working.history)."""
+        """Return the range in milliseconds.  Raises BadRequest if the range is not valid (working.history)."""
         if start is None and end is None:
             return None, None
         now_ms = self._ledger.now_ms()
@@ -194,7 +194,7 @@ class StatementReader:
 
 
 def with_pending_writes(overlay: dict[str, PendingDocument], stored: Iterator[Stored]) -> Iterator[Stored]:
-    """A whole table with a transaction's writes: changed documents in their place, new ones at the end.
+    """Yield a whole table with a transaction's writes: changed documents in their place, new ones at the end.
 
     stored: rows that begin with the document's id.
     """
@@ -211,7 +211,7 @@ def with_pending_writes(overlay: dict[str, PendingDocument], stored: Iterator[St
 
 
 def catalogue_row(table: TableInfo) -> dict[str, IonValue]:
-    """A row of ``information_schema.user_tables`` (documented: working.catalog; field order too)."""
+    """Return a row of ``information_schema.user_tables`` (documented: working.catalog; field order too)."""
     return {
         "tableId": table.table_id,
         "name": table.name,
@@ -221,11 +221,11 @@ def catalogue_row(table: TableInfo) -> dict[str, IonValue]:
 
 
 def pending_key(document: PendingDocument, field_name: str) -> bytes | None:
-    """The index key of a pending document."""
+    """Return the index key of a pending document."""
     return None if document.value is None else field_key(document.value, field_name)
 
 
 def id_texts(values: Sequence[IonValue]) -> list[str]:
-    """The texts among some values, each once, in order: only a text can be a document id."""
+    """Return the texts among some values, each once, in order: only a text can be a document id."""
     texts = (strip_annotations(value) for value in values)
     return list(dict.fromkeys(str(text) for text in texts if isinstance(text, str)))

@@ -32,7 +32,7 @@ def redact_revision(
 ) -> dict[str, IonValue]:
     """Note a revision for redaction at commit, and return the row that says which.
 
-    Raises the BadRequests of a wrong call, a revision that is not there, that is still active or redacted already,
+    Raises the BadRequests of a wrong call, of a revision that does not exist, is still active or is redacted already,
     and of more redactions than a transaction may have.
     """
     if name != PROCEDURE:
@@ -56,7 +56,7 @@ def redact_revision(
         raise REDACTION_TWICE(document_id=document_id, sequence_no=sequence_no)
     live = file.revision_at(row.doc_no, transaction.snapshot)
     if row.data is None or (live is not None and live.seq == row.seq):
-        # A deletion's own revision has nothing to redact and is the document's last word.
+        # A deletion's own revision has nothing to redact, and is the document's last.
         raise REDACTION_ACTIVE(document_id=document_id, sequence_no=sequence_no)
     if revision_hash_of(loads(row.metadata), hash_value(loads(row.data))) != row.hash:
         raise REDACTION_UNPROVED(document_id=document_id, sequence_no=sequence_no)

@@ -1,4 +1,4 @@
-"""A statement as it was sent, and its hashes, which are computed after the answer, or when they are first needed."""
+"""A statement as the client sent it, and its hashes, which are computed after the answer, or when first needed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Place = tuple[int, int | None]
 
 
 class SentStatement:
-    """A statement that was sent.  It is part of the commit digest whatever becomes of it (wire.md 2.4).
+    """A statement that was sent.  It is part of the commit digest even if it fails (wire.md 2.4).
 
-    No answer needs its digest before the commit's, and hashing a document is a good part of what its INSERT takes.  So
+    No answer before the commit's needs its digest, and hashing a document is a good part of the work of its INSERT.  So
     ``compute_digest`` is called after the answer was sent.  Any thread may call it at any time: the result is the same.
     """
 
@@ -30,22 +30,22 @@ class SentStatement:
 
     @property
     def digest(self) -> bytes:
-        """``hashing.statement_digest`` of the statement: 32 bytes."""
+        """Return ``hashing.statement_digest`` of the statement: 32 bytes."""
         if self._digest is None:
             self._digest = statement_digest(self.text, [whole for whole, _ in self._all_hashes()])
         return self._digest
 
     def compute_digest(self) -> None:
-        """Compute the digest, unless it is computed already."""
+        """Compute the digest, unless that has been done."""
         _ = self.digest
 
     def place_of(self, value: IonValue) -> Place | None:
-        """Where a value stands among the parameters, compared by identity; None if it is not one of them.
+        """Return where a value stands among the parameters, compared by identity; None if it is not one of them.
 
-        An element of a list counts: ``INSERT INTO t ?`` takes many documents so.
+        An element of a list counts: ``INSERT INTO t ?`` takes many documents that way.
         """
         if self._places is None:
-            # By identity; the parameters are kept, so none of the numbers can become another object's.
+            # By identity; the parameters are kept alive, so no other object can get the same id.
             self._places = {id(value): (number, None) for number, value in enumerate(self._parameters)}
             for number, parameter in enumerate(self._parameters):
                 if type(parameter) is list:
@@ -53,12 +53,12 @@ class SentStatement:
         return self._places.get(id(value))
 
     def hash_at(self, place: Place) -> bytes:
-        """The Ion hash of what stands there."""
+        """Return the Ion hash of the value at a place."""
         whole, elements = self._all_hashes()[place[0]]
         return whole if place[1] is None else elements[place[1]]
 
     def _all_hashes(self) -> list[tuple[bytes, list[bytes]]]:
-        """Of each parameter, and of the elements of each that is a list."""
+        """Return the hash of each parameter, and those of the elements of each parameter that is a list."""
         if self._hashes is None:
             self._hashes = [
                 hash_list(value) if type(value) is list else (hash_value(value), []) for value in self._parameters

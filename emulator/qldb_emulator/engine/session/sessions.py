@@ -31,7 +31,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...budget import Budget, enter
+from ...budget import Budget, enter, leave
 from ...clock import Clock
 from ...context import CommandResult, Principal, RequestContext, client_is_there, is_same_principal
 from ...errors import (
@@ -51,17 +51,18 @@ from ...errors import (
     QldbError,
 )
 from ...ids import IdSource
-from ...log.seam import LedgerGone
+from ...log.seam import Deposed, LedgerGone
 from ...partiql.language.errors import PartiqlError
 from ...settings import Settings
 from ...storage.errors import StorageError
+from ...storage.ledger_file import IN_PLACE_SECONDS
 from ..arns import qldb_arn
 from ..ledger.register import Register, storage_problem
 from ..workbench.faults import KINDS, Event, Faults
 from ..workbench.statement_log import StatementLog
 from .cursors import Cursor, Page
 from .permissions import Permit, authorize_command
-from .plan_header import conflict_explained, explained
+from .plan_header import conflict_header, plan_header
 from .statements import Execution, partiql_problem, statement_tables
 from .transactions import Transaction
 
@@ -70,11 +71,11 @@ if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
 
 Members = dict[str, Any]
+Command = Callable[["Session", float, Members], CommandResult]
+"""(session, the time by its ledger's clock, members of the request) -> result.  Raises QldbError."""
+
 # Commands that say that the client wants no more of a transaction: a statement that still runs in it stops.
 _ENDING = ("AbortTransaction", "EndSession")
-# A transaction's start looks this seldom whether the ledger's file is still in its place (5 µs); every commit that
-# writes does.
-IN_PLACE_SECONDS = 0.1
 logger = logging.getLogger(__name__)
 
 
@@ -90,10 +91,14 @@ class Session:
         self.is_ended = False
         self.principal = principal
         self.abandoned: Transaction | None = None
+        # One for all transactions: with one of its own, a transaction would lie in a cycle, and its memory would be
+        # free only after a collection.
+        self.budget = Budget(self.check_running, ledger.limits.statement_memory_bytes)
+        self.running: Transaction | None = None  # whose statement runs
         self.is_client_gone = client_is_there  # of the command that runs now
 
     def has_expired(self, now: float) -> bool:
-        """Whether the session is older than sessions get.  now: of its ledger's clock, monotonic."""
+        """Whether the session has exceeded its maximum age.  now: of its ledger's clock, monotonic."""
         return now - self.started > self.ledger.limits.session_seconds
 
     def belongs_to(self, principal: Principal | None) -> bool:
@@ -106,25 +111,26 @@ class Session:
         if transaction is not None:
             self.ledger.writes.close(transaction.id)
 
-    def check_running(self, transaction: Transaction) -> None:
+    def check_running(self) -> None:
         """Raise what ends a running statement: the end of its time, transaction, session or ledger, a gone client.
 
-        Called from within the statement (see ``budget``); what raises here is the statement's answer.
+        The statement itself calls it (see ``budget``); what it raises becomes the statement's answer.
         """
         if self.is_ended or self.ledger.is_closed:
             raise NO_SUCH_SESSION()
-        if transaction is not self.transaction or transaction is self.abandoned:
+        transaction = self.running
+        if transaction is None or transaction is not self.transaction or transaction is self.abandoned:
             raise NO_OPEN_TRANSACTION()
-        if time.monotonic() - transaction.running_since > self.ledger.limits.transaction_seconds:
+        if time.perf_counter() - transaction.running_since > self.ledger.limits.transaction_seconds:
             transaction.is_over = True  # by the machine's time, where the emulator's own stands still
         self.open_transaction(self.ledger.clock.monotonic())
         if self.is_client_gone():
             raise ClientGone
 
     def close_expired(self) -> None:
-        """Free the place of a transaction whose time is over; the next command in it is told so.
+        """Free the resources of a transaction whose time is over; the next command in it gets the error.
 
-        Called under the session's lock.
+        Requires the session's lock.
         """
         transaction = self.transaction
         if transaction is not None and transaction.has_expired(self.ledger.clock.monotonic()):
@@ -132,7 +138,7 @@ class Session:
             self.ledger.writes.close(transaction.id)
 
     def open_transaction(self, now: float, transaction_id: str | None = None) -> Transaction:
-        """The open transaction.  Raises NO_OPEN_TRANSACTION or, once, TRANSACTION_EXPIRED.
+        """Return the open transaction.  Raises NO_OPEN_TRANSACTION or, once, TRANSACTION_EXPIRED.
 
         Its time is counted from StartTransaction, idle time included.
         """
@@ -148,9 +154,9 @@ class Session:
 
 
 class Sessions:
-    """All sessions of an emulator, in memory: a restart forgets them and drivers recover by themselves."""
+    """All sessions of an emulator, in memory: a restart forgets them, and drivers recover by themselves."""
 
-    # Ended sessions go at once; ones that clients forgot go when this many new ones have begun.
+    # Ended sessions are removed at once; abandoned ones are removed after this many new ones have begun.
     SWEEP_EVERY = 256
 
     def __init__(
@@ -172,8 +178,9 @@ class Sessions:
         self._statement_log = statement_log
         self._sessions: dict[str, Session] = {}
         self._started = 0
+        self.name_token: Callable[[str, Ledger], str] = lambda token, ledger: token
         self._lock = threading.Lock()
-        self._commands: dict[str, Callable[[Session, float, Members], CommandResult]] = {
+        self._commands: dict[str, Command] = {
             "StartTransaction": self._start_transaction,
             "ExecuteStatement": self._execute_statement,
             "FetchPage": self._fetch_page,
@@ -196,7 +203,7 @@ class Sessions:
         if token is None:
             raise SESSION_TOKEN_MISSING()
         session = self._sessions.get(token)
-        # Without --auth, or with the very key that started the session, there is nothing to compare.
+        # Without --auth, or with the key that started the session, there is nothing to compare.
         if session is None or (session.principal is not principal and not session.belongs_to(principal)):
             raise NO_SUCH_SESSION()
         ledger = session.ledger
@@ -208,7 +215,7 @@ class Sessions:
         with session.lock:
             session.principal = principal  # another key of the same principal may have another policy
             session.is_client_gone = context.is_client_gone
-            if session.is_ended:  # while this request waited for the lock
+            if session.is_ended:  # it ended while this request waited for the lock
                 raise NO_SUCH_SESSION()
             now = ledger.clock.monotonic()
             if session.has_expired(now):
@@ -229,23 +236,24 @@ class Sessions:
                     session.end_transaction()
 
     def _storage_problem(self, token: str, session: Session, error: StorageError) -> QldbError:
-        """A file that cannot be read or written: of a ledger that was closed meanwhile, or a real failure."""
-        if session.ledger.is_closed or isinstance(error, LedgerGone):
+        """Return a file that cannot be read or written: of a ledger that was closed meanwhile, or a real failure."""
+        if session.ledger.is_closed or isinstance(error, LedgerGone | Deposed):
             self._forget(token, session)
             return NO_SUCH_SESSION()
         return storage_problem(session.ledger.name, error)
 
-    def _find(self, token: str, context: RequestContext) -> Session | None:
-        """The session of a token; None also for a session of another principal, which must learn nothing of it."""
-        session = self._sessions.get(token)
-        return session if session is not None and session.belongs_to(context.principal) else None
-
     # --- faults ------------------------------------------------------------------------------------------
+
+    def wrap(self, command: str, wrapper: Callable[[Command], Command]) -> None:
+        """Lay something around a command, such as a span of its time.  Call it before requests come."""
+        self._commands[command] = wrapper(self._commands[command])
 
     def _send_with_faults(
         self, command: str, token: str | None, members: Members, context: RequestContext
     ) -> CommandResult:
-        session = None if token is None else self._find(token, context)
+        session = None if token is None else self._sessions.get(token)
+        if session is not None and not session.belongs_to(context.principal):
+            session = None
         ledger_name = session.ledger.name if session is not None else members.get("LedgerName")
         strike = self._faults.strike(
             Event(command, ledger_name, lambda: _texts(session, members), lambda: _tables(session, members))
@@ -264,7 +272,7 @@ class Sessions:
         raise AssertionError("a fault either fails or drops")
 
     def _fail(self, kind_name: str, token: str | None, session: Session | None, members: Members) -> None:
-        """Raise the error of a fault, with what it takes along."""
+        """Raise the error of a fault, with the consequences that the error has in the service."""
         kind = KINDS[kind_name]
         assert kind.problem is not None
         transaction_id = ""
@@ -280,11 +288,11 @@ class Sessions:
     # --- the register ------------------------------------------------------------------------------------
 
     def count(self) -> int:
-        """How many sessions there are."""
+        """Return how many sessions there are."""
         return len(self._sessions)
 
     def end_all(self, ledger: Ledger) -> None:
-        """End every session of a ledger that is going away."""
+        """End every session of a ledger that is being deleted or replaced."""
         for token, session in list(self._sessions.items()):
             if session.ledger is ledger:
                 self._forget(token, session)
@@ -303,7 +311,7 @@ class Sessions:
             raise SESSION_LEDGER_NOT_FOUND(name=ledger_name, elsewhere=elsewhere)
         if ledger.state != "ACTIVE":
             raise SESSION_LEDGER_NOT_ACTIVE(name=ledger_name, state=ledger.state)
-        token = self._ids.new_token()
+        token = self.name_token(self._ids.new_token(), ledger)
         with self._lock:
             self._sessions[token] = Session(context.request_id, ledger, context.principal)
             self._started += 1
@@ -328,13 +336,13 @@ class Sessions:
         if ledger.log.is_shared:
             ledger.catch_up()  # so that the snapshot has everything that any server answered before
         transaction = session.transaction = Transaction(ledger, ledger.ids.new_id(), now)
-        transaction.budget = Budget(partial(session.check_running, transaction), ledger.limits.statement_memory_bytes)
+        transaction.budget = session.budget
         return CommandResult({"TransactionId": transaction.id})
 
     def _end_expired_transactions(self, ledger: Ledger) -> None:
-        """Free the places of transactions whose clients have left.
+        """Free the resources of transactions whose clients have left.
 
-        A session whose lock is taken is left out: its command finds out by itself that the time is over.
+        Skips a session whose lock is taken: its command finds out by itself that the time is over.
         """
         now = ledger.clock.monotonic()
         for session in list(self._sessions.values()):
@@ -353,22 +361,23 @@ class Sessions:
         before = set(transaction.reads) if self._shows_plans else None
         started = time.perf_counter()
         execution = Execution(transaction, permit)
-        before_budget = enter(transaction.budget)
-        transaction.running_since = time.monotonic()
+        transaction.running_since = started
+        session.running = transaction
+        enter(session.budget)
         try:
-            transaction.budget.begin()
             cursor, page = execution.run(text, holders)
         except QldbError as error:
             self._log(transaction, execution.program, text, holders, started, error=error)
             raise
         finally:
-            enter(before_budget)
+            leave()
+            session.running = None
         self._log(transaction, execution.program, text, holders, started, read_ios=page.read_ios)
         debug = None
         if before is not None:
             read = transaction.reads - before
-            debug = {"plan": explained(transaction, execution.program, read, page.read_ios)}
-        # Hashing parameters can wait until the answer was sent: no answer holds a hash before the commit's.
+            debug = {"plan": plan_header(transaction, execution.program, read, page.read_ios)}
+        # Hashing parameters can wait until the answer was sent: no answer before the commit's holds a hash.
         after = execution.sent.compute_digest if holders and execution.sent is not None else None
         return CommandResult({"FirstPage": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)}, debug, after)
 
@@ -402,14 +411,16 @@ class Sessions:
         cursor = transaction.cursors.get(members["NextPageToken"])
         if cursor is None:
             raise PAGE_TOKEN_NOT_VALID()
-        transaction.running_since = time.monotonic()
-        before_budget = enter(transaction.budget)
+        transaction.running_since = time.perf_counter()
+        session.running = transaction
+        enter(session.budget)
         try:
             page = cursor.page(members["NextPageToken"])
         except PartiqlError as error:
             raise partiql_problem(error) from error
         finally:
-            enter(before_budget)
+            leave()
+            session.running = None
         return CommandResult({"Page": _page(transaction, cursor, page), "ConsumedIOs": _ios(page)})
 
     def _commit_transaction(self, session: Session, now: float, members: Members) -> CommandResult:
@@ -423,12 +434,12 @@ class Sessions:
             self._statement_log.end(transaction.id, None)
         except QldbError as error:
             if error.shape == OCC_CONFLICT.shape:
-                error.debug |= conflict_explained(transaction, committer.writes)
+                error.debug |= conflict_header(transaction, committer.writes)
             self._statement_log.end(transaction.id, error)
             raise
         finally:
-            session.end_transaction()  # also after a conflict or a wrong digest: there is nothing left to go on with
-        if transaction.redactions:  # any parameter and any text may hold what was redacted
+            session.end_transaction()  # also after a conflict or a wrong digest: the transaction cannot continue
+        if transaction.redactions:  # parameters and texts may hold the redacted data
             self._statement_log.forget(session.ledger.region, session.ledger.name)
         result = {
             "TransactionId": transaction.id,
@@ -449,12 +460,12 @@ def _flush_deferred(ledger: Ledger) -> None:
     try:
         ledger.committer.flush_deferred()
     except StorageError as error:
-        # The next commit is told; until then no answer has promised anything that is not there.
+        # The next commit reports it; until then no answer has promised anything that is missing.
         logger.warning("blocks of ledger %s that change nothing cannot be written yet: %s", ledger.name, error)
 
 
 def _texts(session: Session | None, members: Members) -> list[str]:
-    """For fault rules: the statement's text, or those of the open transaction."""
+    """Return, for fault rules, the statement's text, or those of the open transaction."""
     if "Statement" in members:
         return [members["Statement"]]
     transaction = None if session is None else session.transaction
@@ -462,7 +473,7 @@ def _texts(session: Session | None, members: Members) -> list[str]:
 
 
 def _tables(session: Session | None, members: Members) -> set[str]:
-    """For fault rules: the names of the tables that the statement, or else the open transaction, uses."""
+    """Return, for fault rules, the names of the tables that the statement, or else the open transaction, uses."""
     transaction = None if session is None else session.transaction
     if transaction is None:
         return set()
@@ -480,5 +491,5 @@ def _page(transaction: Transaction, cursor: Cursor, page: Page) -> Members:
 
 
 def _ios(page: Page) -> Members:
-    # Rows that cost nothing to read still count as one: drivers take 0 for "not reported" (wire.md 2.3).
+    # Rows that cost nothing to read still count as one read: drivers take 0 for "not reported" (wire.md 2.3).
     return {"ReadIOs": max(page.read_ios, 1) if page.values else page.read_ios, "WriteIOs": 0}

@@ -4,7 +4,7 @@
 
     text ─► sent (counts for the digest) ─► prepared ─► checked ─► run over a reader ─► cursor ─► page
 
-The reader (``session.reader``) marks everything that is read, for the validation of the commit.
+The reader (``session.reader``) records marks for everything that is read; the commit validates them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class Execution:
-    """One statement of a transaction, on its way from the text to the first page of its rows.
+    """One statement of a transaction, from its text to the first page of its rows.
 
     permit: what the transaction may do; None for everything.  sent: the statement, once its parameters are read.
     program: once it is prepared.
@@ -57,7 +57,7 @@ class Execution:
         self.program: Program | None = None
 
     def run(self, text: str, holders: Sequence[dict[str, Any]]) -> tuple[Cursor, Page]:
-        """Run a statement; its cursor, and the cursor's first page.
+        """Run a statement; return its cursor, and the cursor's first page.
 
         holders: value holders, ``{"IonBinary": bytes}`` or ``{"IonText": str}``.  A statement that fails leaves the
         transaction as it was, except for the commit digest: drivers add a statement before they know whether it fails
@@ -67,7 +67,7 @@ class Execution:
         if len(text) > limits.statement_characters:
             raise STATEMENT_TOO_LONG(length=len(text), limit=limits.statement_characters)
         parameters = [_parameter(number, holder) for number, holder in enumerate(holders, 1)]
-        # From here on the statement counts for the commit digest, whatever becomes of it.
+        # From here on the statement counts for the commit digest, even if it fails.
         sent = self.sent = SentStatement(text, parameters)
         transaction.sent.append(sent)
         start_time = Timestamp.from_epoch_ms(transaction.ledger.now_ms())
@@ -77,22 +77,22 @@ class Execution:
                 text, transaction.catalogue, limits.expression_depth
             )
             self._check(program, parameters)
-            # What its names stand for was read: DDL that changes it is a conflict.
+            # The meaning of its names was read: DDL that changes it is a conflict.
             transaction.reads.update([name_mark(table.name) for _, table in program.actions if table is not None])
             cursor = self._cursor(program, parameters, sent)
             # Rows are pulled from the reader a page at a time; an error in the first page is the statement's.
             page = cursor.page(None)
         except (PartiqlError, QldbError) as error:
-            # That a table is not there, or there already, was seen: a commit that rests on it conflicts with any DDL.
+            # The error shows that a table exists or does not: a commit that depends on it conflicts with any DDL.
             transaction.reads.add(CATALOGUE)
             raise (partiql_problem(error) if isinstance(error, PartiqlError) else error) from error
-        except RecursionError as error:  # values that statements nest in each other have no bound of their own
+        except RecursionError as error:  # statements can nest values in each other without a depth limit
             raise RESULT_TOO_DEEP(reason=TOO_DEEP) from error
         transaction.record(sent, start_time)
         return cursor, page
 
     def _check(self, program: Program, parameters: list[IonValue]) -> None:
-        """Raises the errors of a statement that may not be run: permissions, read-only ledgers, parameters."""
+        """Raise the error of a statement that may not run: permissions, read-only ledgers, parameters."""
         if self._permit is not None:
             self._permit.check_program(program)
         ledger = self._transaction.ledger
@@ -102,27 +102,27 @@ class Execution:
             raise PARAMETER_COUNT(expected=program.parameter_count, given=len(parameters))
 
     def _cursor(self, program: Program, parameters: list[IonValue], sent: SentStatement) -> Cursor:
-        """Do what the statement does, all but reading the rows of a query; a cursor over its rows."""
+        """Run the statement, but do not read the rows of a query; return a cursor over its rows."""
         transaction = self._transaction
-        ledger = transaction.ledger
+        ledger, budget = transaction.ledger, transaction.budget
         reader = StatementReader(transaction)
         rows: Iterator[IonValue]
         if program.kind == "query":
             transaction.overlay.shared = True  # the cursor may outlive later statements that write
-            rows = program.rows(parameters, reader)
+            rows = program.rows(parameters, reader, budget)
         elif program.kind == "dml":
-            ids = transaction.apply(program.changes(parameters, reader), sent)
+            ids = transaction.apply(program.changes(parameters, reader, budget), sent)
             rows = iter([{"documentId": document_id} for document_id in ids])
         elif program.kind == "ddl":
             rows = iter([define(transaction, program.statement, self._permit)])
         else:
-            arguments = program.arguments(parameters, reader)
+            arguments = program.arguments(parameters, reader, budget)
             rows = iter([redact_revision(transaction, program.name, arguments, self._permit)])
-        return Cursor(rows, reader, ledger.limits, ledger.ids.new_token)
+        return Cursor(rows, reader, ledger.limits, ledger.ids.new_token, budget)
 
 
 def statement_tables(transaction: Transaction, text: str) -> set[str]:
-    """The names of the tables that a statement uses; none if the text is not a statement."""
+    """Return the names of the tables that a statement uses; none if the text is not a statement."""
     try:
         program = transaction.ledger.statements.prepare(
             text, transaction.catalogue, transaction.ledger.limits.expression_depth
@@ -133,7 +133,7 @@ def statement_tables(transaction: Transaction, text: str) -> set[str]:
 
 
 def partiql_problem(error: PartiqlError) -> Exception:
-    """The BadRequest that carries a PartiQL error."""
+    """Return the BadRequest that carries a PartiQL error."""
     return PARTIQL_ERROR(text=str(error), code=error.code)
 
 
@@ -165,6 +165,6 @@ def define(transaction: Transaction, statement: ast.Statement, permit: Permit | 
             raise TABLE_TAGS_NOT_VALID(reason=problem)
     effect = ddl_effect(transaction.catalogue, statement, transaction.id, len(transaction.statements), ledger.limits)
     transaction.define(effect)
-    # Whether a name is free and how many tables there are was read, too.
+    # The statement also read which names are free and how many tables there are.
     transaction.reads.update((CATALOGUE, name_mark(effect.table.name)))
     return {"tableId": effect.table.table_id}

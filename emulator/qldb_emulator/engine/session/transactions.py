@@ -1,4 +1,4 @@
-"""One transaction: its snapshot, its reads, its writes, and how it becomes a block."""
+"""One transaction: its snapshot, its reads, its writes, and the proposal for its block."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STATEMENT_HASHES_IN_HEADER = 40
-"""A header must not outgrow what clients accept; the log line has all of them."""
+"""A header must not exceed what clients accept; the log line has all of them."""
 
 
 class Transaction:
@@ -48,11 +48,11 @@ class Transaction:
         self.id = transaction_id
         self.ledger = ledger
         self.started = now
-        # Registered before the snapshot is taken: no write after it may be forgotten in between.
+        # Registered before the snapshot is taken, so that no later write is forgotten in between.
         ledger.writes.open(transaction_id, -1)
         self.snapshot, self.catalogue = ledger.snapshot()
-        ledger.writes.know(transaction_id, self.snapshot)
-        self.sent: list[SentStatement] = []  # all of them, failed ones included
+        ledger.writes.set_snapshot(transaction_id, self.snapshot)
+        self.sent: list[SentStatement] = []  # all statements, failed ones included
         self.reads: set[ReadMark] = set()
         self.overlay = Overlay()
         self.statements: list[tuple[SentStatement, Timestamp]] = []
@@ -61,12 +61,12 @@ class Transaction:
         self.cursors: dict[str, Cursor] = {}
         self.statement_bytes = 0
         self.budget: Budget = UNBOUNDED  # until a session, which knows when a statement has to end, gives it one
-        self.running_since = 0.0  # time.monotonic() when its last statement, or page of one, was begun
+        self.running_since = 0.0  # time.perf_counter() when its last statement, or page of one, was begun
         self.is_over = False  # its place was given away: no clock can bring it back
         self._utc_now: Timestamp | None = None
 
     def utc_now(self) -> Timestamp:
-        """The transaction's present: fixed at the first look (inferred: partiql.md 4.3)."""
+        """Return the transaction's time: fixed when it is first needed (inferred: partiql.md 4.3)."""
         if self._utc_now is None:
             self._utc_now = Timestamp.from_epoch_ms(self.ledger.now_ms())
         return self._utc_now
@@ -77,28 +77,28 @@ class Transaction:
 
     @property
     def is_writing(self) -> bool:
-        """Whether the block will hold more than what was sent."""
+        """Whether the block will hold more than statements."""
         return bool(self.overlay.count or self.system_revisions or self.redactions)
 
     def table_names(self) -> set[str]:
-        """The tables that the transaction's statements have named so far."""
+        """Return the tables that the transaction's statements have named so far."""
         # A copy first: another request of the session may be adding marks.
         return {str(mark[1]) for mark in tuple(self.reads) if mark[0] == "name"}
 
     def commit_digest(self) -> bytes:
-        """What a driver has to send with the commit: over every statement that was sent, failed ones included."""
+        """Return the digest that the driver sends with the commit: over every statement sent, failed ones included."""
         digest = CommitDigest(self.id)
         for sent in self.sent:
             digest.add(sent.digest)
         return digest.value
 
     def record(self, sent: SentStatement, start_time: Timestamp) -> None:
-        """A statement took effect: it gets its place in the block."""
+        """Give a statement that took effect its place in the block."""
         self.statements.append((sent, start_time))
         self.statement_bytes += len(sent.text)
 
     def define(self, effect: DdlEffect) -> None:
-        """DDL took effect: later statements of this transaction see it."""
+        """Apply the effect of DDL: later statements of this transaction see it."""
         self.catalogue = effect.catalogue
         self.system_revisions.append(effect.system_revision())
 
@@ -111,7 +111,7 @@ class Transaction:
     # --- writes ------------------------------------------------------------------------------------------
 
     def apply(self, changes: list[Change], sent: SentStatement) -> list[str]:
-        """Take over the changes of one DML statement, all or none.  Returns the document id of each row, in order.
+        """Apply the changes of one DML statement, all or none; return the document id of each row, in order.
 
         Raises the BadRequests of the limits on documents and transactions, with nothing changed.
         """
@@ -134,7 +134,8 @@ class Transaction:
 
     def _pending(self, change: Change, overlay: Overlay, sent: SentStatement) -> PendingDocument:
         value, size_bytes, parameter = None, 0, None
-        self.budget.spend(1)
+        if self.budget.is_due:
+            self.budget.look()
         if change.kind != "delete":
             value, size_bytes = self._checked_document(change.value)
             place = sent.place_of(change.value)
@@ -150,7 +151,7 @@ class Transaction:
         return PendingDocument(change.document_id, change.table, value, size_bytes, base_version, writes, parameter)
 
     def _checked_document(self, value: IonValue) -> tuple[IonValue, int]:
-        """A value as a document, and its size; a plain struct keeps the binary it was measured by, to be stored."""
+        """Return a value as a document, and its size.  A plain struct keeps its measured binary, to be stored."""
         if not isinstance(strip_annotations(value), dict):
             raise DOCUMENT_NOT_STRUCT()
         try:
@@ -175,21 +176,21 @@ class Transaction:
     # --- commit ------------------------------------------------------------------------------------------
 
     def check_digest(self, received: bytes) -> None:
-        """Raises DIGESTS_DO_NOT_MATCH, with what it takes to find the first difference: see ``digest_problem``."""
+        """Raise DIGESTS_DO_NOT_MATCH, with the data for finding the first difference: see ``digest_problem``."""
         if received != self.commit_digest():
             raise digest_problem(self, received)
 
     def proposal(self) -> Proposal | None:
-        """What is to be committed; None when there is nothing to validate and nothing to write.
+        """Return what to commit; None if there is nothing to validate and nothing to write.
 
-        A transaction without a statement leaves no block, nor does one on a ledger that is only to be read.
+        A transaction without a statement leaves no block, nor does one on a read-only ledger.
         """
         if self.ledger.is_read_only or not (self.reads or self.statements):
             return None
         return Proposal(self.reads, self.snapshot, self.result(), self.is_writing)
 
     def result(self) -> TransactionResult:
-        """What happened, for the block.  A document made and deleted by the same transaction leaves no trace."""
+        """Return the result for the block.  A document created and deleted by the same transaction leaves no trace."""
         documents: dict[str, ChangedDocument] = {}
         revisions: list[NewRevision] = []
         for document in self.overlay.pending():
@@ -210,7 +211,7 @@ class Transaction:
 
 
 def digest_problem(transaction: Transaction, received: bytes) -> QldbError:
-    """``Digests don't match``, with what it takes to find the first difference: both digests, each statement's hash."""
+    """Return ``Digests don't match`` with the data for finding the first difference: both digests, statement hashes."""
     error = DIGESTS_DO_NOT_MATCH()
     expected = transaction.commit_digest().hex()
     hashes = [sent.digest.hex() for sent in transaction.sent]

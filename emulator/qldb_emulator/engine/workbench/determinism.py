@@ -1,7 +1,7 @@
 """A deterministic emulator: ids, tokens and time follow from a seed and from the order of the requests.
 
-The same program run twice against an empty directory leaves the same journals, byte for byte.  A directory that holds
-ledgers already is part of the seed: its journals go on, and no id is given twice.
+The same program run twice on an empty directory leaves the same journals, byte for byte.  A directory that already
+holds ledgers is part of the seed: its journals continue, and no id is used twice.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from ...ids import RandomIds
 from ...storage.directory import DataDirectory
 
 START_MS = 1_600_000_000_000  # 2020-09-13T12:26:40Z: any fixed time of the service's life would do
-TICK_MS = 1  # every look at the clock moves it on, so that no two blocks have one time
+TICK_MS = 1  # every reading of the clock advances it, so that no two blocks have the same time
 
 
 class DeterministicClock(ManualClock):
-    """Time that follows the requests; only an answer that is to be late is late in real time, too."""
+    """A clock that advances with the requests; an answer that must be late is late in real time, too."""
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -26,7 +26,10 @@ class DeterministicClock(ManualClock):
 
 
 def deterministic_sources(seed: str, directory: DataDirectory) -> tuple[ManualClock, RandomIds]:
-    """A clock and ids for a directory as it stands.  Raises StorageError for a ledger file that cannot be read."""
+    """Return a clock and ids for a directory as it stands.
+
+    Raises StorageError if a ledger file cannot be read.
+    """
     state = hashlib.sha256()
     start_ms = START_MS
     found = False

@@ -1,7 +1,7 @@
-"""What two states of a ledger have in common and where they differ: documents added, changed, removed; tables too.
+"""The differences between two states of a ledger: documents added, changed, removed; tables too.
 
-Both states are places in journals.  Blocks are chained, so one equal block means that all before it are equal; only
-documents that later blocks touched are looked at.
+Both states are positions in journals.  Blocks are chained, so one equal block means that all before it are equal; only
+documents in later blocks are compared.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class State:
     sequence_no: int
 
     def table_names(self) -> dict[int, tuple[str, str]]:
-        """(table id, name) of the tables that are not dropped, by their number."""
+        """Return (table id, name) of the tables that are not dropped, by their number."""
         rows = self.file.catalogue_rows(self.sequence_no)
         return {row.number: (row.table_id, row.name) for row in rows if row.status == "ACTIVE"}
 
     def document(self, document_id: str) -> RevisionRow | None:
-        """A document's revision; None when it does not exist or is deleted."""
+        """Return a document's revision; None if it does not exist or is deleted."""
         info = self.file.document_info(document_id)
         row = None if info is None else self.file.revision_at(info.doc_no, self.sequence_no)
         if row is None or (row.data is None and row.data_hash is None):
@@ -46,7 +46,7 @@ class State:
         return row
 
     def touched_after(self, sequence_no: int) -> Iterator[str]:
-        """The ids of the documents that blocks after one wrote."""
+        """Yield the ids of the documents that blocks after one wrote."""
         for number in range(sequence_no + 1, self.sequence_no + 1):
             for row in self.file.block_revisions(number):
                 yield row.document_id
@@ -77,7 +77,7 @@ def _state(parts: Parts, stack: ExitStack, region: str, ledger: str, text: str) 
 
 
 def compare(before: State, after: State, max_documents: int) -> Members:
-    """The differences, as members for JSON; documents are Ion text."""
+    """Return the differences, as members for JSON; documents are Ion text."""
     common = common_block(before, after)
     touched = dict.fromkeys((*before.touched_after(common), *after.touched_after(common)))
     names = {**before.table_names(), **after.table_names()}
@@ -101,7 +101,7 @@ def compare(before: State, after: State, max_documents: int) -> Members:
 
 
 def common_block(before: State, after: State) -> int:
-    """The last block that both journals have; -1 if they have no block in common."""
+    """Return the last block that both journals have; -1 if they have no block in common."""
     low, high = -1, min(before.sequence_no, after.sequence_no)
     while low < high:
         middle = (low + high + 1) // 2
@@ -126,7 +126,7 @@ def _change(
     elif before is not None:
         kind = "removed"
     else:
-        return None  # came and went in between
+        return None  # it was added and removed in between
     row = after or before
     assert row is not None
     change: Members = {"change": kind, "table": names.get(row.table_no, ("", ""))[1], "documentId": document_id}

@@ -1,8 +1,8 @@
-"""Faults on demand: rules that make requests fail as the service could have failed them.
+"""Faults on demand: rules that make requests fail in ways in which the service could fail.
 
-A rule says what goes wrong (its kind), to which requests (commands, ledger, table, statement), and how often (a count,
-a probability, or both).  Rules are looked at in the order in which they were added; latencies add up, and of the other
-kinds the first that strikes is the one that happens.
+A rule says what goes wrong (its kind), for which requests (commands, ledger, table, statement), and how often (a count,
+a probability, or both).  Rules are tried in the order in which they were added.  Latencies add up; of the other kinds,
+the first that strikes decides.
 
 Chance is a hash of the rule's seed and the number of the matching request, so a seeded rule strikes the same requests
 in every run.
@@ -45,8 +45,8 @@ Loss = Literal["nothing", "transaction", "session"]
 class Kind:
     """What a fault does.
 
-    problem: the error, or None for a latency or a dropped connection.  commands: which it can strike.  usual: which it
-    strikes when a rule does not say.  loses: what is gone afterwards.  source: how that effect is known.
+    problem: the error, or None for a latency or a dropped connection.  commands: those that it can strike.  usual:
+    those that it strikes if a rule names none.  loses: what the fault destroys.  source: how that effect is known.
     """
 
     problem: Problem | None
@@ -125,7 +125,10 @@ class Rule:
 
 @dataclass(slots=True)
 class Event:
-    """A request, as far as rules look at it.  Texts and tables cost something, so they are asked for when needed."""
+    """A request, as rules see it.
+
+    Texts and tables take time to compute, so that happens only when a rule needs them.
+    """
 
     command: str
     ledger: str | None
@@ -164,7 +167,7 @@ class ActiveRule:
         return rule.table is None or rule.table in event.tables()
 
     def describe(self) -> dict[str, Any]:
-        """The rule as the admin interface shows it."""
+        """Return the rule as the admin interface shows it."""
         rule = self.rule
         return {
             "id": self.id,
@@ -184,14 +187,14 @@ class ActiveRule:
 
 @dataclass(slots=True)
 class Strike:
-    """What happens to one request.  kind: None when there is only latency."""
+    """The effect on one request.  kind: None if there is only latency."""
 
     kind: str | None = None
     latency_ms: int = 0
 
 
 def chance(seed: str, number: int) -> float:
-    """A number from 0 to 1, 1 excluded, that looks random and is always the same."""
+    """Return a number from 0 to 1, 1 excluded, that looks random and is the same for the same arguments."""
     digest = hashlib.sha256(f"{seed}:{number}".encode(errors="backslashreplace")).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 
@@ -200,7 +203,7 @@ def chance(seed: str, number: int) -> float:
 class Faults:
     """The rules of one emulator, from any thread.
 
-    rules: changed by ``add`` and ``remove`` alone; every command looks here whether there are any.
+    rules: changed by ``add`` and ``remove`` alone; every command first checks whether there are any.
     """
 
     rules: list[ActiveRule] = field(default_factory=list)
@@ -219,11 +222,11 @@ class Faults:
         return active.describe()
 
     def list(self) -> list[dict[str, Any]]:
-        """Every rule, in order, spent ones included."""
+        """Return every rule, in order, spent ones included."""
         return [active.describe() for active in self.rules]
 
     def clear(self, rule_id: str | None = None) -> int:
-        """Remove one rule, or all; returns how many.  Raises ADMIN_NOT_FOUND."""
+        """Remove one rule, or all; return how many.  Raises ADMIN_NOT_FOUND."""
         with self._lock:
             rest = [active for active in self.rules if rule_id is not None and active.id != rule_id]
             removed = len(self.rules) - len(rest)
@@ -233,7 +236,7 @@ class Faults:
         return removed
 
     def strike(self, event: Event) -> Strike:
-        """What happens to a request."""
+        """Decide what happens to a request."""
         strike = Strike()
         with self._lock:
             for active in self.rules:
@@ -248,7 +251,7 @@ class Faults:
 
 
 def _checked(rule: Rule) -> tuple[frozenset[str], re.Pattern[str] | None]:
-    """The commands and the pattern of a rule.  Raises ADMIN_REQUEST for one that makes no sense."""
+    """Return the commands and the pattern of a rule.  Raises ADMIN_REQUEST for an invalid rule."""
     kind = KINDS.get(rule.kind)
     if kind is None:
         raise ADMIN_REQUEST(text=f"There is no kind of fault {rule.kind[:100]!r}; there are {', '.join(KINDS)}")

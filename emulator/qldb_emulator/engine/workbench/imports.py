@@ -1,8 +1,7 @@
-"""A journal from elsewhere becomes a ledger: the fold, many blocks to a SQLite transaction.
+"""Imports a journal from elsewhere as a ledger: folds it, many blocks in one SQLite transaction.
 
-That the blocks are what they say is for the caller to have checked; ``verify`` does.  What is kept with the ledger is
-said where the facts are (``ledger.facts``); its creation time is that of its first block, where ranges of exports and
-streams are cut.
+The caller must have checked the blocks; ``verify`` does.  The facts about the import are kept with the ledger
+(``ledger.facts``).  The ledger's creation time is that of its first block: exports and streams cannot start earlier.
 """
 
 from __future__ import annotations
@@ -56,8 +55,8 @@ def is_ledger_name(name: str) -> bool:
 def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]], state: FoldState | None = None) -> Folded:
     """Store blocks in a new ledger's file, with everything that follows from them.
 
-    blocks: each with its Ion binary if that is at hand.  state: where an earlier call ended; it is changed.
-    A block with a number not above the one before is left out.  The Merkle tree is kept as long as no block is missing.
+    blocks: each with its Ion binary if available.  state: of the end of an earlier call; this call changes it.
+    Skips a block whose number is not above the previous one.  The Merkle tree is kept while no block is missing.
     Raises ApplyError, StorageError, and whatever the iterable raises.
     """
     state = FoldState() if state is None else state
@@ -84,14 +83,14 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]], state: 
 
 
 def _with_size(found: tuple[Block, bytes | None]) -> tuple[tuple[Block, bytes], int]:
-    """A block with its binary, and how many bytes that has: for ``ahead``."""
+    """Return a block with its binary, and the size of that in bytes: for ``ahead``."""
     block, given = found
     ion = given or dumps(block.to_ion())
     return (block, ion), len(ion)
 
 
 class NotImported(Exception):
-    """The journal is broken; nothing is left behind.  report: what is wrong."""
+    """The journal is broken, and no ledger was created.  report: what is wrong."""
 
     def __init__(self, report: Any) -> None:
         super().__init__()
@@ -108,9 +107,9 @@ def import_audited(
     now_ms: int,
     is_writable: bool,
 ) -> Any:
-    """Make a ledger of blocks while they are audited; its report.  The file appears complete or not at all.
+    """Create a ledger from blocks while they are audited; return the report.  The file appears complete or not at all.
 
-    audit: a ``verify.Audit``, which says ``has_findings`` and makes the ``report()``; blocks: what it gives.
+    audit: a ``verify.Audit``, which has ``has_findings`` and returns the ``report()``; blocks: those that it yields.
     Raises NotImported for a broken journal, ApplyError, StorageError.
     """
     with directory.appearing(region, name) as file:
@@ -146,7 +145,7 @@ class FoldState:
 
     @classmethod
     def stored(cls, file: LedgerFile, problems: Iterable[str]) -> FoldState:
-        """Where the fold of a file ended whose blocks have no gap.  problems: that were found so far."""
+        """Return where the fold of a file ended whose blocks have no gap.  problems: that were found so far."""
         tip = file.tip()
         if tip is None:
             return cls(problems=list(problems))
@@ -171,12 +170,12 @@ def imported_facts(
     folded: Folded,
     about: dict[str, Any],
 ) -> LedgerFacts:
-    """The facts of an imported ledger.  about: where from, and what was found."""
+    """Return the facts of an imported ledger.  about: its origin, and the findings."""
     return LedgerFacts(
         name=name,
         strand_id=strand_id,
         creation_ms=now_ms if folded.first_ms is None else folded.first_ms,
-        # What a ledger was allowed is not in its journal; deletion protection is what QLDB did by default.
+        # The permissions mode is not in a journal; deletion protection was QLDB's default.
         permissions_mode="ALLOW_ALL",
         deletion_protection=True,
         is_read_only=not is_writable,

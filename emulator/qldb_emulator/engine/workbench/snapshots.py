@@ -1,16 +1,16 @@
-"""Snapshots and forks: a ledger is a file, so a copy of the file is the ledger at a moment.  All of this is ours.
+"""Snapshots and forks: a ledger is a file, so a copy of the file is the ledger at that moment.  All of this is ours.
 
 ========================  =====================================================================================
 operation                 effect
 ========================  =====================================================================================
-take                      the ledger as it is now is kept under a name
-restore                   the ledger is again what the snapshot is, and its sessions end; a deleted ledger comes back
-fork                      a new ledger begins as a copy of another one or of a snapshot: same strand, same journal so
+take                      keep the ledger as it is now, under a name
+restore                   make the ledger what the snapshot is; its sessions end; a deleted ledger exists again
+fork                      create a ledger as a copy of another one or of a snapshot: same strand, same journal so
                           far; not protected from deletion, without the other's streams and exports
-reset                     ledgers are deleted, protected ones too; a deterministic emulator begins anew
+reset                     delete ledgers, even protected ones; a deterministic emulator starts again from its seed
 ========================  =====================================================================================
 
-A snapshot holds what the ledger held, also what was redacted in the ledger since.
+A snapshot holds everything that the ledger held, even what was redacted in the ledger since.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Summary = dict[str, Any]
 
 @contextmanager
 def _as_answers() -> Iterator[None]:
-    """What goes wrong with files, as answers to the request."""
+    """Turn errors of files into answers to the request."""
     try:
         yield
     except StorageError as error:
@@ -48,7 +48,7 @@ def _as_answers() -> Iterator[None]:
 
 @contextmanager
 def opened_snapshot(parts: Parts, region: str, ledger: str, snapshot: str) -> Iterator[LedgerFile]:
-    """A snapshot's file.  Raises ADMIN_NOT_FOUND, which names those that there are."""
+    """Yield a snapshot's file.  Raises ADMIN_NOT_FOUND, which names the existing snapshots."""
     with _as_answers():
         directory = parts.directory
         if not directory.has_snapshot(region, ledger, snapshot):
@@ -60,7 +60,7 @@ def opened_snapshot(parts: Parts, region: str, ledger: str, snapshot: str) -> It
 
 
 def take_snapshot(parts: Parts, region: str, ledger: str, snapshot: str) -> Summary:
-    """Keep the ledger as it is now.  Raises ADMIN_REQUEST when there is a snapshot of this name."""
+    """Keep the ledger as it is now.  Raises ADMIN_REQUEST if a snapshot of this name exists."""
     source = any_ledger(parts, ledger, region)
     with _as_answers():
         if parts.directory.snapshot_path(region, ledger, snapshot).exists():
@@ -71,14 +71,14 @@ def take_snapshot(parts: Parts, region: str, ledger: str, snapshot: str) -> Summ
 
 
 def list_snapshots(parts: Parts, region: str, ledger: str | None = None) -> list[Summary]:
-    """The snapshots of a region or of one ledger, by ledger and name."""
+    """Return the snapshots of a region or of one ledger, by ledger and name."""
     with _as_answers():
         found = parts.directory.snapshots(region)
     return [_summary(parts, region, owner, name) for owner, name in found if ledger in (None, owner)]
 
 
 def delete_snapshot(parts: Parts, region: str, ledger: str, snapshot: str) -> Summary:
-    """Forget a snapshot.  Raises ADMIN_NOT_FOUND."""
+    """Delete a snapshot.  Raises ADMIN_NOT_FOUND."""
     summary = _summary(parts, region, ledger, snapshot)
     with _as_answers():
         parts.directory.delete_snapshot(region, ledger, snapshot)
@@ -104,14 +104,14 @@ def fork_ledger(
     clock: Clock | None = None,
     ids: IdSource | None = None,
 ) -> Ledger:
-    """A new ledger that begins as another is now, or as a snapshot of it.  clock, ids: the new ledger's own.
+    """Create a ledger that begins as another is now, or as a snapshot of it.  clock, ids: the new ledger's own.
 
     Raises LEDGER_EXISTS, LEDGER_NOT_FOUND, ADMIN_NOT_FOUND.
     """
     now = parts.clock.now_ms()
 
     def change(facts: LedgerFacts) -> LedgerFacts:
-        # active_ms: at once, whatever clock the new ledger has.
+        # active_ms 0: ACTIVE at once, by any clock.
         return replace(facts, creation_ms=now, active_ms=0, gone_ms=None, deletion_protection=False)
 
     with parts.ledgers.lock:
@@ -126,7 +126,7 @@ def fork_ledger(
 
 
 def reset_ledgers(parts: Parts, region: str | None = None, ledger: str | None = None) -> list[str]:
-    """Delete every ledger, those of a region, or one.  Returns their names.  Raises LEDGER_NOT_FOUND for the one.
+    """Delete every ledger, those of a region, or one; return their names.  Raises LEDGER_NOT_FOUND for the one.
 
     Sessions end; snapshots stay.
     """
@@ -154,7 +154,7 @@ def _begin_anew(parts: Parts) -> None:
 
 
 def describe(ledger: Ledger) -> Members:
-    """A ledger in a few members."""
+    """Return a ledger in a few members."""
     tip = ledger.tip()
     return {
         "name": ledger.name,

@@ -1,4 +1,4 @@
-"""The last statements in memory: what was asked, with which parameters, how it was read, how long it took.
+"""The last statements, in memory: their texts and parameters, how they were run, how long they took.
 
 Writing a row costs a tuple; parameters and plans become text when a row is shown.
 """
@@ -25,7 +25,7 @@ MAX_SIZE = 64 * 1024  # characters of text and bytes of parameters: the log must
 class StatementRow:
     """One statement.
 
-    number: from 1 on.  holders: its parameters as they came.  program: None when it has none.  left_out: how many
+    number: from 1 on.  holders: its parameters as received.  program: None if it has none.  left_out: how many
     parameters were too large to keep.
     """
 
@@ -42,11 +42,11 @@ class StatementRow:
     left_out: int = 0
 
     def scans(self) -> list[str]:
-        """The tables that the statement reads as a whole, each once."""
+        """Return the tables that the statement reads as a whole, each once."""
         return [] if self.program is None else list(dict.fromkeys(_scanned(self.program.plan.root)))
 
     def members(self) -> Members:
-        """The row for JSON."""
+        """Return the row for JSON."""
         members: Members = {
             "number": self.number,
             "ledger": self.ledger,
@@ -80,7 +80,7 @@ class StatementLog:
         self._rows = deque(maxlen=self.size)
 
     def add(self, text: str, holders: Sequence[Members], **values: Any) -> None:
-        """Keep a statement; see StatementRow.  Of one that is very large, the beginning of its text alone."""
+        """Keep a statement; of a very large one, only the beginning of its text."""
         if not self.size:
             return
         self._count += 1
@@ -90,15 +90,15 @@ class StatementLog:
         self._rows.append(StatementRow(self._count, text=text, holders=holders, left_out=left_out, **values))
 
     def end(self, transaction_id: str, error: QldbError | None) -> None:
-        """A transaction was committed, or its commit was refused with an error."""
+        """Note that a transaction was committed, or that its commit was refused with an error."""
         if not self.size:
             return
         self._ends[transaction_id] = error
-        if len(self._ends) > self.size:  # a transaction without a row is of no interest
+        if len(self._ends) > self.size:  # forget transactions without a row
             self._ends.pop(next(iter(self._ends)), None)
 
     def outcome(self, transaction_id: str) -> Members | None:
-        """How the commit of a transaction went; None while there was none that is remembered."""
+        """Return the outcome of a transaction's commit; None if no outcome is remembered."""
         if transaction_id not in self._ends:
             return None
         error = self._ends[transaction_id]
@@ -107,11 +107,11 @@ class StatementLog:
         return {"committed": False, "type": error.shape, "message": error.message, "debug": dict(error.debug)}
 
     def rows(self, after: int = 0, ledger: str | None = None) -> list[StatementRow]:
-        """The rows with a greater number, oldest first."""
+        """Return the rows with a greater number, oldest first."""
         return [row for row in list(self._rows) if row.number > after and ledger in (None, row.ledger)]
 
     def last_number(self) -> int:
-        """The number of the newest row; 0 before the first."""
+        """Return the number of the newest row; 0 before the first."""
         return self._count
 
     def forget(self, region: str, ledger: str) -> None:
@@ -126,7 +126,7 @@ class StatementLog:
 
 
 def _scanned(node: object) -> Iterator[str]:
-    """The tables of every Scan, and of every HistoryScan without ids, in a plan."""
+    """Yield the tables of every Scan, and of every HistoryScan without ids, in a plan."""
     if isinstance(node, Scan):
         yield node.source.table.name
     elif isinstance(node, HistoryScan) and node.probe is None:

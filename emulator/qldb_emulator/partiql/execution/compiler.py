@@ -11,9 +11,8 @@ from dataclasses import field
 from itertools import islice
 from typing import Any, Literal
 
-from ...budget import ROW_BYTES, ROWS_BETWEEN_REPORTS, current
+from ...budget import ROW_BYTES, ROWS_BETWEEN_LOOKS, UNBOUNDED, Budget
 from ...ion.values import (
-    STRUCT_TYPES,
     Annotated,
     IonValue,
     MadeStruct,
@@ -29,6 +28,7 @@ from ..language.values import MISSING, Bag
 from ..planning.analysis import holds_bag_or_missing, is_plain, slots_used
 from ..planning.data import Batches, Change, Data, RawDocument, Row, TableSource
 from ..planning.plan import (
+    BUDGET_SLOT,
     DATA_SLOT,
     FIRST_FREE_SLOT,
     Access,
@@ -87,19 +87,19 @@ class Program:
     _changes: Changes | None = field(default=None, repr=False)
     _arguments: tuple[Run, ...] = field(default=(), repr=False)
 
-    def rows(self, parameters: Sequence[IonValue], data: Data) -> Iterator[IonValue]:
+    def rows(self, parameters: Sequence[IonValue], data: Data, budget: Budget = UNBOUNDED) -> Iterator[IonValue]:
         """The rows of a query, as Ion values or ``RawDocument``.  Raises PartiqlError, now or while rows are pulled."""
         assert self._rows is not None
-        return self._rows(_new_frame(self.plan, parameters, data))
+        return self._rows(_new_frame(self.plan, parameters, data, budget))
 
-    def changes(self, parameters: Sequence[IonValue], data: Data) -> list[Change]:
+    def changes(self, parameters: Sequence[IonValue], data: Data, budget: Budget = UNBOUNDED) -> list[Change]:
         """What a DML statement asks for; nothing is applied.  Raises PartiqlError."""
         assert self._changes is not None
-        return self._changes(_new_frame(self.plan, parameters, data))
+        return self._changes(_new_frame(self.plan, parameters, data, budget))
 
-    def arguments(self, parameters: Sequence[IonValue], data: Data) -> list[IonValue]:
+    def arguments(self, parameters: Sequence[IonValue], data: Data, budget: Budget = UNBOUNDED) -> list[IonValue]:
         """The evaluated arguments of an EXEC.  Raises PartiqlError."""
-        frame = _new_frame(self.plan, parameters, data)
+        frame = _new_frame(self.plan, parameters, data, budget)
         return [to_ion(run(frame)) for run in self._arguments]
 
 
@@ -117,21 +117,21 @@ def evaluate(plan: Plan, parameters: Sequence[IonValue], data: Data) -> IonValue
     For those who compare values of the language, not of Ion.  Raises PartiqlError.
     """
     compiler = _Compiler(plan)
-    frame = _new_frame(plan, parameters, data)
+    frame = _new_frame(plan, parameters, data, UNBOUNDED)
     if isinstance(plan.root, SelectPlan):
         return Bag(compiler.query(plan.root, is_output=False)(frame))
     assert isinstance(plan.root, ExpressionPlan)
     return compiler.expression(plan.root.value)(frame)
 
 
-def _new_frame(plan: Plan, parameters: Sequence[IonValue], data: Data) -> Frame:
-    return [data, parameters, *[MISSING] * (plan.slot_count - FIRST_FREE_SLOT)]
+def _new_frame(plan: Plan, parameters: Sequence[IonValue], data: Data, budget: Budget) -> Frame:
+    return [data, parameters, budget, *[MISSING] * (plan.slot_count - FIRST_FREE_SLOT)]
 
 
 class _Compiler:
     def __init__(self, plan: Plan) -> None:
         is_query = isinstance(plan.root, SelectPlan | ExpressionPlan)
-        self._expressions = ExpressionCompiler(self._subquery, is_query and plan.has_positions)
+        self._expressions = ExpressionCompiler(self._subquery, self._exists, is_query and plan.has_positions)
         self.expression = self._expressions.compile
 
     def program(self, plan: Plan) -> Program:
@@ -196,10 +196,11 @@ class _Compiler:
         slot, id_slot = access.slot, access.id_slot
 
         def pull(frame: Frame, rows: Iterator[Row]) -> Iterator[IonValue]:
-            data, spend = frame[DATA_SLOT], current().spend
+            data, budget = frame[DATA_SLOT], frame[BUDGET_SLOT]
             for document_id, value in rows:
                 data.read_ios += 1
-                spend(1)
+                if budget.is_due:
+                    budget.look()
                 if type(value) is RawDocument:
                     yield value
                     continue
@@ -214,7 +215,21 @@ class _Compiler:
     def _subquery(self, node: Subquery) -> Run:
         """A nested SELECT is the bag of its rows, wherever it stands."""
         query = self.query(node.query, is_output=False)
-        return lambda frame: Bag(_gathered(query(frame)))
+        return lambda frame: Bag(_gathered(query(frame), frame[BUDGET_SLOT]))
+
+    def _exists(self, node: Subquery) -> Run:
+        """EXISTS: every row is computed, for its errors and its reads, but none is kept."""
+        query = self.query(node.query, is_output=False)
+
+        def exists(frame: Frame) -> IonValue:
+            budget = frame[BUDGET_SLOT]
+            held, is_any = budget.held, False
+            for _ in query(frame):
+                is_any = True
+                budget.held = held
+            return is_any
+
+        return exists
 
     def _aggregates(self, calls: tuple[AggregateCall, ...], pos: ast.Pos) -> Callable[[Frame, Iterator[None]], None]:
         """pos: of the SELECT, where the library has the errors of its aggregates."""
@@ -230,7 +245,7 @@ class _Compiler:
 
         def total(frame: Frame, opened: Iterator[None]) -> None:
             running = [(new(), argument) for _, new, argument, _ in parts]
-            budget = current()
+            budget = frame[BUDGET_SLOT]
             held = budget.held
             for _ in opened:
                 budget.held = held  # what the row before was made of is gone
@@ -314,9 +329,8 @@ class _Compiler:
         depth = len(outer)
 
         def pull(frame: Frame, first: Iterator[None]) -> Iterator[None]:
-            stack, spend = [first], current().spend
-            while stack:
-                spend(1)
+            stack = [first]
+            while stack:  # each turn pulls from a source, which looks when that is due
                 if next(stack[-1], _END) is _END:
                     stack.pop()
                 elif len(stack) < depth:
@@ -451,28 +465,22 @@ def _pull_rows(access: Access, condition: Run | None) -> Callable[[Frame, Iterat
     slot, id_slot = access.slot, access.id_slot
 
     def pull(frame: Frame, rows: Iterator[Row]) -> Iterator[None]:
-        data, spend = frame[DATA_SLOT], current().spend
-        # Both are handed over now and then: an attribute for every row would cost as much as a comparison.
-        taken = unreported = 0
+        data, budget = frame[DATA_SLOT], frame[BUDGET_SLOT]
+        if budget.is_due:  # there may be no row, any number of times
+            budget.look()
+        taken = 0  # handed over when the caller may look: an attribute for every row would cost as much as a comparison
         for document_id, value in rows:
             taken += 1
+            if budget.is_due:
+                budget.look()
             frame[slot] = value
             if id_slot is not None:
                 frame[id_slot] = document_id
             if condition is None or condition(frame) is True:
                 data.read_ios += taken
-                unreported += taken
                 taken = 0
-                if unreported >= ROWS_BETWEEN_REPORTS:
-                    spend(unreported)
-                    unreported = 0
                 yield
-            elif taken >= ROWS_BETWEEN_REPORTS:
-                data.read_ios += taken
-                spend(taken)
-                taken = 0
         data.read_ios += taken
-        spend(1 + taken + unreported)
 
     return pull
 
@@ -483,10 +491,11 @@ def _prefiltered_rows(access: Scan, bind: BindPrefilter, condition: Run) -> Open
     pull_all = _pull_rows(access, condition)
 
     def pull(frame: Frame, batches: Batches) -> Iterator[None]:
-        data, spend = frame[DATA_SLOT], current().spend
+        data, budget = frame[DATA_SLOT], frame[BUDGET_SLOT]
         for taken, passing in batches:
             data.read_ios += taken
-            spend(taken)
+            if budget.is_due:
+                budget.look()
             for document_id, value in passing:
                 frame[slot] = value
                 if id_slot is not None:
@@ -522,10 +531,11 @@ def _table_count(plan: SelectPlan, project: Run) -> Callable[[Frame], Iterator[I
     source = access.source
 
     def count(frame: Frame, batches: Batches) -> Iterator[IonValue]:
-        rows, spend = 0, current().spend
+        rows, budget = 0, frame[BUDGET_SLOT]
         for looked_at, _ in batches:
             rows += looked_at
-            spend(looked_at)
+            if budget.is_due:
+                budget.look()
         frame[DATA_SLOT].read_ios += rows
         for slot in slots:
             frame[slot] = rows
@@ -539,17 +549,13 @@ def _unnest(access: Unnest, collection: Run, condition: Run | None) -> Open:
     elements = _fields if access.is_unpivot else _elements
 
     def pull(frame: Frame) -> Iterator[None]:
+        budget = frame[BUDGET_SLOT]
+        if budget.is_due:
+            budget.look()
         ranged = collection(frame)
         if ranged is MISSING and position_slot is not None:
             return  # a DML statement has nothing to change in what a document has not
-        rows = elements(ranged)
-        bare = ranged.value if type(ranged) is Annotated else ranged
-        size = len(bare) if type(bare) in _SIZED else 1
-        if size <= ROWS_BETWEEN_REPORTS:
-            current().spend(1 + size)
-        else:
-            rows = _reported(rows)
-        for value, at, position in rows:
+        for value, at, position in elements(ranged, budget):
             frame[slot] = value
             if at_slot is not None:
                 frame[at_slot] = at
@@ -561,45 +567,55 @@ def _unnest(access: Unnest, collection: Run, condition: Run | None) -> Open:
     return pull
 
 
-_SIZED = frozenset((list, Bag, *STRUCT_TYPES))
 _Element = tuple[IonValue, IonValue, IonValue]
 
 
-def _reported(elements: Iterator[_Element]) -> Iterator[_Element]:
-    """The same elements, each reported: what is done with one may take long."""
-    spend = current().spend
-    for element in elements:
-        spend(1)
-        yield element
-
-
-def _gathered(rows: Iterator[IonValue]) -> list[IonValue]:
-    """All rows, which count against the memory of the statement."""
-    hold = current().hold
-    found: list[IonValue] = []
-    while batch := list(islice(rows, ROWS_BETWEEN_REPORTS)):
-        hold(ROW_BYTES * len(batch))
-        if len(batch) < ROWS_BETWEEN_REPORTS:
-            return found + batch if found else batch
-        found += batch
-    return found
-
-
-def _elements(value: IonValue) -> Iterator[tuple[IonValue, IonValue, IonValue]]:
+def _elements(value: IonValue, budget: Budget) -> Iterator[_Element]:
     """(element, its ordinal if it has one, its position): of a list or bag, else the value alone."""
     bare = value.value if type(value) is Annotated else value
     if type(bare) is list:
+        if len(bare) <= ROWS_BETWEEN_LOOKS:
+            for number, element in enumerate(bare):
+                yield element, number, number
+            return
+        for start in range(0, len(bare), ROWS_BETWEEN_LOOKS):
+            if budget.is_due:
+                budget.look()
+            for number, element in enumerate(bare[start : start + ROWS_BETWEEN_LOOKS], start):
+                yield element, number, number
+    elif type(bare) is Bag:
         for number, element in enumerate(bare):
-            yield element, number, number
-    else:
-        for element in semantics.elements(value):
+            if not number % ROWS_BETWEEN_LOOKS and budget.is_due:
+                budget.look()
             yield element, MISSING, MISSING
+    else:
+        yield value, MISSING, MISSING
 
 
-def _fields(value: IonValue) -> Iterator[tuple[IonValue, IonValue, IonValue]]:
+def _fields(value: IonValue, budget: Budget) -> Iterator[_Element]:
     bare = value.value if type(value) is Annotated else value
-    for name, element in semantics.fields(value):
-        yield element, name, name if isinstance(bare, dict) else MISSING
+    has_places = isinstance(bare, dict)
+    fields = semantics.fields(value)
+    while batch := list(islice(fields, ROWS_BETWEEN_LOOKS)):
+        if budget.is_due:
+            budget.look()
+        for name, element in batch:
+            yield element, name, name if has_places else MISSING
+
+
+def _gathered(rows: Iterator[IonValue], budget: Budget) -> list[IonValue]:
+    """All rows, which count against the memory of the statement."""
+    found = list(islice(rows, ROWS_BETWEEN_LOOKS))
+    if len(found) < ROWS_BETWEEN_LOOKS:
+        if found:
+            budget.held += ROW_BYTES * len(found)
+        return found
+    batch = found
+    while batch:
+        budget.hold(ROW_BYTES * len(batch))
+        batch = list(islice(rows, ROWS_BETWEEN_LOOKS))
+        found += batch
+    return found
 
 
 # --- Rows of results -----------------------------------------------------------------------------------------

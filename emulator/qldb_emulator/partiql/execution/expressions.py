@@ -12,11 +12,10 @@ import operator as operator_module
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from ...budget import charge, current
+from ...budget import Budget, charge, current
 from ...ion.values import (
     STRUCT_TYPES,
     Annotated,
-    Document,
     IonValue,
     MadeStruct,
     MultiStruct,
@@ -32,7 +31,7 @@ from ..language.errors import PartiqlError
 from ..language.functions import function_named
 from ..language.texts import ion_text
 from ..language.values import MISSING, Bag
-from ..planning.plan import DATA_SLOT, PARAMETERS_SLOT, Failure, Slot, Subquery
+from ..planning.plan import BUDGET_SLOT, DATA_SLOT, PARAMETERS_SLOT, Failure, Slot, Subquery
 from ..syntax import ast
 from .aggregates import Accumulator, make_accumulator
 
@@ -49,27 +48,28 @@ def located(error: PartiqlError, pos: ast.Pos) -> PartiqlError:
 
 
 class ExpressionCompiler:
-    """compile_query: how a nested SELECT becomes a closure (``compiler`` knows).
+    """compile_query: how a nested SELECT becomes a closure (``compiler`` knows); compile_exists: one in an EXISTS.
 
     has_positions: the statement takes parts of values by number, so its structs are ``MadeStruct``.
     """
 
-    def __init__(self, compile_query: CompileQuery, has_positions: bool = False) -> None:
+    def __init__(self, compile_query: CompileQuery, compile_exists: CompileQuery, has_positions: bool = False) -> None:
         self._compile_query = compile_query
+        self._compile_exists = compile_exists
         self.struct_of = made_struct_of if has_positions else struct_of
         self._is_growing = False  # a part of the condition that is being compiled may report memory
 
     def compile(self, node: ast.Expr) -> Run:
         """The closure of an expression.  Raises PartiqlError for a function that does not exist."""
         kind = type(node)
-        if kind in _GROWING and _is_growing(node):
+        if kind in _GROWING and _is_growing(node) and _query_of_exists(node) is None:
             self._is_growing = True
         return _HANDLERS[kind](self, node)
 
     def condition(self, node: ast.Expr, pos: ast.Pos | None = None) -> Run:
         """The closure of a WHERE or ON: True, False or None.
 
-        It raises PartiqlError for what is no truth value, at *pos* if that is given.
+        It raises PartiqlError for a value that is not a truth value, at *pos* if that is given.
         """
         outer, self._is_growing = self._is_growing, False
         run = self.compile(node)
@@ -352,6 +352,12 @@ class ExpressionCompiler:
     # --- Calls ---------------------------------------------------------------------------------------------
 
     def _call(self, node: ast.Call) -> Run:
+        query = _query_of_exists(node)
+        if query is not None:
+            outer = self._is_growing
+            run = self._compile_exists(query)
+            self._is_growing = outer  # what it reports, it takes back
+            return run
         return self._function(node, [self.compile(argument) for argument in node.arguments])
 
     def _date_call(self, node: ast.DateCall) -> Run:
@@ -470,6 +476,15 @@ _LONG_TEXT = 1_024  # characters; a shorter text is not worth a report
 _LONG_LIST = 64  # items
 _PLACE_BYTES = 16  # of an element in a list, the list itself apart
 _FIELD_BYTES = 100  # of a field in a struct
+
+
+def _query_of_exists(node: object) -> Subquery | None:
+    """The nested SELECT whose rows an EXISTS asks for: they are not kept."""
+    if isinstance(node, ast.Call) and node.name == "exists" and len(node.arguments) == 1:
+        (argument,) = node.arguments
+        if isinstance(argument, Subquery):
+            return argument
+    return None
 
 
 _GROWING = frozenset(
@@ -717,7 +732,7 @@ def _released(run: Run) -> Run:
     """What a condition is made of is gone when it has been answered: it no longer counts against the memory."""
 
     def check(frame: Frame) -> IonValue:
-        budget = current()
+        budget = frame[BUDGET_SLOT]
         held = budget.held
         value = run(frame)
         budget.held = held
@@ -741,17 +756,32 @@ def made_struct_of(pairs: Iterable[tuple[str, IonValue]]) -> dict[str, IonValue]
 
 def to_ion(value: IonValue) -> IonValue:
     """A value as Ion has it: bags are lists, MISSING is left out of structs and null elsewhere (partiql.md 2.3, Q8)."""
+    if type(value) in _CONTAINERS:
+        return _container_to_ion(value, current())
+    return None if value is MISSING else value
+
+
+_CONTAINERS = frozenset((Bag, list, dict, MultiStruct, MadeStruct, Sexp, Annotated))  # a Document holds nothing but Ion
+
+
+def _container_to_ion(value: Any, budget: Budget) -> IonValue:
+    """A value that holds one other many times over grows when it is copied, so the copy is counted."""
+    if budget.is_due:
+        budget.look()
     kind = type(value)
-    if kind is Bag or kind is list:
-        charge(_PLACE_BYTES * len(value))
-        return [to_ion(element) for element in value]
-    if kind is Document:
-        return value  # stored, so it holds nothing but Ion
     if kind is dict or kind is MultiStruct or kind is MadeStruct:
-        charge(_FIELD_BYTES * len(value))
-        return struct_of((name, to_ion(part)) for name, part in struct_items(value) if part is not MISSING)
-    if kind is Sexp:
-        return Sexp(to_ion(element) for element in value)
+        budget.held += _FIELD_BYTES * len(value)
+        return struct_of(
+            (name, _part_to_ion(part, budget)) for name, part in struct_items(value) if part is not MISSING
+        )
     if kind is Annotated:
-        return Annotated(value.annotations, to_ion(value.value))
+        return Annotated(value.annotations, _part_to_ion(value.value, budget))
+    budget.held += _PLACE_BYTES * len(value)
+    parts = [_part_to_ion(part, budget) for part in value]
+    return Sexp(parts) if kind is Sexp else parts
+
+
+def _part_to_ion(value: IonValue, budget: Budget) -> IonValue:
+    if type(value) in _CONTAINERS:
+        return _container_to_ion(value, budget)
     return None if value is MISSING else value

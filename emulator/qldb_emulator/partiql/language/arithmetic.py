@@ -47,7 +47,7 @@ def _number(value: IonValue, plain: IonValue) -> int | float | Decimal:
 
 
 def number_of(value: IonValue) -> int | float | Decimal:
-    """The number that a value is.  Raises PartiqlError for what is no number."""
+    """The number that a value is.  Raises PartiqlError for other values than numbers."""
     return _number(value, bare(value))
 
 
@@ -211,33 +211,33 @@ def _power(digit: int, exponent: int) -> Decimal:
 
 
 def add(left: IonValue, right: IonValue) -> int | float | Decimal | None:
-    """``left + right``.  Raises PartiqlError for what is no number and for an int beyond 64 bits."""
+    """``left + right``.  Raises PartiqlError for other values than numbers and for an int beyond 64 bits."""
     if type(left) is int and type(right) is int:
         return _checked_int(left + right)
     return _arithmetic(left, right, _int_add, _float_add, ARITHMETIC.add)
 
 
 def subtract(left: IonValue, right: IonValue) -> int | float | Decimal | None:
-    """``left - right``.  Raises PartiqlError for what is no number and for an int beyond 64 bits."""
+    """``left - right``.  Raises PartiqlError for other values than numbers and for an int beyond 64 bits."""
     if type(left) is int and type(right) is int:
         return _checked_int(left - right)
     return _arithmetic(left, right, _int_subtract, _float_subtract, ARITHMETIC.subtract)
 
 
 def multiply(left: IonValue, right: IonValue) -> int | float | Decimal | None:
-    """``left * right``.  Raises PartiqlError for what is no number and for an int beyond 64 bits."""
+    """``left * right``.  Raises PartiqlError for other values than numbers and for an int beyond 64 bits."""
     if type(left) is int and type(right) is int:
         return _checked_int(left * right)
     return _arithmetic(left, right, _int_multiply, _float_multiply, ARITHMETIC.multiply)
 
 
 def divide(left: IonValue, right: IonValue) -> int | float | Decimal | None:
-    """``left / right``; of two ints the integer part.  Raises PartiqlError for a zero and what is no number."""
+    """``left / right``; of two ints the integer part.  Raises PartiqlError for a zero or other values than numbers."""
     return _arithmetic(left, right, _int_divide, _float_divide, ARITHMETIC.divide, faults.DIVIDE_BY_ZERO)
 
 
 def remainder(left: IonValue, right: IonValue) -> int | float | Decimal | None:
-    """``left % right``, with the sign of left.  Raises PartiqlError for a zero and what is no number."""
+    """``left % right``, with the sign of left.  Raises PartiqlError for a zero and for other values than numbers."""
     return _arithmetic(left, right, _int_remainder, _float_remainder, _decimal_remainder, faults.MODULO_BY_ZERO)
 
 
@@ -255,7 +255,7 @@ def negate(value: IonValue) -> int | float | Decimal | None:
 
 
 def plus(value: IonValue) -> IonValue:
-    """``+value``: the value itself.  Raises PartiqlError for what is no number."""
+    """``+value``: the value itself.  Raises PartiqlError for other values than numbers."""
     number = bare(value)
     if number is None:
         return None

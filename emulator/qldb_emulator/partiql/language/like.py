@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
-from ...budget import current
+from ...budget import check
 from . import faults
 from .texts import SHOWN_CHARACTERS
 
@@ -100,11 +100,10 @@ def _find_long_run(run: _Run) -> tuple[Callable[[str, int, int], int], Callable[
     length = len(run)
 
     def stands(text: str, at: int) -> bool:
-        for count, (offset, word) in enumerate(words):
+        check()
+        for offset, word in words:
             if not text.startswith(word, at + offset):
-                current().spend(count + 1)
                 return False
-        current().spend(len(words))
         return at + length <= len(text)
 
     if not words:

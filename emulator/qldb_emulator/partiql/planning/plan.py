@@ -26,7 +26,8 @@ from .data import TableSource
 
 DATA_SLOT = 0
 PARAMETERS_SLOT = 1
-FIRST_FREE_SLOT = 2
+BUDGET_SLOT = 2  # a ``budget.Budget``
+FIRST_FREE_SLOT = 3
 
 # --- Expressions a plan has and a syntax tree has not --------------------------------------------------------
 

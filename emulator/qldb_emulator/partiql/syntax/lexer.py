@@ -99,7 +99,7 @@ class Tokens:
     __slots__ = ("_line_starts", "kinds", "parameter_count", "places", "text", "values")
 
     def __init__(self, text: str) -> None:
-        """Raises PartiqlError (Lexer) for what is no token."""
+        """Raises PartiqlError (Lexer) for text that is not a token."""
         self.text = text
         self.kinds: list[str] = []
         self.values: list[Any] = []
@@ -223,7 +223,7 @@ def _line_ends(text: str) -> list[int]:
 
 
 def lexemes(text: str) -> Iterator[tuple[str | None, int, int]]:
-    """(lexeme, where it begins, where it ends), one after the other; None for what is no token, and for the end."""
+    """(lexeme, where it begins, where it ends), one after the other; None for other text, and for the end."""
     leading = _LEADING.match(text)
     for match in _TOKEN.finditer(text, leading.end() if leading else 0):
         lexeme = match[1]

@@ -1,4 +1,4 @@
-"""Who asks: under ``--auth``, the access key that signed in to the console, or that signed the request."""
+"""Finds the caller: under ``--auth``, the access key that signed in to the console, or that signed the request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COOKIE = "qldb_console"
 
 
 def principal_of(admin: Admin) -> User | None:
-    """Who asks; None without --auth.  Raises SIGN_IN, and QldbError for a missing or invalid signature."""
+    """Return the caller; None without --auth.  Raises SIGN_IN, and QldbError for a missing or invalid signature."""
     authenticator = admin.gateway.authenticator
     if authenticator is None:
         return None
@@ -32,6 +32,6 @@ def principal_of(admin: Admin) -> User | None:
 
 
 def signed_in() -> User | None:
-    """Who signed in with the browser that asks; None if it is not signed in."""
+    """Return who signed in with this browser; None if it is not signed in."""
     sign_ins: SignIns = current_app.extensions["qldb_sign_ins"]
     return sign_ins.find(request.cookies.get(COOKIE, ""))

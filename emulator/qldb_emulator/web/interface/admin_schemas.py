@@ -1,4 +1,4 @@
-"""What the rows of the admin interface take and answer, for the OpenAPI document."""
+"""The parameters and answers of the admin interface's routes, for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .values import JSON
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One row.  query: name -> (whether it is required, its schema).  body: None when nothing is sent."""
+    """One row.  query: name -> (whether it is required, its schema).  body: None if the request has no body."""
 
     answer: Schema
     query: dict[str, tuple[bool, Schema]] = field(default_factory=dict)
@@ -74,7 +74,7 @@ _NAME = struct("name", name=TEXT)
 
 ADMIN_SCHEMAS: dict[tuple[str, str], Described] = {
     ("GET", "/"): Described(struct("*", routes=array(struct("*", method=TEXT, path=TEXT, about=TEXT)), admin=FLAG)),
-    ("GET", "/health"): Described(_STATUS),
+    ("GET", "/health"): Described(struct("status build", status=TEXT, name=TEXT, version=TEXT, build=TEXT)),
     ("GET", "/ready"): Described(_STATUS),
     ("GET", "/metrics"): Described(TEXT, content_type="text/plain"),
     ("GET", "/_localstack/health"): Described({"type": "object"}),
@@ -114,4 +114,4 @@ ADMIN_SCHEMAS: dict[tuple[str, str], Described] = {
         content_type="text/event-stream",
     ),
 }
-"""(method, path of a row of ``admin.ROUTES``) -> what it takes and answers."""
+"""(method, path of a row of ``admin.ROUTES``) -> its parameters and answer."""

@@ -1,4 +1,4 @@
-"""One request to the JSON interface: who asks, for what, in which form; and what a handler may answer."""
+"""One request to the JSON interface: its caller, its parameters, its form; and the answers of handlers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN_CHARACTERS = 100
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """An answer that is neither JSON nor Ion made here: bytes with their media type, and headers of its own."""
+    """An answer that is neither JSON nor Ion from this package: bytes with their media type and headers."""
 
     body: bytes
     content_type: str
@@ -35,7 +35,7 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """An answer that goes on: pieces of a body.  An empty piece lets the server look whether it is to stop."""
+    """An answer of unknown length: pieces of a body.  An empty piece lets the server check whether it must stop."""
 
     pieces: Iterator[bytes]
     content_type: str
@@ -44,8 +44,8 @@ class Lines:
 class Call:
     """One request.
 
-    path: what the rule's placeholders stand for.  principal: who asks, None without --auth.
-    is_read_only: whether the console and this interface may change nothing.
+    path: the values of the rule's placeholders.  principal: the caller, None without --auth.
+    is_read_only: whether this interface and the console may change nothing.
     """
 
     def __init__(
@@ -73,52 +73,52 @@ class Call:
 
     @property
     def is_read_only(self) -> bool:
-        """Whether nothing may be changed through this interface: ``serve --console read-only``."""
+        """Whether this interface may change nothing: ``serve --console read-only``."""
         return self.emulator.settings.console == "read-only"
 
     @property
     def region(self) -> str:
-        """``?region=``, or the server's own.  Raises ADMIN_REQUEST for what cannot be one."""
+        """Return ``?region=``, or the server's own.  Raises ADMIN_REQUEST for an invalid region."""
         return AdminCall(self.admin, self.path, self.query).region
 
     @property
     def form(self) -> Form:
-        """The form in which the answer is wanted."""
+        """Return the requested form of the answer."""
         return wanted_form(self.headers.get("Accept", ""))
 
     @property
     def wants_lines(self) -> bool:
-        """Whether the answer is wanted as JSON, a line each."""
+        """Whether the client wants lines of JSON."""
         return NDJSON in self.headers.get("Accept", "")
 
     def body(self) -> bytes:
-        """The body as it came.  Raises QldbError for one that is too large."""
+        """Return the body as received.  Raises QldbError if it is too large."""
         return self._read_body()
 
     @property
     def members(self) -> Members:
-        """The members of the object sent, as Ion values.  Raises ADMIN_REQUEST."""
+        """Return the members of the object in the body, as Ion values.  Raises ADMIN_REQUEST."""
         if self._members is None:
             self._members = read_members(self.body(), self.headers.get("Content-Type", ""))
         return self._members
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A text of the body.  Raises ADMIN_REQUEST when it is missing without a default, or no text."""
+        """Return a text of the body.  Raises ADMIN_REQUEST if it is missing without a default, or not a text."""
         value = self.members.get(name, default)
         if not isinstance(value, str):
             raise ADMIN_REQUEST(text=f"the body must have a member {name!r} that is a text")
         return str(value)
 
     def number(self, name: str, default: int, maximum: int = MAX_SEQUENCE_NO) -> int:
-        """A number of the query, 0 to maximum.  Raises ADMIN_REQUEST."""
+        """Return a number of the query, 0 to maximum.  Raises ADMIN_REQUEST."""
         return AdminCall(self.admin, self.path, self.query).number(name, default, maximum)
 
     def optional_number(self, name: str, maximum: int = MAX_SEQUENCE_NO) -> int | None:
-        """A number of the query, or None when it is not there.  Raises ADMIN_REQUEST."""
+        """Return a number of the query, or None if it is absent.  Raises ADMIN_REQUEST."""
         return None if name not in self.query else self.number(name, 0, maximum)
 
     def context(self) -> RequestContext:
-        """The request as the engine knows it."""
+        """Return the context of the request for the engine."""
         return RequestContext(
             self.region, None, self.emulator.ids.new_request_id(), self.principal, self._is_client_gone
         )
@@ -126,19 +126,22 @@ class Call:
     # --- permissions -------------------------------------------------------------------------------------------
 
     def ledger(self, action: str) -> Ledger:
-        """The ledger of the path, for an action on it.  Raises ACCESS_DENIED, LEDGER_NOT_FOUND, LEDGER_NOT_READY."""
+        """Return the ledger of the path, for an action on it.
+
+        Raises ACCESS_DENIED, LEDGER_NOT_FOUND, LEDGER_NOT_READY.
+        """
         name = self.path["ledger"]
         self.check(action, f"ledger/{name}")
         return active_ledger(self.emulator, name, self.region)
 
     def check(self, action: str, resource: str) -> None:
-        """Raises ACCESS_DENIED unless the action is allowed on a resource such as ``ledger/cars``."""
+        """Raise ACCESS_DENIED unless the action is allowed on a resource such as ``ledger/cars``."""
         if self.principal is not None:
             account = self.emulator.settings.account
             self.principal.check(action, qldb_arn(self.region, account, resource), account)
 
     def check_table(self, ledger: Ledger, action: str, table_id: str) -> None:
-        """Raises ACCESS_DENIED unless a table may be read, by the rules for statements (see ``permissions.Permit``)."""
+        """Raise ACCESS_DENIED unless a table may be read, by the rules for statements (see ``permissions.Permit``)."""
         if ledger.permissions_mode == "STANDARD":
             self.check(action, f"ledger/{ledger.name}/table/{table_id}")
 

@@ -1,6 +1,6 @@
-"""The control plane's operations as they are in AWS's model, with all members in one JSON object.
+"""The control plane's operations of AWS's model, with all members in one JSON object.
 
-For programs without an SDK, which need neither its paths nor its headers; the console uses it, too.
+For programs without an SDK: they need neither its paths nor its headers.  The console uses it, too.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from .call import Call, Raw
 from .values import JSON, plain
 
 READING = ("Describe", "List", "Get")
-"""How the names of operations begin that change nothing."""
+"""The names of operations that change nothing begin with these."""
 
 
 def run_operation(call: Call) -> Raw:
-    """``POST /operations/{operation}``: what the operation of this name answers."""
+    """Answer ``POST /operations/{operation}``: the result of the operation."""
     operation = load_service("qldb").operations.get(call.path["operation"])
     if operation is None:
         raise UNKNOWN_OPERATION(text=f"There is no operation {call.path['operation'][:100]}")
     if call.is_read_only and not operation.name.startswith(READING):
         raise READ_ONLY()
-    # As JSON: the model's reader takes what JSON has, and nothing of Ion.
+    # As JSON: the model's reader knows JSON values only, not Ion.
     document = _without_decimals(plain(call.members))
     try:
         members = read_value(operation.input, _checked(operation.input, document), "")
@@ -36,13 +36,13 @@ def run_operation(call: Call) -> Raw:
 
 
 def _checked(shape: Shape, document: Any) -> Any:
-    """The members by their own names: in the AWS API some travel in the path or the query under other names."""
+    """Return the members by their own names: in the AWS API some are in the path or the query under other names."""
     known = {member.wire_name: member.name for member in shape.members.values()}
     return {known.get(name, name): value for name, value in document.items()}
 
 
 def _without_decimals(value: Any) -> Any:
-    """Numbers with a fraction as floats: the model's integers and timestamps refuse or take those by its own rules."""
+    """Convert decimals to floats, which the model's integers and timestamps refuse or accept by its own rules."""
     if isinstance(value, dict):
         return {name: _without_decimals(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -51,5 +51,5 @@ def _without_decimals(value: Any) -> Any:
 
 
 def operations() -> list[Operation]:
-    """Every operation of the control plane."""
+    """Return every operation of the control plane."""
     return list(load_service("qldb").operations.values())

@@ -1,4 +1,4 @@
-"""Tables, documents and their past: what the catalogue has, a table as of a block, a document's versions."""
+"""Tables, documents and their past: the catalogue, a table as of a block, the versions of a document."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...engine.ledger.ledger import Ledger
 
 SAMPLE_DOCUMENTS = 50
-"""Documents whose fields are looked at, to tell what a table holds (ours)."""
+"""Documents whose fields are sampled, to describe a table (ours)."""
 
 DEFAULT_ROWS = 50
 MAX_ROWS = 500
@@ -31,7 +31,7 @@ MAX_ROWS = 500
 
 
 def describe(call: Call) -> Members:
-    """``GET /ledgers/{ledger}``: state, size of the journal, tables with their indexes and sampled fields."""
+    """Answer ``GET /ledgers/{ledger}``: state, size of the journal, tables with their indexes and sampled fields."""
     ledger = call.ledger("DescribeLedger")
     sequence_no, catalogue = ledger.snapshot()
     return {
@@ -60,7 +60,7 @@ def _table(call: Call, ledger: Ledger, table: TableInfo, at_seq: int) -> Members
 
 
 def sampled_fields(ledger: Ledger, table: TableInfo, at_seq: int) -> list[Members]:
-    """The fields of a table's first documents, with the types they have there, most frequent first."""
+    """Return the fields of a table's first documents, with the types they have there, most frequent first."""
     seen: dict[str, dict[str, int]] = {}
     for row in islice(_rows(ledger, table, at_seq, 0, SAMPLE_DOCUMENTS), SAMPLE_DOCUMENTS):
         value = loads(row.data) if row.data is not None else None
@@ -73,7 +73,10 @@ def sampled_fields(ledger: Ledger, table: TableInfo, at_seq: int) -> list[Member
 
 
 def find_table(ledger: Ledger, name: str) -> TableInfo:
-    """The table of a name, or of an id: of the active one if several have had the name.  Raises ADMIN_NOT_FOUND."""
+    """Return the table with a name or an id: the active one if several have had the name.
+
+    Raises ADMIN_NOT_FOUND.
+    """
     _, catalogue = ledger.snapshot()
     found = catalogue.active(name) or catalogue.by_id(name)
     if found is None:
@@ -84,7 +87,7 @@ def find_table(ledger: Ledger, name: str) -> TableInfo:
 
 
 def table_rows(call: Call) -> Members:
-    """``GET /ledgers/{ledger}/tables/{table}/documents``: a table as of a block or a time, a page at a time."""
+    """Answer ``GET /ledgers/{ledger}/tables/{table}/documents``: a table as of a block or a time, by pages."""
     ledger = call.ledger("SendCommand")
     table = find_table(ledger, call.path["table"])
     call.check_table(ledger, "PartiQLHistoryFunction", table.table_id)
@@ -99,7 +102,7 @@ def table_rows(call: Call) -> Members:
 
 
 def values_form(call: Call) -> Form:
-    """``?values=``: the form of documents in a JSON answer.  Raises ADMIN_REQUEST."""
+    """Return ``?values=``: the form of documents in a JSON answer.  Raises ADMIN_REQUEST."""
     form = call.query.get("values", "json")
     if form not in ("json", "ion-text", "ion-binary"):
         raise ADMIN_REQUEST(text="values must be one of json, ion-text, ion-binary")
@@ -107,7 +110,10 @@ def values_form(call: Call) -> Form:
 
 
 def as_of(call: Call, ledger: Ledger) -> int:
-    """The block of ``?at=`` (a sequence number) or ``?time=``; the last one by default.  Raises ADMIN_REQUEST."""
+    """Return the block of ``?at=`` (a sequence number) or ``?time=``; by default the last one.
+
+    Raises ADMIN_REQUEST.
+    """
     tip = ledger.tip().sequence_no
     moment = time_of(call, "time")
     if moment is not None:
@@ -117,7 +123,7 @@ def as_of(call: Call, ledger: Ledger) -> int:
 
 
 def rows_as_of(ledger: Ledger, table: TableInfo, at_seq: int, after: int, limit: int, form: Form) -> Members:
-    """The documents of a table as of a block.  next: pass it as ``after`` for more."""
+    """Return the documents of a table as of a block.  next: pass it as ``after`` for more."""
     rows = list(islice(_rows(ledger, table, at_seq, after, limit + 1), limit + 1)) if at_seq >= 0 else []
     shown = rows[:limit]
     return {
@@ -146,7 +152,7 @@ def _rows(ledger: Ledger, table: TableInfo, at_seq: int, after: int, batch: int)
 
 
 def document_versions(call: Call) -> Members:
-    """``GET /ledgers/{ledger}/documents/{document}``: its versions, newest first, each with what made it."""
+    """Answer ``GET /ledgers/{ledger}/documents/{document}``: its versions, newest first, with their transactions."""
     ledger = call.ledger("SendCommand")
     before = call.number("before", MAX_SEQUENCE_NO)
     limit = call.number("limit", DEFAULT_ROWS, MAX_ROWS)
@@ -167,13 +173,13 @@ def document_versions(call: Call) -> Members:
 
 
 def table_by_number(ledger: Ledger, number: int) -> TableInfo | None:
-    """The table that storage knows by a number."""
+    """Return the table with a number of storage."""
     _, catalogue = ledger.snapshot()
     return next((table for table in catalogue.tables if table.number == number), None)
 
 
 def versions_before(ledger: Ledger, doc_no: int, before: int, limit: int) -> tuple[list[RevisionRow], bool]:
-    """The last versions of a document in blocks below one, newest first; whether there are older ones."""
+    """Return the last versions of a document in blocks below one, newest first, and whether there are older ones."""
     rows: list[RevisionRow] = []
     while len(rows) <= limit:
         row = ledger.file.revision_at(doc_no, min(before, MAX_SEQUENCE_NO) - 1)
@@ -185,7 +191,7 @@ def versions_before(ledger: Ledger, doc_no: int, before: int, limit: int) -> tup
 
 
 def version(ledger: Ledger, row: RevisionRow, form: Form) -> Members:
-    """A version, with its transaction, block and statements."""
+    """Return a version, with its transaction, block and statements."""
     value, _ = block_value(ledger, row.seq)
     block = block_from_ion(value)
     return {
@@ -201,7 +207,7 @@ def version(ledger: Ledger, row: RevisionRow, form: Form) -> Members:
 
 
 def kind_of(row: RevisionRow) -> str:
-    """What a revision did: insert, update, delete; or redacted, when its data is gone."""
+    """Return what a revision did: insert, update or delete; "redacted" if its data is gone."""
     if row.data_hash is not None:
         return "redacted"
     if row.data is None:
@@ -210,7 +216,7 @@ def kind_of(row: RevisionRow) -> str:
 
 
 def statements_of(block: Block, document_id: str) -> list[str]:
-    """The texts of the statements that wrote a document in a block."""
+    """Return the texts of the statements that wrote a document in a block."""
     info: Any = block.transaction_info or {}
     about = (info.get("documents") or {}).get(document_id)
     texts = [str(each["statement"]) for each in info.get("statements") or ()]
@@ -221,7 +227,7 @@ def statements_of(block: Block, document_id: str) -> list[str]:
 
 
 def digest(call: Call) -> Members:
-    """``POST /ledgers/{ledger}/digest``."""
+    """Answer ``POST /ledgers/{ledger}/digest``."""
     ledger = call.ledger("GetDigest")
     answer = call.emulator.call("GetDigest", {"Name": ledger.name}, call.context())
     tip = loads(answer["DigestTipAddress"]["IonText"])
@@ -229,7 +235,7 @@ def digest(call: Call) -> Members:
 
 
 def proof(call: Call) -> Members:
-    """``GET /ledgers/{ledger}/blocks/{block}/proof``: of a ``?document=``'s revision, or of the block itself.
+    """Answer ``GET /ledgers/{ledger}/blocks/{block}/proof``: of a ``?document=``'s revision, or of the block itself.
 
     ``?tip=`` is the sequence number of the digest's tip; the last block by default.
     """
@@ -262,7 +268,7 @@ def proof(call: Call) -> Members:
 
 
 def convert(call: Call) -> Members:
-    """``POST /ion``.  Raises ADMIN_REQUEST."""
+    """Answer ``POST /ion``.  Raises ADMIN_REQUEST."""
     [value] = parse_texts([call.text("text")])
     return {"ion": base64_text(dumps(value))}
 
@@ -272,7 +278,7 @@ def _ion(value: IonValue) -> Members:
 
 
 def _steps_in_block(block: Block, document_id: str) -> list[str]:
-    """Where the first hashes of a revision's proof come from: the block's revisions, its entries, the block before."""
+    """Return the origin of a revision's first proof hashes: the block's revisions, its entries, the previous block."""
     hashes = [revision["hash"] for revision in block.revisions or ()]
     entries = list(block.entries_hash_list)
     steps = ["revisions"] * len(merkle.path(hashes, revision_position(block, document_id)))

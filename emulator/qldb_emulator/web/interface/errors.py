@@ -1,5 +1,5 @@
-"""Errors as this interface tells them: the class and text of QLDB, the place in the statement, and an HTTP status that
-says what kind of failure it is (QLDB's own API answers 400 to nearly all)."""
+"""Errors in the form of this interface: the class and text of QLDB, the position in the statement, and an HTTP status
+that says what kind of failure it is (QLDB's own API answers 400 to nearly all)."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ NO_LEDGER_TEXT = "The Ledger with name "
 
 
 def status_of(error: QldbError) -> int:
-    """The HTTP status of an error here."""
+    """Return the HTTP status of an error here."""
     if (
         error.shape == "BadRequestException"
         and error.message.startswith(NO_LEDGER_TEXT)
         and "not found" in error.message
     ):
-        return 404  # StartSession says so by a BadRequest (driver tests)
+        return 404  # StartSession raises a BadRequest for it (driver tests)
     status = STATUSES.get(error.shape)
     if status is None:
         status = error_status(error.shape, "qldb") or error_status(error.shape, "qldb-session")
@@ -39,7 +39,7 @@ def status_of(error: QldbError) -> int:
 
 
 def error_members(error: QldbError) -> dict[str, Any]:
-    """The body of an error, as everywhere below /_qldb; with ``line`` and ``column`` where they are known."""
+    """Return the body of an error, as everywhere below /_qldb; with ``line`` and ``column`` if they are known."""
     members = {"__type": error.shape, "Message": error.message, **error.members}
     if isinstance(error.__cause__, PartiqlError):
         members |= {"line": error.__cause__.pos.line, "column": error.__cause__.pos.column}

@@ -1,7 +1,7 @@
-"""The journal to look at: blocks newest first, one block whole, search, a live tail.
+"""Views of the journal: blocks newest first, one whole block, search, a live tail.
 
-A journal may have millions of blocks, so every answer is bounded: by a number of blocks, and for a search by the blocks
-it looks at and the time it takes; it then says where to go on.
+A journal may have millions of blocks, so every answer is bounded: by a number of blocks, and a search by the number of
+blocks that it examines and by its time.  The answer says where to continue.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ MAX_BLOCKS = 500
 """Blocks of one answer (ours)."""
 
 SEARCH_BLOCKS = 50_000
-"""Blocks that one request looks through (ours: about a second)."""
+"""The most blocks that one request examines (ours: about a second)."""
 
 SEARCH_SECONDS = 1.0
 """How long one request looks (ours)."""
 
 TEXT_CHARACTERS = 500
-"""Of a statement in a list of blocks (ours); the block itself has all of it."""
+"""Of a statement in a list of blocks (ours); the answer for one block has the whole text."""
 
 _CHUNK = 128
 EVENTS = "text/event-stream"
@@ -45,7 +45,7 @@ HEARTBEAT_SECONDS = 15.0
 
 
 def list_blocks(call: Call) -> Members:
-    """``GET /ledgers/{ledger}/blocks``: summaries, newest first."""
+    """Answer ``GET /ledgers/{ledger}/blocks``: summaries, newest first."""
     ledger = call.ledger("GetBlock")
     limit = call.number("limit", DEFAULT_BLOCKS, MAX_BLOCKS)
     tip = ledger.tip().sequence_no
@@ -56,14 +56,14 @@ def list_blocks(call: Call) -> Members:
 
 
 def newest_first(ledger: Ledger, before: int, limit: int) -> list[Members]:
-    """Summaries of the last ``limit`` blocks below a sequence number."""
+    """Return summaries of the last ``limit`` blocks below a sequence number."""
     first = max(0, before - limit)
     blocks = list(ledger.file.blocks(first, before - 1)) if before > first else []
     return [summary(ion) for _, ion in reversed(blocks)]
 
 
 def summary(ion: bytes) -> Members:
-    """A block in a few members."""
+    """Return a block in a few members."""
     block = block_from_ion(loads(ion))
     info: Any = block.transaction_info or {}
     documents = info.get("documents") or {}
@@ -86,7 +86,7 @@ def summary(ion: bytes) -> Members:
 
 
 def block_value(ledger: Ledger, sequence_no: int) -> tuple[IonValue, bytes]:
-    """A block, and its bytes as they are stored.  Raises ADMIN_NOT_FOUND."""
+    """Return a block, and its stored bytes.  Raises ADMIN_NOT_FOUND."""
     ledger.make_durable()
     data = ledger.file.block_bytes(sequence_no)
     if data is None:
@@ -96,7 +96,7 @@ def block_value(ledger: Ledger, sequence_no: int) -> tuple[IonValue, bytes]:
 
 
 def sequence_number(call: Call) -> int:
-    """The sequence number of the path.  Raises ADMIN_NOT_FOUND for what cannot be one."""
+    """Return the sequence number in the path.  Raises ADMIN_NOT_FOUND if it is not one."""
     text = call.path["block"]
     if not (text.isascii() and text.isdigit() and len(text) < 11):
         raise ADMIN_NOT_FOUND(text=f"{text[:100]!r} is no sequence number")
@@ -104,7 +104,7 @@ def sequence_number(call: Call) -> int:
 
 
 def get_block(call: Call) -> Raw:
-    """``GET /ledgers/{ledger}/blocks/{block}``: the block whole; in Ion binary, the very bytes that are stored."""
+    """Answer ``GET /ledgers/{ledger}/blocks/{block}``: the whole block; in Ion binary, exactly the stored bytes."""
     ledger = call.ledger("GetBlock")
     value, data = block_value(ledger, min(sequence_number(call), MAX_SEQUENCE_NO))
     form = call.form
@@ -115,7 +115,7 @@ def get_block(call: Call) -> Raw:
 
 
 class Wanted:
-    """What a search looks for.  Everything that is given must hold."""
+    """The conditions of a search.  All that are given must hold."""
 
     def __init__(self, call: Call) -> None:
         query = call.query
@@ -127,7 +127,7 @@ class Wanted:
         self._lower = self.text.lower().encode()
 
     def is_in(self, ion: bytes) -> bool:
-        """Whether a block holds it.  Text is found in strings, symbols and field names, whatever its case (ASCII)."""
+        """Whether a block matches.  Text is found in strings, symbols and field names, ignoring ASCII case."""
         if not all(needle in ion for needle in self._needles) or self._lower not in ion.lower():
             return False
         if not self._needles:
@@ -153,14 +153,14 @@ def _table_names(block: Block) -> set[str]:
 
 
 def search(call: Call) -> Members:
-    """``GET /ledgers/{ledger}/search``: blocks that hold everything asked for, newest first."""
+    """Answer ``GET /ledgers/{ledger}/search``: blocks that hold everything asked for, newest first."""
     ledger = call.ledger("GetBlock")
     limit = call.number("limit", DEFAULT_BLOCKS, MAX_BLOCKS)
     return find_blocks(ledger, Wanted(call), *range_of(call, ledger), limit)
 
 
 def find_blocks(ledger: Ledger, wanted: Wanted, first: int, before: int, limit: int) -> Members:
-    """The blocks first..before-1 that hold what is wanted, newest first.  next: go on with blocks below it."""
+    """Return the blocks first..before-1 that hold what is wanted, newest first.  next: go on with blocks below it."""
     deadline = time.monotonic() + SEARCH_SECONDS
     found: list[Members] = []
     looked_at = 0
@@ -179,7 +179,7 @@ def find_blocks(ledger: Ledger, wanted: Wanted, first: int, before: int, limit: 
 
 
 def range_of(call: Call, ledger: Ledger) -> tuple[int, int]:
-    """The blocks to search: by ``from`` and ``to`` (times), and below ``before``."""
+    """Return the blocks to search: by ``from`` and ``to`` (times), and below ``before``."""
     before = min(call.number("before", MAX_SEQUENCE_NO), ledger.tip().sequence_no + 1)
     start, end = time_of(call, "from"), time_of(call, "to")
     if start is None and end is None:
@@ -189,7 +189,10 @@ def range_of(call: Call, ledger: Ledger) -> tuple[int, int]:
 
 
 def time_of(call: Call, name: str) -> int | None:
-    """A time of the query in milliseconds: an Ion timestamp, or a number of milliseconds.  Raises ADMIN_REQUEST."""
+    """Return a time of the query in milliseconds: an Ion timestamp, or a number of milliseconds.
+
+    Raises ADMIN_REQUEST.
+    """
     text = call.query.get(name, "").strip()
     if not text:
         return None
@@ -208,7 +211,7 @@ def time_of(call: Call, name: str) -> int | None:
 
 
 def tail(call: Call) -> Lines:
-    """``GET /ledgers/{ledger}/tail``: a server-sent event for every block, as it is committed."""
+    """Answer ``GET /ledgers/{ledger}/tail``: a server-sent event for every block, as it is committed."""
     ledger = call.ledger("GetBlock")
     after = call.optional_number("after")
     seen = call.headers.get("Last-Event-ID", "")

@@ -1,4 +1,4 @@
-"""Every request of the JSON interface, in one table: what answers it, and how OpenAPI describes it."""
+"""Every request of the JSON interface, in one table: its handler, and its OpenAPI description."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _ION = ("text/ion", "application/ion")
 
 
 def operations(transactions: OpenTransactions, files: Uploads) -> tuple[Operation, ...]:
-    """The table.  transactions, files: those that one server keeps between requests."""
+    """Return the table.  transactions, files: what the server keeps between requests."""
 
     def within(handler: Callable[[Call, OpenTransactions], Members]) -> Handler:
         return lambda call: handler(call, transactions)

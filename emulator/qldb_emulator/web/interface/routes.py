@@ -1,4 +1,4 @@
-"""The JSON interface in Flask: who asks, the answer in the form that was asked for, errors as answers."""
+"""The JSON interface in Flask: finds the caller, encodes answers in the requested form, turns errors into answers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def add_interface(app: Flask, admin: Admin) -> None:
     files = Uploads()
     weakref.finalize(app, files.close)
     rows = operations(OpenTransactions(), files)
-    clock = SystemClock()  # of the browser's day, not of a deterministic ledger
+    clock = SystemClock()  # real time for browsers, not the time of a deterministic ledger
     app.extensions["qldb_sign_ins"] = SignIns(clock, RandomIds(clock))
     for row in (*rows, RUN_OPERATION):
         app.add_url_rule(
@@ -58,7 +58,7 @@ def add_interface(app: Flask, admin: Admin) -> None:
 
 
 def call_of(admin: Admin, path: Mapping[str, str]) -> Call:
-    """The current request.  Raises QldbError when it says who asks, and is wrong."""
+    """Return the current request.  Raises QldbError for a missing or invalid signature."""
     gone = request.environ[REQUEST_KEY].is_client_gone
     return Call(admin, path, request.args, request.headers, _read_body, principal_of(admin), gone)
 
@@ -71,7 +71,7 @@ def _read_body() -> bytes:
 
 
 def answer(admin: Admin, row: Operation, path: Mapping[str, str]) -> Response:
-    """Run an operation; its errors are answers, too."""
+    """Run an operation; turn its errors into answers."""
     request.max_content_length = admin.emulator.settings.limits.request_bytes
     try:
         result = row.handler(call_of(admin, path))
@@ -87,14 +87,14 @@ def answer(admin: Admin, row: Operation, path: Mapping[str, str]) -> Response:
     except IonError as error:
         return refusal(ADMIN_REQUEST(text=str(error)))
     except ConnectionDropped:
-        raise  # a fault rule says so: the dispatcher knows what to do
+        raise  # a fault rule drops the connection: the dispatcher handles it
     except Exception:
         logger.exception("the interface's %s failed", row.name)
         return refusal(SERVICE_FAILURE())
 
 
 def refusal(error: QldbError) -> Response:
-    """An error as an answer."""
+    """Return an error as an answer."""
     return _response(status_of(error), JSON, encode_json(error_members(error)))
 
 
@@ -107,7 +107,7 @@ def _response(status: int, content_type: str, body: bytes, headers: tuple[tuple[
 
 
 def _logged(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces; what goes wrong among them ends the connection, so at least the log has it."""
+    """Yield the pieces; log an error among them, because it can only end the connection."""
     try:
         yield from pieces
     except GeneratorExit:

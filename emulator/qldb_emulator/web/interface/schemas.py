@@ -1,4 +1,4 @@
-"""JSON Schemas of what the interface takes and answers, for the OpenAPI document (2020-12, as OpenAPI 3.1 has them)."""
+"""JSON Schemas of requests and answers, for the OpenAPI document (2020-12, as OpenAPI 3.1 has them)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SEQUENCE_NO: Schema = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
 
 
 def struct(required: str = "", **members: Schema) -> Schema:
-    """An object; ``required`` names members, separated by blanks, or is ``*`` for all of them."""
+    """Return an object; ``required`` names members, separated by blanks, or is ``*`` for all of them."""
     names = list(members) if required == "*" else required.split()
     return {"type": "object", "properties": members, **({"required": names} if names else {})}
 
 
 def array(item: Schema) -> Schema:
-    """A list of one kind of value."""
+    """Return a list of one kind of value."""
     return {"type": "array", "items": item}
 
 
@@ -177,4 +177,4 @@ QUERY: dict[str, tuple[str, Schema]] = {
     "offset": ("Where the piece begins: how many bytes came before.", COUNT),
     "tip": ("The sequence number of the digest's tip; the last block by default.", SEQUENCE_NO),
 }
-"""Name -> (what it is, its schema).  ``tailAfter`` is sent as ``after``."""
+"""Name -> (description, schema).  ``tailAfter`` is sent as ``after``."""

@@ -15,11 +15,11 @@ SIGN_IN_SECONDS = 12 * 3600
 """How long a browser stays signed in (ours: a working day)."""
 
 SIGN_INS = 1_000
-"""Browsers signed in at once (ours); the oldest leaves first."""
+"""Browsers signed in at once (ours); the oldest is signed out first."""
 
 
 class SignIns:
-    """The browsers that are signed in.  Any thread may ask."""
+    """The browsers that are signed in.  Any thread may call."""
 
     def __init__(self, clock: Clock, ids: IdSource) -> None:
         self._clock = clock
@@ -28,10 +28,10 @@ class SignIns:
         self._lock = threading.Lock()
 
     def sign_in(self, authenticator: Authenticator, access_key: str, secret: str) -> str | None:
-        """The token of a new sign-in; None when key and secret do not belong together."""
+        """Return the token of a new sign-in; None if key and secret do not match."""
         user = authenticator.user(access_key)
         known = "" if user is None else user.secret
-        # Compared also for a key that is not there, so that the time tells nothing.
+        # Also compare for an unknown key, so that the time reveals nothing.
         if not hmac.compare_digest(known.encode(), secret.encode("utf-8", "replace")) or user is None:
             return None
         token = self._ids.new_token()
@@ -42,7 +42,7 @@ class SignIns:
         return token
 
     def find(self, token: str) -> User | None:
-        """Who has a token; None when there is no such sign-in, or it is over."""
+        """Return who has a token; None if it is unknown or expired."""
         found = self._users.get(token)
         if found is None:
             return None

@@ -39,7 +39,7 @@ _STATUSES = {
 
 
 def openapi(rows: Iterable[Operation]) -> Members:
-    """The document."""
+    """Return the document."""
     paths: Members = {}
     for row in rows:
         _add(paths, row.path, row.method, _interface(row))
@@ -142,7 +142,7 @@ def _control(name: str, shape: Shape, output: Shape | None) -> Members:
 
 
 def _schema(shape: Shape, by_wire_name: bool = True) -> Schema:
-    """The JSON Schema of a shape of the service model."""
+    """Return the JSON Schema of a shape of the service model."""
     if shape.type == "structure":
         members = shape.members.values()
         named = {(m.wire_name if by_wire_name else m.name): m for m in members}

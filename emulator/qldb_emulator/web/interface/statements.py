@@ -24,7 +24,7 @@ from .transactions import (
 from .values import NDJSON, encode_row
 
 DEFAULT_ROWS = 1_000
-"""Rows of one statement's answer, when the request names no ``maxRows`` (ours: an answer is one piece of memory)."""
+"""Rows of one statement's answer if the request has no ``maxRows`` (ours: an answer is held in memory as a whole)."""
 
 MAX_ROWS = 20_000
 """Rows of one statement's answer at most; more come page by page, or as lines (ours)."""
@@ -42,7 +42,7 @@ FORMS = ("json", "ion-text", "ion-binary")
 
 
 class Run:
-    """How a request wants its statements run: how many rows, for how long, and its rows in which form."""
+    """How a request wants its statements run: how many rows, for how long, and in which form."""
 
     def __init__(self, call: Call) -> None:
         members = call.members
@@ -64,13 +64,13 @@ class Run:
         return True
 
     def check_time(self) -> None:
-        """Raises STATEMENT_TIME when the request's own time is over."""
+        """Raise STATEMENT_TIME if the request's own time is over."""
         if time.monotonic() > self._deadline:
             raise STATEMENT_TIME(seconds=self.seconds)
 
 
 def run_statements(call: Call) -> Members | Lines:
-    """``POST /ledgers/{ledger}/statements``: all or nothing, in a transaction of their own."""
+    """Answer ``POST /ledgers/{ledger}/statements``: all or nothing, in a transaction of their own."""
     run, work = Run(call), _work(call)
     if call.wants_lines:
         if len(work) != 1:
@@ -85,13 +85,13 @@ def run_statements(call: Call) -> Members | Lines:
 
 
 def start_transaction(call: Call, transactions: OpenTransactions) -> Members:
-    """``POST /ledgers/{ledger}/transactions``."""
+    """Answer ``POST /ledgers/{ledger}/transactions``."""
     transaction = transactions.start(call)
     return {"transactionId": transaction.id, "seconds": call.emulator.settings.limits.transaction_seconds}
 
 
 def run_within(call: Call, transactions: OpenTransactions) -> Members:
-    """``POST .../transactions/{transaction}/statements``: the rows so far, and a token for more."""
+    """Answer ``POST .../transactions/{transaction}/statements``: the rows so far, and a token for more."""
     transaction, run = transactions.find(call), Run(call)
     started = time.perf_counter()
     try:
@@ -106,7 +106,7 @@ def run_within(call: Call, transactions: OpenTransactions) -> Members:
 
 
 def fetch_page(call: Call, transactions: OpenTransactions) -> Members:
-    """``GET .../transactions/{transaction}/pages?page=``."""
+    """Answer ``GET .../transactions/{transaction}/pages?page=``."""
     transaction = transactions.find(call)
     values = call.query.get("values", "json")
     if values not in FORMS:
@@ -116,7 +116,7 @@ def fetch_page(call: Call, transactions: OpenTransactions) -> Members:
 
 
 def commit(call: Call, transactions: OpenTransactions) -> Members:
-    """``POST .../transactions/{transaction}/commit``: over in any case."""
+    """Answer ``POST .../transactions/{transaction}/commit``; the transaction ends in any case."""
     transaction = transactions.find(call)
     transactions.forget(transaction)
     transaction.commit(call)
@@ -124,7 +124,7 @@ def commit(call: Call, transactions: OpenTransactions) -> Members:
 
 
 def abort(call: Call, transactions: OpenTransactions) -> Members:
-    """``DELETE .../transactions/{transaction}``."""
+    """Answer ``DELETE .../transactions/{transaction}``."""
     transaction = transactions.find(call)
     transactions.forget(transaction)
     transaction.end(call)
@@ -132,7 +132,7 @@ def abort(call: Call, transactions: OpenTransactions) -> Members:
 
 
 def explain(call: Call) -> Members:
-    """``POST /ledgers/{ledger}/explain``: how a statement would be run and what it reads, without running it."""
+    """Answer ``POST /ledgers/{ledger}/explain``: how a statement would run, and what it would read."""
     ledger = call.ledger("SendCommand")
     _, catalogue = ledger.snapshot()
     try:
@@ -163,7 +163,7 @@ def _whole(members: Members, name: str, default: int, maximum: int) -> int:
 
 
 def _work(call: Call) -> list[tuple[str, list[IonValue]]]:
-    """The statements of a request, in order.  Raises ADMIN_REQUEST."""
+    """Return the statements of a request, in order.  Raises ADMIN_REQUEST."""
     items = call.members.get("statements")
     if items is None:
         return [statement_and_parameters(call.members)]
@@ -173,7 +173,7 @@ def _work(call: Call) -> list[tuple[str, list[IonValue]]]:
 
 
 def _result(call: Call, run: Run, transaction: HttpTransaction, text: str, parameters: list[IonValue]) -> Members:
-    """One statement's rows, up to the limits."""
+    """Return one statement's rows, up to the limits."""
     run.check_time()
     page = transaction.execute(call, text, parameters)
     rows: list[bytes] = []
@@ -195,8 +195,8 @@ def _page(page: Page, run: Run) -> Members:
 
 
 def _lines(call: Call, run: Run, text: str, parameters: list[IonValue]) -> Iterator[bytes]:
-    """All rows of a statement, ``{"row": ...}`` each; then one line with the outcome, also when that is an error."""
-    # Begun before the first piece: what is wrong with the statement itself is an answer with a status.
+    """Yield all rows of a statement, ``{"row": ...}`` each; then one line with the outcome, even if it is an error."""
+    # Start before the first piece, so that an error of the statement itself is an answer with a status.
     transaction = HttpTransaction(call)
     try:
         page = transaction.execute(call, text, parameters)

@@ -1,6 +1,6 @@
-"""Transactions of clients that have no driver: this side keeps the session and the commit digest for them.
+"""Transactions of clients without a driver: the server keeps the session and the commit digest for them.
 
-Every command goes the way that a driver's goes (``Emulator.send_command``), so permissions, fault rules, limits and the
+Every command takes the same path as a driver's (``Emulator.send_command``), so permissions, fault rules, limits and the
 statement log hold here as well.
 """
 
@@ -42,7 +42,7 @@ class Page:
 
 
 class HttpTransaction:
-    """An open transaction in a session of its own.  Its commands run one at a time: the session sees to that."""
+    """An open transaction in a session of its own.  Its commands run one at a time."""
 
     def __init__(self, call: Call) -> None:
         """Raises QldbError."""
@@ -61,7 +61,7 @@ class HttpTransaction:
         self._lock = threading.Lock()
 
     def _send(self, call: Call, command: str, **members: Any) -> Members:
-        """One command; its members.  What no answer needs is done here and now."""
+        """Run one command; return its members.  Work that could wait until after the answer is done at once."""
         result = call.emulator.send_command(command, self._token, members, call.context())
         if result.after_response is not None:
             result.after_response()
@@ -73,7 +73,7 @@ class HttpTransaction:
             check_only_reads(call.ledger("SendCommand"), statement)
         digest = statement_digest(statement, [hash_value(value) for value in parameters])
         holders = [{"IonBinary": dumps(value)} for value in parameters]
-        with self._lock:  # two statements at once would be hashed in another order than the server ran them
+        with self._lock:  # two statements at once could be hashed in another order than the server ran them
             self._digest.add(digest)
             answer = self._send(
                 call, "ExecuteStatement", TransactionId=self.id, Statement=statement, Parameters=holders
@@ -81,11 +81,11 @@ class HttpTransaction:
         return _page(answer, "FirstPage")
 
     def fetch(self, call: Call, token: str) -> Page:
-        """The next page of a statement's rows.  Raises QldbError."""
+        """Return the next page of a statement's rows.  Raises QldbError."""
         return _page(self._send(call, "FetchPage", TransactionId=self.id, NextPageToken=token), "Page")
 
     def commit(self, call: Call) -> None:
-        """Commit; in read-only mode, where nothing can have been written, leave without a block.  Raises QldbError."""
+        """Commit; in read-only mode, where nothing can have been written, end without a block.  Raises QldbError."""
         try:
             if call.is_read_only:
                 self._send(call, "AbortTransaction")
@@ -95,8 +95,8 @@ class HttpTransaction:
             self.end(call)
 
     def end(self, call: Call) -> None:
-        """End the session, and with it what is still open."""
-        with contextlib.suppress(QldbError):  # it is over already: expired, or its ledger is gone
+        """End the session and its open transaction."""
+        with contextlib.suppress(QldbError):  # it has ended already: expired, or its ledger was deleted
             self._send(call, "EndSession")
 
 
@@ -106,7 +106,7 @@ def _page(answer: Members, name: str) -> Page:
 
 
 def check_only_reads(ledger: Ledger, statement: str) -> None:
-    """Raises READ_ONLY for a statement that would write.  One that cannot be read is left to the engine to refuse."""
+    """Raise READ_ONLY for a statement that would write; the engine refuses one that cannot be parsed."""
     _, catalogue = ledger.snapshot()
     try:
         program = ledger.statements.prepare(statement, catalogue, ledger.limits.expression_depth)
@@ -117,14 +117,14 @@ def check_only_reads(ledger: Ledger, statement: str) -> None:
 
 
 class OpenTransactions:
-    """The transactions that clients hold open between requests.  Any thread may ask."""
+    """The transactions that clients hold open between requests.  Any thread may call."""
 
     def __init__(self) -> None:
         self._open: dict[str, HttpTransaction] = {}
         self._lock = threading.Lock()
 
     def start(self, call: Call) -> HttpTransaction:
-        """Start one.  Raises QldbError; LIMIT_OPEN_TRANSACTIONS when there are too many."""
+        """Start one.  Raises QldbError; LIMIT_OPEN_TRANSACTIONS if there are too many."""
         self._sweep(call)
         if len(self._open) >= OPEN_TRANSACTIONS:
             raise LIMIT_OPEN_TRANSACTIONS(limit=OPEN_TRANSACTIONS)
@@ -134,7 +134,7 @@ class OpenTransactions:
         return transaction
 
     def find(self, call: Call) -> HttpTransaction:
-        """The open transaction of the path.  Raises ADMIN_NOT_FOUND, also for a transaction of another user."""
+        """Return the transaction of the path.  Raises ADMIN_NOT_FOUND, also for a transaction of another user."""
         transaction = self._open.get(call.path["transaction"])
         if (
             transaction is None
@@ -163,7 +163,7 @@ class OpenTransactions:
 
 @contextlib.contextmanager
 def one_transaction(call: Call) -> Iterator[HttpTransaction]:
-    """A transaction for one request: ended whatever happens, committed by the caller."""
+    """Yield a transaction for one request; it always ends here, and the caller commits it."""
     transaction = HttpTransaction(call)
     try:
         yield transaction
@@ -172,7 +172,10 @@ def one_transaction(call: Call) -> Iterator[HttpTransaction]:
 
 
 def statement_and_parameters(item: Any) -> tuple[str, list[IonValue]]:
-    """What to run: ``statement`` with ``parameters`` (values) or ``ionParameters`` (texts).  Raises ADMIN_REQUEST."""
+    """Return the statements to run: ``statement`` with ``parameters`` (values) or ``ionParameters`` (texts).
+
+    Raises ADMIN_REQUEST.
+    """
     if not isinstance(item, dict) or not isinstance(item.get("statement"), str):
         raise ADMIN_REQUEST(text="a statement is an object with a text 'statement' and a list 'parameters'")
     parameters, texts = item.get("parameters"), item.get("ionParameters")

@@ -1,6 +1,6 @@
-"""Files that a browser drops: kept for a while in a folder of the server's own, then verified, or imported.
+"""Uploaded files: kept for a while in a folder of the server, then verified or imported.
 
-A file comes in pieces, each below the limit on a request's body, so an archive of gigabytes never is in memory.
+A file comes in pieces, each below the limit of a request's body, so an archive of gigabytes is never in memory.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 UPLOAD_BYTES = 8 * 1024**3
-"""Of all files that are kept at once (ours: a full disk would stop the ledgers)."""
+"""Total size of all files kept at once (ours: a full disk would stop the ledgers)."""
 
 UPLOADS = 20
-"""Files kept at once (ours); the oldest goes first."""
+"""Files kept at once (ours); the oldest is deleted first."""
 
 FINDINGS_SHOWN = 50
 
@@ -65,7 +65,7 @@ class Upload:
 
 
 class Uploads:
-    """The files of one server.  Any thread may ask."""
+    """The files of one server.  Any thread may call."""
 
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -107,7 +107,7 @@ class Uploads:
             return upload.size
 
     def remove(self, upload_id: str) -> None:
-        """Forget a file.  Harmless when repeated."""
+        """Delete a file.  Calling it again does nothing."""
         with self._lock:
             self._remove(upload_id)
 
@@ -127,7 +127,7 @@ class Uploads:
 
 
 def start_upload(call: Call, uploads: Uploads) -> Members:
-    """``POST /uploads``."""
+    """Answer ``POST /uploads``."""
     upload_id = call.emulator.ids.new_request_id()
     uploads.start(upload_id, call.principal)
     return {"uploadId": upload_id, "pieceBytes": call.emulator.settings.limits.request_bytes // 2}
@@ -191,7 +191,7 @@ def import_upload(call: Call, uploads: Uploads) -> Lines:
 
 
 def verify_answer(call: Call) -> Members:
-    """``POST /verify``: a saved answer of GetRevision or GetBlock with its proof, and a digest."""
+    """Answer ``POST /verify``: a saved answer of GetRevision or GetBlock with its proof, and a digest."""
     try:
         saved = read_answer(json.dumps({k: call.members[k] for k in call.members if k != "digest"}).encode())
         digest = _digest(call)
@@ -205,7 +205,7 @@ def verify_answer(call: Call) -> Members:
 
 
 def shown(report: JournalReport) -> Members:
-    """A report for a page: its verdict in words, its facts, what is wrong and what is not proved."""
+    """Return a report for a page: its verdict in words, its facts, the errors, and what is not proved."""
     return {
         "verdict": report.verdict,
         "text": VERDICTS[report.verdict],
@@ -218,7 +218,7 @@ def shown(report: JournalReport) -> Members:
 
 
 def _digest(call: Call) -> SavedDigest | None:
-    """The digest of the body: base64, hexadecimal, or GetDigest's answer.  Raises ADMIN_REQUEST."""
+    """Return the digest of the body: base64, hexadecimal, or GetDigest's answer.  Raises ADMIN_REQUEST."""
     given: Any = call.members.get("digest")
     if given is None or given == "":
         return None
@@ -229,7 +229,7 @@ def _digest(call: Call) -> SavedDigest | None:
 
 
 def _working(upload: Upload, work: Callable[[Container, Journal, Progress], Members]) -> Iterator[bytes]:
-    """Progress while work goes on in a thread of its own, then its outcome."""
+    """Yield progress while work runs in a thread of its own, then its outcome."""
     done = threading.Event()
     told: dict[str, Any] = {"read": 0}
     thread = threading.Thread(target=_run, args=(upload, work, told, done), name="qldb-emulator-upload", daemon=True)

@@ -26,7 +26,7 @@ CONTENT_TYPES: dict[Form, str] = {"json": JSON, "ion-text": TEXT_TYPES[0], "ion-
 
 
 def form_of(media_type: str) -> Form | None:
-    """The form that a media type names; None for one that is no form of Ion or JSON."""
+    """Return the form of a media type; None if it is neither JSON nor Ion."""
     name = media_type.split(";", 1)[0].strip().lower()
     if name in TEXT_TYPES:
         return "ion-text"
@@ -36,7 +36,7 @@ def form_of(media_type: str) -> Form | None:
 
 
 def wanted_form(accept: str) -> Form:
-    """The first form that an Accept header names; JSON when it names none."""
+    """Return the first form that an Accept header names; JSON if it names none."""
     for part in accept.split(","):
         form = form_of(part)
         if form is not None and part.strip():
@@ -45,7 +45,7 @@ def wanted_form(accept: str) -> Form:
 
 
 def read_members(body: bytes, content_type: str) -> dict[str, Any]:
-    """The members of a request's object; none of an empty body.  Raises ADMIN_REQUEST."""
+    """Return the members of a request's object; empty for an empty body.  Raises ADMIN_REQUEST."""
     if not body.strip():
         return {}
     form = form_of(content_type)
@@ -73,14 +73,14 @@ def _no_constant(name: str) -> object:
 
 
 def write(value: IonValue, form: Form) -> bytes:
-    """A whole answer in a form.  Raises IonError."""
+    """Return a whole answer in a form.  Raises IonError."""
     if form == "json":
         return to_json(value).encode()
     return dumps(value) if form == "ion-binary" else dumps_text(value).encode()
 
 
 def parse_texts(texts: list[Any]) -> list[IonValue]:
-    """The values of Ion texts, one each.  Raises ADMIN_REQUEST."""
+    """Return the values of Ion texts, one each.  Raises ADMIN_REQUEST."""
     values = []
     for number, text in enumerate(texts, 1):
         if not isinstance(text, str):
@@ -93,14 +93,14 @@ def parse_texts(texts: list[Any]) -> list[IonValue]:
 
 
 def encode_row(row: bytes, form: Form) -> IonValue:
-    """A row (Ion binary) as a member of a JSON answer: its value, its Ion text, or its Ion binary in base64."""
+    """Return a row (Ion binary) as a member of a JSON answer: its value, its Ion text, or its Ion binary in base64."""
     if form == "json":
         return loads(row)
     return dumps_text(loads(row)) if form == "ion-text" else base64.b64encode(row).decode("ascii")
 
 
 def plain(value: IonValue) -> Any:
-    """A value as ``json`` would load its JSON form, for templates and comparisons."""
+    """Return a value as ``json`` would load its JSON form, for templates and comparisons."""
     return json.loads(to_json(value), parse_float=Decimal)
 
 

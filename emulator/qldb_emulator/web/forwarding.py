@@ -1,0 +1,202 @@
+"""Session requests that belong on another server are sent there, and its answer is the answer.
+
+SDKs keep no cookies, so behind a balancer that goes round any server gets any request.  A session token names its
+server.  Which server a new session begins on is told by who owns the ledger.
+
+======================================  ======================================================================
+the other server                        the client gets
+======================================  ======================================================================
+answers                                 that answer, unchanged
+is gone; the command is a commit        what the log says: the transaction took place, or ``No such session``
+is gone; any other command              ``No such session``, after which drivers begin a new one
+is gone; the command is StartSession    a session on this server
+======================================  ======================================================================
+
+A request is forwarded once at most: the one that gets it answers it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import select
+import ssl
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..context import RequestContext
+from ..engine.session.permissions import authorize_command
+from ..errors import NO_SUCH_SESSION, SERVICE_UNAVAILABLE
+from ..wire.send_command import serialize_command_result
+from .answer import Answer
+from .http1 import Request
+
+if TYPE_CHECKING:
+    from ..engine.steward import Home, Steward
+
+FORWARDED = "x-qldb-emulator-forwarded"
+"""A request with this field is not forwarded again."""
+CONNECT_SECONDS = 3.0
+ANSWER_SECONDS = 120.0
+"""Longer than any command takes: 30 seconds for a transaction, and 60 for a commit whose outcome is not known yet."""
+IDLE_MAX = 32
+"""Connections to one server that are kept open."""
+
+_NOT_PASSED_ON = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "expect", "te"))
+_NOT_PASSED_BACK = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"))
+
+logger = logging.getLogger(__name__)
+
+
+class PeerGone(Exception):
+    """The other server does not answer."""
+
+
+class Forwarder:
+    """Sends session requests where they belong.
+
+    account: of ARNs, for permissions.  ``trusts`` may be set for servers that speak TLS.
+    """
+
+    def __init__(self, steward: Steward, account: str) -> None:
+        self._steward = steward
+        self._account = account
+        self.trusts: ssl.SSLContext | None = None
+        self._idle: dict[str, list[http.client.HTTPConnection]] = {}
+        self._lock = threading.Lock()
+
+    def elsewhere(
+        self, request: Request, name: str, token: str | None, members: dict[str, Any], context: RequestContext
+    ) -> Answer | bytes | None:
+        """The answer of another server, or the body of one for it; None when the command is for this server.
+
+        Raises QldbError.
+        """
+        if not self._steward.server_id:
+            # It listens, and is not one of the servers yet: a session could not name it, nor could others fence it.
+            raise SERVICE_UNAVAILABLE()
+        if FORWARDED in request.headers:
+            return None
+        if token is None:
+            if name == "StartSession":
+                return self._start_session(request, context.region, members["LedgerName"])
+            return None
+        home = self._steward.home_of(token)
+        if home is None:
+            return None
+        if home.url is not None:
+            try:
+                return self.send(home.url, request)
+            except PeerGone as error:
+                logger.warning("server %s does not answer: %s", home.server_id, error)
+        return self._of_a_server_that_is_gone(home, name, members, context)
+
+    def _start_session(self, request: Request, region: str, ledger_name: str) -> Answer | None:
+        owner = self._steward.owner_of(region, ledger_name)
+        if owner is None:
+            return None
+        try:
+            return self.send(owner.url, request)
+        except PeerGone as error:
+            # The session begins here.  That is slower while two servers append, and it is right.
+            logger.warning("server %s, which owns %s, does not answer: %s", owner.server_id, ledger_name, error)
+            return None
+
+    def _of_a_server_that_is_gone(
+        self, home: Home, name: str, members: dict[str, Any], context: RequestContext
+    ) -> bytes:
+        if name != "CommitTransaction":
+            raise NO_SUCH_SESSION()
+        ledger_name = self._steward.ledger_name(home.ledger_id)
+        if ledger_name is None:
+            raise NO_SUCH_SESSION()
+        if context.principal is not None:
+            authorize_command(context.principal, ledger_name, context.region, self._account)
+        # The driver would run the transaction again, so this must be known, and must stay as it is.
+        if not self._steward.was_committed(home, members["TransactionId"]):
+            raise NO_SUCH_SESSION()
+        logger.info("transaction %s had been committed by server %s", members["TransactionId"], home.server_id)
+        result = {
+            "TransactionId": members["TransactionId"],
+            "CommitDigest": members["CommitDigest"],
+            "ConsumedIOs": {"ReadIOs": 0, "WriteIOs": 0},
+        }
+        return serialize_command_result(name, result, 0)
+
+    def after_its_session(
+        self, name: str, token: str | None, members: dict[str, Any], context: RequestContext
+    ) -> bytes | None:
+        """The answer to a command whose session was here and is over; None when that is ``No such session``.
+
+        A commit may come twice: its connection was lost, and meanwhile the others took this server for dead, which
+        ends its sessions.  Raises QldbError.
+        """
+        home = self._steward.named_by(token) if token is not None and name == "CommitTransaction" else None
+        return None if home is None else self._of_a_server_that_is_gone(home, name, members, context)
+
+    # --- HTTP --------------------------------------------------------------------------------------------
+
+    def send(self, url: str, request: Request) -> Answer:
+        """Send a request to another server.  Raises PeerGone."""
+        headers = {key: value for key, value in request.headers.items() if key not in _NOT_PASSED_ON}
+        headers |= {FORWARDED: "1", "content-length": str(len(request.body))}
+        try:
+            connection = self._connection(url)
+            try:
+                connection.request(request.method, request.target, request.body, headers)
+                response = connection.getresponse()
+                body = response.read()
+            except BaseException:
+                connection.close()
+                raise
+        except (OSError, http.client.HTTPException) as error:
+            raise PeerGone(f"{url}: {error or type(error).__name__}") from error
+        if response.will_close:
+            connection.close()
+        else:
+            self._keep(url, connection)
+        kept = [(key, value) for key, value in response.getheaders() if key.lower() not in _NOT_PASSED_BACK]
+        kept.append(("Content-Length", str(len(body))))
+        return Answer(response.status, kept, body, reason=response.reason)
+
+    def _connection(self, url: str) -> http.client.HTTPConnection:
+        while True:
+            with self._lock:
+                idle = self._idle.setdefault(url, [])
+                connection = idle.pop() if idle else None
+            if connection is None:
+                break
+            # One that can be read without a request was closed by the other server.
+            if connection.sock is not None and not select.select([connection.sock], [], [], 0)[0]:
+                return connection
+            connection.close()
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if parts.scheme == "https":
+            made: http.client.HTTPConnection = http.client.HTTPSConnection(
+                host, parts.port, timeout=CONNECT_SECONDS, context=self.trusts
+            )
+        else:
+            made = http.client.HTTPConnection(host, parts.port, timeout=CONNECT_SECONDS)
+        made.connect()
+        assert made.sock is not None
+        made.sock.settimeout(ANSWER_SECONDS)
+        return made
+
+    def _keep(self, url: str, connection: http.client.HTTPConnection) -> None:
+        with self._lock:
+            idle = self._idle.setdefault(url, [])
+            is_kept = len(idle) < IDLE_MAX
+            if is_kept:
+                idle.append(connection)
+        if not is_kept:
+            connection.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        with self._lock:
+            kept, self._idle = self._idle, {}
+        for idle in kept.values():
+            for connection in idle:
+                connection.close()

@@ -1,0 +1,474 @@
+"""Servers that share journals: where sessions are, what becomes of those whose server is gone, who delivers streams."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
+from helpers.postgres import Postgres, postgres
+
+from qldb_emulator.clock import SystemClock
+from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.ledger import committer
+from qldb_emulator.errors import QldbError
+from qldb_emulator.ids import RandomIds
+from qldb_emulator.journal.hashing import CommitDigest
+from qldb_emulator.log.postgres import PostgresLogs
+from qldb_emulator.log.postgres_connections import Connections
+from qldb_emulator.log.seam import LogError, UnknownOutcome
+from qldb_emulator.settings import Settings
+from qldb_emulator.web.app import create_dispatcher
+from qldb_emulator.web.server import Server
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Postgres]:
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def url(database: Postgres) -> str:
+    return database.database("shared")
+
+
+class Member:
+    """A server among others, in this process."""
+
+    def __init__(self, url: str) -> None:
+        self.emulator = Emulator(Settings(is_ephemeral=True, journal=url), SystemClock(), RandomIds(SystemClock()))
+        self.server = Server(create_dispatcher(self.emulator))
+        self.server.start()
+        assert self.emulator.steward is not None
+        self.steward = self.emulator.steward
+        self.steward.start(self.server.url)
+        self._clients: dict[str, Any] = {}
+
+    def session_client(self) -> Any:
+        return self._client("qldb-session")
+
+    def client(self) -> Any:
+        return self._client("qldb")
+
+    def _client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = self._new_client(service)
+        return self._clients[service]
+
+    def _new_client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.server.url,
+            region_name=REGION,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=Config(retries={"max_attempts": 0}),
+        )
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+        self.server.stop()
+        self.emulator.close()
+
+
+@contextmanager
+def members(url: str, count: int = 2) -> Iterator[list[Member]]:
+    with ExitStack() as stack:
+        found = []
+        for _ in range(count):
+            member = Member(url)
+            stack.callback(member.close)
+            found.append(member)
+        for member in found:
+            member.steward._look()  # they all know each other, without a second's wait
+        yield found
+
+
+@pytest.fixture
+def pair(url: str) -> Iterator[list[Member]]:
+    with members(url) as found:
+        new_ledger(found[0].emulator).run("CREATE TABLE T")
+        yield found
+
+
+def begin(member: Member) -> tuple[str, str]:
+    """A session and its open transaction: (token, transaction id)."""
+    client = member.session_client()
+    token = client.send_command(StartSession={"LedgerName": "cars"})["StartSession"]["SessionToken"]
+    return token, client.send_command(SessionToken=token, StartTransaction={})["StartTransaction"]["TransactionId"]
+
+
+def commit(member: Member, token: str, transaction_id: str, digest: CommitDigest | None = None) -> Any:
+    value = (digest or CommitDigest(transaction_id)).value
+    asked = {"TransactionId": transaction_id, "CommitDigest": value}
+    return member.session_client().send_command(SessionToken=token, CommitTransaction=asked)["CommitTransaction"]
+
+
+def insert(member: Member, token: str, transaction_id: str) -> CommitDigest:
+    from qldb_emulator.journal.hashing import statement_digest
+
+    statement = "INSERT INTO T {'k': 1}"
+    asked = {"TransactionId": transaction_id, "Statement": statement, "Parameters": []}
+    member.session_client().send_command(SessionToken=token, ExecuteStatement=asked)
+    digest = CommitDigest(transaction_id)
+    digest.add(statement_digest(statement, []))
+    return digest
+
+
+def held(member: Member) -> list[Any]:
+    return LocalSession(member.emulator, "cars").run("SELECT VALUE k FROM T")
+
+
+def test_sessions_of_a_ledger_are_on_its_owner_whoever_is_asked(pair: list[Member]) -> None:
+    tokens = [begin(member)[0] for member in (*pair, *pair)]
+    homes = {token.rpartition("-")[2] for token in tokens}
+    assert len(homes) == 1
+    assert homes <= {member.steward.server_id for member in pair}
+    assert sorted(member.emulator.sessions.count() for member in pair)[1] >= 4
+
+
+def test_every_server_answers_the_commands_of_every_session(pair: list[Member]) -> None:
+    for member in pair:
+        token, transaction_id = begin(member)
+        other = pair[0] if member is pair[1] else pair[1]
+        digest = insert(other, token, transaction_id)
+        assert commit(member, token, transaction_id, digest)["TransactionId"] == transaction_id
+    assert held(pair[0]) == held(pair[1]) == [1, 1]
+
+
+def test_ledgers_are_owned_by_the_servers_that_were_asked_first(pair: list[Member]) -> None:
+    for number, member in enumerate(pair):
+        name = f"ledger{number}"
+        member.client().create_ledger(Name=name, PermissionsMode="ALLOW_ALL", DeletionProtection=False)
+        member.session_client().send_command(StartSession={"LedgerName": name})
+        assert (REGION, name) in member.steward.owned()
+    assert {row["Name"] for row in pair[1].client().list_ledgers()["Ledgers"]} == {"cars", "ledger0", "ledger1"}
+
+
+def owner_and_other(pair: list[Member]) -> tuple[Member, Member]:
+    owner_id = begin(pair[0])[0].rpartition("-")[2]
+    return (pair[0], pair[1]) if pair[0].steward.server_id == owner_id else (pair[1], pair[0])
+
+
+def die(member: Member) -> None:
+    """What others see of a SIGKILL: no request is answered, and the server says no more that it is alive."""
+    member.steward._stop.set()
+    assert member.steward._thread is not None
+    member.steward._thread.join()
+    member.server.stop()
+
+
+def test_a_session_whose_server_is_gone_is_no_session(pair: list[Member]) -> None:
+    owner, other = owner_and_other(pair)
+    token, transaction_id = begin(other)
+    die(owner)
+    with pytest.raises(ClientError, match="No such session"):
+        insert(other, token, transaction_id)
+    new_token, _ = begin(other)  # the owner does not answer, so the session is here
+    assert new_token.endswith(other.steward.server_id)
+
+
+def test_a_commit_whose_server_is_gone_is_answered_as_the_log_says(pair: list[Member]) -> None:
+    owner, other = owner_and_other(pair)
+    done, open_ = begin(other), begin(other)
+    digests = [insert(other, *each) for each in (done, open_)]
+    commit(owner, *done, digests[0])  # and the answer is lost
+    die(owner)
+    answer = commit(other, *done, digests[0])
+    assert (answer["TransactionId"], answer["CommitDigest"]) == (done[1], digests[0].value)
+    with pytest.raises(ClientError, match="No such session"):
+        commit(other, *open_, digests[1])
+    assert held(other) == [1]
+
+
+def test_a_server_that_was_taken_for_dead_commits_nothing_that_was_settled(pair: list[Member]) -> None:
+    """Its client was told that the transaction did not take place, so it must not take place afterwards."""
+    owner, other = owner_and_other(pair)
+    token, transaction_id = begin(other)
+    digest = insert(other, token, transaction_id)
+    owner.server.stop()  # it is alive, and cannot be reached
+    with pytest.raises(ClientError, match="No such session"):
+        commit(other, token, transaction_id, digest)
+    ledger = owner.emulator.ledgers.open_ledgers()[0]
+    with pytest.raises(LogError):
+        ledger.catch_up()  # learns of it, as any request may do first
+    members = {"TransactionId": transaction_id, "CommitDigest": digest.value}
+    with pytest.raises(QldbError, match="No such session"):
+        owner.emulator.send_command("CommitTransaction", token, members, CONTEXT)
+    assert held(other) == []
+
+
+def test_a_server_that_was_taken_for_dead_begins_anew(pair: list[Member]) -> None:
+    owner, _ = owner_and_other(pair)
+    old = owner.steward.server_id
+    token, transaction_id = begin(owner)
+    assert pair[0].emulator.logs.servers is not None
+    pair[0].emulator.logs.servers.settle(old, "no ledger", "no transaction")
+    deadline = time.monotonic() + 20
+    while owner.steward.server_id == old:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with pytest.raises(ClientError, match="No such session"):
+        insert(owner, token, transaction_id)
+    token, transaction_id = begin(owner)
+    commit(owner, token, transaction_id, insert(owner, token, transaction_id))
+    assert held(owner) == [1]
+
+
+def test_a_ledger_gets_another_owner_when_its_server_leaves(pair: list[Member]) -> None:
+    owner, other = owner_and_other(pair)
+    owner.server.stop()
+    owner.steward.close()
+    other.steward._look()
+    assert begin(other)[0].endswith(other.steward.server_id)
+    assert other.steward.owned() == [(REGION, "cars")]
+
+
+def test_a_forwarded_request_is_answered_where_it_arrives(pair: list[Member]) -> None:
+    import json
+    import urllib.request
+
+    _, other = owner_and_other(pair)
+    body = json.dumps({"StartSession": {"LedgerName": "cars"}}).encode()
+    headers = {"X-Amz-Target": "QLDBSession.SendCommand", "X-Qldb-Emulator-Forwarded": "1"}
+    with urllib.request.urlopen(urllib.request.Request(other.server.url, body, headers)) as answer:
+        token = json.load(answer)["StartSession"]["SessionToken"]
+    assert token.endswith(other.steward.server_id)
+
+
+@pytest.mark.parametrize("token", ["x", "x-", "x-y", "x-y-", "x-y-z", "--", "-1SUYE05Zw6R8LLBLdUJBOj-aaaaaaaaaaaa"])
+def test_a_token_of_no_server_is_no_session(pair: list[Member], token: str) -> None:
+    with pytest.raises(ClientError) as refusal:
+        pair[0].session_client().send_command(SessionToken=token.ljust(4, "A"), StartTransaction={})
+    assert refusal.value.response["Error"]["Code"] in ("InvalidSessionException", "BadRequestException")
+
+
+def test_a_server_that_has_not_joined_the_others_begins_no_session(url: str) -> None:
+    """A token could not name it, so a commit that is sent again would be settled without it."""
+    with Emulator(Settings(is_ephemeral=True, journal=url), SystemClock(), RandomIds(SystemClock())) as emulator:
+        new_ledger(emulator)
+        with Server(create_dispatcher(emulator)) as server:
+            client = boto3.client(
+                "qldb-session",
+                endpoint_url=server.url,
+                region_name=REGION,
+                aws_access_key_id="local",
+                aws_secret_access_key="local",
+                config=Config(retries={"max_attempts": 0}),
+            )
+            with pytest.raises(ClientError, match="ServiceUnavailable"):
+                client.send_command(StartSession={"LedgerName": "cars"})
+            client.close()
+
+
+def test_metrics_tell_lag_owner_and_lost_slots(pair: list[Member]) -> None:
+    import urllib.request
+
+    owner, other = owner_and_other(pair)
+    held(owner), held(other)
+    texts = {}
+    for name, member in (("owner", owner), ("other", other)):
+        with urllib.request.urlopen(f"{member.server.url}/metrics") as answer:
+            texts[name] = answer.read().decode()
+    labels = f'{{region="{REGION}",ledger="cars"}}'
+    assert f"qldb_log_owner{labels} 1\n" in texts["owner"]
+    assert f"qldb_log_owner{labels} 0\n" in texts["other"]
+    assert f"qldb_log_lag_blocks{labels} " in texts["other"]
+    assert f"qldb_log_lost_slots_total{labels} 0\n" in texts["owner"]
+    assert "qldb_servers 2\n" in texts["owner"]
+
+
+class Kept:
+    """A target that keeps what is delivered, with the server that did so."""
+
+    def __init__(self, delivered: list[tuple[int, bytes]], number: int) -> None:
+        self._delivered = delivered
+        self._number = number
+
+    def check(self) -> None:
+        pass
+
+    def put(self, records: Any, is_aggregated: bool) -> None:
+        self._delivered += [(self._number, data) for _, data in records]
+
+
+def wait_for(condition: Any, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_stream_is_delivered_by_the_owner_and_by_the_next_one(pair: list[Member]) -> None:
+    owner, other = owner_and_other(pair)
+    delivered: list[tuple[int, bytes]] = []
+    for number, member in enumerate((owner, other)):
+        member.emulator.streams._open_target = lambda arn, number=number: Kept(delivered, number)
+    other.client().stream_journal_to_kinesis(  # asked of a server that does not own the ledger
+        LedgerName="cars",
+        RoleArn="arn:aws:iam::123456789012:role/r",
+        InclusiveStartTime=0,
+        StreamName="all",
+        KinesisConfiguration={"StreamArn": f"arn:aws:kinesis:{REGION}:123456789012:stream/s"},
+    )
+    LocalSession(owner.emulator, "cars").run("INSERT INTO T ?", {"word": "first-word"})
+    wait_for(lambda: any(b"first-word" in data for _, data in delivered))
+    assert {number for number, _ in delivered} == {0}
+    owner.server.stop()
+    owner.steward.close()
+    owner.emulator.streams.close()
+    LocalSession(other.emulator, "cars").run("INSERT INTO T ?", {"word": "second-word"})
+    wait_for(lambda: any(b"second-word" in data for _, data in delivered))
+    assert [number for number, data in delivered if b"second-word" in data][-1] == 1
+
+
+def test_an_export_asked_of_any_server_is_written_once(pair: list[Member], monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, other = owner_and_other(pair)
+    written: list[tuple[int, str]] = []
+    for number, member in enumerate((owner, other)):
+        monkeypatch.setattr(
+            member.emulator.exports, "_put", lambda *_, number=number: lambda key, *_: written.append((number, key))
+        )
+    asked = other.client().export_journal_to_s3(
+        Name="cars",
+        InclusiveStartTime=0,
+        ExclusiveEndTime=int(time.time()),
+        S3ExportConfiguration={
+            "Bucket": "bucket",
+            "Prefix": "p",
+            "EncryptionConfiguration": {"ObjectEncryptionType": "NO_ENCRYPTION"},
+        },
+        RoleArn="arn:aws:iam::123456789012:role/r",
+    )
+
+    def status(member: Member) -> str:
+        found = member.client().describe_journal_s3_export(Name="cars", ExportId=asked["ExportId"])
+        return str(found["ExportDescription"]["Status"])
+
+    wait_for(lambda: status(owner) == status(other) == "COMPLETED")
+    completed = [number for number, key in written if key.endswith(".completed.manifest")]
+    assert completed == [0]
+
+
+# --- The database -------------------------------------------------------------------------------------------
+
+
+def test_a_database_that_restarts_is_used_again(database: Postgres, pair: list[Member]) -> None:
+    held(pair[0])
+    database.kill()
+    with pytest.raises(QldbError, match="does not answer") as refusal:
+        held(pair[0])
+    assert refusal.value.shape == "ServiceUnavailable"  # drivers try the transaction again
+    database.start()
+    for member in pair:
+        LocalSession(member.emulator, "cars").run("INSERT INTO T ?", {"k": 1})
+    assert held(pair[0]) == [1, 1]
+
+
+def test_a_commit_waits_for_the_database_and_takes_place_once(
+    database: Postgres, pair: list[Member], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "UNKNOWN_OUTCOME_PAUSE_SECONDS", 0.05)
+    session = LocalSession(pair[0].emulator, "cars")
+    transaction = session.begin()
+    transaction.execute("INSERT INTO T ?", {"k": 1})
+    held_row = threading.Event()
+    let_go = threading.Event()
+
+    def hold() -> None:
+        """Another transaction has the row that an append needs."""
+        with psycopg.connect(database.url.rsplit("/", 1)[0] + "/shared") as connection:
+            connection.execute("SELECT FROM qldb_journal.ledger FOR UPDATE")
+            held_row.set()
+            let_go.wait(20)
+
+    holder = threading.Thread(target=lambda: _without_loss(hold))
+    holder.start()
+    assert held_row.wait(20)
+    committing = threading.Thread(target=transaction.commit)
+    committing.start()
+    time.sleep(0.3)
+    database.kill()  # the append is under way
+    time.sleep(0.2)
+    assert committing.is_alive()
+    database.start()
+    let_go.set()
+    committing.join(30)
+    holder.join(30)
+    assert held(pair[0]) == held(pair[1]) == [1]
+
+
+def _without_loss(work: Any) -> None:
+    try:
+        work()
+    except psycopg.OperationalError:
+        return  # its connection was killed, as it should be
+
+
+def test_success_with_a_warning_is_an_outcome_that_is_not_known(url: str) -> None:
+    """So PostgreSQL tells that the wait for the synchronous standby was cancelled: the commit is local only."""
+    connections = Connections(url)
+    with pytest.raises(UnknownOutcome, match="may not have been replicated"):
+        connections.write(
+            lambda c: c.execute("DO $$ BEGIN RAISE WARNING 'The transaction may not have been replicated'; END $$")
+        )
+    connections.write(lambda c: c.execute("DO $$ BEGIN RAISE NOTICE 'nothing'; END $$"))
+    connections.close()
+
+
+def test_the_database_itself_refuses_gaps_forks_and_repeated_transactions(url: str, tmp_path: Path) -> None:
+    logs = PostgresLogs(url)
+    logs.create(REGION, "cars", {"strand_id": "s"})
+    put = "INSERT INTO qldb_journal.block VALUES ('s', %s, %s, %s, %s, %s, 0, '')"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(put, (0, b"a", -1, None, "t0"))
+        connection.execute(put, (1, b"b", 0, b"a", "t1"))
+        for wrong in (
+            (3, b"d", 2, b"c", "t3"),  # a gap
+            (2, b"c", 1, b"x", "t2"),  # another block before it
+            (1, b"z", 0, b"a", "t2"),  # a fork
+            (0, b"z", -1, None, "t2"),  # another beginning
+            (2, b"c", 1, b"b", "t1"),  # a transaction for the second time
+            (2, b"c", 1, None, "t2"),  # no block before it
+            (2, b"c", 0, b"a", "t2"),  # a slot that is not the next one
+        ):
+            with pytest.raises(psycopg.errors.IntegrityError):
+                connection.execute(put, wrong)
+        connection.execute(put, (2, b"c", 1, b"b", "t2"))
+    logs.close()
+
+
+def test_servers_that_start_together_make_the_tables_once(url: str) -> None:
+    problems: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            PostgresLogs(url).close()
+        except BaseException as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+
+
+def test_a_journal_of_a_newer_version_is_refused(url: str) -> None:
+    PostgresLogs(url).close()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("UPDATE qldb_journal.version SET version = 99")
+    with pytest.raises(LogError, match="has version 99"):
+        PostgresLogs(url)
