@@ -70,7 +70,7 @@ class Access:
         host, headers = request.host, request.headers
         if host not in self._answered and host is not None:  # HTTP/1.0 may omit it; browsers do not
             self._check_host(host)
-        if "origin" in headers and not _is_own_origin(headers["origin"], host):
+        if "origin" in headers and not _is_own_origin(headers["origin"], host, request.is_secure):
             raise ORIGIN_NOT_ALLOWED(what=f"A page of {headers['origin'][:_SHOWN_CHARACTERS]}")
         if "sec-fetch-site" in headers and headers["sec-fetch-site"].lower() not in _WELCOME_SITES:
             raise ORIGIN_NOT_ALLOWED(what=f"A {headers['sec-fetch-site'][:_SHOWN_CHARACTERS]} page")
@@ -123,7 +123,12 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _is_own_origin(origin: str, host: str | None) -> bool:
-    """Whether an origin (``http://localhost:7532``) is the host of the request."""
+def _is_own_origin(origin: str, host: str | None, is_secure: bool) -> bool:
+    """Whether an origin (``http://localhost:7532``) is the host of the request.
+
+    Without TLS of its own the server may stand behind a proxy that has it.  With TLS a page that came without it is
+    of another origin: anyone on the network can write it.
+    """
     scheme, separator, rest = origin.partition("://")
-    return bool(separator) and scheme in ("http", "https") and host is not None and rest.lower() == host.lower()
+    schemes = ("https",) if is_secure else ("http", "https")
+    return bool(separator) and scheme in schemes and host is not None and rest.lower() == host.lower()

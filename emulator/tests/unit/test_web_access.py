@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 
@@ -148,6 +149,19 @@ OWN = "localhost:7532"
 )
 def test_origins_and_sites(headers, refused):
     assert (refusal(LOOPBACK, OWN, **headers) == "Origin") is refused
+
+
+@pytest.mark.parametrize(
+    ("is_secure", "scheme", "is_refused"),
+    [(True, "https", False), (True, "http", True), (False, "http", False), (False, "https", False)],
+)
+def test_with_tls_a_page_that_came_without_it_is_foreign(is_secure, scheme, is_refused):
+    """Without TLS of its own the server may stand behind a proxy that has it."""
+    fields = {"host": "localhost:7532", "origin": f"{scheme}://localhost:7532"}
+    request = Request("GET", "/", "/", "", False, fields, "localhost:7532", is_secure=is_secure)
+    refused = pytest.raises(QldbError) if is_refused else contextlib.nullcontext()
+    with refused:
+        Access().check(request)
 
 
 def test_an_origin_without_a_host_is_foreign():

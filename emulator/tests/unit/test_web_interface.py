@@ -21,6 +21,7 @@ from qldb_emulator.ion.codec import dumps, dumps_text, loads
 from qldb_emulator.verify import verify_block, verify_revision
 from qldb_emulator.web.admin import ROUTES
 from qldb_emulator.web.app import create_app
+from qldb_emulator.web.interface import statements
 
 LEDGER = "/_qldb/ledgers/cars"
 
@@ -419,6 +420,20 @@ def test_read_only_mode_refuses_what_writes_and_leaves_no_block() -> None:
         for name in ("CreateLedger", "DeleteLedger", "TagResource"):
             assert client.post(f"/_qldb/operations/{name}", json={"Name": "cars"}).status_code == 403
         assert client.post("/_qldb/operations/DescribeLedger", json={"Name": "cars"}).status_code == 200
+
+
+def test_an_answer_has_a_bounded_size(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all its statements together; the first row always fits."""
+    monkeypatch.setattr(statements, "MAX_ANSWER_BYTES", 1_000)
+    rows = {"statement": "SELECT VALUE t FROM ? AS t", "parameters": [["a" * 300] * 5]}
+    large = {"statement": "SELECT VALUE t FROM ? AS t", "parameters": [["a" * 3_000] * 2]}
+
+    def counts(*work: object) -> list[tuple[int, bool]]:
+        results = client.post(f"{LEDGER}/statements", json={"statements": work}).json["results"]
+        return [(len(result["rows"]), result["truncated"]) for result in results]
+
+    assert counts(rows, rows) == [(3, True), (0, True)]
+    assert counts(large) == [(1, True)]
 
 
 # --- under --auth -----------------------------------------------------------------------------------------------

@@ -29,6 +29,9 @@ DEFAULT_ROWS = 1_000
 MAX_ROWS = 20_000
 """Rows of one statement's answer at most; more come page by page, or as lines (ours)."""
 
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""Rows of one answer at most, in bytes of Ion (ours: 20,000 rows of long texts would exhaust the memory)."""
+
 MAX_STATEMENTS = 100
 """Statements of one request (ours: a transaction changes at most 40 documents)."""
 
@@ -49,6 +52,16 @@ class Run:
         if self.values not in FORMS:
             raise ADMIN_REQUEST(text=f"values must be one of {', '.join(FORMS)}")
         self._deadline = time.monotonic() + self.seconds
+        self._bytes = 0
+
+    def take(self, page: list[bytes], rows: list[bytes]) -> bool:
+        """Add a page's rows to a statement's, as far as the request allows; whether all were added."""
+        for row in page:
+            if len(rows) >= self.max_rows or (self._bytes and self._bytes + len(row) > MAX_ANSWER_BYTES):
+                return False
+            self._bytes += len(row)
+            rows.append(row)
+        return True
 
     def check_time(self) -> None:
         """Raise STATEMENT_TIME if the request's own time is over."""
@@ -160,15 +173,16 @@ def _work(call: Call) -> list[tuple[str, list[IonValue]]]:
 
 
 def _result(call: Call, run: Run, transaction: HttpTransaction, text: str, parameters: list[IonValue]) -> Members:
-    """Return one statement's rows, up to the limit."""
+    """Return one statement's rows, up to the limits."""
     run.check_time()
     page = transaction.execute(call, text, parameters)
-    rows, read_ios = page.rows[: run.max_rows], page.read_ios
-    while page.next_token is not None and len(rows) < run.max_rows:
+    rows: list[bytes] = []
+    read_ios, is_whole = page.read_ios, run.take(page.rows, rows)
+    while is_whole and page.next_token is not None and len(rows) < run.max_rows:
         run.check_time()
         page = transaction.fetch(call, page.next_token)
-        rows, read_ios = rows + page.rows[: run.max_rows - len(rows)], read_ios + page.read_ios
-    is_truncated = page.next_token is not None or len(page.rows) > run.max_rows
+        read_ios, is_whole = read_ios + page.read_ios, run.take(page.rows, rows)
+    is_truncated = page.next_token is not None or not is_whole
     return {"rows": [encode_row(row, run.values) for row in rows], "readIOs": read_ios, "truncated": is_truncated}
 
 
