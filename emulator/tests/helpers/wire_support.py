@@ -43,7 +43,7 @@ class FakeEmulator:
         self.clock = ManualClock()
         self.ids = RandomIds(self.clock, seed="tests")
         self.steward = None
-        self.asked: list[tuple[str, dict[str, Any], RequestContext]] = []
+        self.received: list[tuple[str, dict[str, Any], RequestContext]] = []
         self.tokens: list[str | None] = []
         self.answers: dict[str, Any] = {}
 
