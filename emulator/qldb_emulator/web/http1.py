@@ -228,8 +228,10 @@ class RequestParser:
 
         Checked at once, because the head of a client that ends lines with LF alone would never be complete.
         """
+        if _TLS_HANDSHAKE.startswith(head):
+            return  # too short to tell a handshake from a control character
         if head.startswith(_TLS_HANDSHAKE):
-            raise TlsClientError("this is TLS, and the server speaks plain HTTP here")
+            raise TlsClientError(_SPEAKS_TLS)
         lines = head.removesuffix(b"\r").split(b"\r\n")
         if any(line.translate(None, _TEXT) for line in lines):
             raise NotHttpError(_CONTROL)
@@ -295,6 +297,7 @@ class RequestParser:
 
 
 _CONTROL = "a control character, or a line that does not end with CR LF"
+_SPEAKS_TLS = "this is TLS, and the server speaks plain HTTP here"
 _RequestLine = tuple[str, str, str, str, bool, str | None]
 
 
@@ -303,7 +306,7 @@ def parse_head(head: bytes) -> Request:
     first, *lines = head.decode("latin-1").split("\r\n")
     # One pass in C over all lines: only the two bytes between each line and the next may remain.
     if len(head.translate(None, _TEXT)) != 2 * len(lines):
-        raise TlsClientError(_CONTROL) if head.startswith(_TLS_HANDSHAKE) else NotHttpError(_CONTROL)
+        raise TlsClientError(_SPEAKS_TLS) if head.startswith(_TLS_HANDSHAKE) else NotHttpError(_CONTROL)
     method, target, path, query, is_http10, authority = _KNOWN_LINES.get(first) or _parse_request_line(first)
     if len(lines) > FIELDS_MAX:
         raise NotHttpError(f"it has over {FIELDS_MAX} fields")

@@ -154,6 +154,10 @@ _TURNED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def _bind_prefilter(terms: list[Term], is_whole: bool) -> BindPrefilter:
+    # An order fails for some values.  Then a row for which an equality before it is unknown must not be left out: the
+    # order is still tested for it, and may be the statement's error.
+    is_whole = is_whole and (len(terms) == 1 or terms[-1][0] == "=")
+
     def bind(frame: list[Any]) -> Prefilter | None:
         bound = []
         for operator, name, constant in terms:
