@@ -27,7 +27,7 @@ def tls_server() -> Iterator[tuple[ServerProcess, dict[str, str]]]:
     """A server with TLS and AWS's doubles, and what its clients find in their environment."""
     with TemporaryDirectory() as directory:
         server = ServerProcess("--data-dir", directory, "--tls", "--with-aws", "--log-level", "info")
-        [aws] = {found[1] for line in server.log if (found := re.search(r"S3 and Kinesis on (http://\S+)", line))}
+        [aws] = {found[1] for line in server.log if (found := re.search(r"S3 and Kinesis: (http://\S+)", line))}
         variables = {
             "QLDB_ENDPOINT_TLS": server.url,
             "QLDB_AWS_ENDPOINT": aws,

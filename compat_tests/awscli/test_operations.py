@@ -31,7 +31,7 @@ def server() -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="module")
 def aws_url(server: ServerProcess) -> str:
-    found = re.search(r"S3 and Kinesis on (http://[^ ]+)", "".join(server.log))
+    found = re.search(r"S3 and Kinesis: (http://\S+)", "".join(server.log))
     assert found is not None
     return found.group(1)
 

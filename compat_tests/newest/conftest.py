@@ -14,7 +14,7 @@ class ServerWithAws(ServerProcess):
 
     @property
     def aws_url(self) -> str:
-        found = re.search(r"S3 and Kinesis on (http://[^ ]+)", "".join(self.log))
+        found = re.search(r"S3 and Kinesis: (http://\S+)", "".join(self.log))
         assert found is not None
         return found.group(1)
 

@@ -45,6 +45,7 @@ class ServerProcess:
             found = re.search(r"Ready on (https?://\S+)", line)
             if found:
                 self.url = found.group(1)
+            if line.rstrip().endswith("Ready."):  # the last line of the start: the addresses stand before it
                 ready.set()
 
     def kill(self) -> None:
