@@ -69,8 +69,8 @@ def main() -> int:
         path.mkdir(parents=True, exist_ok=True)
         made = stack.enter_context(cluster(path, database_of(name), SERVERS, *options, port=port))
         for server in made.servers:
-            print("".join(line for line in server.log if "Ready on" not in line), file=sys.stderr, end="")
-        print(f"Ready on {made.url} - level {level}", file=sys.stderr, flush=True)
+            print("".join(line for line in server.log if "Ready" not in line), file=sys.stderr, end="")
+        print(f"Ready on {made.url} - level {level}\nReady.", file=sys.stderr, flush=True)
         stopped.wait()
         tracebacks = [line for server in made.servers for line in server.log if "Traceback" in line]
         if tracebacks:
