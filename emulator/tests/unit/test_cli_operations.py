@@ -270,7 +270,7 @@ def test_without_traces_nothing_is_laid_around_a_command() -> None:
 
 
 def test_a_collector_that_is_no_url_is_refused(tmp_path: Path) -> None:
-    pytest.importorskip("opentelemetry.sdk", reason="needs the extra otel")
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="needs the extra otel")
     done = CliRunner().invoke(main, ["serve", "--ephemeral", "--traces", "localhost"])
     assert done.exit_code == 1
     assert "is no URL" in done.output
