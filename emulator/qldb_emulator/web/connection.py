@@ -192,6 +192,7 @@ class Connection:
         plain = self._socket
         try:
             self._socket = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+            self._is_client_gone = watch(self._socket)  # the plain socket has given up its descriptor
             self._socket.do_handshake()
         except OSError as error:
             # The usual cause is a client that does not trust the certificate: it sends an alert.

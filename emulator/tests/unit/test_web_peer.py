@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 
 import pytest
 from helpers.wire_support import TRANSACTION_ID, FakeEmulator
 
+from qldb_emulator.clock import SystemClock
 from qldb_emulator.context import CommandResult, client_is_there
-from qldb_emulator.web import peer
+from qldb_emulator.web import peer, tls
 from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
 
@@ -67,6 +69,23 @@ def test_a_running_command_learns_that_its_client_has_left(emulator, monkeypatch
                 assert not emulator.context.is_client_gone()
             assert eventually(emulator.context.is_client_gone), way
             emulator.release.set()
+
+
+@pytest.mark.parametrize("way", ["_poll", "_peek"])
+def test_over_tls_a_running_command_learns_it_too(emulator, monkeypatch, tmp_path, way):
+    pytest.importorskip("trustme")
+    monkeypatch.setattr(peer, "_CLOSED", peer._CLOSED if way == "_poll" else 0)
+    made = tls.made_certificate(tmp_path, ["localhost"], SystemClock())
+    trusting = ssl.create_default_context(cafile=str(made.authority))
+    with Server(create_dispatcher(emulator), tls=tls.server_context(made.certificate)) as server:
+        plain = socket.create_connection((server.host, server.port))
+        with trusting.wrap_socket(plain, server_hostname="localhost") as client:
+            client.sendall(REQUEST)
+            assert emulator.entered.wait(5)
+            assert not emulator.context.is_client_gone()
+        if way == "_poll":
+            assert eventually(emulator.context.is_client_gone)
+        emulator.release.set()
 
 
 def test_asking_after_the_connection_has_ended_is_harmless(emulator):
