@@ -17,7 +17,8 @@ from typing import Any
 from qldb_emulator.tables import build_tables, open_target
 from qldb_emulator.tables.build import Options
 from qldb_emulator.tables.layout import HISTORY, layouts_from_plain
-from qldb_emulator.tables.postgresql import TYPES, copy_line
+from qldb_emulator.tables.postgresql import TYPES, copy_lines
+from qldb_emulator.tables.spool import ROWS_AT_ONCE
 from qldb_emulator.verify import Source, choose_journal, verify_source
 
 from ..alternate import Case, alternate, timed
@@ -130,7 +131,8 @@ def measure_copy(bench: Bench) -> Samples:
     bench.shared(ready)
     url, made = bench.shared(database), bench.shared(journals)
     rows, kinds = _history(bench, made.small)
-    text = "".join([copy_line(row, kinds) for row in rows])
+    chunks = [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
+    text = "".join([copy_lines(chunk, kinds) for chunk in chunks])
     from qldb_emulator.tables import postgresql
 
     columns = tuple((f"c{number}", kind) for number, kind in enumerate(kinds))
@@ -139,7 +141,7 @@ def measure_copy(bench: Bench) -> Samples:
     connection = target.connection()
 
     def ours() -> None:
-        postgresql.copy(connection, "bench", columns, rows)
+        postgresql.copy(connection, "bench", columns, chunks)
 
     def ready_made() -> None:
         with connection.cursor() as cursor, cursor.copy("COPY bench FROM STDIN") as copying:

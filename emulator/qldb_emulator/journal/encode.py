@@ -1,4 +1,4 @@
-"""Writes blocks and metadata as Ion binary, by their layout; every commit does it.
+"""Writes blocks and their parts as Ion binary, by their layout; every commit does it.
 
 The written value equals that of ``dumps(block.to_ion())``.  Only the symbol ids differ: the names of a block follow the
 names of its first document in the symbol table, in a fixed order.  So the binary of that document can be copied as it
@@ -56,8 +56,23 @@ class _Names:
         return opening_of(self.listed + listed(islice(symbols, len(self.ids), None)))
 
 
+class _Part:
+    """What is written.  names: the field names that it may have."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, shape: Shape, without: tuple[str, ...] = ()) -> None:
+        self.names = tuple(dict.fromkeys(names_within(shape, without)))
+
+
+_WHOLE = _Part(layout.BLOCK)
+_NO_REDACTION = _Part(layout.BLOCK, ("redactionInfo",))
+_NO_DOCUMENTS = _Part(layout.BLOCK, ("redactionInfo", "documents", "revisions"))
+_REVISION = _Part(layout.REVISION)
+_INFO = _Part(layout.TRANSACTION_INFO)
+
 # Documents have few shapes.  The table is emptied when it is full, so hostile shapes cost no memory.
-_KNOWN: dict[tuple[tuple[str, ...], tuple[str, ...]], _Names] = {}
+_KNOWN: dict[tuple[tuple[str, ...], _Part], _Names] = {}
 _KNOWN_MAX = 256
 
 
@@ -68,20 +83,15 @@ def encode_block(block: Block) -> bytes:
     """
     revisions = block.revisions or ()
     if block.redaction_info is not None:
-        without = _NONE
-    elif revisions or "documents" in (block.transaction_info or _NONE):
-        without = _NO_REDACTION
+        part = _WHOLE
+    elif revisions or "documents" in (block.transaction_info or ()):
+        part = _NO_REDACTION
     else:
-        without = _NO_DOCUMENTS
-    names = _names(_first_texts(revisions), without)
+        part = _NO_DOCUMENTS
+    names = _names(_first_texts(revisions), part)
     symbols = names.ids.copy()
     body = _block(names, symbols, block.to_ion())
     return names.opening_for(symbols) + body
-
-
-_NONE: tuple[str, ...] = ()
-_NO_REDACTION = ("redactionInfo",)
-_NO_DOCUMENTS = ("redactionInfo", "documents", "revisions")
 
 
 def encode_metadata(metadata: Struct) -> bytes:
@@ -89,6 +99,29 @@ def encode_metadata(metadata: Struct) -> bytes:
     if tuple(metadata) != layout.METADATA.names or tuple(map(type, metadata.values())) != _METADATA_TYPES:
         return dumps(metadata)  # the metadata of an imported journal may have another order
     return _METADATA_NAMES.opening + _metadata(_METADATA_NAMES, _METADATA_NAMES.ids, metadata)
+
+
+def encode_revision(revision: Struct) -> bytes:
+    """Return self-contained Ion binary of a revision that has the form of the layout."""
+    data = revision.get("data")
+    if data is None or type(data) is Document:
+        names = _names(_first_texts((revision,)), _REVISION)
+        symbols = names.ids.copy()
+        body = _revision(names, symbols, revision)
+        return names.opening_for(symbols) + body
+    # Written first, so that its names come first in the symbol table, as those of a Document do.
+    symbols = first_ids(())
+    written = write_value(data, symbols)
+    names = _names(tuple(local_texts(symbols)), _REVISION)
+    return names.opening + _revision(names, names.ids, {**revision, "data": written})
+
+
+def encode_transaction_info(info: Struct) -> bytes:
+    """Return self-contained Ion binary of a block's transactionInfo."""
+    names = _names((), _INFO)
+    symbols = names.ids.copy()
+    body = _info(names, symbols, info)
+    return names.opening_for(symbols) + body
 
 
 def _first_texts(revisions: Sequence[Struct]) -> tuple[str, ...]:
@@ -100,12 +133,12 @@ def _first_texts(revisions: Sequence[Struct]) -> tuple[str, ...]:
     return ()
 
 
-def _names(texts: tuple[str, ...], without: tuple[str, ...]) -> _Names:
-    known = _KNOWN.get((texts, without))
+def _names(texts: tuple[str, ...], part: _Part) -> _Names:
+    known = _KNOWN.get((texts, part))
     if known is None:
         if len(_KNOWN) >= _KNOWN_MAX:
             _KNOWN.clear()
-        known = _KNOWN[texts, without] = _Names(texts, names_within(layout.BLOCK, without))
+        known = _KNOWN[texts, part] = _Names(texts, part.names)
     return known
 
 
@@ -151,6 +184,8 @@ def _writer_of(shape: Shape) -> Write:
 
 
 def _data(names: _Names, symbols: dict[str, bytes], data: IonValue) -> bytes:
+    if type(data) is bytes:
+        return data  # encode_revision has written it
     if type(data) is Document:
         found = opened(data)
         if found is not None and (not found[0] or found[0] == names.texts):
@@ -206,5 +241,7 @@ def _address(names: _Names, symbols: dict[str, bytes], value: Struct) -> bytes:
 
 _block = _writer_of(layout.BLOCK)
 _metadata = _writer_of(layout.METADATA)
+_revision = _writer_of(layout.REVISION)
+_info = _writer_of(layout.TRANSACTION_INFO)
 _METADATA_NAMES = _Names((), layout.METADATA.names)
 _METADATA_TYPES = (str, int, Timestamp, str)

@@ -20,7 +20,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ..ion.codec import IonError, loads
+from ..ion.codec import IonError, dumps, loads
 from ..journal import hashing, merkle
 from ..journal.merkle import Node
 from ..journal.model import BlockAddress
@@ -31,7 +31,7 @@ from ..verify.inputs import SavedDigest
 from ..verify.verdict import FINDINGS_KEPT, add_nodes, root_of
 from .layout import BLOCKS, BLOCKS_NAME, HISTORY, ColumnKind, TableLayout, layouts_from_plain
 from .rows import BlockRow, revision_row
-from .spool import history_row, is_current
+from .spool import TypedValues, history_row, is_current
 from .targets import Target, TargetError
 
 HASH_BYTES = hashing.HASH_BYTES
@@ -205,8 +205,10 @@ class _Check:
         if made.data_hash is not None:
             self._expect("revision", number, hashing.revision_hash_of(metadata, made.data_hash), made.hash, where)
         # The hash of a deletion written by QLDB has no form that is known; the block covers it.
-        expected = history_row(made, row[_TO], source.paths)
+        expected = history_row(made, row[_TO], source.values)
         for (name, kind), one, other in zip(source.columns, expected, row, strict=True):
+            if name == "ion" and other == dumps(revision):
+                continue  # as versions before this one wrote it: the names in another order
             if not _same(one, other, kind, self._target.knows_empty):
                 self._note("tables", number, _shown(one), _shown(other), f"{where}, column {name}")
 
@@ -273,7 +275,7 @@ class _Rows:
     def __init__(self, target: Target, layout: TableLayout) -> None:
         self.layout = layout
         self.columns = layout.history_columns
-        self.paths = [(column.path, column.kind) for column in layout.columns]
+        self.values = TypedValues(layout)
         self._rows = target.read(layout.history, self.columns)
         self._next: tuple[Any, ...] | None = next(self._rows, None)
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from .layout import TableLayout
-from .rows import BlockRow
 from .spool import HistoryRow, Settled, Spool, history_rows
 
 
@@ -30,10 +29,10 @@ class Content:
         self._spool = spool
         self._settled = settled
 
-    def blocks(self) -> Iterator[BlockRow]:
-        """Rows of ``blocks``, in order."""
+    def blocks(self) -> Iterator[list[tuple[Any, ...]]]:
+        """Rows of ``blocks`` in order, some at a time."""
         return self._spool.blocks()
 
-    def history(self, layout: TableLayout) -> Iterator[HistoryRow]:
-        """Rows of a history, in the order of blocks."""
+    def history(self, layout: TableLayout) -> Iterator[list[HistoryRow]]:
+        """Rows of a history in the order of blocks, some at a time."""
         return history_rows(self._spool, self._settled, layout)

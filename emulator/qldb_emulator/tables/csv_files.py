@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 from .layout import BLOCKS, BLOCKS_NAME, VERIFICATION, VERIFICATION_NAME, ColumnKind, Columns, Dialect
 from .spool import is_current
 from .targets import TargetError, appearing, cannot_write, check_free_directory, check_version
-from .texts import date_from_text, date_text, float_text, time_from_text, time_text
+from .texts import Convert, converted, date_from_text, date_text, float_text, time_from_text, time_text
 
 if TYPE_CHECKING:
     from .content import Content
 
 SUFFIX = ".csv"
-LINES_AT_ONCE = 500
 
 
 class CsvTarget:
@@ -39,16 +38,16 @@ class CsvTarget:
         with appearing(self.path) as folder:
             folder.mkdir()
             row = tuple(content.verification[name] for name, _ in VERIFICATION)
-            _write(folder / f"{VERIFICATION_NAME}{SUFFIX}", VERIFICATION, [row])
+            _write(folder / f"{VERIFICATION_NAME}{SUFFIX}", VERIFICATION, [[row]])
             _write(folder / f"{BLOCKS_NAME}{SUFFIX}", BLOCKS, content.blocks())
             for layout in content.tables:
                 with ExitStack() as stack:
                     history = _File(stack, folder / f"{layout.history}{SUFFIX}", layout.history_columns)
                     current = _File(stack, folder / f"{layout.current}{SUFFIX}", layout.current_columns)
-                    for row in content.history(layout):
-                        history.add(row)
-                        if is_current(row):
-                            current.add(tuple([row[i] for i in layout.current_positions]))
+                    for rows in content.history(layout):
+                        live = [row for row in rows if is_current(row)]
+                        history.add(rows)
+                        current.add([[row[i] for i in layout.current_positions] for row in live])
 
     def verification(self) -> dict[str, Any]:
         rows = list(self.read(VERIFICATION_NAME, VERIFICATION))
@@ -81,48 +80,43 @@ class _File:
     def __init__(self, stack: ExitStack, path: Path, columns: Columns) -> None:
         self._path = path
         self._file = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
-        stack.callback(self._flush)
         self._kinds = [kind for _, kind in columns]
-        self._lines = [",".join(_quoted(name) for name, _ in columns) + "\r\n"]
+        self._write([[_quoted(name) for name, _ in columns]])
 
-    def add(self, row: Iterable[Any]) -> None:
-        fields = ["" if value is None else _field(value, kind) for value, kind in zip(row, self._kinds, strict=True)]
-        self._lines.append(",".join(fields) + "\r\n")
-        if len(self._lines) >= LINES_AT_ONCE:
-            self._flush()
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows."""
+        if rows:
+            self._write(converted(rows, self._kinds, _FORMAT, ""))
 
-    def _flush(self) -> None:
+    def _write(self, rows: Iterable[Iterable[str]]) -> None:
         try:
-            self._file.write("".join(self._lines))
-            self._lines.clear()
+            self._file.write("".join([",".join(row) + "\r\n" for row in rows]))
         except OSError as error:
             raise cannot_write(self._path, error) from error
 
 
-def _write(path: Path, columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:
+def _write(path: Path, columns: Columns, chunks: Iterable[Sequence[Sequence[Any]]]) -> None:
     with ExitStack() as stack:
         file = _File(stack, path, columns)
-        for row in rows:
-            file.add(row)
+        for rows in chunks:
+            file.add(rows)
 
 
 def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def _field(value: Any, kind: ColumnKind) -> str:
-    if kind in ("TEXT", "JSON"):
-        return _quoted(value)
-    if kind == "BYTES":
-        found: str = value.hex()
-        return found or '""'
-    if kind == "TIME":
-        return time_text(value)
-    if kind == "BOOL":
-        return "true" if value else "false"
-    if kind == "FLOAT":
-        return float_text(value)
-    return date_text(value) if kind == "DATE" else str(value)
+_FORMAT: dict[str, Convert] = {
+    "TEXT": _quoted,
+    "JSON": _quoted,
+    "BYTES": lambda value: value.hex() or '""',
+    "INT": str,
+    "DECIMAL": str,
+    "TIME": time_text,
+    "DATE": date_text,
+    "BOOL": lambda value: "true" if value else "false",
+    "FLOAT": float_text,
+}
 
 
 def _value(text: str, kind: ColumnKind) -> Any:

@@ -25,9 +25,9 @@ Nulls and absent fields have no type.  With *flatten* the fields of a struct are
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ..ion.values import (
     SYMBOL_ZERO,
@@ -49,19 +49,48 @@ _MINUTES = ("minute", "second")
 FLATTEN_DEPTH_MAX = 16  # deeper structs stay in data; a longer column name is hard to read
 
 Value = bool | int | float | str | bytes
-Fields = dict[str, tuple[Kind, Value]]
-"""Path of a field -> its kind and value; kind MIXED for what has no column."""
+
+
+Shape = tuple[tuple[str, ...], tuple[Kind, ...]]
+"""Paths and kinds of the fields of a document that have a type, in order.  Documents of a table share few."""
+
+Fields = tuple[Shape, tuple[Value, ...]]
+"""The fields of a document and a value for each; of kind MIXED for what has no column, with the value 0."""
+
+NO_FIELDS: Fields = (((), ()), ())
+
+# The one object of each shape, so that rows that are kept have no copies of it.  Emptied when full: hostile names cost
+# no memory.
+_SHAPES: dict[Shape, Shape] = {}
+_SHAPES_MAX = 512
 
 
 def fields_of(document: IonValue, flatten: bool) -> Fields:
     """The fields of a document that may have columns, and those that can have none.  Nulls are left out."""
-    found: Fields = {}
+    if type(document) is dict and not flatten and SYMBOL_ZERO not in document:  # that one is called as a text may be
+        found = [scalar_of(value) for value in document.values()]
+        if found and None not in found:
+            kinds, values = zip(*cast("list[tuple[Kind, Value]]", found), strict=True)
+            return _shape(tuple(document), kinds), values
+    by_path: dict[str, tuple[Kind, Value]] = {}
     if isinstance(document, dict):
-        _collect(document, "", FLATTEN_DEPTH_MAX if flatten else 0, found)
-    return found
+        _collect(document, "", FLATTEN_DEPTH_MAX if flatten else 0, by_path)
+    return _shape(tuple(by_path), tuple([kind for kind, _ in by_path.values()])), tuple(
+        [value for _, value in by_path.values()]
+    )
 
 
-def _collect(struct: Mapping[str, IonValue], prefix: str, depth: int, found: Fields) -> None:
+def _shape(paths: tuple[str, ...], kinds: tuple[Kind, ...]) -> Shape:
+    shape = paths, kinds
+    known = _SHAPES.get(shape)
+    if known is None:
+        if len(_SHAPES) >= _SHAPES_MAX:
+            _SHAPES.clear()
+        known = _SHAPES[shape] = shape
+    return known
+
+
+def _collect(struct: Mapping[str, IonValue], prefix: str, depth: int, found: dict[str, tuple[Kind, Value]]) -> None:
     if type(struct) is MultiStruct:
         names = [name for name, _ in struct.pairs]
         for name in {name for name in names if names.count(name) > 1}:
@@ -70,16 +99,12 @@ def _collect(struct: Mapping[str, IonValue], prefix: str, depth: int, found: Fie
         path = prefix + _text(name)
         if path in found:
             continue
-        if type(value) is Annotated:
-            value = value.value
-        if isinstance(value, dict):
-            found[path] = "MIXED", 0
-            if depth:
-                _collect(value, f"{path}.", depth - 1, found)
-            continue
         scalar = scalar_of(value)
         if scalar is not None:
             found[path] = scalar
+        inner = value.value if type(value) is Annotated else value
+        if depth and isinstance(inner, dict):
+            _collect(inner, f"{path}.", depth - 1, found)
 
 
 def _text(name: str) -> str:
@@ -87,33 +112,38 @@ def _text(name: str) -> str:
 
 
 def scalar_of(value: IonValue) -> tuple[Kind, Value] | None:
-    """The kind and the column's value of a value without annotations; None for a null."""
+    """The kind and the column's value of a value, its annotations left away; None for a null."""
     kind = type(value)
     if kind is str:
         return "TEXT", value
-    if kind is bool:
-        return "BOOL", value
-    if kind is int:
-        return ("INT", value) if -INT_MAX <= value <= INT_MAX else ("DECIMAL", _digits(Decimal(value)))
-    if kind is Decimal:
-        return "DECIMAL", _digits(value)
-    if value is None or kind is TypedNull:
-        return None
-    if kind is Timestamp:
-        return _time(value)
-    if kind is float:
-        return "FLOAT", value
+    read = _BY_TYPE.get(kind)
+    if read is not None:
+        return read(value)
+    if kind is Annotated:
+        return scalar_of(value.value)
+    if isinstance(value, (dict, list)):
+        return _MIXED
     name = ion_type(value)
     if name == "symbol":
         return "TEXT", _text(value)
-    return ("BYTES", bytes(value)) if name in ("blob", "clob") else ("MIXED", 0)
+    return ("BYTES", bytes(value)) if name in ("blob", "clob") else _MIXED
+
+
+_MIXED: tuple[Kind, Value] = ("MIXED", 0)
+
+
+def _int(value: int) -> tuple[Kind, Value]:
+    return ("INT", value) if -INT_MAX <= value <= INT_MAX else ("DECIMAL", _digits(Decimal(value)))
 
 
 def _digits(value: Decimal) -> str:
     """Every digit, without an exponent where that is short enough to read."""
+    text = str(value)
+    if "E" not in text:
+        return text
     exponent = value.as_tuple().exponent
     assert isinstance(exponent, int)
-    return f"{value:f}" if -100 <= exponent <= 100 else str(value)
+    return f"{value:f}" if -100 <= exponent <= 100 else text
 
 
 def _time(value: Timestamp) -> tuple[Kind, Value]:
@@ -129,6 +159,21 @@ def _time(value: Timestamp) -> tuple[Kind, Value]:
 def microseconds(time: Timestamp) -> int:
     """Since 1970 in UTC; finer digits are cut."""
     return time.utc_seconds() * 1_000_000 + int((time.fraction + "000000")[:MICROSECOND_DIGITS])
+
+
+_BY_TYPE: dict[type, Callable[[Any], tuple[Kind, Value] | None]] = {
+    str: lambda value: ("TEXT", value),
+    bool: lambda value: ("BOOL", value),
+    int: _int,
+    Decimal: lambda value: ("DECIMAL", _digits(value)),
+    Timestamp: _time,
+    float: lambda value: ("FLOAT", value),
+    bytes: lambda value: ("BYTES", value),
+    type(None): lambda value: None,
+    TypedNull: lambda value: None,
+    dict: lambda value: _MIXED,
+    list: lambda value: _MIXED,
+}
 
 
 _FIRST_MICROSECOND = microseconds(Timestamp("second", 1, offset=0))
@@ -153,26 +198,28 @@ Types = dict[str, FieldType]
 """Path of a field -> its type."""
 
 
-def type_of(kind: Kind, value: Value) -> FieldType:
-    """The type of one value."""
-    if kind == "DECIMAL":
-        assert isinstance(value, str)
-        digits, scale = _size(value)
-        return FieldType(kind, digits, scale)
+def type_of(kind: Kind, values: Iterable[Any]) -> FieldType:
+    """The type of a field that had these values, one at least, all of one kind."""
     if kind == "INT":
-        return FieldType(kind, len(str(abs(int(value)))), 0)
-    return FieldType(kind, 0, 0, kind == "TEXT" and "\0" in str(value))
+        values = list(values)
+        return FieldType(kind, max(len(str(abs(max(values)))), len(str(abs(min(values))))))
+    if kind == "DECIMAL":
+        digits, scales = zip(*map(_size, set(values)), strict=True)
+        return FieldType(kind, max(digits), max(scales))
+    return FieldType("TEXT", has_nul="\0" in "".join(values)) if kind == "TEXT" else _SIMPLE[kind]
 
 
 def _size(text: str) -> tuple[int, int]:
     """Digits before and behind the point."""
+    if "E" not in text:
+        whole, _, fraction = text.partition(".")
+        return len(whole) - whole.startswith("-"), len(fraction)
     _, numbers, exponent = Decimal(text).as_tuple()
     assert isinstance(exponent, int)
     return max(len(numbers) + exponent, 1), max(-exponent, 0)
 
 
 _SIMPLE: dict[Kind, FieldType] = {kind: FieldType(kind) for kind in ("BOOL", "FLOAT", "TIME", "DATE", "BYTES", "MIXED")}
-_INT_LIMITS = [10**digits for digits in range(20)]
 
 
 def joined_type(one: FieldType, other: FieldType) -> FieldType:
@@ -188,23 +235,17 @@ def joined_type(one: FieldType, other: FieldType) -> FieldType:
     return FieldType(kind, max(one.digits, other.digits), max(one.scale, other.scale), one.has_nul or other.has_nul)
 
 
-def add_types(types: Types, fields: Fields) -> None:
-    """Take the fields of one more document into account."""
-    for path, (kind, value) in fields.items():
-        known = types.get(path)
-        if known is not None and (known.kind == "MIXED" or _covers(known, kind, value)):
-            continue
-        found = _SIMPLE.get(kind) or type_of(kind, value)
-        types[path] = found if known is None else joined_type(known, found)
-
-
-def _covers(known: FieldType, kind: Kind, value: Any) -> bool:
-    """Whether a value changes nothing."""
-    if known.kind != kind or kind == "DECIMAL":
-        return False
-    if kind == "INT":
-        return known.digits < 20 and -_INT_LIMITS[known.digits] < value < _INT_LIMITS[known.digits]
-    return known.has_nul or kind != "TEXT" or "\0" not in value
+def add_types(types: Types, documents: Iterable[Fields]) -> None:
+    """Take the fields of more documents into account, a column at a time."""
+    by_shape: dict[Shape, list[tuple[Value, ...]]] = {}
+    for shape, values in documents:
+        by_shape.setdefault(shape, []).append(values)
+    for shape, rows in by_shape.items():
+        for path, kind, column in zip(*shape, zip(*rows, strict=True), strict=True):
+            known = types.get(path)
+            if known is None or known.kind != "MIXED":
+                found = type_of(kind, column)
+                types[path] = found if known is None else joined_type(known, found)
 
 
 def joined_types(one: Types, other: Types) -> Types:

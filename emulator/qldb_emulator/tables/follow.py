@@ -15,9 +15,10 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..ion.codec import dumps, loads
+from ..ion.codec import loads
 from ..ion.hash import hash_value
 from ..ion.values import IonValue
+from ..journal.encode import encode_revision
 from ..journal.model import Block
 from ..records import dataclass
 from ..verify.audit import judge
@@ -40,7 +41,7 @@ from .layout import (
     layouts_from_plain,
 )
 from .rows import BlockRows, RevisionRow, redacted_revision, rows_of
-from .spool import column_value, history_row
+from .spool import TypedValues, history_row
 from .stores import Store
 from .targets import TargetError
 
@@ -190,8 +191,7 @@ class Follower:
         """The layout of a table that can hold these revisions, too; the target's tables are changed to it."""
         known = layouts.get(table_id)
         types: Types = {} if known is None else dict(known.types)
-        for row in revisions:
-            add_types(types, row.fields)
+        add_types(types, [row.fields for row in revisions])
         store = self._store
         if known is None:
             taken = [BLOCKS_NAME, VERIFICATION_NAME]
@@ -226,16 +226,21 @@ class Follower:
 
     def _refill(self, layout: TableLayout, columns: list[TypedColumn]) -> None:
         """Give columns the values of the revisions that are there."""
+        names = {column.name for column in columns}
+        every = TypedValues(layout)
         for id_, version, ion in self._store.ions(layout.history):
-            fields = fields_of(loads(ion).get("data"), self._options.flatten)
-            found = {column.name: (column_value(fields, column.path, column.kind), column.kind) for column in columns}
-            values = {name: (value, kind) for name, (value, kind) in found.items() if value is not None}
+            found = every.of(fields_of(loads(ion).get("data"), self._options.flatten))
+            values = {
+                column.name: (value, column.kind)
+                for column, value in zip(layout.columns, found, strict=True)
+                if value is not None and column.name in names
+            }
             if values:
                 self._store.update(layout.history, values, id_, version)
 
     def _write_revisions(self, layout: TableLayout, revisions: list[RevisionRow]) -> None:
-        paths = [(column.path, column.kind) for column in layout.columns]
-        rows = [history_row(row, None, paths) for row in revisions]
+        columns = TypedValues(layout)
+        rows = [history_row(row, None, columns) for row in revisions]
         self._store.insert(layout.history, layout.history_columns, rows)
         for row in revisions:
             if row.version:
@@ -248,7 +253,7 @@ class Follower:
         revision = loads(ion)
         if "data" not in revision:
             return
-        redacted = dumps(redacted_revision(revision, hash_value(revision["data"])))
+        redacted = encode_revision(redacted_revision(revision, hash_value(revision["data"])))
         values: dict[str, tuple[Any, Any]] = {
             "operation": ("R", "TEXT"),
             "data": (None, "JSON"),

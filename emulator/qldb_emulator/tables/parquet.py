@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +45,8 @@ class ParquetTarget:
         with appearing(self.path) as folder:
             folder.mkdir()
             row = tuple(content.verification[name] for name, _ in VERIFICATION)
-            self._write(folder, VERIFICATION_NAME, VERIFICATION, {}, [row])
-            self._write(folder, BLOCKS_NAME, BLOCKS, {}, content.blocks())
+            self._write(folder, VERIFICATION_NAME, VERIFICATION, [[row]])
+            self._write(folder, BLOCKS_NAME, BLOCKS, content.blocks())
             for layout in content.tables:
                 self._write_table(folder, layout, content)
 
@@ -58,17 +57,14 @@ class ParquetTarget:
             self._writer(folder, layout.history, layout.history_columns, sizes) as history,
             self._writer(folder, layout.current, layout.current_columns, sizes) as current,
         ):
-            rows = content.history(layout)
-            while group := list(islice(rows, ROWS_IN_GROUP)):
-                history.add(group)
-                live = [tuple([row[i] for i in positions]) for row in group if is_current(row)]
-                if live:
-                    current.add(live)
+            for group in _groups(content.history(layout)):
+                arrays = history.add(group)
+                live = self._arrow.array([is_current(row) for row in group])
+                current.write([arrays[position].filter(live) for position in positions])
 
-    def _write(self, folder: Path, name: str, columns: Columns, sizes: Sizes, rows: Iterable[tuple[Any, ...]]) -> None:
-        rest = iter(rows)
-        with self._writer(folder, name, columns, sizes) as writer:
-            while group := list(islice(rest, ROWS_IN_GROUP)):
+    def _write(self, folder: Path, name: str, columns: Columns, chunks: Iterable[Sequence[Sequence[Any]]]) -> None:
+        with self._writer(folder, name, columns, {}) as writer:
+            for group in _groups(chunks):
                 writer.add(group)
 
     def _writer(self, folder: Path, name: str, columns: Columns, sizes: Sizes) -> _Writer:
@@ -152,11 +148,30 @@ class _Writer:
     def __exit__(self, *exception: object) -> None:
         self._writer.close()
 
-    def add(self, rows: list[tuple[Any, ...]]) -> None:
+    def add(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
+        """Write rows of canonical values.  Their columns as arrays."""
         arrow = self._arrow
         arrays = []
         for values, each in zip(zip(*rows, strict=True), self._types, strict=True):
             if arrow.types.is_decimal(each):
                 values = tuple([None if value is None else Decimal(value) for value in values])
             arrays.append(arrow.array(values, type=each))
-        self._writer.write_table(arrow.table(arrays, schema=self._schema))
+        self.write(arrays)
+        return arrays
+
+    def write(self, arrays: list[Any]) -> None:
+        """Write columns."""
+        if len(arrays[0]):
+            self._writer.write_table(self._arrow.table(arrays, schema=self._schema))
+
+
+def _groups(chunks: Iterable[Sequence[Sequence[Any]]]) -> Iterator[Sequence[Sequence[Any]]]:
+    """The rows of chunks in lists of ROWS_IN_GROUP or somewhat more."""
+    group: list[Sequence[Any]] = []
+    for rows in chunks:
+        group += rows
+        if len(group) >= ROWS_IN_GROUP:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .layout import BLOCKS, BLOCKS_NAME, VERIFICATION, VERIFICATION_NAME, ColumnKind, Columns, Dialect, TableLayout
 from .sqlite import quoted, view_sql
 from .targets import TargetError, check_version, missing
-from .texts import date_text, float_text, time_text
+from .texts import Convert, converted, date_text, float_text, time_text
 
 if TYPE_CHECKING:
     from .content import Content
@@ -25,7 +25,6 @@ TYPES: dict[ColumnKind, str] = {
     "DATE": "date",
     "BYTES": "bytea",
 }
-COPY_BYTES = 256 * 1024  # of lines that are sent at once
 CONNECT_SECONDS = 15
 ROWS_AT_ONCE = 2_000  # of a table that is read
 _NUMERIC_DIGITS_MAX, _NUMERIC_SCALE_MAX = 131_072, 16_383  # documented: PostgreSQL's numeric
@@ -159,7 +158,8 @@ def _canonical(name: str, kind: ColumnKind) -> str:
 def fill(connection: Any, content: Content) -> None:
     """Make and fill every table and view, within the connection's transaction."""
     create_table(connection, VERIFICATION_NAME, VERIFICATION)
-    copy(connection, VERIFICATION_NAME, VERIFICATION, [tuple(content.verification[name] for name, _ in VERIFICATION)])
+    row = [content.verification[name] for name, _ in VERIFICATION]
+    copy(connection, VERIFICATION_NAME, VERIFICATION, [[row]])
     create_table(connection, BLOCKS_NAME, BLOCKS)
     copy(connection, BLOCKS_NAME, BLOCKS, content.blocks())
     if content.is_unique:
@@ -196,37 +196,26 @@ def index_history(connection: Any, layout: TableLayout, is_unique: bool) -> None
     connection.execute(f"CREATE INDEX ON {history} (id) WHERE valid_to IS NULL")
 
 
-def copy(connection: Any, name: str, columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Add rows of canonical values by COPY."""
+def copy(connection: Any, name: str, columns: Columns, chunks: Iterable[Sequence[Sequence[Any]]]) -> None:
+    """Add rows of canonical values by COPY, some at a time."""
     kinds = [kind for _, kind in columns]
     names = ", ".join(quoted(column) for column, _ in columns)
     with connection.cursor() as cursor, cursor.copy(f"COPY {quoted(name)} ({names}) FROM STDIN") as copying:
-        lines: list[str] = []
-        size = 0
-        for row in rows:
-            line = copy_line(row, kinds)
-            lines.append(line)
-            size += len(line)
-            if size >= COPY_BYTES:
-                copying.write("".join(lines))
-                lines.clear()
-                size = 0
-        copying.write("".join(lines))
+        for rows in chunks:
+            if rows:
+                copying.write(copy_lines(rows, kinds))
 
 
-def copy_line(row: Iterable[Any], kinds: list[ColumnKind]) -> str:
-    """A row in the text format of COPY."""
-    return (
-        "\t".join(["\\N" if value is None else _FORMAT[kind](value) for value, kind in zip(row, kinds, strict=True)])
-        + "\n"
-    )
+def copy_lines(rows: Sequence[Sequence[Any]], kinds: list[ColumnKind]) -> str:
+    """Rows in the text format of COPY."""
+    return "".join(["\t".join(row) + "\n" for row in converted(rows, kinds, _FORMAT, "\\N")])
 
 
 def _escaped(text: str) -> str:
     return text.translate(_ESCAPES) if "\\" in text or "\n" in text or "\t" in text or "\r" in text else text
 
 
-_FORMAT: dict[ColumnKind, Any] = {
+_FORMAT: dict[str, Convert] = {
     "TEXT": _escaped,
     "JSON": _escaped,
     "BYTES": lambda value: "\\\\x" + value.hex(),

@@ -26,13 +26,13 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..ion.codec import dumps
 from ..ion.hash import hash_value
 from ..ion.json import to_json
 from ..ion.values import IonValue
+from ..journal.encode import encode_revision, encode_transaction_info
 from ..journal.model import Block, Struct
 from ..records import dataclass
-from .fields import Fields, fields_of, microseconds
+from .fields import NO_FIELDS, Fields, fields_of, microseconds
 
 
 class TableMapError(Exception):
@@ -132,7 +132,7 @@ def block_row(block: Block) -> BlockRow:
         entries_hash=block.entries_hash,
         entries=b"".join(block.entries_hash_list),
         revision_hashes=b"".join([revision["hash"] for revision in block.revisions or ()]),
-        transaction_info=None if info is None else dumps(info),
+        transaction_info=None if info is None else encode_transaction_info(info),
         statements=to_json([each["statement"] for each in (info or {}).get("statements", ())]),
     )
 
@@ -160,8 +160,8 @@ def revision_row(
         hash=revision["hash"],
         data_hash=data_hash,
         data=to_json(data) if has_data else None,
-        ion=dumps(revision),
-        fields=fields_of(data, flatten) if has_data else {},
+        ion=encode_revision(revision),
+        fields=fields_of(data, flatten) if has_data else NO_FIELDS,
     )
 
 

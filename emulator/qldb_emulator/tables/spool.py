@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import marshal
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from ..ion.codec import dumps, loads
+from ..ion.codec import loads
+from ..journal.encode import encode_revision
 from ..records import dataclass
-from .fields import Fields, Types, add_types, joined_types
+from .fields import NO_FIELDS, Fields, Shape, Types, add_types, joined_types
 from .layout import CURRENT_OPERATIONS, TableLayout
-from .rows import BlockRow, BlockRows, RevisionRow, redacted_revision
+from .rows import BlockRows, RevisionRow, redacted_revision
 
 ROWS_AT_ONCE = 500
 _BLOCKS = ""  # where a segment's file has the rows of blocks, which belong to no table
 _CLOSINGS, _REDACTED = "\0closings", "\0redacted"
 _LENGTH_BYTES = 8
+_OPERATION, _FIELDS = RevisionRow._fields.index("operation"), RevisionRow._fields.index("fields")
 
 HistoryRow = tuple[Any, ...]
 """A row of a history: the values of HISTORY, then of the typed columns."""
@@ -66,7 +68,6 @@ class SpoolWriter:
                 continue
             self._revisions += 1
             self._names[table.table_id] = table.name
-            add_types(self._types.setdefault(table.table_id, {}), row.fields)
             self._put(table.table_id, tuple(row))
             if row.version:
                 self._put(_CLOSINGS, (row.id, row.version - 1, row.valid_from))
@@ -80,6 +81,8 @@ class SpoolWriter:
             self._pack(section, waiting)
 
     def _pack(self, section: str, waiting: list[tuple[Any, ...]]) -> None:
+        if section in self._names:
+            add_types(self._types.setdefault(section, {}), [row[_FIELDS] for row in waiting])
         data = marshal.dumps(waiting)
         self._parts.setdefault(section, []).append(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
         self.size += len(data)
@@ -136,10 +139,9 @@ class Spool:
                     yield marshal.loads(file.read(size))
                     length -= size + _LENGTH_BYTES
 
-    def blocks(self) -> Iterator[BlockRow]:
-        """The rows of blocks, in order."""
-        for rows in self.section(_BLOCKS):
-            yield from map(BlockRow._make, rows)
+    def blocks(self) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of blocks, in order, some at a time."""
+        return self.section(_BLOCKS)
 
 
 class Settled:
@@ -168,53 +170,80 @@ class Settled:
         """Close the file."""
         self._connection.close()
 
-    def valid_to(self, document_id: str, version: int) -> int | None:
-        """When a revision ended; None while it is the last."""
+    def ends(self, rows: list[tuple[Any, ...]]) -> list[int | None]:
+        """When each of these revisions ended; None while it is the last."""
         if not self._closings:
-            return None
-        row = self._connection.execute(
-            "SELECT valid_to FROM closing WHERE id = ? AND version = ? LIMIT 1", (document_id, version)
-        ).fetchone()
-        return None if row is None else row[0]
+            return [None] * len(rows)
+        sql = "SELECT valid_to FROM closing WHERE id = ? AND version = ? LIMIT 1"
+        return [None if found is None else found[0] for found in self._found(sql, rows)]
 
-    def is_redacted(self, document_id: str, version: int) -> bool:
-        """Whether a later block redacts it."""
+    def redacted_rows(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """The same rows, without the data that later blocks redact."""
         if not self._redactions:
-            return False
-        sql = "SELECT 1 FROM redacted WHERE id = ? AND version = ? LIMIT 1"
-        return self._connection.execute(sql, (document_id, version)).fetchone() is not None
+            return rows
+        found = self._found("SELECT 1 FROM redacted WHERE id = ? AND version = ? LIMIT 1", rows)
+        return [
+            row if none is None or row[_OPERATION] not in CURRENT_OPERATIONS else redacted_row(RevisionRow._make(row))
+            for row, none in zip(rows, found, strict=True)
+        ]
+
+    def _found(self, sql: str, rows: list[tuple[Any, ...]]) -> list[Any]:
+        """The first row that a statement has for each revision; None for none."""
+        execute = self._connection.execute
+        return [execute(sql, row[:2]).fetchone() for row in rows]
 
 
-def history_rows(spool: Spool, settled: Settled, layout: TableLayout) -> Iterator[HistoryRow]:
-    """The rows of a table's history, in the order of blocks."""
-    paths = [(column.path, column.kind) for column in layout.columns]
+def history_rows(spool: Spool, settled: Settled, layout: TableLayout) -> Iterator[list[HistoryRow]]:
+    """The rows of a table's history in the order of blocks, some at a time."""
+    columns = TypedValues(layout)
     for rows in spool.section(layout.table_id):
-        for row in map(RevisionRow._make, rows):
-            if row.operation in CURRENT_OPERATIONS and settled.is_redacted(row.id, row.version):
-                row = redacted_row(row)
-            yield history_row(row, settled.valid_to(row.id, row.version), paths)
+        yield [
+            history_row(row, ended, columns)
+            for row, ended in zip(settled.redacted_rows(rows), settled.ends(rows), strict=True)
+        ]
 
 
 def redacted_row(row: RevisionRow) -> RevisionRow:
     """A row whose data a later block takes away."""
     revision = redacted_revision(loads(row.ion), row.data_hash)
-    return row._replace(operation="R", data=None, ion=dumps(revision), fields={})
+    return row._replace(operation="R", data=None, ion=encode_revision(revision), fields=NO_FIELDS)
 
 
-def history_row(row: RevisionRow, valid_to: int | None, paths: Iterable[tuple[str, str]]) -> HistoryRow:
-    """A revision's values in the order of the columns."""
-    fields = row.fields
-    return (*row[:5], valid_to, *row[5:10], *[column_value(fields, path, kind) for path, kind in paths])
+def history_row(row: tuple[Any, ...], valid_to: int | None, columns: TypedValues) -> HistoryRow:
+    """A revision's values in the order of the columns.  row: the values of a RevisionRow."""
+    return (*row[:5], valid_to, *row[5:_FIELDS], *columns.of(row[_FIELDS]))
 
 
-def column_value(fields: Fields, path: str, kind: str) -> Any:
-    """What a typed column has of a document's fields; None for nothing."""
-    found = fields.get(path)
-    if found is None or found[0] == "MIXED":
-        return None
-    return str(found[1]) if kind == "DECIMAL" else found[1]
+class TypedValues:
+    """What the typed columns of a history have of a document's fields."""
+
+    def __init__(self, layout: TableLayout) -> None:
+        self._columns = [(column.path, column.kind) for column in layout.columns]
+        self._places: dict[Shape, tuple[list[int], list[int]]] = {}
+
+    def of(self, fields: Fields) -> list[Any]:
+        """A value for each column, None for nothing."""
+        shape, values = fields
+        places, texts = self._places.get(shape) or self._find(shape)
+        found: list[Any] = [None if place < 0 else values[place] for place in places]
+        for place in texts:
+            found[place] = str(found[place])
+        return found
+
+    def _find(self, shape: Shape) -> tuple[list[int], list[int]]:
+        """Where the value of each column is among those of a shape, -1 for nowhere; which columns take it as text."""
+        kinds = shape[1]
+        of_path = {path: place for place, (path, kind) in enumerate(zip(*shape, strict=True)) if kind != "MIXED"}
+        places = [of_path.get(path, -1) for path, _ in self._columns]
+        texts = [
+            number
+            for number, ((_, kind), place) in enumerate(zip(self._columns, places, strict=True))
+            if kind == "DECIMAL" and place >= 0 and kinds[place] != "DECIMAL"
+        ]
+        self._places[shape] = places, texts
+        return places, texts
 
 
-def is_current(row: HistoryRow) -> bool:
+def is_current(row: Sequence[Any]) -> bool:
     """Whether a row of a history is part of the current state."""
     return row[5] is None and row[6] in CURRENT_OPERATIONS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from .layout import (
     TableLayout,
 )
 from .targets import TargetError, appearing, check_free_file, check_version, missing
-from .texts import date_from_text, date_text, float_text, time_from_text, time_text
+from .texts import Convert, converted, date_from_text, date_text, float_text, time_from_text, time_text
 
 if TYPE_CHECKING:
     from .content import Content
@@ -119,10 +119,12 @@ def fill(database: Any, content: Content) -> None:
     create_table(connection, VERIFICATION_NAME, VERIFICATION)
     insert(connection, VERIFICATION_NAME, VERIFICATION, [row])
     create_table(connection, BLOCKS_NAME, BLOCKS, "block" if content.is_unique else "")
-    insert(connection, BLOCKS_NAME, BLOCKS, content.blocks())
+    for rows in content.blocks():
+        insert(connection, BLOCKS_NAME, BLOCKS, rows)
     for layout in content.tables:
         create_history(database, layout, content.is_unique)
-        insert(connection, layout.history, layout.history_columns, content.history(layout))
+        for rows in content.history(layout):
+            insert(connection, layout.history, layout.history_columns, rows)
         index_history(database, layout)
         create_view(database, layout)
 
@@ -160,38 +162,22 @@ def view_sql(layout: TableLayout) -> str:
     return f"SELECT {names} FROM {quoted(layout.history)} WHERE valid_to IS NULL AND operation IN ({operations})"
 
 
-def insert(connection: sqlite3.Connection, name: str, columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:
+def insert(connection: sqlite3.Connection, name: str, columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
     """Add rows of canonical values."""
     kinds = [kind for _, kind in columns]
     names = ", ".join(quoted(column) for column, _ in columns)
     places = ", ".join("?" * len(kinds))
-    connection.executemany(
-        f"INSERT INTO {quoted(name)} ({names}) VALUES ({places})", (stored_row(row, kinds) for row in rows)
-    )
+    if rows:
+        sql = f"INSERT INTO {quoted(name)} ({names}) VALUES ({places})"
+        connection.executemany(sql, converted(rows, kinds, STORED))
 
 
-def stored_row(row: Iterable[Any], kinds: list[ColumnKind]) -> list[Any]:
-    """Canonical values as SQLite stores them."""
-    return [
-        value if value is None or kind in _AS_THEY_ARE else stored(value, kind)
-        for value, kind in zip(row, kinds, strict=True)
-    ]
-
-
-_AS_THEY_ARE = frozenset({"INT", "TEXT", "JSON", "BYTES", "DECIMAL"})
-
-
-def stored(value: Any, kind: ColumnKind) -> Any:
-    """A value as SQLite stores it.  A float that SQLite would make NULL of is a text."""
-    if kind == "TIME":
-        return time_text(value)
-    if kind == "DATE":
-        return date_text(value)
-    if kind == "BOOL":
-        return int(value)
-    if kind == "FLOAT" and math.isnan(value):
-        return float_text(value)
-    return value
+STORED: dict[str, Convert] = {
+    "TIME": time_text,
+    "DATE": date_text,
+    "BOOL": int,
+    "FLOAT": lambda value: float_text(value) if math.isnan(value) else value,  # SQLite would make NULL of it
+}
 
 
 def _readable(value: Any, kind: ColumnKind) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,7 +43,7 @@ class Store(Protocol):
     def add_indexes(self, layout: TableLayout) -> None:
         """Make the indexes of a history."""
 
-    def insert(self, name: str, columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:
+    def insert(self, name: str, columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
         """Add rows of canonical values."""
 
     def update(self, name: str, values: Mapping[str, tuple[Any, ColumnKind]], id_: str, version: int) -> None:
@@ -193,12 +193,13 @@ class SqliteStore(_SqlStore):
             return None
         return _one_row(self._run(_SELECT_VERIFICATION).fetchall(), self.description)
 
-    def insert(self, name: str, columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:
+    def insert(self, name: str, columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
         with self._errors():
             sqlite.insert(self._connection, name, columns, rows)
 
     def _stored(self, value: Any, kind: ColumnKind) -> Any:
-        return sqlite.stored(value, kind)
+        convert = sqlite.STORED.get(kind)
+        return value if convert is None else convert(value)
 
     def replace_verification(self, row: dict[str, Any]) -> None:
         self._run(f"DELETE FROM {VERIFICATION_NAME}")
@@ -257,9 +258,9 @@ class PostgresStore(_SqlStore):
         # Locked, so that what follows in this transaction begins where the last one ended.
         return _one_row(self._run(f"{_SELECT_VERIFICATION} FOR UPDATE").fetchall(), self.description)
 
-    def insert(self, name: str, columns: Columns, rows: Iterable[tuple[Any, ...]]) -> None:
+    def insert(self, name: str, columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
         with self._errors():
-            postgresql.copy(self._target.connection(), name, columns, rows)
+            postgresql.copy(self._target.connection(), name, columns, [rows])
 
     def _stored(self, value: Any, kind: ColumnKind) -> Any:
         if kind == "TIME":

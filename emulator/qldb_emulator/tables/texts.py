@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from ..ion.values import Timestamp, civil_from_days, days_from_civil
 
@@ -46,3 +48,26 @@ def float_text(value: float) -> str:
     if math.isfinite(value):
         return repr(value)
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+Convert = Callable[[Any], Any]
+"""Makes of a value, not None, what a target takes."""
+
+
+def converted(
+    rows: Sequence[Sequence[Any]], kinds: Iterable[str], converters: Mapping[str, Convert], empty: Any = None
+) -> Iterable[Sequence[Any]]:
+    """Rows with their values as a target takes them, made a column at a time: much cheaper than cell by cell.
+
+    converters: by the kind of the column; a kind without one stays as it is.  empty: what stands for None.
+    """
+    columns: list[Sequence[Any]] = []
+    for kind, column in zip(kinds, zip(*rows, strict=True), strict=True):
+        convert = converters.get(kind)
+        if convert is None:
+            columns.append(column)
+        elif None in column:
+            columns.append([empty if value is None else convert(value) for value in column])
+        else:
+            columns.append(list(map(convert, column)))
+    return zip(*columns, strict=True)
