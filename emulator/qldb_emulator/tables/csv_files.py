@@ -86,7 +86,7 @@ class _File:
     def add(self, rows: Sequence[Sequence[Any]]) -> None:
         """Write rows."""
         if rows:
-            self._write(converted(rows, self._kinds, _FORMAT, ""))
+            self._write(converted(rows, self._kinds, FORMAT, ""))
 
     def _write(self, rows: Iterable[Iterable[str]]) -> None:
         try:
@@ -106,7 +106,7 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-_FORMAT: dict[str, Convert] = {
+FORMAT: dict[str, Convert] = {
     "TEXT": _quoted,
     "JSON": _quoted,
     "BYTES": lambda value: value.hex() or '""',
