@@ -390,6 +390,7 @@ def _scalar_binary(code: int, data: bytes, pos: int, stop: int, symbols: Sequenc
         ids.append(OTHER_OCTETS)
     return _SCALARS[code] + _escape(canonical) + b"\x0e"
 
+
 _SCALARS = {code: bytes((0x0B, code << 4)) for code in (2, 3, 4, 5, 6, 9, 10)}
 
 

@@ -91,9 +91,11 @@ def encode_metadata(metadata: Struct) -> bytes:
     return _METADATA_NAMES.opening + _metadata(_METADATA_NAMES, _METADATA_NAMES.ids, metadata)
 
 
-def metadata_of_octets(*values: bytes) -> bytes:
-    """Return what encode_metadata returns.  values: each value's binary, in the order of the layout."""
-    return _METADATA_NAMES.opening + headed(_STRUCT, b"".join([part for pair in zip(_METADATA_IDS, values) for part in pair]))
+def metadata_of_octets(id_: bytes, version: bytes, tx_time: bytes, tx_id: bytes) -> bytes:
+    """Return what encode_metadata returns, from the binary of each value."""
+    names = _METADATA_NAMES.ids
+    fields = b"".join((names["id"], id_, names["version"], version, names["txTime"], tx_time, names["txId"], tx_id))
+    return _METADATA_NAMES.opening + headed(_STRUCT, fields)
 
 
 def _first_texts(revisions: Sequence[Struct]) -> tuple[str, ...]:
@@ -213,4 +215,3 @@ _block = _writer_of(layout.BLOCK)
 _metadata = _writer_of(layout.METADATA)
 _METADATA_NAMES = _Names((), layout.METADATA.names)
 _METADATA_TYPES = (str, int, Timestamp, str)
-_METADATA_IDS = tuple(_METADATA_NAMES.ids[name] for name in layout.METADATA.names)

@@ -1,11 +1,11 @@
 """Reads a block from its stored octets, with its hashes, and builds none of its values.
 
-Nearly all blocks of a journal have one form: self-contained Ion binary as our writer writes it, the fields in the order
-of the layout, texts of ASCII, times in milliseconds.  For such a block regular expressions, made from the layout, find
-the parts; the lengths in the binary are compared with what was found; each hash is computed over the octets.
+Nearly all blocks of a journal have one form: self-contained Ion binary as our writer writes it, the fields in the
+order of the layout, texts of ASCII, times in milliseconds.  Of such a block regular expressions, made from the layout,
+find the parts; the lengths in the binary are compared with what was found; each hash is computed over the octets.
 
-``read_block`` returns None for a block of any other form, correct or damaged.  The caller then decodes it, and ``parse``
-says what is wrong.  So no error is reported here; but nothing is accepted here that ``parse`` refuses.
+``read_block`` returns None for a block of any other form, correct or damaged.  The caller then decodes it, and
+``parse`` says what is wrong.  So this module reports no error, but accepts nothing that ``parse`` refuses.
 
 A symbol table ends with the ids of the documents that the block changed.  What stands before those recurs from block to
 block, so all that depends on it is kept: ``_Table``.
@@ -186,9 +186,9 @@ def _read_block(ion: bytes, start: int) -> StoredBlock:
     block_hash, entries_hash, previous, list_head, entries, info_head = rest
     if (
         start + len(head) + _size(head) != len(ion)
-        or _size(address_head) != len(address)
-        or _size(strand_head) != len(strand)
-        or _size(tx_head) != len(tx)
+        or _SIZES[address_head] != len(address)
+        or _SIZES[strand_head] != len(strand)
+        or _SIZES[tx_head] != len(tx)
         or _size(list_head) != len(entries)
     ):
         raise _OtherForm
@@ -296,7 +296,7 @@ def _changed_document(table: _Table, octets: bytes) -> tuple[bytes, ChangedTable
     if found is None or found.end() != len(octets):
         raise _OtherForm
     name_head, name, id_head, table_id, list_head, indexes = found.groups()
-    if _size(name_head) != len(name) or _size(id_head) != len(table_id) or _size(list_head) != len(indexes):
+    if _SIZES[name_head] != len(name) or _SIZES[id_head] != len(table_id) or _size(list_head) != len(indexes):
         raise _OtherForm
     counts = [_scalar(b"\x20", each[1:]) for each in re.findall(_COUNT, indexes, re.DOTALL)]
     fields = [
@@ -334,7 +334,7 @@ def _read_revision(
     stop = position + len(head) + _size(head)
     position = found.end()
     # A block whose revision has another address is not the usual one: what is wrong with it is found elsewhere.
-    if address != block_address or _size(address_head) != len(address) or stop > len(ion):
+    if address != block_address or _SIZES[address_head] != len(address) or stop > len(ion):
         raise _OtherForm
     span, opening = (0, 0), None
     if has_data is not None:
@@ -366,7 +366,7 @@ def _read_metadata(
     head: bytes, contents: bytes, id_head: bytes, id_: bytes, version: bytes, time: bytes, tx_head: bytes, tx: bytes
 ) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
     """Return the parts of a revision's metadata, its own binary, and its hash."""
-    if _size(head) != len(contents) or _size(id_head) != len(id_) or _size(tx_head) != len(tx):
+    if _SIZES[head] != len(contents) or _SIZES[id_head] != len(id_) or _SIZES[tx_head] != len(tx):
         raise _OtherForm
     fields = [
         sha256(_N_ID + _scalar(b"\x80", id_)).digest(),
