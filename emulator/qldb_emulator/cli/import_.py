@@ -18,11 +18,12 @@ from .verify import report_json, report_text, write_html
 if TYPE_CHECKING:
     from ..engine.workbench.imports import Folded
     from ..journal.model import Block
+    from ..journal.stored import StoredBlock
     from ..storage.directory import DataDirectory
     from ..storage.ledger_file import LedgerFile
     from ..verify import Audit, Container, Journal, JournalReport, SavedDigest, SegmentVerdict
 
-    BlockAndIon = tuple[Block, bytes | None]
+    BlockAndIon = tuple[Block | StoredBlock, bytes | None]
 
 
 class NotImported(Exception):

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from ..journal.merkle import NodeID, Read, RightEdge
 from ..journal.model import Block, BlockAddress
+from ..journal.stored import StoredBlock
 from ..records import dataclass
 from .chain import JournalVerifier
 from .checks import Finding, show
@@ -153,7 +154,7 @@ class Audit:
         """Whether anything is wrong so far."""
         return self.verifier.findings_total > 0
 
-    def blocks(self, values: Iterable[Reading]) -> Iterator[tuple[Block, bytes | None]]:
+    def blocks(self, values: Iterable[Reading]) -> Iterator[tuple[Block | StoredBlock, bytes | None]]:
         """The blocks among the values, each after its checks, with its Ion binary if it came with one.
 
         What is wrong is in the report.

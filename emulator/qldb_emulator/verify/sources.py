@@ -21,6 +21,8 @@ from ..ion.stream import read_items, read_stream
 from ..ion.values import IonValue
 from ..journal.exports import COMPLETED, STARTED, data_name
 from ..journal.model import BlockAddress
+from ..journal.read_stored import read_block
+from ..journal.stored import StoredBlock
 from ..records import dataclass
 from .checks import Finding
 from .containers import Container, DamagedError, Item, SourceError
@@ -43,8 +45,8 @@ class Part:
     last: int | None
 
 
-Reading = tuple[Part, IonValue | Finding, bytes | None]
-"""A value, the file it is from, and its own Ion binary if it has one; or a Finding in the place of values."""
+Reading = tuple[Part, IonValue | StoredBlock | Finding, bytes | None]
+"""A value or a block, the file it is from, and its own Ion binary if it has one; or a Finding instead of values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ def read_values(
 ) -> Iterator[Reading]:
     """Every top-level value of a journal's files in order, and a Finding for each file that cannot be read to its end.
 
+    A block in the usual form comes as a StoredBlock, with all its hashes.
+
     progress: is told of bytes as they are read.  Raises SourceError.
     """
     for part in journal.parts:
@@ -136,7 +140,7 @@ def read_values(
         try:
             with container.open(part.name) as stream:
                 read = stream.read if progress is None else _told(stream.read, progress)
-                for value, ion in read_items(read):
+                for value, ion in read_items(read, quick=read_block):
                     is_empty = False
                     yield part, value, ion
             if is_empty and part.last is not None:
@@ -230,8 +234,10 @@ def _peeked(container: Container, others: Iterable[Item]) -> list[Part]:
     return parts
 
 
-def address_of(value: IonValue) -> BlockAddress | None:
+def address_of(value: IonValue | StoredBlock) -> BlockAddress | None:
     """The address of what may be a block, as far as it has one."""
+    if type(value) is StoredBlock:
+        return value.address
     address = value.get("blockAddress") if isinstance(value, dict) else None
     if not isinstance(address, dict):
         return None
@@ -241,7 +247,7 @@ def address_of(value: IonValue) -> BlockAddress | None:
     return None
 
 
-def form_of(value: IonValue) -> str:
+def form_of(value: IonValue | StoredBlock) -> str:
     """Whether a block came as JSON or as Ion."""
     return "JSON" if is_json_block(value) else "Ion"
 

@@ -17,6 +17,7 @@ from ...ion.stream import ahead
 from ...journal.merkle import RightEdge
 from ...journal.model import Block
 from ...journal.parse import block_from_ion
+from ...journal.stored import StoredBlock
 from ...partiql.planning.catalogue import Catalogue
 from ...records import dataclass
 from ...storage.batches import BatchWriter
@@ -52,7 +53,9 @@ def is_ledger_name(name: str) -> bool:
     return _LEDGER_NAME.match(name) is not None
 
 
-def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]], state: FoldState | None = None) -> Folded:
+def fold(
+    file: LedgerFile, blocks: Iterable[tuple[Block | StoredBlock, bytes | None]], state: FoldState | None = None
+) -> Folded:
     """Store blocks in a new ledger's file, with everything that follows from them.
 
     blocks: each with its Ion binary if available.  state: of the end of an earlier call; this call changes it.
@@ -64,8 +67,9 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]], state: 
     while True:
         with file.write(sync=False) as transaction, BatchWriter(transaction) as writer:
             count = 0
-            for block, ion in ahead(map(_with_size, islice(rest, BATCH_BLOCKS))):
+            for found, ion in ahead(map(_with_size, islice(rest, BATCH_BLOCKS))):
                 count += 1
+                block = found.decoded()
                 number = block.address.sequence_no
                 if number <= state.last:
                     continue
@@ -82,10 +86,10 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]], state: 
             return Folded(state.blocks, state.first_ms, tuple(state.problems))
 
 
-def _with_size(found: tuple[Block, bytes | None]) -> tuple[tuple[Block, bytes], int]:
+def _with_size(found: tuple[Block | StoredBlock, bytes | None]) -> tuple[tuple[Block | StoredBlock, bytes], int]:
     """Return a block with its binary, and the size of that in bytes: for ``ahead``."""
     block, given = found
-    ion = given or dumps(block.to_ion())
+    ion = given or dumps(block.decoded().to_ion())
     return (block, ion), len(ion)
 
 
@@ -103,7 +107,7 @@ def import_audited(
     name: str,
     strand_id: str,
     audit: Any,
-    blocks: Iterator[tuple[Block, bytes | None]],
+    blocks: Iterator[tuple[Block | StoredBlock, bytes | None]],
     now_ms: int,
     is_writable: bool,
 ) -> Any:

@@ -1,0 +1,445 @@
+"""Reads a block from its stored octets, with its hashes, and builds none of its values.
+
+Nearly all blocks of a journal have one form: self-contained Ion binary as our writer writes it, the fields in the
+order of the layout, texts of ASCII, times in milliseconds.  Of such a block regular expressions, made from the layout,
+find the parts; the lengths in the binary are compared with what was found; each hash is computed over the octets.
+
+``read_block`` returns None for a block of any other form, correct or damaged.  The caller then decodes it, and
+``parse`` says what is wrong.  So this module reports no error, but accepts nothing that ``parse`` refuses.
+
+A symbol table ends with the ids of the documents that the block changed.  What stands before those recurs from block to
+block, so all that depends on it is kept: ``_Table``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
+from hashlib import sha256
+
+from ..ids import ID_LENGTH
+from ..ion.binary_reader import VERSION_MARKER, extent, single_value, varuint
+from ..ion.binary_writer import listed, opening_of
+from ..ion.binary_writer import varuint as write_varuint
+from ..ion.codec import IonError
+from ..ion.hash import blob_part, hash_fields, list_part, name_part, struct_part
+from ..ion.hash import scalar_part as _scalar
+from ..ion.symbols import MAX_DEPTH, SYSTEM_SYMBOLS
+from . import layout
+from .encode import metadata_of_octets
+from .layout import ListOf, Record, Scalar, Shape, names_within
+from .model import BlockAddress
+from .stored import ChangedTable, StoredBlock, StoredRevision, StoredStatement
+
+Match = Callable[..., "re.Match[bytes] | None"]
+
+_KEPT = 256  # tables, and other things that recur
+_DATA_DEPTH = MAX_DEPTH - 4  # how many containers may open in a document: a block, a list and a revision are around it
+_MS_PER_DAY = 86_400_000
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+
+class _OtherForm(ValueError):
+    """The block has another form."""
+
+
+_NOT_READ = (IonError, IndexError, KeyError, RecursionError, ValueError)
+"""What reading octets of another form raises."""
+
+
+def read_block(ion: bytes, start: int | None = None) -> StoredBlock | None:
+    """Return the block in self-contained Ion binary; None if it does not have the usual form.
+
+    start: where its struct begins, if the caller knows.
+    """
+    try:
+        if start is None:
+            start = extent(ion, len(VERSION_MARKER))[1]
+        return _read_block(ion, start)
+    except _NOT_READ:
+        return None
+
+
+# --- Expressions from the layout -------------------------------------------------------------------------------
+# A value without parts gives one group.  A text, a list and a record give two: the head (type and length), the rest.
+
+_LONG = 14  # from this length on it stands behind the type octet
+_COUNT = rb"\x20|\x21[^\0]|\x22[^\0].|\x23[^\0]..|\x24[^\0]...|\x25[^\0].{4}|\x26[^\0].{5}|\x27[^\0].{6}"
+_TIME = rb"\x80[\x01-\x7f][\x80-\xff]{6}\xc3"  # UTC to the second, then the exponent of milliseconds
+_SCALARS: dict[Shape, bytes] = {
+    Scalar.TEXT: rb"([\x80-\x8d]|\x8e[\x80-\xff]|\x8e[\x01-\x7f][\x80-\xff])([\0-\x7f]*)",
+    Scalar.COUNT: rb"(%b)" % _COUNT,
+    Scalar.TIME: rb"(\x69%b|\x6a%b[\x01-\x7f]|\x6b%b(?:\0[\x80-\xff]|[\x01-\x03].))" % (_TIME, _TIME, _TIME),
+    Scalar.HASH: rb"\xae\xa0(.{32})",
+    Scalar.HASH_OR_EMPTY: rb"(?:\xa0|\xae\xa0(.{32}))",
+}
+_ITEMS: dict[Shape, bytes] = {Scalar.HASH: rb"\xae\xa0.{32}", Scalar.COUNT: _COUNT}
+_ITEM_OCTETS = 34  # of a hash in a list
+
+
+def _head(code: int) -> bytes:
+    """Return the expression for the type and the length of a container."""
+    lengths = [length for length in range(_LONG) if (code, length) != (13, 1)]  # that is a struct of another form
+    short = b"".join([re.escape(bytes((code << 4 | length,))) for length in lengths])
+    return rb"([%b]|%b(?:[\x01-\x7f][\0-\x7f]{0,2})?[\x80-\xff])" % (short, re.escape(bytes((code << 4 | _LONG,))))
+
+
+_LIST, _STRUCT = _head(11), _head(13)
+
+
+def _value(shape: Shape, ids: dict[str, bytes]) -> bytes:
+    if isinstance(shape, ListOf):
+        return rb"%b((?:%b)*)" % (_LIST, _ITEMS[shape.item])
+    if isinstance(shape, Record):
+        return rb"%b(%b)" % (_STRUCT, _fields(shape, ids))
+    return _SCALARS[shape]
+
+
+def _fields(record: Record, ids: dict[str, bytes], last: str = "") -> bytes:
+    """Return the expression for the fields of a record, up to the last of these."""
+    stop = record.names.index(last) + 1 if last else len(record.names)
+    return b"".join([ids[field.name] + _value(field.shape, ids) for field in record.fields[:stop]])
+
+
+class _Table:
+    """A symbol table without the ids of documents at its end.
+
+    texts: of all its symbol ids.  block, statement ...: match a part of a block at a position.
+    documents: octets of a changed document -> its serialisation, and its table.
+    openings: symbol ids in a document, each once -> StoredRevision.opening.
+    """
+
+    __slots__ = (
+        *("block", "document", "documents", "documents_head", "metadata", "openings", "revision", "revisions_head"),
+        *("statement", "statements_head", "texts"),
+    )
+
+    def __init__(self, texts: list[str]) -> None:
+        numbers = {text: number for number, text in enumerate(texts)}
+        never = rb"(?!)"  # for a name that the table does not have
+        names = names_within(layout.BLOCK)
+        ids = {name: re.escape(write_varuint(numbers[name])) if name in numbers else never for name in names}
+        self.texts = texts
+        self.documents: dict[bytes, tuple[bytes, ChangedTable]] = {}
+        self.openings: dict[tuple[int, ...], bytes | None] = {}
+        up_to_list = _fields(layout.BLOCK, ids, last="entriesHashList")
+        self.block = _matching(rb"%b%b(?:%b%b)?" % (_STRUCT, up_to_list, ids["transactionInfo"], _STRUCT))
+        self.statements_head = _matching(ids["statements"] + _LIST)
+        self.statement = _matching(_value(layout.STATEMENT, ids))
+        self.documents_head = _matching(ids["documents"] + _STRUCT)
+        self.document = _matching(_fields(layout.CHANGED_DOCUMENT, ids))
+        self.revisions_head = _matching(ids["revisions"] + _LIST)
+        data = rb"(?:(%b)|%b%b)?" % (ids["data"], ids["dataHash"], _SCALARS[Scalar.HASH])
+        self.revision = _matching(rb"%b%b%b" % (_STRUCT, _fields(layout.REVISION, ids, last="hash"), data))
+        self.metadata = _matching(ids["metadata"] + _value(layout.METADATA, ids))
+
+
+def _matching(expression: bytes) -> Match:
+    return re.compile(expression, re.DOTALL).match
+
+
+_TABLES: dict[tuple[bytes, int], _Table] = {}
+_ID_OCTETS = 2 + ID_LENGTH
+_ID_HEAD = bytes((0x8E, 0x80 | ID_LENGTH))
+
+
+def _table(ion: bytes, start: int) -> tuple[_Table, list[str]]:
+    """Return the table of a block whose struct begins here, and the ids at its end.
+
+    Two openings of equal length that differ in nothing but these ids are the same table.
+    """
+    end = start
+    while ion.startswith(_ID_HEAD, end - _ID_OCTETS) and ion[end - ID_LENGTH : end].isalnum():
+        end -= _ID_OCTETS
+    ids = [ion[at + 2 : at + _ID_OCTETS].decode() for at in range(end, start, _ID_OCTETS)]
+    key = ion[:end], len(ids)
+    table = _TABLES.get(key)
+    if table is None:
+        position, stop, symbols = single_value(ion)
+        texts = list(symbols) if len(symbols) <= start + len(SYSTEM_SYMBOLS) else []  # imports may claim any number
+        if position != start or stop != len(ion) or texts[len(texts) - len(ids) :] != ids:
+            raise _OtherForm
+        if len(_TABLES) >= _KEPT:
+            _TABLES.clear()
+        table = _TABLES[key] = _Table(texts[: len(texts) - len(ids)])
+    return table, ids
+
+
+# --- Parts -----------------------------------------------------------------------------------------------------
+
+_N_ADDRESS, _N_TRANSACTION, _N_TIME = (name_part(field.name) for field in layout.HEADER)
+_N_STRAND, _N_NUMBER = map(name_part, layout.ADDRESS.names)
+_N_TEXT, _N_START, _N_DIGEST = map(name_part, layout.STATEMENT.names)
+_N_TABLE_NAME, _N_TABLE_ID, _N_INDEXES = map(name_part, layout.CHANGED_DOCUMENT.names)
+_N_STATEMENTS, _N_DOCUMENTS = map(name_part, layout.TRANSACTION_INFO.names)
+_N_ID, _N_VERSION, _N_TX_TIME, _N_TX_ID = map(name_part, layout.METADATA.names)
+
+
+def _read_block(ion: bytes, start: int) -> StoredBlock:
+    table, ids = _table(ion, start)
+    found = table.block(ion, start)
+    if found is None:
+        raise _OtherForm
+    head, address_head, address, strand_head, strand, number, tx_head, tx, time, *rest = found.groups()
+    block_hash, entries_hash, previous, list_head, entries, info_head = rest
+    if (
+        start + len(head) + _size(head) != len(ion)
+        or _SIZES[address_head] != len(address)
+        or _SIZES[strand_head] != len(strand)
+        or _SIZES[tx_head] != len(tx)
+        or _size(list_head) != len(entries)
+    ):
+        raise _OtherForm
+    address_parts = [_kept_field(_N_STRAND, b"\x80", strand), sha256(_N_NUMBER + _scalar(b"\x20", number[1:])).digest()]
+    header = [
+        sha256(_N_ADDRESS + struct_part(address_parts)).digest(),
+        sha256(_N_TRANSACTION + _scalar(b"\x80", tx)).digest(),
+        sha256(_N_TIME + _scalar(b"\x60", time[1:])).digest(),
+    ]
+    block = StoredBlock(
+        ion,
+        BlockAddress(strand.decode(), int.from_bytes(number[1:], "big")),
+        tx.decode(),
+        _time_ms(time),
+        block_hash,
+        entries_hash,
+        previous or b"",
+        tuple([entries[at + 2 : at + _ITEM_OCTETS] for at in range(0, len(entries), _ITEM_OCTETS)]),
+        sha256(struct_part(header)).digest(),
+    )
+    position = found.end()
+    if info_head is not None:
+        position = _read_info(block, table, ids, position, position + _size(info_head))
+    if position < len(ion):
+        _read_revisions(block, table, ids, position, address)
+    return block
+
+
+def _read_info(block: StoredBlock, table: _Table, ids: list[str], position: int, stop: int) -> int:
+    """Read transactionInfo, which stands between two positions.  Return the second."""
+    ion, fields = block.ion, []
+    found = table.statements_head(ion, position, stop)
+    if found is not None:
+        position = found.end()
+        end = position + _size(found[1])
+        parts = []
+        while position < end:
+            part, position = _read_statement(block, table, position, end)
+            parts.append(part)
+        fields.append(sha256(_N_STATEMENTS + list_part(parts)).digest())
+    found = table.documents_head(ion, position, stop)
+    if found is not None:
+        position = found.end()
+        end = position + _size(found[1])
+        hashes = []
+        while position < end:
+            field_hash, position = _read_document(block, table, ids, position, end)
+            hashes.append(field_hash)
+        if len(block.documents) != len(hashes):
+            raise _OtherForm  # one of them twice
+        fields.append(sha256(_N_DOCUMENTS + struct_part(hashes)).digest())
+    if position != stop or stop > len(ion):
+        raise _OtherForm
+    block.info_hash = sha256(struct_part(fields)).digest()
+    return position
+
+
+def _read_statement(block: StoredBlock, table: _Table, position: int, end: int) -> tuple[bytes, int]:
+    """Read the statement here.  Return its serialisation, and the position behind it."""
+    found = table.statement(block.ion, position, end)
+    if found is None:
+        raise _OtherForm
+    head, contents, text_head, text, time, digest = found.groups()
+    if _size(head) != len(contents) or _size(text_head) != len(text):
+        raise _OtherForm
+    text_hash, text_field = _text_hashes(text)
+    block.statements.append(StoredStatement(text, text_hash, _time_ms(time), digest))
+    fields = [
+        text_field,
+        sha256(_N_START + _scalar(b"\x60", time[1:])).digest(),
+        sha256(_N_DIGEST + blob_part(digest)).digest(),
+    ]
+    return struct_part(fields), found.end()
+
+
+def _read_document(block: StoredBlock, table: _Table, ids: list[str], position: int, end: int) -> tuple[bytes, int]:
+    """Read the changed document here.  Return the hash of its field, and the position behind it."""
+    found = _DOCUMENT_HEAD(block.ion, position, end)
+    if found is None:
+        raise _OtherForm
+    number, head = found.groups()
+    position = found.end()
+    stop = position + _size(head)
+    octets = block.ion[position:stop]
+    known = table.documents.get(octets)
+    if known is None:
+        known = _changed_document(table, octets)
+        if len(table.documents) >= _KEPT:
+            table.documents.clear()
+        table.documents[octets] = known
+    part, changed = known
+    symbol_id = varuint(number, 0)[0]
+    local = symbol_id - len(table.texts)
+    document_id = ids[local] if local >= 0 else table.texts[symbol_id]
+    block.documents[document_id] = changed
+    return sha256(name_part(document_id) + part).digest(), stop
+
+
+_DOCUMENT_HEAD = _matching(rb"([\x80-\xff]|[\x01-\x7f][\x80-\xff])" + _STRUCT)
+
+
+def _changed_document(table: _Table, octets: bytes) -> tuple[bytes, ChangedTable]:
+    """Return the serialisation of a changed document with these contents, and its table."""
+    found = table.document(octets)
+    if found is None or found.end() != len(octets):
+        raise _OtherForm
+    name_head, name, id_head, table_id, list_head, indexes = found.groups()
+    if _SIZES[name_head] != len(name) or _SIZES[id_head] != len(table_id) or _size(list_head) != len(indexes):
+        raise _OtherForm
+    counts = [_scalar(b"\x20", each[1:]) for each in re.findall(_COUNT, indexes, re.DOTALL)]
+    fields = [
+        _kept_field(_N_TABLE_NAME, b"\x80", name),
+        _kept_field(_N_TABLE_ID, b"\x80", table_id),
+        sha256(_N_INDEXES + list_part(counts)).digest(),
+    ]
+    return struct_part(fields), ChangedTable(name.decode(), table_id.decode())
+
+
+def _read_revisions(block: StoredBlock, table: _Table, ids: list[str], position: int, address: bytes) -> None:
+    """Read the revisions, which stand at the end of a block.  address: the contents of the block's address."""
+    ion = block.ion
+    end = len(ion)
+    found = table.revisions_head(ion, position)
+    if found is None or found.end() + _size(found[1]) != end:
+        raise _OtherForm
+    position = found.end()
+    symbols = table.texts + ids
+    revisions = []
+    while position < end:
+        revision, position = _read_revision(ion, table, symbols, position, address)
+        revisions.append(revision)
+    block.revisions = revisions
+
+
+def _read_revision(
+    ion: bytes, table: _Table, symbols: list[str], position: int, block_address: bytes
+) -> tuple[StoredRevision, int]:
+    """Read the revision here.  Return it, and the position behind it."""
+    found = table.revision(ion, position)
+    if found is None:
+        raise _OtherForm
+    head, address_head, address, _, _, _, hash_, has_data, data_hash = found.groups()
+    stop = position + len(head) + _size(head)
+    position = found.end()
+    # A block whose revision has another address is not the usual one: what is wrong with it is found elsewhere.
+    if address != block_address or _SIZES[address_head] != len(address) or stop > len(ion):
+        raise _OtherForm
+    span, opening = (0, 0), None
+    if has_data is not None:
+        head_of_data = _DATA_HEAD(ion, position)
+        if head_of_data is None:
+            raise _OtherForm
+        start = head_of_data.end()
+        span = position, start + _size(head_of_data[1])
+        used: list[int] = []
+        data_hash = hash_fields(ion, start, span[1], symbols, _DATA_DEPTH, used)
+        opening = _opening(table, symbols, tuple(dict.fromkeys(used)))
+        position = span[1]
+    found = table.metadata(ion, position)
+    if found is None or found.end() != stop:
+        raise _OtherForm
+    id_, version, time, transaction_id, metadata, metadata_hash = _read_metadata(*found.groups())
+    version_no = int.from_bytes(version[1:], "big")
+    revision = StoredRevision(
+        *(hash_, id_.decode(), version_no, _time_ms(time), transaction_id.decode(), metadata, metadata_hash),
+        *(span, opening, data_hash),
+    )
+    return revision, stop
+
+
+_DATA_HEAD = _matching(_STRUCT)
+
+
+def _read_metadata(
+    head: bytes, contents: bytes, id_head: bytes, id_: bytes, version: bytes, time: bytes, tx_head: bytes, tx: bytes
+) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
+    """Return the parts of a revision's metadata, its own binary, and its hash."""
+    if _SIZES[head] != len(contents) or _SIZES[id_head] != len(id_) or _SIZES[tx_head] != len(tx):
+        raise _OtherForm
+    fields = [
+        sha256(_N_ID + _scalar(b"\x80", id_)).digest(),
+        _kept_field(_N_VERSION, b"\x20", version[1:]),
+        sha256(_N_TX_TIME + _scalar(b"\x60", time[1:])).digest(),
+        sha256(_N_TX_ID + _scalar(b"\x80", tx)).digest(),
+    ]
+    metadata = metadata_of_octets(id_head + id_, version, time, tx_head + tx)
+    return id_, version, time, tx, metadata, sha256(struct_part(fields)).digest()
+
+
+def _opening(table: _Table, symbols: list[str], used: tuple[int, ...]) -> bytes | None:
+    """Return StoredRevision.opening for data with these symbol ids, each once, in their order."""
+    known = table.openings.get(used, _UNKNOWN)
+    if known is not _UNKNOWN:
+        return known
+    local = [symbol_id for symbol_id in used if symbol_id >= len(SYSTEM_SYMBOLS)]
+    is_own = -1 not in used and local == list(range(len(SYSTEM_SYMBOLS), len(SYSTEM_SYMBOLS) + len(local)))
+    opening = None
+    if is_own and len(SYSTEM_SYMBOLS) + len(local) <= len(table.texts):
+        opening = opening_of(listed([symbols[symbol_id] for symbol_id in local])) if local else VERSION_MARKER
+    if len(table.openings) >= _KEPT:
+        table.openings.clear()
+    table.openings[used] = opening
+    return opening
+
+
+_UNKNOWN = b""
+
+
+# --- Values ----------------------------------------------------------------------------------------------------
+
+
+def _size(head: bytes) -> int:
+    """Return how many octets follow the type and the length of a value."""
+    short = _SIZES.get(head)
+    if short is not None:
+        return short
+    size = varuint(head, 1)[0]
+    if size < _LONG:
+        raise _OtherForm
+    return size
+
+
+_SIZES = {bytes((code << 4 | size,)): size for code in (8, 11, 13) for size in range(_LONG)} | {
+    bytes((code << 4 | _LONG, 0x80 | size)): size for code in (8, 11, 13) for size in range(_LONG, 0x80)
+}
+
+
+@lru_cache(_KEPT)
+def _kept_field(name: bytes, kind: bytes, octets: bytes) -> bytes:
+    """Return the hash of a field whose value recurs.  kind: type code and qualifier of the value."""
+    return sha256(name + _scalar(kind, octets)).digest()
+
+
+@lru_cache(_KEPT)
+def _text_hashes(text: bytes) -> tuple[bytes, bytes]:
+    """Return the hash of a statement's text, and of the field that holds it."""
+    part = _scalar(b"\x80", text)
+    return sha256(part).digest(), sha256(_N_TEXT + part).digest()
+
+
+def _time_ms(octets: bytes) -> int:
+    """Return a time in milliseconds since the epoch.  octets: as _SCALARS matches them."""
+    hour, minute, second = octets[6] & 0x7F, octets[7] & 0x7F, octets[8] & 0x7F
+    fraction = int.from_bytes(octets[10:], "big")
+    if hour > 23 or minute > 59 or second > 59 or fraction > 999:
+        raise _OtherForm
+    return _day_ms(octets[2:6]) + ((hour * 60 + minute) * 60 + second) * 1000 + fraction
+
+
+@lru_cache(_KEPT)
+def _day_ms(octets: bytes) -> int:
+    """Return when a day begins.  octets: of year, month and day.  Raises ValueError for a day that does not exist."""
+    year, month, day = octets[0] << 7 | octets[1] & 0x7F, octets[2] & 0x7F, octets[3] & 0x7F
+    return (date(year, month, day).toordinal() - _EPOCH_DAY) * _MS_PER_DAY
