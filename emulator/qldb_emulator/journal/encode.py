@@ -33,19 +33,36 @@ from .model import Block, Struct
 _INT, _TIMESTAMP, _STRING, _BLOB, _LIST, _STRUCT = 2, 6, 8, 10, 11, 13  # type codes of Ion binary
 
 
+class _Part:
+    """What is written: a block, or a part of one.
+
+    names: field names in the order of their ids.  used: those of them that the part has.
+    has_document: whether a document is in it.
+    """
+
+    __slots__ = ("has_document", "names", "used")
+
+    def __init__(self, names: Iterable[str], used_by: Shape) -> None:
+        self.names = tuple(dict.fromkeys(names))
+        self.used = frozenset(names_within(used_by))
+        self.has_document = "data" in self.used
+
+
 class _Names:
     """A symbol table: the names of a first document, then names of the layout.
 
-    texts: the names of the document.  ids: each name -> its id, encoded as before a field.  opening: version marker
-    and symbol table.  last_address: see ``_address``.
+    texts: the names of the document.  ids: each name -> its id, encoded as before a field.
+    listed: the contents of the symbol table; null in the place of a name that the part does not use, so that a part
+    has the ids that it has in a block.  opening: version marker and symbol table.  last_address: see ``_address``.
     """
 
     __slots__ = ("ids", "last_address", "listed", "opening", "texts")
 
-    def __init__(self, texts: tuple[str, ...], names: Iterable[str]) -> None:
+    def __init__(self, texts: tuple[str, ...], part: _Part) -> None:
         self.texts = texts
-        self.ids = first_ids((*texts, *names))
-        self.listed = listed(local_texts(self.ids))
+        self.ids = first_ids((*texts, *part.names))
+        used = part.used.union(texts) if part.has_document else part.used
+        self.listed = b"".join([listed((text,)) if text in used else _NULL for text in local_texts(self.ids)])
         self.opening = opening_of(self.listed)
         self.last_address: tuple[Struct, bytes] = ({}, b"")
 
@@ -56,20 +73,13 @@ class _Names:
         return opening_of(self.listed + listed(islice(symbols, len(self.ids), None)))
 
 
-class _Part:
-    """What is written.  names: the field names that it may have."""
-
-    __slots__ = ("names",)
-
-    def __init__(self, shape: Shape, without: tuple[str, ...] = ()) -> None:
-        self.names = tuple(dict.fromkeys(names_within(shape, without)))
-
-
-_WHOLE = _Part(layout.BLOCK)
-_NO_REDACTION = _Part(layout.BLOCK, ("redactionInfo",))
-_NO_DOCUMENTS = _Part(layout.BLOCK, ("redactionInfo", "documents", "revisions"))
-_REVISION = _Part(layout.REVISION)
-_INFO = _Part(layout.TRANSACTION_INFO)
+_NULL = b"\x0f"
+_WHOLE = _Part(names_within(layout.BLOCK), layout.BLOCK)
+_NO_REDACTION = _Part(names_within(layout.BLOCK, ("redactionInfo",)), layout.BLOCK)
+_NO_DOCUMENTS = _Part(names_within(layout.BLOCK, ("redactionInfo", "documents", "revisions")), layout.BLOCK)
+_REVISION = _Part(_NO_REDACTION.names, layout.REVISION)
+_INFO = _Part(_NO_REDACTION.names, layout.TRANSACTION_INFO)
+_METADATA = _Part(layout.METADATA.names, layout.METADATA)
 
 # Documents have few shapes.  The table is emptied when it is full, so hostile shapes cost no memory.
 _KNOWN: dict[tuple[tuple[str, ...], _Part], _Names] = {}
@@ -124,6 +134,28 @@ def encode_transaction_info(info: Struct) -> bytes:
     return names.opening_for(symbols) + body
 
 
+def revision_opening(block_texts: Sequence[str], document: int) -> bytes | None:
+    """Return version marker and symbol table that make a revision self-contained that stands in a block.
+
+    Then it is what encode_revision writes.  None for a block whose symbols are not in the order of encode_block.
+    block_texts: the block's local symbols, without the ids of documents at their end.
+    document: how many of the first ones are the names of the revision's document.
+    """
+    names = _names(tuple(block_texts[:document]), _REVISION)
+    return names.opening if local_texts(names.ids) == block_texts else None
+
+
+def info_symbols(block_texts: Sequence[str]) -> bytes | None:
+    """Return the contents of a symbol table for a transactionInfo that stands in a block, but for ids of documents.
+
+    None, block_texts: as for revision_opening.
+    """
+    first = layout.BLOCK.names[0]
+    document = block_texts.index(first) if first in block_texts else 0
+    names = _names(tuple(block_texts[:document]), _INFO)
+    return names.listed if local_texts(names.ids) == block_texts else None
+
+
 def metadata_of_octets(id_: bytes, version: bytes, tx_time: bytes, tx_id: bytes) -> bytes:
     """Return what encode_metadata returns, from the binary of each value."""
     names = _METADATA_NAMES.ids
@@ -145,7 +177,7 @@ def _names(texts: tuple[str, ...], part: _Part) -> _Names:
     if known is None:
         if len(_KNOWN) >= _KNOWN_MAX:
             _KNOWN.clear()
-        known = _KNOWN[texts, part] = _Names(texts, part.names)
+        known = _KNOWN[texts, part] = _Names(texts, part)
     return known
 
 
@@ -250,5 +282,5 @@ _block = _writer_of(layout.BLOCK)
 _metadata = _writer_of(layout.METADATA)
 _revision = _writer_of(layout.REVISION)
 _info = _writer_of(layout.TRANSACTION_INFO)
-_METADATA_NAMES = _Names((), layout.METADATA.names)
+_METADATA_NAMES = _Names((), _METADATA)
 _METADATA_TYPES = (str, int, Timestamp, str)

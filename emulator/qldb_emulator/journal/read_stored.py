@@ -28,7 +28,7 @@ from ..ion.hash import blob_part, hash_fields, list_part, name_part, struct_part
 from ..ion.hash import scalar_part as _scalar
 from ..ion.symbols import MAX_DEPTH, SYSTEM_SYMBOLS
 from . import layout
-from .encode import metadata_of_octets
+from .encode import info_symbols, metadata_of_octets, revision_opening
 from .layout import ListOf, Record, Scalar, Shape, names_within
 from .model import BlockAddress
 from .stored import ChangedTable, StoredBlock, StoredRevision, StoredStatement
@@ -108,22 +108,24 @@ class _Table:
 
     texts: of all its symbol ids.  block, statement ...: match a part of a block at a position.
     documents: octets of a changed document -> its serialisation, and its table.
-    openings: symbol ids in a document, each once -> StoredRevision.opening.
+    openings: symbol ids in a document, each once -> opening and whole_opening of a StoredRevision.
+    info_opening: what stands before the ids in StoredBlock.info_opening.
     """
 
     __slots__ = (
-        *("block", "document", "documents", "documents_head", "metadata", "openings", "revision", "revisions_head"),
-        *("statement", "statements_head", "texts"),
+        *("block", "document", "documents", "documents_head", "info_opening", "metadata", "openings", "revision"),
+        *("revisions_head", "statement", "statements_head", "texts"),
     )
 
-    def __init__(self, texts: list[str]) -> None:
+    def __init__(self, texts: list[str], ids_octets: int) -> None:
         numbers = {text: number for number, text in enumerate(texts)}
         never = rb"(?!)"  # for a name that the table does not have
         names = names_within(layout.BLOCK)
         ids = {name: re.escape(write_varuint(numbers[name])) if name in numbers else never for name in names}
         self.texts = texts
         self.documents: dict[bytes, tuple[bytes, ChangedTable]] = {}
-        self.openings: dict[tuple[int, ...], bytes | None] = {}
+        self.openings: dict[tuple[int, ...], tuple[bytes | None, bytes | None]] = {}
+        self.info_opening = _info_opening(texts, ids_octets)
         up_to_list = _fields(layout.BLOCK, ids, last="entriesHashList")
         self.block = _matching(rb"%b%b(?:%b%b)?" % (_STRUCT, up_to_list, ids["transactionInfo"], _STRUCT))
         self.statements_head = _matching(ids["statements"] + _LIST)
@@ -134,6 +136,15 @@ class _Table:
         data = rb"(?:(%b)|%b%b)?" % (ids["data"], ids["dataHash"], _SCALARS[Scalar.HASH])
         self.revision = _matching(rb"%b%b%b" % (_STRUCT, _fields(layout.REVISION, ids, last="hash"), data))
         self.metadata = _matching(ids["metadata"] + _value(layout.METADATA, ids))
+
+
+def _info_opening(texts: list[str], ids_octets: int) -> bytes | None:
+    """Return what makes a transactionInfo self-contained, up to the ids of documents, which take so many octets."""
+    symbols = info_symbols(texts[len(SYSTEM_SYMBOLS) :])
+    if symbols is None:
+        return None
+    opening = opening_of(symbols + bytes(ids_octets))
+    return opening[: len(opening) - ids_octets]
 
 
 def _matching(expression: bytes) -> Match:
@@ -163,7 +174,7 @@ def _table(ion: bytes, start: int) -> tuple[_Table, list[str]]:
             raise _OtherForm
         if len(_TABLES) >= _KEPT:
             _TABLES.clear()
-        table = _TABLES[key] = _Table(texts[: len(texts) - len(ids)])
+        table = _TABLES[key] = _Table(texts[: len(texts) - len(ids)], start - end)
     return table, ids
 
 
@@ -211,7 +222,11 @@ def _read_block(ion: bytes, start: int) -> StoredBlock:
     )
     position = found.end()
     if info_head is not None:
-        position = _read_info(block, table, ids, position, position + _size(info_head))
+        stop = position + _size(info_head)
+        block.info_span = position - len(info_head), stop
+        if table.info_opening is not None:
+            block.info_opening = table.info_opening + ion[start - len(ids) * _ID_OCTETS : start]
+        position = _read_info(block, table, ids, position, stop)
     if position < len(ion):
         _read_revisions(block, table, ids, position, address)
     return block
@@ -331,22 +346,23 @@ def _read_revision(
     if found is None:
         raise _OtherForm
     head, address_head, address, _, _, _, hash_, has_data, data_hash = found.groups()
+    begin = position
     stop = position + len(head) + _size(head)
     position = found.end()
     # A block whose revision has another address is not the usual one: what is wrong with it is found elsewhere.
     if address != block_address or _SIZES[address_head] != len(address) or stop > len(ion):
         raise _OtherForm
-    span, opening = (0, 0), None
+    span: tuple[int, int] = (0, 0)
+    used: list[int] = []
     if has_data is not None:
         head_of_data = _DATA_HEAD(ion, position)
         if head_of_data is None:
             raise _OtherForm
         start = head_of_data.end()
         span = position, start + _size(head_of_data[1])
-        used: list[int] = []
         data_hash = hash_fields(ion, start, span[1], symbols, _DATA_DEPTH, used)
-        opening = _opening(table, symbols, tuple(dict.fromkeys(used)))
         position = span[1]
+    opening, whole_opening = _openings(table, symbols, tuple(dict.fromkeys(used)))
     found = table.metadata(ion, position)
     if found is None or found.end() != stop:
         raise _OtherForm
@@ -354,7 +370,7 @@ def _read_revision(
     version_no = int.from_bytes(version[1:], "big")
     revision = StoredRevision(
         *(hash_, id_.decode(), version_no, _time_ms(time), transaction_id.decode(), metadata, metadata_hash),
-        *(span, opening, data_hash),
+        *(span, opening, (begin, stop), whole_opening, data_hash),
     )
     return revision, stop
 
@@ -378,23 +394,21 @@ def _read_metadata(
     return id_, version, time, tx, metadata, sha256(struct_part(fields)).digest()
 
 
-def _opening(table: _Table, symbols: list[str], used: tuple[int, ...]) -> bytes | None:
-    """Return StoredRevision.opening for data with these symbol ids, each once, in their order."""
-    known = table.openings.get(used, _UNKNOWN)
-    if known is not _UNKNOWN:
+def _openings(table: _Table, symbols: list[str], used: tuple[int, ...]) -> tuple[bytes | None, bytes | None]:
+    """Return two openings of a StoredRevision whose data has these symbol ids, each once, in their order."""
+    known = table.openings.get(used)
+    if known is not None:
         return known
     local = [symbol_id for symbol_id in used if symbol_id >= len(SYSTEM_SYMBOLS)]
     is_own = -1 not in used and local == list(range(len(SYSTEM_SYMBOLS), len(SYSTEM_SYMBOLS) + len(local)))
-    opening = None
+    opening = whole_opening = None
     if is_own and len(SYSTEM_SYMBOLS) + len(local) <= len(table.texts):
         opening = opening_of(listed([symbols[symbol_id] for symbol_id in local])) if local else VERSION_MARKER
+        whole_opening = revision_opening(table.texts[len(SYSTEM_SYMBOLS) :], len(local))
     if len(table.openings) >= _KEPT:
         table.openings.clear()
-    table.openings[used] = opening
-    return opening
-
-
-_UNKNOWN = b""
+    table.openings[used] = opening, whole_opening
+    return opening, whole_opening
 
 
 # --- Values ----------------------------------------------------------------------------------------------------

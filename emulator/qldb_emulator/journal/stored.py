@@ -33,12 +33,14 @@ class StoredRevision:
     span: from where to where its data is in the binary of the block, type octet included; (0, 0) without data.
     opening: marker and symbol table that make the data self-contained, as our own writer writes both; None where only
     decoding the data and writing it leads there.
+    whole: from where to where the revision itself is.  whole_opening: what makes it self-contained, as
+    ``encode_revision`` writes it; None as for opening.
     data_hash: the Ion Hash of the data, computed; of a redacted revision, as the block has it; None for a deletion.
     """
 
     __slots__ = (
         *("data_hash", "document_id", "hash", "metadata", "metadata_hash", "opening", "span", "time_ms"),
-        *("transaction_id", "version"),
+        *("transaction_id", "version", "whole", "whole_opening"),
     )
 
     def __init__(
@@ -52,6 +54,8 @@ class StoredRevision:
         metadata_hash: bytes,
         span: tuple[int, int],
         opening: bytes | None,
+        whole: tuple[int, int],
+        whole_opening: bytes | None,
         data_hash: bytes | None,
     ) -> None:
         self.hash = hash_
@@ -63,6 +67,8 @@ class StoredRevision:
         self.metadata_hash = metadata_hash
         self.span = span
         self.opening = opening
+        self.whole = whole
+        self.whole_opening = whole_opening
         self.data_hash = data_hash
 
     @property
@@ -87,12 +93,24 @@ class StoredBlock:
     ion: its self-contained binary.  time_ms: its time in milliseconds since the epoch.
     header_hash, info_hash: the Ion Hashes of header and transactionInfo, the latter None without one.
     statements, documents: of transactionInfo; documents by id.
+    info_span: from where to where that is in the binary; (0, 0) without one.  info_opening: marker and symbol table
+    that make it self-contained; None for a block whose symbols are in another order.
     revisions: None if there is no such field.
     """
 
     __slots__ = (
         *("_decoded", "address", "block_hash", "documents", "entries_hash", "entries_hash_list", "header_hash"),
-        *("info_hash", "ion", "previous_block_hash", "revisions", "statements", "time_ms", "transaction_id"),
+        *(
+            "info_hash",
+            "info_span",
+            "info_opening",
+            "ion",
+            "previous_block_hash",
+            "revisions",
+            "statements",
+            "time_ms",
+            "transaction_id",
+        ),
     )
 
     def __init__(
@@ -117,6 +135,8 @@ class StoredBlock:
         self.entries_hash_list = entries_hash_list
         self.header_hash = header_hash
         self.info_hash: bytes | None = None
+        self.info_span = (0, 0)
+        self.info_opening: bytes | None = None
         self.statements: list[StoredStatement] = []
         self.documents: dict[str, ChangedTable] = {}
         self.revisions: list[StoredRevision] | None = None
@@ -137,3 +157,13 @@ class StoredBlock:
         """Return a revision's data as self-contained Ion binary; None when ``opening`` is None, or without data."""
         start, stop = revision.span
         return None if revision.opening is None or not stop else revision.opening + self.ion[start:stop]
+
+    def revision(self, revision: StoredRevision) -> bytes | None:
+        """Return a revision as self-contained Ion binary; None when ``whole_opening`` is None."""
+        start, stop = revision.whole
+        return None if revision.whole_opening is None else revision.whole_opening + self.ion[start:stop]
+
+    def transaction_info(self) -> bytes | None:
+        """Return transactionInfo as self-contained Ion binary; None without one, or when ``info_opening`` is None."""
+        start, stop = self.info_span
+        return None if self.info_opening is None or not stop else self.info_opening + self.ion[start:stop]

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 from ..ion.values import (
@@ -148,12 +149,15 @@ def _digits(value: Decimal) -> str:
 
 def _time(value: Timestamp) -> tuple[Kind, Value]:
     if value.precision == "day":
-        return "DATE", days_from_civil(value.year, value.month, value.day)
+        return "DATE", _days(value.year, value.month, value.day)
     if value.precision in _MINUTES and len(value.fraction) <= MICROSECOND_DIGITS:
         micros = microseconds(value)
         if _FIRST_MICROSECOND <= micros <= _LAST_MICROSECOND:
             return "TIME", micros
     return "TEXT", str(value)
+
+
+_days = lru_cache(4096)(days_from_civil)
 
 
 def microseconds(time: Timestamp) -> int:

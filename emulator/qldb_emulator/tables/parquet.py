@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 ROWS_IN_GROUP = 10_000  # some 20 MB of Python values
 DECIMAL_DIGITS_MAX = 76  # of Parquet's widest decimal; longer ones are texts
 SUFFIX = ".parquet"
+# Fixed columns that neither compress nor repeat: hashes, and other values of which each row has its own.
+HASHES = frozenset({"hash", "data_hash", "previous_hash", "entries_hash", "entries", "revision_hashes"})
+UNIQUE = frozenset({"id", "transaction_id", "data", "ion", "transaction_info"})
 
 
 class ParquetTarget:
@@ -140,7 +143,12 @@ class _Writer:
         self._types = types
         fields = [arrow.field(name, each) for (name, _), each in zip(columns, types, strict=True)]
         self._schema = arrow.schema(fields)
-        self._writer = parquet.ParquetWriter(path, self._schema, compression="zstd")
+        self._writer = parquet.ParquetWriter(
+            path,
+            self._schema,
+            compression={name: "none" if name in HASHES else "zstd" for name, _ in columns},
+            use_dictionary=[name for name, _ in columns if name not in HASHES and name not in UNIQUE],
+        )
 
     def __enter__(self) -> _Writer:
         return self

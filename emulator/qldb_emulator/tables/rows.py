@@ -26,11 +26,13 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ..ion.codec import loads
 from ..ion.hash import hash_value
 from ..ion.json import to_json
 from ..ion.values import IonValue
 from ..journal.encode import encode_revision, encode_transaction_info
 from ..journal.model import Block, Struct
+from ..journal.stored import StoredBlock
 from ..records import dataclass
 from .fields import NO_FIELDS, Fields, fields_of, microseconds
 
@@ -96,28 +98,81 @@ class BlockRows:
     redacted: list[Redacted]
 
 
-def rows_of(block: Block, flatten: bool, data_hashes: Mapping[int, bytes] = MappingProxyType({})) -> BlockRows:
+def rows_of(
+    block: Block | StoredBlock, flatten: bool, data_hashes: Mapping[int, bytes] = MappingProxyType({})
+) -> BlockRows:
     """The rows of a block.  Raises TableMapError when it does not say which table a document is in.
 
     data_hashes: of its revisions by their id(), as far as a verifier has computed them.
     """
-    info = block.transaction_info or {}
-    documents = info.get("documents", {})
-    revisions = []
-    for revision in block.revisions or ():
-        metadata = revision.get("metadata")
-        if metadata is None:
-            continue
-        entry = documents.get(metadata["id"])
-        if entry is None:
-            raise TableMapError(
-                f"Block {block.address.sequence_no} does not say which table document {metadata['id']} is in."
-            )
-        revisions.append((TableKey(entry["tableId"], entry["tableName"]), revision_row(revision, flatten, data_hashes)))
+    if type(block) is StoredBlock:
+        return rows_of_stored(block, flatten)
+    block = block.decoded()
+    documents = (block.transaction_info or {}).get("documents", {})
+    tables = {id_: TableKey(entry["tableId"], entry["tableName"]) for id_, entry in documents.items()}
+    revisions = [
+        (_table_of(tables, revision["metadata"]["id"], block), revision_row(revision, flatten, data_hashes))
+        for revision in block.revisions or ()
+        if "metadata" in revision
+    ]
     redacted = [
         Redacted(each["documentId"], each["version"]) for each in (block.redaction_info or {}).get("revisions", ())
     ]
     return BlockRows(block_row(block), revisions, redacted)
+
+
+def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
+    """The rows of a block of which nothing is decoded but its documents.  Raises TableMapError."""
+    info = block.transaction_info()
+    if info is None and block.info_hash is not None:
+        return rows_of(block.decoded(), flatten)  # its symbols are in another order than in blocks of ours
+    tables = {id_: TableKey(entry.table_id, entry.table_name) for id_, entry in block.documents.items()}
+    number, revisions = block.address.sequence_no, []
+    for revision in block.revisions or ():
+        ion, found = block.revision(revision), block.data(revision)
+        if ion is None:
+            return rows_of(block.decoded(), flatten)
+        data = None if found is None else loads(found)
+        row = RevisionRow(
+            revision.document_id,
+            revision.version,
+            number,
+            revision.transaction_id,
+            revision.time_ms * 1000,
+            _operation(revision.version, data is not None, revision.data_hash),
+            revision.hash,
+            revision.data_hash,
+            None if data is None else to_json(data),
+            ion,
+            NO_FIELDS if data is None else fields_of(data, flatten),
+        )
+        revisions.append((_table_of(tables, revision.document_id, block), row))
+    made = BlockRow(
+        number,
+        block.time_ms * 1000,
+        block.transaction_id,
+        block.block_hash,
+        block.previous_block_hash,
+        block.entries_hash,
+        b"".join(block.entries_hash_list),
+        b"".join([revision.hash for revision in block.revisions or ()]),
+        info,
+        to_json([statement.text.decode() for statement in block.statements]),
+    )
+    return BlockRows(made, revisions, [])
+
+
+def _table_of(tables: Mapping[str, TableKey], document_id: str, block: Block | StoredBlock) -> TableKey:
+    table = tables.get(document_id)
+    if table is None:
+        raise TableMapError(f"Block {block.address.sequence_no} does not say which table document {document_id} is in.")
+    return table
+
+
+def _operation(version: int, has_data: bool, data_hash: bytes | None) -> str:
+    if has_data:
+        return "U" if version else "I"
+    return "D" if data_hash is None else "R"
 
 
 def block_row(block: Block) -> BlockRow:
@@ -145,18 +200,16 @@ def revision_row(
     data: IonValue = revision.get("data")
     has_data = "data" in revision
     if has_data:
-        operation = "U" if metadata["version"] else "I"
         data_hash: bytes | None = data_hashes.get(id(revision)) or hash_value(data)
     else:
         data_hash = revision.get("dataHash")
-        operation = "D" if data_hash is None else "R"
     return RevisionRow(
         id=metadata["id"],
         version=metadata["version"],
         block=revision["blockAddress"]["sequenceNo"],
         transaction_id=metadata["txId"],
         valid_from=microseconds(metadata["txTime"]),
-        operation=operation,
+        operation=_operation(metadata["version"], has_data, data_hash),
         hash=revision["hash"],
         data_hash=data_hash,
         data=to_json(data) if has_data else None,

@@ -32,10 +32,9 @@ from qldb_emulator.verify import SavedDigest, Source, choose_journal
 KINDS = ["parquet", "csv", "sqlite", "postgresql"]
 EVERY_TYPE = [
     '{i:1, price:1.50, f:1.5e0, s:"x", empty:"", b:true, t:2020-02-29T12:00:00.120Z, d:2020-02-29, blob:{{AAE=}}}',
-    '{i:null, price:null, f:null, s:null, empty:null, b:null, t:null, d:null, blob:null, wide:12345678901234567890.5}',
-    "{i:2, price:1.5, f:2.5e0, s:\"y\", empty:\"\", b:false, t:2020-02-29T12:00Z, d:2020-03-01, blob:{{AAI=}}, wide:1d-20}",
+    "{i:null, price:null, f:null, s:null, empty:null, b:null, t:null, d:null, blob:null, wide:12345678901234567890.5}",
+    '{i:2, price:1.5, f:2.5e0, s:"y", empty:"", b:false, t:2020-02-29T12:00Z, d:2020-03-01, blob:{{AAI=}}, wide:1d-20}',
 ]
-
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +122,9 @@ class FileCells(Cells):
         columns = self.tables[table]
         number = [name for name, _ in columns].index(column)
         try:
-            {"csv": in_csv, "parquet": in_parquet, "sqlite": in_sqlite}[kind](copied, table, row, number, columns, value)
+            {"csv": in_csv, "parquet": in_parquet, "sqlite": in_sqlite}[kind](
+                copied, table, row, number, columns, value
+            )
             yield f"{kind}:{copied}"
         finally:
             shutil.rmtree(copied) if copied.is_dir() else copied.unlink()
@@ -234,6 +235,6 @@ def test_every_changed_cell_is_found(kind, export, server, tmp_path):
                             if verdict(altered, kept) not in ("broken", "refused"):
                                 missed.append((table, column, values[number], value))
                     except Exception as error:
-                        missed.append((table,column,"ERR",repr(error)[:200]))
+                        missed.append((table, column, "ERR", repr(error)[:200]))
     assert missed == [], (len(missed), tried)
     assert tried > 100
