@@ -84,6 +84,13 @@ def revision_from_ion(value: IonValue, field: str = "revision") -> Struct:
     return struct
 
 
+def transaction_info_from_ion(value: IonValue) -> Struct:
+    """Return the value itself if it has the form of a block's transactionInfo.  Raises BlockFormatError."""
+    _named(_transaction_info, value, "transactionInfo")
+    struct: Struct = value
+    return struct
+
+
 def _named(check: Check, value: IonValue, field: str) -> None:
     try:
         check(value)
@@ -241,3 +248,4 @@ def _record(record: Record) -> Check:
 _address = _check_of(layout.ADDRESS)
 _revision = _check_of(OneOf(layout.REVISION, layout.SYSTEM_ITEM))
 _block = _check_of(layout.BLOCK)
+_transaction_info = _check_of(layout.TRANSACTION_INFO)

@@ -26,7 +26,7 @@ from ..verify.sources import Journal
 from ..verify.verdict import SegmentVerdict, merge
 from ..verify.verdict_ion import verdict_to_ion
 from .content import Content
-from .layout import SCHEMA_VERSION, TableLayout, layouts, layouts_to_plain
+from .layout import SCHEMA_VERSION, TableLayout, layouts, tables_text
 from .rows import rows_of
 from .spool import Settled, Spool, SpoolFile, SpoolWriter
 from .targets import Target
@@ -176,13 +176,7 @@ def verification_row(
         "last_block": None if found.last is None else found.last.sequence_no,
         "digest": found.digest,
         "report": json.dumps(report.as_dict()),
-        "tables": json.dumps(
-            {
-                "tables": layouts_to_plain(tables),
-                "flatten": options.flatten,
-                "only": None if options.only is None else sorted(options.only),
-            }
-        ),
+        "tables": tables_text(tables, options.flatten, options.only),
         "state": dumps_text(verdict_to_ion(verdict)),
     }
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import sys
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from .layout import BLOCKS, BLOCKS_NAME, VERIFICATION, VERIFICATION_NAME, ColumnKind, Columns, Dialect
 from .spool import is_current
@@ -25,7 +24,7 @@ class CsvTarget:
 
     dialect = Dialect()
     has_views = False
-    knows_empty = False
+    keeps_scale = True
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -59,15 +58,14 @@ class CsvTarget:
 
     def read(self, table: str, columns: Columns) -> Iterator[tuple[Any, ...]]:
         path = self.path / f"{table}{SUFFIX}"
-        csv.field_size_limit(sys.maxsize)
         try:
             with path.open(encoding="utf-8", newline="") as file:
-                reader = csv.reader(file, strict=True)
-                header = next(reader, [])
+                records = _records(file)
+                header = [_unquoted(field) for field in next(records, [])]
                 positions = [(header.index(name), kind) for name, kind in columns]
-                for row in reader:
-                    yield tuple([_value(row[position], kind) for position, kind in positions])
-        except (OSError, ValueError, IndexError, csv.Error) as error:
+                for record in records:
+                    yield tuple([_value(record[position], kind) for position, kind in positions])
+        except (OSError, ValueError, IndexError) as error:
             raise TargetError(f"{path} cannot be read: {error}") from error
 
     def close(self) -> None:
@@ -119,25 +117,52 @@ FORMAT: dict[str, Convert] = {
 }
 
 
-def _value(text: str, kind: ColumnKind) -> Any:
+_FIELD = re.compile(r'("[^"]*(?:""[^"]*)*"|[^",\r\n]*)(,|\r?\n)')
+_READ_CHARACTERS = 1 << 20
+
+
+def _records(file: TextIO) -> Iterator[list[str]]:
+    """The fields of each line with their quotes, which tell an empty text from no value.  Raises ValueError."""
+    text, position, record = file.read(_READ_CHARACTERS), 0, list[str]()
+    while True:
+        found = _FIELD.match(text, position)
+        if found is not None:
+            record.append(found[1])
+            position = found.end()
+            if found[2] != ",":
+                yield record
+                record = []
+            continue
+        more = file.read(max(_READ_CHARACTERS, len(text) - position))  # a long field is tried again with twice the text
+        if not more:
+            if record or position < len(text):
+                raise ValueError(
+                    f"it ends in the middle of a line, or that is no CSV: {text[position : position + 40]!r}"
+                )
+            return
+        text, position = text[position:] + more, 0
+
+
+def _unquoted(field: str) -> str:
+    return field[1:-1].replace('""', '"') if field.startswith('"') else field
+
+
+def _value(field: str, kind: ColumnKind) -> Any:
     """A field as this package has it; one that was never written here as it is, for a check to find."""
+    if not field:
+        return None
+    text = _unquoted(field)
     try:
-        return _read(text, kind)
+        return _READ.get(kind, str)(text)
     except (ValueError, KeyError):
         return text
 
 
-def _read(text: str, kind: ColumnKind) -> Any:
-    if not text:
-        return None
-    if kind == "INT":
-        return int(text)
-    if kind == "BYTES":
-        return bytes.fromhex(text)
-    if kind == "TIME":
-        return time_from_text(text)
-    if kind == "BOOL":
-        return {"true": True, "false": False}[text]
-    if kind == "FLOAT":
-        return float(text)
-    return date_from_text(text) if kind == "DATE" else text
+_READ: dict[str, Convert] = {
+    "INT": int,
+    "BYTES": bytes.fromhex,
+    "TIME": time_from_text,
+    "BOOL": {"true": True, "false": False}.__getitem__,
+    "FLOAT": float,
+    "DATE": date_from_text,
+}

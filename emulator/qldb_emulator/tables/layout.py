@@ -8,6 +8,7 @@ Which name means what stands in ``_verification.tables``.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
@@ -200,6 +201,12 @@ def layouts_to_plain(found: Iterable[TableLayout]) -> list[dict[str, Any]]:
         }
         for each in found
     ]
+
+
+def tables_text(found: Iterable[TableLayout], flatten: bool, only: Iterable[str] | None) -> str:
+    """The column ``_verification.tables``.  only: the names of the tables that were wanted; None for all."""
+    wanted = None if only is None else sorted(only)
+    return json.dumps({"tables": layouts_to_plain(found), "flatten": flatten, "only": wanted})
 
 
 def layouts_from_plain(plain: Iterable[dict[str, Any]], dialect: Dialect) -> list[TableLayout]:

@@ -27,7 +27,7 @@ class ParquetTarget:
 
     dialect = Dialect()
     has_views = False
-    knows_empty = True
+    keeps_scale = False
 
     def __init__(self, path: Path) -> None:
         """Raises TargetError when pyarrow is not installed."""

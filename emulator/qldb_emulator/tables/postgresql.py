@@ -36,7 +36,7 @@ class PostgresTarget:
 
     dialect = Dialect(fold_case=True, name_bytes=63, holds_nul=False)
     has_views = True
-    knows_empty = True
+    keeps_scale = True
 
     def __init__(self, url: str) -> None:
         """Raises TargetError when psycopg is not installed."""

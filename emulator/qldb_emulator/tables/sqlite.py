@@ -43,7 +43,7 @@ class SqliteTarget:
 
     dialect = Dialect(reserved_prefix="sqlite_")
     has_views = True
-    knows_empty = True
+    keeps_scale = True
 
     def __init__(self, path: Path) -> None:
         """Raises TargetError when sqlite-utils is not installed."""

@@ -40,8 +40,8 @@ class Target(Protocol):
     description: str
     has_views: bool
     """Whether the current state is a view, which cannot differ from its history by accident."""
-    knows_empty: bool
-    """Whether an empty text is not the same as no value."""
+    keeps_scale: bool
+    """Whether a decimal is read with as many zeros behind the point as it was written with."""
 
     def check_free(self) -> None:
         """Raise TargetError unless it can be written and nothing of ours is there."""

@@ -101,7 +101,9 @@ class Cells:
                 self.tables[layout.history] = layout.history_columns
                 if not opened.has_views:
                     self.tables[layout.current] = layout.current_columns
-            self.rows = {name: list(opened.read(name, columns)) for name, columns in self.tables.items()}
+            self.rows = {name: list(opened.read(name, self.tables[name])) for name in list(self.tables)[2:]}
+            self.rows["_verification"] = [tuple(opened.verification().values())]
+            self.rows["blocks"] = list(opened.read("blocks", BLOCKS))
         finally:
             opened.close()
 
@@ -109,6 +111,9 @@ class Cells:
     def changed(self, table: str, row: int, column: str, value: Any) -> Iterator[str]:
         """A target that has another value in a cell."""
         raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of connections."""
 
 
 class FileCells(Cells):
@@ -132,7 +137,8 @@ class FileCells(Cells):
 
 def in_csv(folder: Path, table: str, row: int, number: int, columns: Columns, value: Any) -> None:
     path = folder / f"{table}.csv"
-    fields = re.findall(r'("(?:[^"]|"")*"|[^,\r\n]*)(?:,|\r\n)', path.read_text(encoding="utf-8"))
+    text = path.read_bytes().decode()
+    fields = re.findall(r'("(?:[^"]|"")*"|[^,\r\n]*)(?:,|\r\n)', text)
     position = (row + 1) * len(columns) + number
     fields[position] = "" if value is None else csv_files.FORMAT[columns[number][1]](value)
     lines = [",".join(fields[start : start + len(columns)]) for start in range(0, len(fields), len(columns))]
@@ -182,18 +188,31 @@ class DatabaseCells(Cells):
         stored = {"TIME": time_text, "DATE": date_text}.get(kind, lambda value: value)
         place = f'SELECT ctid FROM "{table}" LIMIT 1 OFFSET {row}'
         mark = f"%s::{postgresql.TYPES[kind]}"
-        execute(f'UPDATE "{table}" SET "{column}" = {mark} WHERE ctid = ({place})', (value and stored(value),))
+        execute(
+            f'UPDATE "{table}" SET "{column}" = {mark} WHERE ctid = ({place})',
+            (None if value is None else stored(value),),
+        )
         try:
             yield self.target
         finally:
             execute(f'TRUNCATE "{table}"')
             execute(f'INSERT INTO "{table}" SELECT * FROM kept."{table}"')
 
+    def close(self) -> None:
+        self.connection.close()
+
 
 def other_values(kind: str, value: Any, keeps_scale: bool) -> list[Any]:
     """What a cell is changed to."""
     if value is None:
-        by_kind = {"TEXT": ["", "x"], "JSON": ["{}"], "BYTES": [b"", b"x"], "DECIMAL": ["1.5"], "FLOAT": [0.0]}
+        by_kind = {
+            "TEXT": ["", "x"],
+            "JSON": ["{}"],
+            "BYTES": [b"", b"x"],
+            "DECIMAL": ["1.5"],
+            "FLOAT": [0.0],
+            "BOOL": [False],
+        }
         return by_kind.get(kind, [0])
     if kind == "TEXT" or kind == "JSON":
         return [None, value + (" " if kind == "JSON" else "x"), *([""] if kind == "TEXT" and value else [])]
@@ -203,6 +222,11 @@ def other_values(kind: str, value: Any, keeps_scale: bool) -> list[Any]:
     if kind == "BYTES":
         return [None, bytes([value[0] ^ 1]) + value[1:] if value else b"x"]
     return [None, not value if kind == "BOOL" else value + 1]
+
+
+def server_refuses() -> type[Exception]:
+    found: type[Exception] = pytest.importorskip("psycopg").errors.IntegrityError
+    return found
 
 
 CLAIMS = ("program", "source", "report")
@@ -217,8 +241,9 @@ def test_every_changed_cell_is_found(kind, export, server, tmp_path):
     target = server.database("altered") if kind == "postgresql" and server else f"{kind}:{tmp_path / 'target'}"
     write(folder, target)
     assert verdict(target, kept) == "whole"
-    cells = (DatabaseCells if kind == "postgresql" else FileCells)(target)
+    cells: Cells = (DatabaseCells if kind == "postgresql" else FileCells)(target)
     missed, tried = [], 0
+    refused = (sqlite3.IntegrityError, *(() if server is None else (server_refuses(),)))
     for table, columns in cells.tables.items():
         for number, (column, column_kind) in enumerate(columns):
             if column in CLAIMS:
@@ -234,7 +259,8 @@ def test_every_changed_cell_is_found(kind, export, server, tmp_path):
                         with cells.changed(table, row, column, value) as altered:
                             if verdict(altered, kept) not in ("broken", "refused"):
                                 missed.append((table, column, values[number], value))
-                    except Exception as error:
-                        missed.append((table, column, "ERR", repr(error)[:200]))
-    assert missed == [], (len(missed), tried)
+                    except refused:
+                        continue  # a key of the database does not allow it
+    cells.close()
+    assert missed == []
     assert tried > 100
