@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,9 +24,9 @@ from ..verify.verdict import SegmentVerdict, merge
 from ..verify.verdict_ion import verdict_to_ion
 from .content import Content
 from .layout import SCHEMA_VERSION, TableLayout, layouts, tables_text
-from .rows import rows_of
+from .rows import TableMapError, rows_of
 from .spool import Settled, Spool, SpoolFile, SpoolWriter
-from .targets import Target
+from .targets import Target, temporary_folder
 
 SPOOL_BYTES = 32 << 20  # of rows that are held before they are written, where blocks do not come in segments
 
@@ -82,7 +79,7 @@ def build_tables(
     """
     target.check_free()
     tips = () if digest is None or digest.tip is None else (digest.tip.sequence_no,)
-    with _folder() as folder:
+    with temporary_folder() as folder:
         work = partial(extract, source, tips=tips, folder=str(folder), options=options)
         segments = plan(container, journal)
 
@@ -128,7 +125,7 @@ def build_from_blocks(
     judged: gives the report and the verdict when all blocks were pulled.  Raises as build_tables.
     """
     target.check_free()
-    with _folder() as folder:
+    with temporary_folder() as folder:
         spool = Spool()
         writer: SpoolWriter | None = None
         for block in blocks:
@@ -147,9 +144,12 @@ def build_from_blocks(
 def write_target(
     folder: Path, target: Target, report: JournalReport, verdict: SegmentVerdict, spool: Spool, options: Options
 ) -> TablesReport:
-    """Fill a target from a spool.  Raises BrokenJournal, TargetError."""
+    """Fill a target from a spool.  Raises BrokenJournal, TableMapError, TargetError."""
     if report.verdict == "broken" and not options.even_if_broken:
         raise BrokenJournal(report)
+    missing = sorted((options.only or frozenset()) - set(spool.names.values()))
+    if missing:
+        raise TableMapError(f"The journal has no document of a table {missing[0]} (--only); nothing was written.")
     tables = layouts(spool.names, spool.types, target.dialect)
     settled = Settled(folder / "settled", spool)
     try:
@@ -179,13 +179,3 @@ def verification_row(
         "tables": tables_text(tables, options.flatten, options.only),
         "state": dumps_text(verdict_to_ion(verdict)),
     }
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """A temporary folder for rows."""
-    folder = Path(tempfile.mkdtemp(prefix="qldb-tables-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

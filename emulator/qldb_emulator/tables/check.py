@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from itertools import chain
@@ -39,7 +38,7 @@ from .fields import Fields, Types, add_types
 from .layout import BLOCKS, BLOCKS_NAME, HISTORY, ColumnKind, Columns, TableLayout, layouts_from_plain
 from .rows import BlockRow, RevisionRow, revision_row
 from .spool import ROWS_AT_ONCE, TypedValues, history_row, is_current
-from .targets import Target, TargetError
+from .targets import Target, TargetError, temporary_folder
 
 HASH_BYTES = hashing.HASH_BYTES
 _ID, _VERSION, _BLOCK, _TRANSACTION, _FROM, _TO, _ION = 0, 1, 2, 3, 4, 5, 10
@@ -101,8 +100,8 @@ class _Check:
     def run(self) -> TablesVerdict:
         """All of it."""
         sources = [_Rows(self._target, layout) for layout in self._layouts]
-        with tempfile.TemporaryDirectory(prefix="qldb-tables-") as folder:
-            ends = _Ends(Path(folder, "ends"))
+        with temporary_folder() as folder:
+            ends = _Ends(folder / "ends")
             try:
                 for values in self._target.read(BLOCKS_NAME, BLOCKS):
                     if not self._is_typed(values, BLOCKS, "table blocks", ("transaction_info",)):

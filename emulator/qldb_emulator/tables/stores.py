@@ -157,6 +157,7 @@ class SqliteStore(_SqlStore):
         """Raises TargetError when the file cannot be opened or is no database."""
         self.description = f"sqlite:{path}"
         self._path = path
+        self._is_new = not path.exists()
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
             self._connection.execute("PRAGMA journal_mode = WAL")
@@ -181,6 +182,7 @@ class SqliteStore(_SqlStore):
         try:
             yield
             self._run("COMMIT")
+            self._is_new = False
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -206,7 +208,18 @@ class SqliteStore(_SqlStore):
         self.insert(VERIFICATION_NAME, VERIFICATION, [tuple(row[name] for name, _ in VERIFICATION)])
 
     def close(self) -> None:
+        if self._is_new and self._is_empty():  # there was no file, and nothing was written
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
         self._connection.close()
+
+    def _is_empty(self) -> bool:
+        """Whether no follower has written to the file.  If so it stays locked until the connection is closed."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            return self._connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
+        except sqlite3.Error:
+            return False
 
 
 class PostgresStore(_SqlStore):

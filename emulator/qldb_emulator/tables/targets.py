@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +74,25 @@ def check_version(row: dict[str, Any], description: str) -> None:
             f"{description} has tables of schema version {version}; this program reads and writes version "
             f"{SCHEMA_VERSION}"
         )
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for what does not fit into memory, gone in the end.
+
+    Raises TargetError when it cannot be used, as on a full disk.  What raises errors of files or of SQLite inside must
+    do so for this folder alone.
+    """
+    place = tempfile.gettempdir()
+    try:
+        with tempfile.TemporaryDirectory(prefix="qldb-tables-", ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+    except (OSError, sqlite3.Error) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise TargetError(
+            f"The directory for temporary files, {place}, cannot be used: {reason}; nothing was written. "
+            "TMPDIR names another one."
+        ) from error
 
 
 # --- Directories of files ------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from qldb_emulator.journal import hashing, merkle
 from qldb_emulator.journal.block import ChangedDocument, NewRevision, Redaction, TransactionResult
 from qldb_emulator.journal.model import BlockAddress
 from qldb_emulator.settings import Settings
-from qldb_emulator.tables import open_target
+from qldb_emulator.tables import open_target, spool
 from qldb_emulator.tables.layout import layouts_from_plain
 
 KINDS = ["parquet", "csv", "sqlite", "postgresql"]
@@ -381,6 +381,43 @@ def test_a_full_disk_leaves_nothing(kind, tmp_path, monkeypatch):
         signal.signal(signal.SIGXFSZ, before)
     assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["journal"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_full_disk_for_temporary_files_is_one_sentence(tmp_path, monkeypatch, jobs):
+    """A file in the place of the folder is an error of the same kind that no rights get round."""
+    source = journal_file(tmp_path / "journal", documents({"a": 1}))
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
+    result = run("tables", source, "--to", f"csv:{tmp_path / 'target'}", "--jobs", jobs)
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert "TMPDIR" in result.output
+    assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize("where", ["finish", "settled"])
+def test_a_temporary_disk_that_fills_up_leaves_the_target_as_it_was(tmp_path, monkeypatch, where):
+    source = journal_file(tmp_path / "journal", documents({"a": 1}))
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device") if where == "finish" else sqlite3.OperationalError("disk is full")
+
+    monkeypatch.setattr(spool.SpoolWriter if where == "finish" else spool.Settled, _FULL[where], full)
+    result = run("tables", source, "--to", f"csv:{tmp_path / 'target'}", "--jobs", 1)
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert "temporary files" in result.output
+    assert not (tmp_path / "target").exists()
+
+
+_FULL = {"finish": "finish", "settled": "__init__"}
+
+
+def test_a_table_that_the_journal_does_not_have_is_an_error(target, tmp_path):
+    source = journal_file(tmp_path / "journal", documents({"a": 1}))
+    result = run("tables", source, "--to", target, "--only", "Cars", "--only", "Nope")
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert "Nope" in result.output
+    assert run("tables", source, "--to", target, "--only", "Cars").exit_code == 0
 
 
 @pytest.mark.parametrize("name", ["", "x", "parquet:", "mysql://x", "parquet", "sqlite:"])

@@ -188,3 +188,16 @@ def test_a_database_of_something_else_is_left_alone(tmp_path):
     connection.close()
     result = run("follow", "cars", "--to", f"sqlite:{tmp_path / 'mine.db'}", "--data-dir", tmp_path / "data", "--once")
     assert (result.exit_code, "something else" in result.output) == (1, True)
+
+
+def test_a_file_that_cannot_be_written_for_the_first_time_is_not_left_behind(tmp_path, monkeypatch):
+    with Emulator(Settings(data_dir=tmp_path / "data")) as emulator:
+        new_ledger(emulator, "cars").run("CREATE TABLE Car")
+
+    def full(*_: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("qldb_emulator.tables.sqlite.insert", full)
+    result = run("follow", "cars", "--to", f"sqlite:{tmp_path / 'a.db'}", "--data-dir", tmp_path / "data", "--once")
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
