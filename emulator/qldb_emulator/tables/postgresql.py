@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,9 @@ class PostgresTarget:
         except ImportError as error:
             raise missing("postgresql", "psycopg 3", error) from error
         self.psycopg: Any = psycopg
+        # psycopg also logs that it cannot end a COPY on a lost connection.  Where no program has set up logging, that
+        # would be a second message beside the error.
+        logging.getLogger("psycopg").addHandler(logging.NullHandler())
         self._url = url
         self._open: Any = None
         self._snapshot: Any = None
