@@ -139,7 +139,7 @@ def import_journal(
     from ..engine.ledger.fold import ApplyError
     from ..engine.workbench.imports import fold
     from ..storage.errors import StorageError
-    from ..verify import Audit, read_values
+    from ..verify import Audit, read_blocks
 
     audit = Audit(container.description, journal, saved)
     try:
@@ -147,7 +147,7 @@ def import_journal(
             directory.appearing(region, name) as file,
             options.progress(journal.size, "Importing") as done,
         ):
-            values = read_values(container, journal, done)
+            values = read_blocks(container, journal, done)
             folded = fold(file, _sound_blocks(audit, audit.blocks(values), even_if_broken))
             report = audit.report()
             _accept(file, name, journal, container, report, folded, is_writable, even_if_broken)

@@ -24,14 +24,15 @@ from ..ids import ID_LENGTH
 from ..ion.binary_reader import VERSION_MARKER, extent, varuint
 from ..ion.binary_writer import listed, opening_of
 from ..ion.binary_writer import varuint as write_varuint
-from ..ion.codec import IonError
+from ..ion.codec import IonError, loads
 from ..ion.hash import blob_part, hash_fields, list_part, name_part, struct_part
 from ..ion.hash import scalar_part as _scalar
 from ..ion.symbols import MAX_DEPTH, SYSTEM_SYMBOLS
 from . import layout
 from .encode import metadata_of_octets
 from .layout import ListOf, Record, Scalar, Shape, names_within
-from .model import BlockAddress
+from .model import Block, BlockAddress
+from .parse import block_from_ion
 from .stored import ChangedTable, StoredBlock, StoredRevision, StoredStatement
 
 Match = Callable[..., "re.Match[bytes] | None"]
@@ -61,6 +62,14 @@ def read_block(ion: bytes, start: int | None = None) -> StoredBlock | None:
         return _read_block(ion, start)
     except _NOT_READ:
         return None
+
+
+def block_from_binary(ion: bytes) -> Block | StoredBlock:
+    """Return the block in self-contained Ion binary, decoded only if it has another form than most.
+
+    Raises IonError, BlockFormatError.
+    """
+    return read_block(ion) or block_from_ion(loads(ion))
 
 
 # --- Expressions from the layout -------------------------------------------------------------------------------

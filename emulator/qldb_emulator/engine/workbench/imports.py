@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 BATCH_BLOCKS = 256  # a SQLite transaction for each costs a fifth of the import when blocks are small
 PROBLEMS_KEPT = 20
 
+AnyBlock = Block | StoredBlock
+
 # Documented: the API model's LedgerName.
 _LEDGER_NAME = re.compile(r"(?!^.*--)(?!^[0-9]+$)(?!^-)(?!.*-$)^[A-Za-z0-9-]{1,32}\Z")
 
@@ -53,9 +55,7 @@ def is_ledger_name(name: str) -> bool:
     return _LEDGER_NAME.match(name) is not None
 
 
-def fold(
-    file: LedgerFile, blocks: Iterable[tuple[Block | StoredBlock, bytes | None]], state: FoldState | None = None
-) -> Folded:
+def fold(file: LedgerFile, blocks: Iterable[tuple[AnyBlock, bytes | None]], state: FoldState | None = None) -> Folded:
     """Store blocks in a new ledger's file, with everything that follows from them.
 
     blocks: each with its Ion binary if available.  state: of the end of an earlier call; this call changes it.
@@ -67,9 +67,8 @@ def fold(
     while True:
         with file.write(sync=False) as transaction, BatchWriter(transaction) as writer:
             count = 0
-            for found, ion in ahead(map(_with_size, islice(rest, BATCH_BLOCKS))):
+            for block, ion in ahead(map(_with_size, islice(rest, BATCH_BLOCKS))):
                 count += 1
-                block = found.decoded()
                 number = block.address.sequence_no
                 if number <= state.last:
                     continue
@@ -81,12 +80,12 @@ def fold(
                 state.last = number
                 state.blocks += 1
                 if state.first_ms is None:
-                    state.first_ms = block.timestamp.epoch_ms()
+                    state.first_ms = block.time_ms
         if count < BATCH_BLOCKS:
             return Folded(state.blocks, state.first_ms, tuple(state.problems))
 
 
-def _with_size(found: tuple[Block | StoredBlock, bytes | None]) -> tuple[tuple[Block | StoredBlock, bytes], int]:
+def _with_size(found: tuple[AnyBlock, bytes | None]) -> tuple[tuple[AnyBlock, bytes], int]:
     """Return a block with its binary, and the size of that in bytes: for ``ahead``."""
     block, given = found
     ion = given or dumps(block.decoded().to_ion())
@@ -107,7 +106,7 @@ def import_audited(
     name: str,
     strand_id: str,
     audit: Any,
-    blocks: Iterator[tuple[Block | StoredBlock, bytes | None]],
+    blocks: Iterator[tuple[AnyBlock, bytes | None]],
     now_ms: int,
     is_writable: bool,
 ) -> Any:

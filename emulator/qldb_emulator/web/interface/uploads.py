@@ -31,7 +31,7 @@ from ...verify import (
     open_container,
     read_answer,
     read_digest,
-    read_values,
+    read_blocks,
     verify_block,
     verify_revision,
 )
@@ -152,7 +152,7 @@ def verify_upload(call: Call, uploads: Uploads) -> Lines:
 
     def work(container: Container, journal: Journal, progress: Progress) -> Members:
         audit = Audit("the file", journal, digest)
-        for _ in audit.blocks(read_values(container, journal, progress)):
+        for _ in audit.blocks(read_blocks(container, journal, progress)):
             pass
         return shown(audit.report())
 
@@ -176,7 +176,7 @@ def import_upload(call: Call, uploads: Uploads) -> Lines:
 
     def work(container: Container, journal: Journal, progress: Progress) -> Members:
         audit = Audit("an uploaded file", journal, digest)
-        values = audit.blocks(read_values(container, journal, progress))
+        values = audit.blocks(read_blocks(container, journal, progress))
         try:
             report = import_audited(
                 emulator.directory, region, name, journal.strand_id, audit, values, emulator.clock.now_ms(), is_writable
