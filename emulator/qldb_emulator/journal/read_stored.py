@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 from ..ids import ID_LENGTH
-from ..ion.binary_reader import VERSION_MARKER, extent, varuint
+from ..ion.binary_reader import VERSION_MARKER, extent, read_timestamp, varuint
 from ..ion.binary_writer import listed, opening_of
 from ..ion.binary_writer import varuint as write_varuint
 from ..ion.codec import IonError, loads
@@ -39,8 +38,6 @@ Match = Callable[..., "re.Match[bytes] | None"]
 
 _KEPT = 256  # tables, and other things that recur
 _DATA_DEPTH = MAX_DEPTH - 4  # how many containers may open in a document: a block, a list and a revision are around it
-_MS_PER_DAY = 86_400_000
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 class _OtherForm(ValueError):
@@ -507,6 +504,5 @@ def _time_ms(octets: bytes) -> int:
 
 @lru_cache(_KEPT)
 def _day_ms(octets: bytes) -> int:
-    """Return when a day begins.  octets: of year, month and day.  Raises ValueError for a day that does not exist."""
-    year, month, day = octets[0] << 7 | octets[1] & 0x7F, octets[2] & 0x7F, octets[3] & 0x7F
-    return (date(year, month, day).toordinal() - _EPOCH_DAY) * _MS_PER_DAY
+    """Return when a day begins.  octets: of year, month and day.  Raises IonError for a day that does not exist."""
+    return read_timestamp(b"\xc0" + octets, 0, 1 + len(octets)).utc_seconds() * 1000
