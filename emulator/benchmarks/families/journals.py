@@ -23,7 +23,7 @@ from qldb_emulator.journal.model import Block
 from qldb_emulator.journal.parse import block_from_ion
 from qldb_emulator.settings import Settings
 from qldb_emulator.storage import LedgerFile
-from qldb_emulator.verify import Audit, choose_journal, open_container, read_values
+from qldb_emulator.verify import Audit, choose_journal, open_container, read_blocks
 
 from ..alternate import Case, alternate, timed
 from ..bench import Bench, BenchError, in_unit, package_environment
@@ -125,7 +125,7 @@ def import_into(directory: Path, target: Path) -> None:
     journal = choose_journal(container)
     audit = Audit("bench", journal)
     with LedgerFile.create(target, "off", {}) as file:
-        fold(file, audit.blocks(read_values(container, journal)))
+        fold(file, audit.blocks(read_blocks(container, journal)))
     if audit.report().verdict != "whole":
         raise BenchError(str(audit.report().findings))
 

@@ -145,15 +145,20 @@ def revision_opening(block_texts: Sequence[str], document: int) -> bytes | None:
     return names.opening if local_texts(names.ids) == block_texts else None
 
 
-def info_symbols(block_texts: Sequence[str]) -> bytes | None:
-    """Return the contents of a symbol table for a transactionInfo that stands in a block, but for ids of documents.
+def info_symbols(block_texts: Sequence[str]) -> bytes:
+    """Return the contents of a symbol table for a transactionInfo that stands in a block, without ids at their end.
 
-    None, block_texts: as for revision_opening.
+    Null stands in the place of a name that it does not use: for blocks in the order of encode_block any other name, for
+    other blocks the names of the layout, because any other text may be the id of a document.
+    block_texts: as for revision_opening.
     """
     first = layout.BLOCK.names[0]
     document = block_texts.index(first) if first in block_texts else 0
     names = _names(tuple(block_texts[:document]), _INFO)
-    return names.listed if local_texts(names.ids) == block_texts else None
+    if local_texts(names.ids) == block_texts:
+        return names.listed
+    unused = frozenset(_WHOLE.names) - _INFO.used
+    return b"".join([_NULL if text in unused else listed((text,)) for text in block_texts])
 
 
 def metadata_of_octets(id_: bytes, version: bytes, tx_time: bytes, tx_id: bytes) -> bytes:

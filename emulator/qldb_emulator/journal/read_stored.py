@@ -7,38 +7,37 @@ find the parts; the lengths in the binary are compared with what was found; each
 ``read_block`` returns None for a block of any other form, correct or damaged.  The caller then decodes it, and
 ``parse`` says what is wrong.  So this module reports no error, but accepts nothing that ``parse`` refuses.
 
-A symbol table ends with the ids of the documents that the block changed.  What stands before those recurs from block to
-block, so all that depends on it is kept: ``_Table``.
+A symbol table has the names of a document, then those of the layout, then the ids of the documents that the block
+changed.  What stands before the ids recurs from block to block, so what depends on it is kept: ``_Table``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
 from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
 from ..ids import ID_LENGTH
-from ..ion.binary_reader import VERSION_MARKER, extent, single_value, varuint
+from ..ion.binary_reader import VERSION_MARKER, extent, read_timestamp, varuint
 from ..ion.binary_writer import listed, opening_of
 from ..ion.binary_writer import varuint as write_varuint
-from ..ion.codec import IonError
+from ..ion.codec import IonError, loads
 from ..ion.hash import blob_part, hash_fields, list_part, name_part, struct_part
 from ..ion.hash import scalar_part as _scalar
 from ..ion.symbols import MAX_DEPTH, SYSTEM_SYMBOLS
 from . import layout
 from .encode import info_symbols, metadata_of_octets, revision_opening
 from .layout import ListOf, Record, Scalar, Shape, names_within
-from .model import BlockAddress
+from .model import Block, BlockAddress
+from .parse import block_from_ion
 from .stored import ChangedTable, StoredBlock, StoredRevision, StoredStatement
 
 Match = Callable[..., "re.Match[bytes] | None"]
 
 _KEPT = 256  # tables, and other things that recur
 _DATA_DEPTH = MAX_DEPTH - 4  # how many containers may open in a document: a block, a list and a revision are around it
-_MS_PER_DAY = 86_400_000
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 class _OtherForm(ValueError):
@@ -60,6 +59,14 @@ def read_block(ion: bytes, start: int | None = None) -> StoredBlock | None:
         return _read_block(ion, start)
     except _NOT_READ:
         return None
+
+
+def block_from_binary(ion: bytes) -> Block | StoredBlock:
+    """Return the block in self-contained Ion binary, decoded only if it has another form than most.
+
+    Raises IonError, BlockFormatError.
+    """
+    return read_block(ion) or block_from_ion(loads(ion))
 
 
 # --- Expressions from the layout -------------------------------------------------------------------------------
@@ -103,29 +110,19 @@ def _fields(record: Record, ids: dict[str, bytes], last: str = "") -> bytes:
     return b"".join([ids[field.name] + _value(field.shape, ids) for field in record.fields[:stop]])
 
 
-class _Table:
-    """A symbol table without the ids of documents at its end.
-
-    texts: of all its symbol ids.  block, statement ...: match a part of a block at a position.
-    documents: octets of a changed document -> its serialisation, and its table.
-    openings: symbol ids in a document, each once -> opening and whole_opening of a StoredRevision.
-    info_opening: what stands before the ids in StoredBlock.info_opening.
-    """
+class _Patterns:
+    """Expressions for the parts of a block, given the symbol ids of the layout's names.  Each matches at a position."""
 
     __slots__ = (
-        *("block", "document", "documents", "documents_head", "info_opening", "metadata", "openings", "revision"),
-        *("revisions_head", "statement", "statements_head", "texts"),
+        *("block", "document", "documents_head", "metadata", "revision", "revisions_head", "statement"),
+        "statements_head",
     )
 
-    def __init__(self, texts: list[str], ids_octets: int) -> None:
-        numbers = {text: number for number, text in enumerate(texts)}
-        never = rb"(?!)"  # for a name that the table does not have
-        names = names_within(layout.BLOCK)
-        ids = {name: re.escape(write_varuint(numbers[name])) if name in numbers else never for name in names}
-        self.texts = texts
-        self.documents: dict[bytes, tuple[bytes, ChangedTable]] = {}
-        self.openings: dict[tuple[int, ...], tuple[bytes | None, bytes | None]] = {}
-        self.info_opening = _info_opening(texts, ids_octets)
+    def __init__(self, numbers: tuple[int, ...]) -> None:
+        """numbers: the id of each of _NAMES, -1 for a name that has none."""
+        never = rb"(?!)"
+        octets = [never if number < 0 else re.escape(write_varuint(number)) for number in numbers]
+        ids = dict(zip(_NAMES, octets, strict=True))
         up_to_list = _fields(layout.BLOCK, ids, last="entriesHashList")
         self.block = _matching(rb"%b%b(?:%b%b)?" % (_STRUCT, up_to_list, ids["transactionInfo"], _STRUCT))
         self.statements_head = _matching(ids["statements"] + _LIST)
@@ -138,44 +135,121 @@ class _Table:
         self.metadata = _matching(ids["metadata"] + _value(layout.METADATA, ids))
 
 
-def _info_opening(texts: list[str], ids_octets: int) -> bytes | None:
-    """Return what makes a transactionInfo self-contained, up to the ids of documents, which take so many octets."""
-    symbols = info_symbols(texts[len(SYSTEM_SYMBOLS) :])
-    if symbols is None:
-        return None
-    opening = opening_of(symbols + bytes(ids_octets))
-    return opening[: len(opening) - ids_octets]
+def _info_opening(table: _Table, rest: bytes) -> bytes:
+    """Return StoredBlock.info_opening.  rest: the symbols behind those of the table.
+
+    What stands before these depends on their length alone, so it is kept.
+    """
+    before = table.info_openings.get(len(rest))
+    if before is None:
+        opening = opening_of(table.info_symbols + rest)
+        _forget_when_full(table.info_openings)
+        before = table.info_openings[len(rest)] = opening[: len(opening) - len(rest)]
+    return before + rest
 
 
 def _matching(expression: bytes) -> Match:
     return re.compile(expression, re.DOTALL).match
 
 
-_TABLES: dict[tuple[bytes, int], _Table] = {}
-_ID_OCTETS = 2 + ID_LENGTH
-_ID_HEAD = bytes((0x8E, 0x80 | ID_LENGTH))
+_NAMES = tuple(dict.fromkeys(names_within(layout.BLOCK)))
+_NAME_SET = frozenset(_NAMES)
+
+# Compiling the expressions takes as long as decoding thirty blocks, so it is done for ids that recur.
+_SEEN_BEFORE = 4
+_seen: dict[tuple[int, ...], int] = {}
+_patterns: dict[tuple[int, ...], _Patterns] = {}
 
 
-def _table(ion: bytes, start: int) -> tuple[_Table, list[str]]:
-    """Return the table of a block whose struct begins here, and the ids at its end.
+def _patterns_for(texts: list[str]) -> _Patterns | None:
+    """Return the expressions for a symbol table; None if its like was not seen often enough."""
+    of_text = {text: number for number, text in enumerate(texts)}
+    numbers = tuple([of_text.get(name, -1) for name in _NAMES])
+    known = _patterns.get(numbers)
+    if known is not None:
+        return known
+    _forget_when_full(_seen)
+    _seen[numbers] = _seen.get(numbers, 0) + 1
+    if _seen[numbers] <= _SEEN_BEFORE:
+        return None
+    _forget_when_full(_patterns)
+    _patterns[numbers] = known = _Patterns(numbers)
+    return known
 
-    Two openings of equal length that differ in nothing but these ids are the same table.
+
+def _forget_when_full(kept: dict[Any, Any]) -> None:
+    if len(kept) >= _KEPT:
+        kept.clear()
+
+
+class _Table:
+    """The beginning of a symbol table, up to the first id of a document.
+
+    texts: of its symbol ids.
+    documents: octets of a changed document -> its serialisation, and its table.
+    openings: symbol ids in a document, each once -> opening and whole_opening of a StoredRevision.
+    info_symbols: of ``encode.info_symbols``.  info_openings: see ``_info_opening``.
     """
-    end = start
-    while ion.startswith(_ID_HEAD, end - _ID_OCTETS) and ion[end - ID_LENGTH : end].isalnum():
-        end -= _ID_OCTETS
-    ids = [ion[at + 2 : at + _ID_OCTETS].decode() for at in range(end, start, _ID_OCTETS)]
-    key = ion[:end], len(ids)
-    table = _TABLES.get(key)
-    if table is None:
-        position, stop, symbols = single_value(ion)
-        texts = list(symbols) if len(symbols) <= start + len(SYSTEM_SYMBOLS) else []  # imports may claim any number
-        if position != start or stop != len(ion) or texts[len(texts) - len(ids) :] != ids:
+
+    __slots__ = ("documents", "info_openings", "info_symbols", "openings", "patterns", "texts")
+
+    def __init__(self, texts: list[str], patterns: _Patterns) -> None:
+        self.texts = texts
+        self.patterns = patterns
+        self.documents: dict[bytes, tuple[bytes, ChangedTable]] = {}
+        self.openings: dict[tuple[int, ...], tuple[bytes | None, bytes | None]] = {}
+        self.info_symbols = info_symbols(texts[len(SYSTEM_SYMBOLS) :])
+        self.info_openings: dict[int, bytes] = {}
+
+
+_tables: dict[bytes, _Table] = {}
+_ID_HEAD = bytes((0x8E, 0x80 | ID_LENGTH))
+_SYMBOL_TABLE = _matching(rb"\xe0\x01\x00\xea%b\x81\x83%b\x87%b" % (_head(14), _STRUCT, _LIST))
+
+
+def _table(ion: bytes, start: int) -> tuple[_Table, list[str], int]:
+    """Return the table of a block whose struct begins here, the texts of all symbol ids, and where the table ends."""
+    found = _SYMBOL_TABLE(ion, 0, start)
+    if found is None:
+        raise _OtherForm
+    wrapper, struct, symbols = found.groups()
+    position = found.end()
+    if (
+        found.end(1) + _size(wrapper) != start
+        or found.end(2) + _size(struct) != start
+        or position + _size(symbols) != start
+    ):
+        raise _OtherForm
+    first_id = ion.find(_ID_HEAD, position, start)
+    if first_id < 0:
+        first_id = start
+    beginning = ion[position:first_id]
+    table = _tables.get(beginning)
+    rest = _texts(ion, first_id, start)
+    if table is None or not _NAME_SET.isdisjoint(rest):
+        texts = [*SYSTEM_SYMBOLS, *_texts(ion, position, first_id)]
+        patterns = _patterns_for(texts + rest)
+        if patterns is None:
             raise _OtherForm
-        if len(_TABLES) >= _KEPT:
-            _TABLES.clear()
-        table = _TABLES[key] = _Table(texts[: len(texts) - len(ids)], start - end)
-    return table, ids
+        table = _Table(texts, patterns)
+        if _NAME_SET.isdisjoint(rest):
+            _forget_when_full(_tables)
+            _tables[beginning] = table
+    return table, table.texts + rest, first_id
+
+
+def _texts(ion: bytes, position: int, stop: int) -> list[str]:
+    """Return the strings between two positions."""
+    texts = []
+    while position < stop:
+        start, end = extent(ion, position)
+        if ion[position] >> 4 != 8 or ion[position] == 0x8F:
+            raise _OtherForm
+        texts.append(ion[start:end].decode())
+        position = end
+    if position != stop:
+        raise _OtherForm
+    return texts
 
 
 # --- Parts -----------------------------------------------------------------------------------------------------
@@ -189,8 +263,8 @@ _N_ID, _N_VERSION, _N_TX_TIME, _N_TX_ID = map(name_part, layout.METADATA.names)
 
 
 def _read_block(ion: bytes, start: int) -> StoredBlock:
-    table, ids = _table(ion, start)
-    found = table.block(ion, start)
+    table, symbols, table_end = _table(ion, start)
+    found = table.patterns.block(ion, start)
     if found is None:
         raise _OtherForm
     head, address_head, address, strand_head, strand, number, tx_head, tx, time, *rest = found.groups()
@@ -219,23 +293,23 @@ def _read_block(ion: bytes, start: int) -> StoredBlock:
         previous or b"",
         tuple([entries[at + 2 : at + _ITEM_OCTETS] for at in range(0, len(entries), _ITEM_OCTETS)]),
         sha256(struct_part(header)).digest(),
+        symbols,
     )
     position = found.end()
     if info_head is not None:
         stop = position + _size(info_head)
         block.info_span = position - len(info_head), stop
-        if table.info_opening is not None:
-            block.info_opening = table.info_opening + ion[start - len(ids) * _ID_OCTETS : start]
-        position = _read_info(block, table, ids, position, stop)
+        block.info_opening = _info_opening(table, ion[table_end:start])
+        position = _read_info(block, table, symbols, position, stop)
     if position < len(ion):
-        _read_revisions(block, table, ids, position, address)
+        _read_revisions(block, table, symbols, position, address)
     return block
 
 
-def _read_info(block: StoredBlock, table: _Table, ids: list[str], position: int, stop: int) -> int:
+def _read_info(block: StoredBlock, table: _Table, symbols: list[str], position: int, stop: int) -> int:
     """Read transactionInfo, which stands between two positions.  Return the second."""
     ion, fields = block.ion, []
-    found = table.statements_head(ion, position, stop)
+    found = table.patterns.statements_head(ion, position, stop)
     if found is not None:
         position = found.end()
         end = position + _size(found[1])
@@ -244,13 +318,13 @@ def _read_info(block: StoredBlock, table: _Table, ids: list[str], position: int,
             part, position = _read_statement(block, table, position, end)
             parts.append(part)
         fields.append(sha256(_N_STATEMENTS + list_part(parts)).digest())
-    found = table.documents_head(ion, position, stop)
+    found = table.patterns.documents_head(ion, position, stop)
     if found is not None:
         position = found.end()
         end = position + _size(found[1])
         hashes = []
         while position < end:
-            field_hash, position = _read_document(block, table, ids, position, end)
+            field_hash, position = _read_document(block, table, symbols, position, end)
             hashes.append(field_hash)
         if len(block.documents) != len(hashes):
             raise _OtherForm  # one of them twice
@@ -263,7 +337,7 @@ def _read_info(block: StoredBlock, table: _Table, ids: list[str], position: int,
 
 def _read_statement(block: StoredBlock, table: _Table, position: int, end: int) -> tuple[bytes, int]:
     """Read the statement here.  Return its serialisation, and the position behind it."""
-    found = table.statement(block.ion, position, end)
+    found = table.patterns.statement(block.ion, position, end)
     if found is None:
         raise _OtherForm
     head, contents, text_head, text, time, digest = found.groups()
@@ -279,7 +353,7 @@ def _read_statement(block: StoredBlock, table: _Table, position: int, end: int) 
     return struct_part(fields), found.end()
 
 
-def _read_document(block: StoredBlock, table: _Table, ids: list[str], position: int, end: int) -> tuple[bytes, int]:
+def _read_document(block: StoredBlock, table: _Table, symbols: list[str], position: int, end: int) -> tuple[bytes, int]:
     """Read the changed document here.  Return the hash of its field, and the position behind it."""
     found = _DOCUMENT_HEAD(block.ion, position, end)
     if found is None:
@@ -291,13 +365,10 @@ def _read_document(block: StoredBlock, table: _Table, ids: list[str], position: 
     known = table.documents.get(octets)
     if known is None:
         known = _changed_document(table, octets)
-        if len(table.documents) >= _KEPT:
-            table.documents.clear()
+        _forget_when_full(table.documents)
         table.documents[octets] = known
     part, changed = known
-    symbol_id = varuint(number, 0)[0]
-    local = symbol_id - len(table.texts)
-    document_id = ids[local] if local >= 0 else table.texts[symbol_id]
+    document_id = symbols[varuint(number, 0)[0]]
     block.documents[document_id] = changed
     return sha256(name_part(document_id) + part).digest(), stop
 
@@ -307,7 +378,7 @@ _DOCUMENT_HEAD = _matching(rb"([\x80-\xff]|[\x01-\x7f][\x80-\xff])" + _STRUCT)
 
 def _changed_document(table: _Table, octets: bytes) -> tuple[bytes, ChangedTable]:
     """Return the serialisation of a changed document with these contents, and its table."""
-    found = table.document(octets)
+    found = table.patterns.document(octets)
     if found is None or found.end() != len(octets):
         raise _OtherForm
     name_head, name, id_head, table_id, list_head, indexes = found.groups()
@@ -322,15 +393,14 @@ def _changed_document(table: _Table, octets: bytes) -> tuple[bytes, ChangedTable
     return struct_part(fields), ChangedTable(name.decode(), table_id.decode())
 
 
-def _read_revisions(block: StoredBlock, table: _Table, ids: list[str], position: int, address: bytes) -> None:
+def _read_revisions(block: StoredBlock, table: _Table, symbols: list[str], position: int, address: bytes) -> None:
     """Read the revisions, which stand at the end of a block.  address: the contents of the block's address."""
     ion = block.ion
     end = len(ion)
-    found = table.revisions_head(ion, position)
+    found = table.patterns.revisions_head(ion, position)
     if found is None or found.end() + _size(found[1]) != end:
         raise _OtherForm
     position = found.end()
-    symbols = table.texts + ids
     revisions = []
     while position < end:
         revision, position = _read_revision(ion, table, symbols, position, address)
@@ -342,7 +412,7 @@ def _read_revision(
     ion: bytes, table: _Table, symbols: list[str], position: int, block_address: bytes
 ) -> tuple[StoredRevision, int]:
     """Read the revision here.  Return it, and the position behind it."""
-    found = table.revision(ion, position)
+    found = table.patterns.revision(ion, position)
     if found is None:
         raise _OtherForm
     head, address_head, address, _, _, _, hash_, has_data, data_hash = found.groups()
@@ -363,7 +433,7 @@ def _read_revision(
         data_hash = hash_fields(ion, start, span[1], symbols, _DATA_DEPTH, used)
         position = span[1]
     opening, whole_opening = _openings(table, symbols, tuple(dict.fromkeys(used)))
-    found = table.metadata(ion, position)
+    found = table.patterns.metadata(ion, position)
     if found is None or found.end() != stop:
         raise _OtherForm
     id_, version, time, transaction_id, metadata, metadata_hash = _read_metadata(*found.groups())
@@ -405,8 +475,7 @@ def _openings(table: _Table, symbols: list[str], used: tuple[int, ...]) -> tuple
     if is_own and len(SYSTEM_SYMBOLS) + len(local) <= len(table.texts):
         opening = opening_of(listed([symbols[symbol_id] for symbol_id in local])) if local else VERSION_MARKER
         whole_opening = revision_opening(table.texts[len(SYSTEM_SYMBOLS) :], len(local))
-    if len(table.openings) >= _KEPT:
-        table.openings.clear()
+    _forget_when_full(table.openings)
     table.openings[used] = opening, whole_opening
     return opening, whole_opening
 
@@ -454,6 +523,5 @@ def _time_ms(octets: bytes) -> int:
 
 @lru_cache(_KEPT)
 def _day_ms(octets: bytes) -> int:
-    """Return when a day begins.  octets: of year, month and day.  Raises ValueError for a day that does not exist."""
-    year, month, day = octets[0] << 7 | octets[1] & 0x7F, octets[2] & 0x7F, octets[3] & 0x7F
-    return (date(year, month, day).toordinal() - _EPOCH_DAY) * _MS_PER_DAY
+    """Return when a day begins.  octets: of year, month and day.  Raises IonError for a day that does not exist."""
+    return read_timestamp(b"\xc0" + octets, 0, 1 + len(octets)).utc_seconds() * 1000

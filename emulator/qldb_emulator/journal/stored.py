@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..ion.binary_reader import contents
 from ..ion.codec import loads
-from ..ion.values import Timestamp
-from .model import Block, BlockAddress
+from ..ion.symbols import MAX_DEPTH
+from ..ion.values import IonValue, Timestamp
+from .encode import encode_revision
+from .model import Block, BlockAddress, Struct
 from .parse import block_from_ion
 
 
@@ -94,23 +99,15 @@ class StoredBlock:
     header_hash, info_hash: the Ion Hashes of header and transactionInfo, the latter None without one.
     statements, documents: of transactionInfo; documents by id.
     info_span: from where to where that is in the binary; (0, 0) without one.  info_opening: marker and symbol table
-    that make it self-contained; None for a block whose symbols are in another order.
+    that make it self-contained.
+    symbols: the texts of its symbol ids.
     revisions: None if there is no such field.
     """
 
     __slots__ = (
         *("_decoded", "address", "block_hash", "documents", "entries_hash", "entries_hash_list", "header_hash"),
-        *(
-            "info_hash",
-            "info_span",
-            "info_opening",
-            "ion",
-            "previous_block_hash",
-            "revisions",
-            "statements",
-            "time_ms",
-            "transaction_id",
-        ),
+        *("info_hash", "info_opening", "info_span", "ion", "previous_block_hash", "revisions", "statements"),
+        *("symbols", "time_ms", "transaction_id"),
     )
 
     def __init__(
@@ -124,6 +121,7 @@ class StoredBlock:
         previous_block_hash: bytes,
         entries_hash_list: tuple[bytes, ...],
         header_hash: bytes,
+        symbols: Sequence[str],
     ) -> None:
         self.ion = ion
         self.address = address
@@ -134,9 +132,10 @@ class StoredBlock:
         self.previous_block_hash = previous_block_hash
         self.entries_hash_list = entries_hash_list
         self.header_hash = header_hash
+        self.symbols = symbols
         self.info_hash: bytes | None = None
         self.info_span = (0, 0)
-        self.info_opening: bytes | None = None
+        self.info_opening = b""
         self.statements: list[StoredStatement] = []
         self.documents: dict[str, ChangedTable] = {}
         self.revisions: list[StoredRevision] | None = None
@@ -158,12 +157,28 @@ class StoredBlock:
         start, stop = revision.span
         return None if revision.opening is None or not stop else revision.opening + self.ion[start:stop]
 
-    def revision(self, revision: StoredRevision) -> bytes | None:
-        """Return a revision as self-contained Ion binary; None when ``whole_opening`` is None."""
-        start, stop = revision.whole
-        return None if revision.whole_opening is None else revision.whole_opening + self.ion[start:stop]
+    def data_value(self, revision: StoredRevision) -> IonValue:
+        """Return a revision's data as a value; None without data."""
+        start, stop = revision.span
+        return contents(self.ion, start, stop, self.symbols, MAX_DEPTH, None)[0] if stop else None
+
+    def revision(self, revision: StoredRevision, data: IonValue) -> bytes:
+        """Return a revision as self-contained Ion binary, as ``encode_revision`` writes it.
+
+        data: of ``data_value``; it is written again for a block whose symbols are in another order than in ours.
+        """
+        if revision.whole_opening is not None:
+            start, stop = revision.whole
+            return revision.whole_opening + self.ion[start:stop]
+        value: Struct = {"blockAddress": self.address.to_ion(), "hash": revision.hash}
+        if revision.has_data:
+            value["data"] = data
+        elif revision.data_hash is not None:
+            value["dataHash"] = revision.data_hash
+        value["metadata"] = loads(revision.metadata)
+        return encode_revision(value)
 
     def transaction_info(self) -> bytes | None:
-        """Return transactionInfo as self-contained Ion binary; None without one, or when ``info_opening`` is None."""
+        """Return transactionInfo as self-contained Ion binary; None without one."""
         start, stop = self.info_span
-        return None if self.info_opening is None or not stop else self.info_opening + self.ion[start:stop]
+        return self.info_opening + self.ion[start:stop] if stop else None

@@ -26,7 +26,6 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..ion.codec import loads
 from ..ion.hash import hash_value
 from ..ion.json import to_json
 from ..ion.values import IonValue
@@ -123,16 +122,10 @@ def rows_of(
 
 def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
     """The rows of a block of which nothing is decoded but its documents.  Raises TableMapError."""
-    info = block.transaction_info()
-    if info is None and block.info_hash is not None:
-        return rows_of(block.decoded(), flatten)  # its symbols are in another order than in blocks of ours
     tables = {id_: TableKey(entry.table_id, entry.table_name) for id_, entry in block.documents.items()}
     number, revisions = block.address.sequence_no, []
     for revision in block.revisions or ():
-        ion, found = block.revision(revision), block.data(revision)
-        if ion is None:
-            return rows_of(block.decoded(), flatten)
-        data = None if found is None else loads(found)
+        data = block.data_value(revision)
         row = RevisionRow(
             revision.document_id,
             revision.version,
@@ -143,7 +136,7 @@ def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
             revision.hash,
             revision.data_hash,
             None if data is None else to_json(data),
-            ion,
+            block.revision(revision, data),
             NO_FIELDS if data is None else fields_of(data, flatten),
         )
         revisions.append((_table_of(tables, revision.document_id, block), row))
@@ -156,7 +149,7 @@ def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
         block.entries_hash,
         b"".join(block.entries_hash_list),
         b"".join([revision.hash for revision in block.revisions or ()]),
-        info,
+        block.transaction_info(),
         to_json([statement.text.decode() for statement in block.statements]),
     )
     return BlockRows(made, revisions, [])

@@ -3,7 +3,7 @@
 ::
 
     audit = Audit("directory ./export", journal, digest)
-    for block, ion in audit.blocks(read_values(container, journal)): ...
+    for block, ion in audit.blocks(read_blocks(container, journal)): ...
     report = audit.report()          # JournalReport: verdict, findings, what could not be proved
 
 The caller pulls, so an import stores each block as it is verified.

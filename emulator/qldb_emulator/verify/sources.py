@@ -17,7 +17,7 @@ from dataclasses import field, replace
 
 from ..ids import ID_LENGTH
 from ..ion.codec import IonError
-from ..ion.stream import read_items, read_stream
+from ..ion.stream import Quick, read_items, read_stream
 from ..ion.values import IonValue
 from ..journal.exports import COMPLETED, STARTED, data_name
 from ..journal.model import BlockAddress
@@ -46,7 +46,10 @@ class Part:
 
 
 Reading = tuple[Part, IonValue | StoredBlock | Finding, bytes | None]
-"""A value or a block, the file it is from, and its own Ion binary if it has one; or a Finding instead of values."""
+"""The file that a value is from, the value, and its own Ion binary if it has one; or a Finding instead of values.
+
+From ``read_blocks`` a block in the usual form is a StoredBlock.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +134,27 @@ def read_values(
 ) -> Iterator[Reading]:
     """Every top-level value of a journal's files in order, and a Finding for each file that cannot be read to its end.
 
-    A block in the usual form comes as a StoredBlock, with all its hashes.
-
     progress: is told of bytes as they are read.  Raises SourceError.
     """
+    return _read(container, journal, progress, None)
+
+
+def read_blocks(
+    container: Container, journal: Journal, progress: Callable[[int], None] | None = None
+) -> Iterator[Reading]:
+    """The same for an ``Audit``: a block in the usual form comes as a StoredBlock, with all its hashes."""
+    return _read(container, journal, progress, read_block)
+
+
+def _read(
+    container: Container, journal: Journal, progress: Callable[[int], None] | None, quick: Quick | None
+) -> Iterator[Reading]:
     for part in journal.parts:
         is_empty = True
         try:
             with container.open(part.name) as stream:
                 read = stream.read if progress is None else _told(stream.read, progress)
-                for value, ion in read_items(read, quick=read_block):
+                for value, ion in read_items(read, quick=quick):
                     is_empty = False
                     yield part, value, ion
             if is_empty and part.last is not None:
