@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from ..driver.http import UnreachableError
 from . import options
+from .connection import answering, transport
 from .failure import Failure, complain
 from .options import Unreadable
 
@@ -21,6 +24,22 @@ POLL_SECONDS = 0.2
 RETRY_SECONDS = (0.5, 1, 2, 5, 10)  # after a lost connection; the last one again and again
 
 
+class Blocks(Protocol):
+    """The blocks of a ledger that goes on.  description: in words."""
+
+    description: str
+    strand_id: str
+
+    def first(self) -> int:
+        """The number of the first block there is."""
+
+    def values(self, start: int, count: int) -> Iterable[Any]:
+        """The blocks from a number on, so many at most, as Ion values."""
+
+    def block_hash(self, number: int) -> bytes | None:
+        """The hash of a block; None when there is no such block."""
+
+
 @click.command(
     epilog="Exit code: 0 done (--once), 1 the target cannot be written or follows another ledger, 2 wrong usage, "
     "3 the ledger could not be read, 130 interrupted. Everything that was written is whole in every case."
@@ -30,48 +49,67 @@ RETRY_SECONDS = (0.5, 1, 2, 5, 10)  # after a lost connection; the last one agai
 @click.option("--only", metavar="TABLE", multiple=True, help="Only this table; may be given several times.")
 @click.option("--flatten", is_flag=True, help="Give the fields of structs columns of their own, as owner_name.")
 @click.option("--once", is_flag=True, help="Bring the tables up to date and end.")
+@options.server_url
 @options.data_dir
 @options.region
+@answering
 def follow(
-    ledger: str, target: str, only: tuple[str, ...], flatten: bool, once: bool, data_dir: Path | None, region: str
+    ledger: str,
+    target: str,
+    only: tuple[str, ...],
+    flatten: bool,
+    once: bool,
+    url: str | None,
+    data_dir: Path | None,
+    region: str,
 ) -> None:
     """Keep tables up to date from a ledger, also while its server runs: every block exactly once.
 
     It may be interrupted, killed and started again at any time; so may the server and the database.
+    Without --url it reads the ledger's file. With --url it asks a server for each block, with GetDigest and GetBlock.
     """
     from ..tables import Follower, TargetError, open_store
     from ..tables.build import Options
     from ..tables.rows import TableMapError
 
-    with options.named_ledger(ledger, data_dir, region) as (file, name):
-        strand_id = file.meta("strand_id", "")
-        source = f"ledger {name} in {file.path}"
+    with _opened(ledger, url, data_dir, region) as blocks:
         try:
             store = open_store(target)
             try:
-                follower = Follower(store, strand_id, source, Options(frozenset(only) or None, flatten))
-                _run(file, follower, target, once)
+                wanted = Options(frozenset(only) or None, flatten)
+                _run(blocks, Follower(store, blocks.strand_id, blocks.description, wanted), target, once)
             finally:
                 store.close()
         except (TargetError, TableMapError) as error:
             raise Failure(str(error)) from error
 
 
-def _run(file: LedgerFile, follower: Follower, target: str, once: bool) -> None:
+@contextmanager
+def _opened(ledger: str, url: str | None, data_dir: Path | None, region: str) -> Iterator[Blocks]:
+    """The blocks of a ledger's file, or of a server."""
+    if url is not None:
+        from .remote import ServerBlocks
+
+        yield ServerBlocks(transport(url, region), ledger)
+        return
+    with options.named_ledger(ledger, data_dir, region) as (file, name):
+        yield FileBlocks(file, name)
+
+
+def _run(blocks: Blocks, follower: Follower, target: str, once: bool) -> None:
     """Step by step; a lost connection is waited for, unless the tables are brought up to date once."""
     from ..tables import ConnectionLost
 
-    first = next((number for number, _ in file.blocks(0, None, 1)), 0)
     failures = total = 0
-    checked = False
+    first: int | None = None
     while True:
         try:
-            if not checked:
-                follower.check_last(lambda number: _block_hash(file, number))
-                checked = True
-            taken = follower.step(lambda start, count: _values(file, start, count), first)
+            if first is None:
+                follower.check_last(blocks.block_hash)
+                first = blocks.first()
+            taken = follower.step(blocks.values, first)
             failures = 0
-        except ConnectionLost as error:
+        except (ConnectionLost, UnreachableError) as error:
             if once:
                 raise
             complain(f"{error}; trying again")
@@ -87,16 +125,28 @@ def _run(file: LedgerFile, follower: Follower, target: str, once: bool) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _values(file: LedgerFile, start: int, count: int) -> Iterator[Any]:
-    from ..ion.codec import IonError, loads
+class FileBlocks:
+    """The blocks of a ledger's file."""
 
-    for number, ion in file.blocks(start, start + count - 1):
-        try:
-            yield loads(ion)
-        except IonError as error:
-            raise Unreadable(f"block {number} of {file.path} cannot be read: {error}") from error
+    def __init__(self, file: LedgerFile, name: str) -> None:
+        self._file = file
+        self.description = f"ledger {name} in {file.path}"
+        self.strand_id: str = file.meta("strand_id", "")
 
+    def first(self) -> int:
+        """The number of the first block there is; a ledger that was cut off begins later."""
+        return next((number for number, _ in self._file.blocks(0, None, 1)), 0)
 
-def _block_hash(file: LedgerFile, number: int) -> bytes | None:
-    nodes = file.merkle_nodes([(0, number)])
-    return nodes.get((0, number))
+    def values(self, start: int, count: int) -> Iterator[Any]:
+        """The blocks from a number on.  Raises Unreadable."""
+        from ..ion.codec import IonError, loads
+
+        for number, ion in self._file.blocks(start, start + count - 1):
+            try:
+                yield loads(ion)
+            except IonError as error:
+                raise Unreadable(f"block {number} of {self._file.path} cannot be read: {error}") from error
+
+    def block_hash(self, number: int) -> bytes | None:
+        """The hash of a block; None when there is no such block."""
+        return self._file.merkle_nodes([(0, number)]).get((0, number))

@@ -14,10 +14,51 @@ from typing import Any
 
 from ..driver.http import HttpTransport
 from ..ion.codec import dumps, loads
+from ..ion.values import IonValue
 from ..journal.model import BlockAddress
 from ..storage.rows import Tip
 from .failure import Failure
 from .options import progress
+
+
+class ServerBlocks:
+    """The blocks of a ledger, asked for one by one while it goes on."""
+
+    def __init__(self, server: HttpTransport, ledger: str) -> None:
+        """Raises QldbError, UnreachableError."""
+        self._server = server
+        self._ledger = ledger
+        self.description = f"ledger {ledger} at {server.url}"
+        self.strand_id = _digest(server, ledger)[1].strand_id
+
+    def first(self) -> int:
+        """The number of the first block."""
+        return 0
+
+    def values(self, start: int, count: int) -> list[IonValue]:
+        """The blocks from a number on, so many at most.  Raises QldbError, UnreachableError."""
+        last = min(_digest(self._server, self._ledger)[1].sequence_no, start + count - 1)
+        return [_block(self._server, self._ledger, self.strand_id, number) for number in range(start, last + 1)]
+
+    def block_hash(self, number: int) -> bytes | None:
+        """The hash of a block; None when there is no such block yet.  Raises QldbError, UnreachableError."""
+        if number > _digest(self._server, self._ledger)[1].sequence_no:
+            return None
+        block = _block(self._server, self._ledger, self.strand_id, number)
+        return block["blockHash"] if isinstance(block, dict) and "blockHash" in block else b""
+
+
+def _digest(server: HttpTransport, ledger: str) -> tuple[bytes, BlockAddress]:
+    """The digest of now, and its tip."""
+    answer = server.call("GetDigest", {"Name": ledger})
+    address: Any = loads(answer["DigestTipAddress"]["IonText"])
+    return base64.b64decode(answer["Digest"]), BlockAddress(str(address["strandId"]), int(address["sequenceNo"]))
+
+
+def _block(server: HttpTransport, ledger: str, strand_id: str, number: int) -> IonValue:
+    place = f'{{strandId:"{strand_id}",sequenceNo:{number}}}'
+    answer = server.call("GetBlock", {"Name": ledger, "BlockAddress": {"IonText": place}})
+    return loads(answer["Block"]["IonText"])
 
 
 class FetchedJournal:
@@ -81,16 +122,12 @@ class FetchedJournal:
 
 def fetch_journal(server: HttpTransport, ledger: str) -> FetchedJournal:
     """Every block of a ledger, up to the digest of now.  Raises QldbError, UnreachableError, Failure."""
-    answer = server.call("GetDigest", {"Name": ledger})
-    address: Any = loads(answer["DigestTipAddress"]["IonText"])
-    tip = BlockAddress(str(address["strandId"]), int(address["sequenceNo"]))
-    journal = FetchedJournal(ledger, server.url, base64.b64decode(answer["Digest"]), tip)
+    digest, tip = _digest(server, ledger)
+    journal = FetchedJournal(ledger, server.url, digest, tip)
     try:
         with progress(tip.sequence_no + 1, "Fetching") as done:
             for number in range(tip.sequence_no + 1):
-                place = f'{{strandId:"{tip.strand_id}",sequenceNo:{number}}}'
-                block = server.call("GetBlock", {"Name": ledger, "BlockAddress": {"IonText": place}})["Block"]
-                journal.append(loads(block["IonText"]))
+                journal.append(_block(server, ledger, tip.strand_id, number))
                 done(1)
     except BaseException:
         journal.close()

@@ -23,6 +23,8 @@ from qldb_emulator.ion.codec import loads
 from qldb_emulator.settings import Settings
 from qldb_emulator.tables import open_target
 from qldb_emulator.tables.layout import layouts_from_plain
+from qldb_emulator.web.app import create_dispatcher
+from qldb_emulator.web.server import Server
 
 
 def run(*arguments: object) -> Result:
@@ -201,3 +203,33 @@ def test_a_file_that_cannot_be_written_for_the_first_time_is_not_left_behind(tmp
     result = run("follow", "cars", "--to", f"sqlite:{tmp_path / 'a.db'}", "--data-dir", tmp_path / "data", "--once")
     assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+
+
+@pytest.mark.parametrize("steps", [(3, 5), (len(STEPS), 0)])
+def test_a_server_is_followed_over_its_api(target, tmp_path, steps):
+    """The tables are those of the ledger's file, whichever of both the next step is read from."""
+    settings = Settings(data_dir=tmp_path / "data")
+    with Emulator(settings) as emulator, Server(create_dispatcher(emulator)) as server:
+        session = new_ledger(emulator, "cars")
+        session.run("CREATE TABLE Car")
+        session.run("CREATE TABLE Other")
+        first, second = steps
+        for count in (first, second):
+            for statement, parameters in STEPS[:count]:
+                session.run(statement, *parameters)
+            result = run("follow", "cars", "--to", target, "--url", server.url, "--once")
+            assert result.exit_code == 0, result.output
+    same_as_tables(target, tmp_path / "data")
+    follow(target, tmp_path / "data")
+
+
+def test_a_server_that_does_not_answer_or_has_no_such_ledger_is_one_sentence(tmp_path):
+    target = tmp_path / "a.db"
+    settings = Settings(data_dir=tmp_path / "data")
+    with Emulator(settings) as emulator, Server(create_dispatcher(emulator)) as server:
+        url = server.url
+        result = run("follow", "nothing", "--to", f"sqlite:{target}", "--url", url, "--once")
+        assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    result = run("follow", "cars", "--to", f"sqlite:{target}", "--url", url, "--once")
+    assert (result.exit_code != 0, result.output.count("\n")) == (True, 1), result.output
+    assert not target.exists()
