@@ -114,12 +114,10 @@ def encode_metadata(metadata: Struct) -> bytes:
 def encode_revision(revision: Struct) -> bytes:
     """Return self-contained Ion binary of a revision that has the form of the layout."""
     data = revision.get("data")
-    if data is None or type(data) is Document:
+    if data is None or (type(data) is Document and opened(data) is not None):
         names = _names(_first_texts((revision,)), _REVISION)
-        symbols = names.ids.copy()
-        body = _revision(names, symbols, revision)
-        return names.opening_for(symbols) + body
-    # Written first, so that its names come first in the symbol table, as those of a Document do.
+        return names.opening + _revision(names, names.ids, revision)
+    # Written first, so that its names come first in the symbol table, as those of a Document do that can be copied.
     symbols = first_ids(())
     written = write_value(data, symbols)
     names = _names(tuple(local_texts(symbols)), _REVISION)

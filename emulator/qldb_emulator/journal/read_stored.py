@@ -440,7 +440,7 @@ def _read_revision(
     version_no = int.from_bytes(version[1:], "big")
     revision = StoredRevision(
         *(hash_, id_.decode(), version_no, _time_ms(time), transaction_id.decode(), metadata, metadata_hash),
-        *(span, opening, (begin, stop), whole_opening, data_hash),
+        *(span, opening if span[1] else None, (begin, stop), whole_opening, data_hash),
     )
     return revision, stop
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from .layout import BLOCKS, BLOCKS_NAME, VERIFICATION, VERIFICATION_NAME, ColumnKind, Columns, Dialect
 from .spool import is_current
-from .targets import TargetError, appearing, cannot_write, check_free_directory, check_version
+from .targets import TargetError, appearing, cannot_write, check_free_directory, verification_of, verification_rows
 from .texts import Convert, converted, date_from_text, date_text, float_text, time_from_text, time_text
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ class CsvTarget:
     def write(self, content: Content) -> None:
         with appearing(self.path) as folder:
             folder.mkdir()
-            row = tuple(content.verification[name] for name, _ in VERIFICATION)
-            _write(folder / f"{VERIFICATION_NAME}{SUFFIX}", VERIFICATION, [[row]])
+            _write(folder / f"{VERIFICATION_NAME}{SUFFIX}", VERIFICATION, [verification_rows(content)])
             _write(folder / f"{BLOCKS_NAME}{SUFFIX}", BLOCKS, content.blocks())
             for layout in content.tables:
                 with ExitStack() as stack:
@@ -49,12 +48,7 @@ class CsvTarget:
                         current.add([[row[i] for i in layout.current_positions] for row in live])
 
     def verification(self) -> dict[str, Any]:
-        rows = list(self.read(VERIFICATION_NAME, VERIFICATION))
-        if len(rows) != 1:
-            raise TargetError(f"{self.description} has not one row in {VERIFICATION_NAME}")
-        found = dict(zip((name for name, _ in VERIFICATION), rows[0], strict=True))
-        check_version(found, self.description)
-        return found
+        return verification_of(list(self.read(VERIFICATION_NAME, VERIFICATION)), self.description)
 
     def read(self, table: str, columns: Columns) -> Iterator[tuple[Any, ...]]:
         path = self.path / f"{table}{SUFFIX}"

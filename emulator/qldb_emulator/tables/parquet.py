@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .layout import BLOCKS, BLOCKS_NAME, VERIFICATION, VERIFICATION_NAME, ColumnKind, Columns, Dialect, TableLayout
 from .spool import is_current
-from .targets import TargetError, appearing, check_free_directory, check_version, missing
+from .targets import TargetError, appearing, check_free_directory, missing, verification_of, verification_rows
 
 if TYPE_CHECKING:
     from .content import Content
@@ -47,8 +47,7 @@ class ParquetTarget:
     def write(self, content: Content) -> None:
         with appearing(self.path) as folder:
             folder.mkdir()
-            row = tuple(content.verification[name] for name, _ in VERIFICATION)
-            self._write(folder, VERIFICATION_NAME, VERIFICATION, [[row]])
+            self._write(folder, VERIFICATION_NAME, VERIFICATION, [verification_rows(content)])
             self._write(folder, BLOCKS_NAME, BLOCKS, content.blocks())
             for layout in content.tables:
                 self._write_table(folder, layout, content)
@@ -89,13 +88,7 @@ class ParquetTarget:
         }.get(kind, arrow.string())
 
     def verification(self) -> dict[str, Any]:
-        try:
-            (row,) = self.read(VERIFICATION_NAME, VERIFICATION)
-        except ValueError as error:
-            raise TargetError(f"{self.description} has not one row in {VERIFICATION_NAME}") from error
-        found = dict(zip((name for name, _ in VERIFICATION), row, strict=True))
-        check_version(found, self.description)
-        return found
+        return verification_of(list(self.read(VERIFICATION_NAME, VERIFICATION)), self.description)
 
     def read(self, table: str, columns: Columns) -> Iterator[tuple[Any, ...]]:
         path = self.path / f"{table}{SUFFIX}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .layout import BLOCKS, BLOCKS_NAME, VERIFICATION, VERIFICATION_NAME, ColumnKind, Columns, Dialect, TableLayout
 from .sqlite import quoted, view_sql
-from .targets import TargetError, check_version, missing
+from .targets import TargetError, missing, verification_of, verification_rows
 from .texts import Convert, converted, date_text, float_text, time_text
 
 if TYPE_CHECKING:
@@ -120,12 +120,7 @@ class PostgresTarget:
     def verification(self) -> dict[str, Any]:
         if not self.exists(VERIFICATION_NAME):
             raise TargetError(f"{self.description} has no table {VERIFICATION_NAME}: it holds no tables of a journal")
-        rows = list(self._select(VERIFICATION_NAME, VERIFICATION, ""))
-        if len(rows) != 1:
-            raise TargetError(f"{self.description} has not one row in {VERIFICATION_NAME}")
-        found = dict(zip((name for name, _ in VERIFICATION), rows[0], strict=True))
-        check_version(found, self.description)
-        return found
+        return verification_of(list(self._select(VERIFICATION_NAME, VERIFICATION, "")), self.description)
 
     def read(self, table: str, columns: Columns) -> Iterator[tuple[Any, ...]]:
         order = "block" if table == BLOCKS_NAME else 'block, id COLLATE "C"'
@@ -162,8 +157,7 @@ def _canonical(name: str, kind: ColumnKind) -> str:
 def fill(connection: Any, content: Content) -> None:
     """Make and fill every table and view, within the connection's transaction."""
     create_table(connection, VERIFICATION_NAME, VERIFICATION)
-    row = [content.verification[name] for name, _ in VERIFICATION]
-    copy(connection, VERIFICATION_NAME, VERIFICATION, [[row]])
+    copy(connection, VERIFICATION_NAME, VERIFICATION, [verification_rows(content)])
     create_table(connection, BLOCKS_NAME, BLOCKS)
     copy(connection, BLOCKS_NAME, BLOCKS, content.blocks())
     if content.is_unique:

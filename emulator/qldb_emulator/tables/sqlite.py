@@ -19,7 +19,7 @@ from .layout import (
     Dialect,
     TableLayout,
 )
-from .targets import TargetError, appearing, check_free_file, check_version, missing
+from .targets import TargetError, appearing, check_free_file, missing, verification_of, verification_rows
 from .texts import Convert, converted, date_from_text, date_text, float_text, time_from_text, time_text
 
 if TYPE_CHECKING:
@@ -82,12 +82,7 @@ class SqliteTarget:
         return self._reading
 
     def verification(self) -> dict[str, Any]:
-        rows = list(self._select(VERIFICATION_NAME, VERIFICATION, ""))
-        if len(rows) != 1:
-            raise TargetError(f"{self.description} has not one row in {VERIFICATION_NAME}")
-        found = dict(zip((name for name, _ in VERIFICATION), rows[0], strict=True))
-        check_version(found, self.description)
-        return found
+        return verification_of(list(self._select(VERIFICATION_NAME, VERIFICATION, "")), self.description)
 
     def read(self, table: str, columns: Columns) -> Iterator[tuple[Any, ...]]:
         order = "block" if table == BLOCKS_NAME else "block, id"
@@ -115,9 +110,8 @@ def quoted(name: str) -> str:
 def fill(database: Any, content: Content) -> None:
     """Make and fill every table and view of a sqlite_utils database, whose connection is in a transaction."""
     connection = database.conn
-    row = tuple(content.verification[name] for name, _ in VERIFICATION)
     create_table(connection, VERIFICATION_NAME, VERIFICATION)
-    insert(connection, VERIFICATION_NAME, VERIFICATION, [row])
+    insert(connection, VERIFICATION_NAME, VERIFICATION, verification_rows(content))
     create_table(connection, BLOCKS_NAME, BLOCKS, "block" if content.is_unique else "")
     for rows in content.blocks():
         insert(connection, BLOCKS_NAME, BLOCKS, rows)

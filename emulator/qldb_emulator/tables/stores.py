@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from . import postgresql, sqlite
 from .layout import VERIFICATION, VERIFICATION_NAME, ColumnKind, Columns, Dialect, TableLayout
 from .sqlite import quoted, view_sql
-from .targets import TargetError, check_version
+from .targets import TargetError, verification_of
 from .texts import date_text, time_text
 
 BUSY_SECONDS = 30
@@ -90,6 +90,13 @@ class _SqlStore:
 
     def _stored(self, value: Any, kind: ColumnKind) -> Any:
         raise NotImplementedError
+
+    def insert(self, name: str, columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
+        raise NotImplementedError
+
+    def replace_verification(self, row: dict[str, Any]) -> None:
+        self._run(f"DELETE FROM {VERIFICATION_NAME}")
+        self.insert(VERIFICATION_NAME, VERIFICATION, [[row[name] for name, _ in VERIFICATION]])
 
     def create(self, name: str, columns: Columns, key: str) -> None:
         parts = [f"{quoted(column)} {self.types[kind]}" for column, kind in columns]
@@ -193,7 +200,7 @@ class SqliteStore(_SqlStore):
             if self._run("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None:
                 raise TargetError(f"{self.description} is a database of something else; nothing was written")
             return None
-        return _one_row(self._run(_SELECT_VERIFICATION).fetchall(), self.description)
+        return verification_of(self._run(_SELECT_VERIFICATION).fetchall(), self.description)
 
     def insert(self, name: str, columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
         with self._errors():
@@ -202,10 +209,6 @@ class SqliteStore(_SqlStore):
     def _stored(self, value: Any, kind: ColumnKind) -> Any:
         convert = sqlite.STORED.get(kind)
         return value if convert is None else convert(value)
-
-    def replace_verification(self, row: dict[str, Any]) -> None:
-        self._run(f"DELETE FROM {VERIFICATION_NAME}")
-        self.insert(VERIFICATION_NAME, VERIFICATION, [tuple(row[name] for name, _ in VERIFICATION)])
 
     def close(self) -> None:
         if self._is_new and self._is_empty():  # there was no file, and nothing was written
@@ -269,7 +272,7 @@ class PostgresStore(_SqlStore):
             if not self._target.exists(VERIFICATION_NAME):
                 return None
         # Locked, so that what follows in this transaction begins where the last one ended.
-        return _one_row(self._run(f"{_SELECT_VERIFICATION} FOR UPDATE").fetchall(), self.description)
+        return verification_of(self._run(f"{_SELECT_VERIFICATION} FOR UPDATE").fetchall(), self.description)
 
     def insert(self, name: str, columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
         with self._errors():
@@ -286,23 +289,11 @@ class PostgresStore(_SqlStore):
     def create_view(self, layout: TableLayout) -> None:
         self._run(f"CREATE OR REPLACE VIEW {quoted(layout.current)} AS {view_sql(layout)}")
 
-    def replace_verification(self, row: dict[str, Any]) -> None:
-        self._run(f"DELETE FROM {VERIFICATION_NAME}")
-        self.insert(VERIFICATION_NAME, VERIFICATION, [tuple(row[name] for name, _ in VERIFICATION)])
-
     def close(self) -> None:
         self._target.close()
 
 
 _SELECT_VERIFICATION = f"SELECT {', '.join(quoted(name) for name, _ in VERIFICATION)} FROM {quoted(VERIFICATION_NAME)}"
-
-
-def _one_row(rows: list[Any], description: str) -> dict[str, Any]:
-    if len(rows) != 1:
-        raise TargetError(f"{description} has not one row in {VERIFICATION_NAME}")
-    found = dict(zip((name for name, _ in VERIFICATION), rows[0], strict=True))
-    check_version(found, description)
-    return found
 
 
 def _escape_percent(sql: str) -> str:

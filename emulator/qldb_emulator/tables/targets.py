@@ -18,12 +18,12 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .layout import SCHEMA_VERSION, Columns, Dialect
+from .layout import SCHEMA_VERSION, VERIFICATION, VERIFICATION_NAME, Columns, Dialect
 
 if TYPE_CHECKING:
     from .content import Content
@@ -66,14 +66,26 @@ def missing(extra: str, library: str, error: ImportError) -> TargetError:
     return TargetError(f"this target needs {library}: pip install 'qldb-emulator[{extra}]' ({error})")
 
 
-def check_version(row: dict[str, Any], description: str) -> None:
-    """Raise TargetError when a target has another schema than this program writes."""
-    version = row.get("schema_version")
+def verification_of(rows: Sequence[Sequence[Any]], description: str) -> dict[str, Any]:
+    """The row of ``_verification`` by its columns.  rows: all that there are.
+
+    Raises TargetError unless it is one, of the schema that this program writes.
+    """
+    if len(rows) != 1:
+        raise TargetError(f"{description} has not one row in {VERIFICATION_NAME}")
+    found = dict(zip((name for name, _ in VERIFICATION), rows[0], strict=True))
+    version = found["schema_version"]
     if version != SCHEMA_VERSION:
         raise TargetError(
             f"{description} has tables of schema version {version}; this program reads and writes version "
             f"{SCHEMA_VERSION}"
         )
+    return found
+
+
+def verification_rows(content: Content) -> list[list[Any]]:
+    """The one row of ``_verification`` that a target is filled with."""
+    return [[content.verification[name] for name, _ in VERIFICATION]]
 
 
 @contextmanager

@@ -17,13 +17,13 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from qldb_emulator.ion import hash as ion_hash
-from qldb_emulator.ion.codec import IonError, dump_all, dumps, loads
+from qldb_emulator.ion.codec import IonError, dump_all, dumps, loads, loads_document
 from qldb_emulator.ion.hash import hash_fields, hash_value
 from qldb_emulator.ion.stream import read_items
 from qldb_emulator.ion.values import Timestamp
 from qldb_emulator.journal import hashing
 from qldb_emulator.journal.block import NewRevision, TransactionResult
-from qldb_emulator.journal.encode import encode_block, encode_metadata
+from qldb_emulator.journal.encode import encode_block, encode_metadata, encode_revision
 from qldb_emulator.journal.model import Block
 from qldb_emulator.journal.parse import BlockFormatError, block_from_ion
 from qldb_emulator.journal.read_stored import read_block
@@ -83,6 +83,13 @@ def check_same(found: StoredBlock, block: Block) -> None:
         assert one.data_hash == (hash_value(other["data"]) if "data" in other else other.get("dataHash"))
         if one.opening is not None:
             assert found.data(one) == dumps(other["data"])
+        data = found.data_value(one)
+        assert dumps(data) == dumps(other.get("data"))
+        assert dumps(loads(found.revision(one, data))) == dumps(other)
+    ion = found.transaction_info()
+    assert (ion is None) == (info is None)
+    if ion is not None:
+        assert dumps(loads(ion)) == dumps(info)
 
 
 def verified(journal: list[bytes], quick: Any) -> Any:
@@ -95,6 +102,35 @@ def verified(journal: list[bytes], quick: Any) -> Any:
 
 OURS = [encode_block(block) for block in sample()]
 SERVICE = [encode_block(block) for block in service_sample()]
+
+
+def test_parts_are_cut_out_of_blocks_of_ours_as_they_would_be_written():
+    """So tables have the same bytes, whether a journal came as binary or as text."""
+    ids = [f"{number:022}" for number in range(3)]
+    results = [
+        TransactionResult("t1", [statement("x", 0)], changed(ids[0]), [NewRevision(ids[0], 0, document("{a:1, b:x}"))]),
+        TransactionResult("t2", [statement("x", 0)], changed(ids[0]), [NewRevision(ids[0], 1, None)]),
+        TransactionResult(
+            "t3",
+            [statement("x", 0)],
+            changed(ids[1], ids[2]),
+            [NewRevision(ids[1], 0, document("{id:1}")), NewRevision(ids[2], 0, document('{id:"é"}'))],
+        ),
+    ]
+    cut = 0
+    for ion in map(encode_block, chain(results)):
+        found, block = stored(ion), reference(ion)
+        assert found is not None
+        assert block is not None
+        for one, other in zip(found.revisions or (), block.revisions or (), strict=True):
+            assert found.revision(one, found.data_value(one)) == encode_revision(other)
+            cut += one.whole_opening is not None
+    assert cut == 4
+
+
+def document(text: str) -> Any:
+    """A document as the engine stores it."""
+    return loads_document(dumps(loads(text)))
 
 
 # --- Blocks ------------------------------------------------------------------------------------------------------
