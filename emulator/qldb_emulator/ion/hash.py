@@ -160,7 +160,9 @@ def blob_part(octets: bytes) -> bytes:
 
 def scalar_part(kind: bytes, octets: bytes) -> bytes:
     """Return the serialisation of a scalar.  kind: type code and qualifier.  octets: its canonical representation."""
-    return b"\x0b" + kind + _escape(octets) + b"\x0e"
+    if 0x0B in octets or 0x0C in octets or 0x0E in octets:
+        octets = _escape(octets)
+    return b"\x0b%b%b\x0e" % (kind, octets)
 
 
 def list_part(parts: list[bytes]) -> bytes:
@@ -171,7 +173,10 @@ def list_part(parts: list[bytes]) -> bytes:
 def struct_part(field_hashes: list[bytes]) -> bytes:
     """Return the serialisation of a struct with fields of these hashes; sorts them."""
     field_hashes.sort()
-    return b"\x0b\xd0" + _escape(b"".join(field_hashes)) + b"\x0e"
+    octets = b"".join(field_hashes)
+    if 0x0B in octets or 0x0C in octets or 0x0E in octets:  # of twenty hashes nearly always
+        octets = _escape(octets)
+    return b"\x0b\xd0%b\x0e" % octets
 
 
 def _escape(octets: bytes) -> bytes:

@@ -159,10 +159,13 @@ def info_symbols(block_texts: Sequence[str]) -> bytes:
     return b"".join([_NULL if text in unused else listed((text,)) for text in block_texts])
 
 
-def metadata_of_octets(id_: bytes, version: bytes, tx_time: bytes, tx_id: bytes) -> bytes:
-    """Return what encode_metadata returns, from the binary of each value."""
-    names = _METADATA_NAMES.ids
-    fields = b"".join((names["id"], id_, names["version"], version, names["txTime"], tx_time, names["txId"], tx_id))
+def metadata_of_octets(octets: tuple[bytes, ...]) -> bytes:
+    """Return what encode_metadata returns.  octets: of the values, in the order of the layout; those of texts in two
+    pieces, the head and the rest.
+    """
+    id_head, id_, version, time, tx_head, tx_id = octets
+    of_id, of_version, of_time, of_tx_id = _METADATA_IDS
+    fields = b"".join((of_id, id_head, id_, of_version, version, of_time, time, of_tx_id, tx_head, tx_id))
     return _METADATA_NAMES.opening + headed(_STRUCT, fields)
 
 
@@ -287,3 +290,4 @@ _revision = _writer_of(layout.REVISION)
 _info = _writer_of(layout.TRANSACTION_INFO)
 _METADATA_NAMES = _Names((), _METADATA)
 _METADATA_TYPES = (str, int, Timestamp, str)
+_METADATA_IDS = tuple([_METADATA_NAMES.ids[name] for name in layout.METADATA.names])

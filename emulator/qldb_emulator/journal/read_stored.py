@@ -28,7 +28,7 @@ from ..ion.hash import blob_part, hash_fields, list_part, name_part, struct_part
 from ..ion.hash import scalar_part as _scalar
 from ..ion.symbols import MAX_DEPTH, SYSTEM_SYMBOLS
 from . import layout
-from .encode import info_symbols, metadata_of_octets, revision_opening
+from .encode import info_symbols, revision_opening
 from .layout import ListOf, Record, Scalar, Shape, names_within
 from .model import Block, BlockAddress
 from .parse import block_from_ion
@@ -36,6 +36,7 @@ from .stored import ChangedTable, StoredBlock, StoredRevision, StoredStatement
 
 Match = Callable[..., "re.Match[bytes] | None"]
 
+_SIZES_KEPT = 4096  # lengths
 _KEPT = 256  # tables, and other things that recur
 _DATA_DEPTH = MAX_DEPTH - 4  # how many containers may open in a document: a block, a list and a revision are around it
 
@@ -271,9 +272,9 @@ def _read_block(ion: bytes, start: int) -> StoredBlock:
     block_hash, entries_hash, previous, list_head, entries, info_head = rest
     if (
         start + len(head) + _size(head) != len(ion)
-        or _SIZES[address_head] != len(address)
-        or _SIZES[strand_head] != len(strand)
-        or _SIZES[tx_head] != len(tx)
+        or _size(address_head) != len(address)
+        or _size(strand_head) != len(strand)
+        or _size(tx_head) != len(tx)
         or _size(list_head) != len(entries)
     ):
         raise _OtherForm
@@ -382,7 +383,7 @@ def _changed_document(table: _Table, octets: bytes) -> tuple[bytes, ChangedTable
     if found is None or found.end() != len(octets):
         raise _OtherForm
     name_head, name, id_head, table_id, list_head, indexes = found.groups()
-    if _SIZES[name_head] != len(name) or _SIZES[id_head] != len(table_id) or _size(list_head) != len(indexes):
+    if _size(name_head) != len(name) or _size(id_head) != len(table_id) or _size(list_head) != len(indexes):
         raise _OtherForm
     counts = [_scalar(b"\x20", each[1:]) for each in re.findall(_COUNT, indexes, re.DOTALL)]
     fields = [
@@ -420,7 +421,7 @@ def _read_revision(
     stop = position + len(head) + _size(head)
     position = found.end()
     # A block whose revision has another address is not the usual one: what is wrong with it is found elsewhere.
-    if address != block_address or _SIZES[address_head] != len(address) or stop > len(ion):
+    if address != block_address or _size(address_head) != len(address) or stop > len(ion):
         raise _OtherForm
     span: tuple[int, int] = (0, 0)
     used: list[int] = []
@@ -436,23 +437,32 @@ def _read_revision(
     found = table.patterns.metadata(ion, position)
     if found is None or found.end() != stop:
         raise _OtherForm
-    id_, version, time, transaction_id, metadata, metadata_hash = _read_metadata(*found.groups())
-    version_no = int.from_bytes(version[1:], "big")
-    revision = StoredRevision(
-        *(hash_, id_.decode(), version_no, _time_ms(time), transaction_id.decode(), metadata, metadata_hash),
-        *(span, opening if span[1] else None, (begin, stop), whole_opening, data_hash),
-    )
-    return revision, stop
+    whole = begin, stop
+    opening = opening if span[1] else None
+    return _revision(hash_, span, opening, whole, whole_opening, data_hash, *found.groups()), stop
 
 
 _DATA_HEAD = _matching(_STRUCT)
 
 
-def _read_metadata(
-    head: bytes, contents: bytes, id_head: bytes, id_: bytes, version: bytes, time: bytes, tx_head: bytes, tx: bytes
-) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
-    """Return the parts of a revision's metadata, its own binary, and its hash."""
-    if _SIZES[head] != len(contents) or _SIZES[id_head] != len(id_) or _SIZES[tx_head] != len(tx):
+def _revision(
+    hash_: bytes,
+    span: tuple[int, int],
+    opening: bytes | None,
+    whole: tuple[int, int],
+    whole_opening: bytes | None,
+    data_hash: bytes | None,
+    head: bytes,
+    contents: bytes,
+    id_head: bytes,
+    id_: bytes,
+    version: bytes,
+    time: bytes,
+    tx_head: bytes,
+    tx: bytes,
+) -> StoredRevision:
+    """Return a revision.  From head on: what the expression of the metadata found."""
+    if _size(head) != len(contents) or _size(id_head) != len(id_) or _size(tx_head) != len(tx):
         raise _OtherForm
     fields = [
         sha256(_N_ID + _scalar(b"\x80", id_)).digest(),
@@ -460,8 +470,20 @@ def _read_metadata(
         sha256(_N_TX_TIME + _scalar(b"\x60", time[1:])).digest(),
         sha256(_N_TX_ID + _scalar(b"\x80", tx)).digest(),
     ]
-    metadata = metadata_of_octets(id_head + id_, version, time, tx_head + tx)
-    return id_, version, time, tx, metadata, sha256(struct_part(fields)).digest()
+    return StoredRevision(
+        hash_,
+        id_.decode(),
+        int.from_bytes(version[1:], "big"),
+        _time_ms(time),
+        tx.decode(),
+        (id_head, id_, version, time, tx_head, tx),
+        sha256(struct_part(fields)).digest(),
+        span,
+        opening,
+        whole,
+        whole_opening,
+        data_hash,
+    )
 
 
 def _openings(table: _Table, symbols: list[str], used: tuple[int, ...]) -> tuple[bytes | None, bytes | None]:
@@ -483,20 +505,16 @@ def _openings(table: _Table, symbols: list[str], used: tuple[int, ...]) -> tuple
 # --- Values ----------------------------------------------------------------------------------------------------
 
 
+@lru_cache(_SIZES_KEPT)
 def _size(head: bytes) -> int:
     """Return how many octets follow the type and the length of a value."""
-    short = _SIZES.get(head)
-    if short is not None:
+    short = head[0] & 15
+    if short < _LONG:
         return short
     size = varuint(head, 1)[0]
     if size < _LONG:
         raise _OtherForm
     return size
-
-
-_SIZES = {bytes((code << 4 | size,)): size for code in (8, 11, 13) for size in range(_LONG)} | {
-    bytes((code << 4 | _LONG, 0x80 | size)): size for code in (8, 11, 13) for size in range(_LONG, 0x80)
-}
 
 
 @lru_cache(_KEPT)

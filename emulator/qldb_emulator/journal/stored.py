@@ -8,7 +8,7 @@ from ..ion.binary_reader import contents
 from ..ion.codec import loads
 from ..ion.symbols import MAX_DEPTH
 from ..ion.values import IonValue, Timestamp
-from .encode import encode_revision
+from .encode import encode_revision, metadata_of_octets
 from .model import Block, BlockAddress, Struct
 from .parse import block_from_ion
 
@@ -34,7 +34,7 @@ class StoredRevision:
 
     hash: as the block has it.
     document_id, version, time_ms, transaction_id: of its metadata; time_ms in milliseconds since the epoch.
-    metadata: that as self-contained Ion binary, as ``encode_metadata`` writes it.  metadata_hash: its Ion Hash.
+    metadata_hash: the Ion Hash of its metadata.
     span: from where to where its data is in the binary of the block, type octet included; (0, 0) without data.
     opening: marker and symbol table that make the data self-contained, as our own writer writes both; None where only
     decoding the data and writing it leads there.
@@ -44,7 +44,7 @@ class StoredRevision:
     """
 
     __slots__ = (
-        *("data_hash", "document_id", "hash", "metadata", "metadata_hash", "opening", "span", "time_ms"),
+        *("_metadata", "data_hash", "document_id", "hash", "metadata_hash", "opening", "span", "time_ms"),
         *("transaction_id", "version", "whole", "whole_opening"),
     )
 
@@ -55,7 +55,7 @@ class StoredRevision:
         version: int,
         time_ms: int,
         transaction_id: str,
-        metadata: bytes,
+        metadata: tuple[bytes, ...],
         metadata_hash: bytes,
         span: tuple[int, int],
         opening: bytes | None,
@@ -68,13 +68,18 @@ class StoredRevision:
         self.version = version
         self.time_ms = time_ms
         self.transaction_id = transaction_id
-        self.metadata = metadata
+        self._metadata = metadata
         self.metadata_hash = metadata_hash
         self.span = span
         self.opening = opening
         self.whole = whole
         self.whole_opening = whole_opening
         self.data_hash = data_hash
+
+    @property
+    def metadata(self) -> bytes:
+        """Its metadata as self-contained Ion binary, as ``encode_metadata`` writes it."""
+        return metadata_of_octets(self._metadata)
 
     @property
     def has_data(self) -> bool:
