@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...context import Principal, is_same_principal
 from ...engine.ledger.fold import ApplyError
-from ...engine.workbench.imports import NotImported, import_audited, is_ledger_name
+from ...engine.workbench.imports import NotImported, Wanted, import_audited, is_ledger_name
 from ...errors import ADMIN_NOT_FOUND, ADMIN_REQUEST, INVALID_PARAMETER, LEDGER_EXISTS, READ_ONLY, QldbError
 from ...records import dataclass
 from ...storage.errors import StorageError
@@ -30,8 +30,8 @@ from ...verify import (
     choose_journal,
     open_container,
     read_answer,
+    read_blocks,
     read_digest,
-    read_values,
     verify_block,
     verify_revision,
 )
@@ -152,7 +152,7 @@ def verify_upload(call: Call, uploads: Uploads) -> Lines:
 
     def work(container: Container, journal: Journal, progress: Progress) -> Members:
         audit = Audit("the file", journal, digest)
-        for _ in audit.blocks(read_values(container, journal, progress)):
+        for _ in audit.blocks(read_blocks(container, journal, progress)):
             pass
         return shown(audit.report())
 
@@ -176,11 +176,10 @@ def import_upload(call: Call, uploads: Uploads) -> Lines:
 
     def work(container: Container, journal: Journal, progress: Progress) -> Members:
         audit = Audit("an uploaded file", journal, digest)
-        values = audit.blocks(read_values(container, journal, progress))
+        values = audit.blocks(read_blocks(container, journal, progress))
         try:
-            report = import_audited(
-                emulator.directory, region, name, journal.strand_id, audit, values, emulator.clock.now_ms(), is_writable
-            )
+            wanted = Wanted(name, journal.strand_id, emulator.clock.now_ms(), is_writable)
+            report = import_audited(emulator.directory, region, wanted, audit, values)
         except NotImported as refused:
             return {**shown(refused.report), "ledger": None}
         except (ApplyError, StorageError) as error:
