@@ -196,10 +196,8 @@ class PostgresLogs:
             raise LedgerGone("The ledger was deleted")
         return PostgresLog(self.connections, row[0], self.servers)
 
-    def delete(self, region: str, name: str) -> None:
-        found = self.connections.read(lambda c: c.execute(sql.LEDGER_ID, (region, name)).fetchone())
-        if found is not None:
-            self.connections.write(lambda c: _delete(c, sql.DELETE_LEDGER, (found[0],)))
+    def delete(self, region: str, name: str, strand_id: str) -> None:
+        self.connections.write(lambda c: _delete(c, sql.DELETE_LEDGER, (strand_id,)))
 
     # --- whole journals, for ``qldb-emulator journal`` ---------------------------------------------------
 

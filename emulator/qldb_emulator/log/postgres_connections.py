@@ -11,6 +11,7 @@ the connection is lost under a read           asked once more    on a new connec
 the connection is lost under a write          UnknownOutcome     the COMMIT may have taken place, or may still do so
 success, with a warning                       UnknownOutcome     the wait for the synchronous standby was cancelled
 serialization failure, deadlock               SlotTaken          the write was undone; it may be tried again
+the transaction is read-only                  Unreachable        the primary is a standby now; nothing was written
 any other error                               LogError           the write was undone
 ============================================  =================  ===================================================
 """
@@ -30,6 +31,13 @@ from .seam import LogError, SlotTaken, UnknownOutcome, Unreachable
 
 CONNECT_SECONDS = 5
 """How long making a connection may take.  An append has no limit: see docs/cluster.md."""
+DEFAULTS = {
+    "connect_timeout": CONNECT_SECONDS,
+    "application_name": "qldb-emulator",
+    # A standby takes no blocks, and shows what the primary had a moment ago: a transaction must not begin there.
+    "target_session_attrs": "read-write",
+}
+"""Options of libpq that an address may set otherwise."""
 KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 15_000}
 """After some 11 seconds of silence a host counts as lost (libpq's names; seconds, and milliseconds for the last)."""
 IDLE_MAX = 16
@@ -48,8 +56,12 @@ class Connection:
         self.warnings: list[str] = []
         try:
             self.psycopg: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True)
+        except psycopg.Error as error:
+            raise Unreachable(f"PostgreSQL at {place(url)} does not answer: {_line(error)}") from error
+        try:
             self._prepare()
         except psycopg.Error as error:
+            self.close()
             raise Unreachable(f"PostgreSQL at {place(url)} does not answer: {_line(error)}") from error
 
     def _prepare(self) -> None:
@@ -83,7 +95,7 @@ class Connections:
             given = conninfo.conninfo_to_dict(url)
         except psycopg.Error as error:
             raise LogError(f"{place(url)} is no address of a PostgreSQL database: {_line(error)}") from error
-        wanted = {"connect_timeout": CONNECT_SECONDS, "application_name": "qldb-emulator", **KEEPALIVE, **given}
+        wanted = {**DEFAULTS, **KEEPALIVE, **given}
         self.place = place(url)
         self._url = conninfo.make_conninfo(**wanted)
         self._idle: list[Connection] = []
@@ -116,6 +128,10 @@ class Connections:
                 done = work(connection.psycopg)
             except (errors.SerializationFailure, errors.DeadlockDetected) as error:
                 raise SlotTaken(f"PostgreSQL undid a write: {_line(error)}") from error
+            except errors.ReadOnlySqlTransaction as error:
+                self._drop_idle()
+                connection.close()
+                raise Unreachable(f"PostgreSQL at {self.place} takes no writes any more: {_line(error)}") from error
             except psycopg.Error as error:
                 if error.sqlstate is None or connection.psycopg.closed or connection.warnings:
                     self._drop_idle()

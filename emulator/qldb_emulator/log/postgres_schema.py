@@ -139,6 +139,7 @@ JOIN_SERVERS = f"""
 INSERT INTO {SCHEMA}.server (server_id, url, until)
 VALUES (%s, %s, clock_timestamp() + %s * interval '1 second')
 """
+FORGET_SERVERS = f"DELETE FROM {SCHEMA}.server WHERE until < clock_timestamp() - %s * interval '1 second'"
 LEAVE = f"DELETE FROM {SCHEMA}.server WHERE server_id = %s"
 PEERS = f"SELECT server_id, url, until > clock_timestamp() FROM {SCHEMA}.server"
 LEDGERS = f"SELECT region, name, ledger_id, owner, seq FROM {SCHEMA}.ledger"
@@ -147,6 +148,11 @@ UPDATE {SCHEMA}.ledger SET owner = %(server_id)s
 WHERE ledger_id = %(ledger_id)s
   AND EXISTS (SELECT FROM {SCHEMA}.server WHERE server_id = %(server_id)s)
   AND (owner IS NULL OR owner NOT IN (SELECT server_id FROM {SCHEMA}.server WHERE until > clock_timestamp()))
+"""
+TAKE_OVER = f"""
+UPDATE {SCHEMA}.ledger SET owner = %(server_id)s
+WHERE ledger_id = %(ledger_id)s AND owner = %(owner)s
+  AND EXISTS (SELECT FROM {SCHEMA}.server WHERE server_id = %(server_id)s)
 """
 OWNER = f"SELECT owner FROM {SCHEMA}.ledger WHERE ledger_id = %s"
 DISOWN = f"UPDATE {SCHEMA}.ledger SET owner = NULL WHERE owner = %s"

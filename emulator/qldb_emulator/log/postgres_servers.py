@@ -8,7 +8,7 @@ import psycopg
 
 from . import postgres_schema as sql
 from .postgres_connections import Connections
-from .servers import LIFE_SECONDS, STUCK_SECONDS, OwnedLedger, Peer
+from .servers import FORGET_SECONDS, LIFE_SECONDS, STUCK_SECONDS, OwnedLedger, Peer
 
 
 class PostgresServers:
@@ -19,7 +19,11 @@ class PostgresServers:
         self.server_id: str | None = None
 
     def join(self, server_id: str, url: str) -> None:
-        self._connections.write(lambda c: c.execute(sql.JOIN_SERVERS, (server_id, url, LIFE_SECONDS)))
+        def enter(connection: psycopg.Connection[Any]) -> None:
+            connection.execute(sql.FORGET_SERVERS, (FORGET_SECONDS,))
+            connection.execute(sql.JOIN_SERVERS, (server_id, url, LIFE_SECONDS))
+
+        self._connections.write(enter)
         self.server_id = server_id
 
     def beat(self) -> bool:
@@ -48,6 +52,10 @@ class PostgresServers:
             return None if row is None else row[0]
 
         return self._connections.write(own)
+
+    def take_over(self, ledger_id: str, owner: str) -> bool:
+        asked = {"server_id": self.server_id, "ledger_id": ledger_id, "owner": owner}
+        return bool(self._connections.write(lambda c: c.execute(sql.TAKE_OVER, asked).rowcount))
 
     def waiting_ledgers(self) -> list[tuple[str, str]]:
         return self._connections.read(lambda c: c.execute(sql.WAITING).fetchall())

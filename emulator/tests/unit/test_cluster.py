@@ -164,8 +164,8 @@ def owner_and_other(pair: list[Member]) -> tuple[Member, Member]:
 def die(member: Member) -> None:
     """What others see of a SIGKILL: no request is answered, and the server says no more that it is alive."""
     member.steward._stop.set()
-    assert member.steward._thread is not None
-    member.steward._thread.join()
+    for thread in member.steward._threads:
+        thread.join()
     member.server.stop()
 
 

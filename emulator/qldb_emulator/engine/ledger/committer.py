@@ -163,6 +163,7 @@ class Committer:
         self.writes = WriteLog()
         self.news = BlockNews()
         self.is_closed = False
+        self.is_ending = False  # set without the lock, before is_closed
         self._file = file
         self._log = log
         self._strand_id = strand_id
@@ -453,6 +454,8 @@ class Committer:
         with self.lock:
             end = self._log.tip()
             while self.tip.sequence_no < end.sequence_no:
+                if self.is_ending:
+                    raise Unreachable("The server lets go of the ledger")
                 rows = self._log.read(self.tip.sequence_no + 1)
                 if not rows:
                     raise self._went_back()
