@@ -170,7 +170,7 @@ class Steward:
         self._known = {(known.region, known.name): known for known in self._servers.ledgers()}
 
     def _follow_others(self) -> None:
-        """Fold what others appended to ledgers that are open here; deliver what this server's ledgers have to deliver."""
+        """Fold what others appended to ledgers that are open here; deliver what this server's own have to deliver."""
         ledgers = {(ledger.region, ledger.name): ledger for ledger in self._ledgers.open_ledgers()}
         self.lags = {place: self._lag(ledger) for place, ledger in ledgers.items()}
         for place, ledger in ledgers.items():

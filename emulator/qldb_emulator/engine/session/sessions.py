@@ -327,7 +327,7 @@ class Sessions:
             self._started += 1
             expired = []
             if self._started % self.SWEEP_EVERY == 0:
-                # Not one whose command runs: if that is a commit, it must be over before anyone hears "no such session".
+                # Not one whose command runs: if that is a commit, it must be over before "No such session" is said.
                 expired = [
                     (t, s)
                     for t, s in self._sessions.items()
