@@ -204,6 +204,18 @@ def _to_log(directory: DataDirectory, logs: PostgresLogs, region: str, name: str
         return blocks, _digest(file)
 
 
+@contextmanager
+def into_log(url: str, region: str, name: str) -> Iterator[DataDirectory]:
+    """A directory for a ledger's file, whose journal is in the log afterwards.  Raises Failure."""
+    from ..storage.directory import DataDirectory
+
+    with _open(url) as logs, DataDirectory(None) as directory:
+        if logs.facts_of(region, name) is not None:  # before the long work; the move itself makes sure
+            raise Failure(f"There is a ledger {name} already in region {region} in this log")
+        yield directory
+        _to_log(directory, logs, region, name)
+
+
 def _rows(file: LedgerFile) -> Iterator[BlockRow]:
     from ..log.seam import BlockRow
 

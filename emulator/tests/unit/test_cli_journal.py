@@ -96,6 +96,50 @@ def test_a_cache_is_rebuilt_from_the_log_or_from_a_copy(url: str, tmp_path: Path
         assert digest(shared) == before
 
 
+def exported(tmp_path: Path) -> str:
+    """A ledger, exported to ``tmp_path / "export"``; returns its digest."""
+    with emulator(tmp_path / "alone") as alone:
+        busy_ledger(alone)
+        before = digest(alone)
+    done = run("export", "cars", tmp_path / "export", "--data-dir", tmp_path / "alone")
+    assert done.exit_code == 0, done.output
+    return before
+
+
+def test_an_export_is_imported_into_the_log_while_servers_run(url: str, tmp_path: Path) -> None:
+    before = exported(tmp_path)
+    with emulator(tmp_path / "one", url) as shared, emulator(tmp_path / "two", url) as other:
+        for options in ((), ("--writable",)):
+            name = f"old{len(options)}"
+            done = run("import", tmp_path / "export", "--as", name, "--journal", url, *options)
+            assert done.exit_code == 0, done.output
+            if not options:
+                assert digest(shared, name) == digest(other, name) == before
+                run("journal", "move", name, "--to-file", "--journal", url, "--data-dir", tmp_path / "out")
+        LocalSession(other, "old1").run("INSERT INTO Car ?", {"VIN": "later"})
+        assert digest(shared, "old1") == digest(other, "old1") != before
+
+
+def test_an_export_goes_into_the_log_once_and_whole(url: str, tmp_path: Path) -> None:
+    exported(tmp_path)
+    into = ("--as", "old", "--journal", url)
+    assert run("import", tmp_path / "export", *into).exit_code == 0
+    again = run("import", tmp_path / "export", *into)
+    assert again.exit_code == 1
+    assert again.output == f"Error: There is a ledger old already in region {REGION} in this log\n"
+    twin = run("import", tmp_path / "export", "--as", "twin", "--journal", url)
+    assert twin.exit_code == 1
+    assert "or one of the same strand" in twin.output
+    assert run("import", tmp_path / "export", *into, "--even-if-broken").exit_code == 2
+    for file in (tmp_path / "export").rglob("*.ion"):
+        file.write_bytes(file.read_bytes().replace(b"INSERT INTO", b"INSERT  INTO", 1))
+    broken = run("import", tmp_path / "export", "--as", "broken", "--journal", url)
+    assert broken.exit_code == 1
+    assert "Nothing was imported." in broken.output
+    names = [row["name"] for row in json.loads(run("journal", "status", "--journal", url, "--json").output)["ledgers"]]
+    assert names == ["old"]
+
+
 def test_status_says_who_is_there_and_what_the_database_keeps(url: str, tmp_path: Path) -> None:
     with emulator(tmp_path, url) as shared:
         assert shared.steward is not None
@@ -120,6 +164,7 @@ def test_status_says_who_is_there_and_what_the_database_keeps(url: str, tmp_path
     [
         ("postgresql://127.0.0.1:1/x", "does not answer"),
         ("mysql://x", "begins with postgresql://"),
+        ("s3://bucket/prefix", "A journal in S3 is not supported"),
         ("postgresql://[::1", "is no address of a PostgreSQL database"),
     ],
 )
