@@ -205,6 +205,13 @@ class Steward:
                 else:
                     self._streams.end_ledger(ledger)
 
+    def _claim_used(self) -> None:
+        """Own the ledgers that are used here and have no owner: their sessions began while it was about to be gone."""
+        for ledger in self._ledgers.open_ledgers():
+            known = self._known.get((ledger.region, ledger.name))
+            if known is not None and ledger.writes.open_count() and not self._is_alive(known.owner):
+                self._servers.claim(known.ledger_id)
+
     def _adopt(self, region: str, name: str) -> None:
         """Own a ledger that no server owns, if it has anything to deliver.  Raises StorageError, QldbError."""
         rows = self._ledgers.rows_of(region, name)
@@ -225,6 +232,7 @@ class Steward:
         does not depend on any of it: the server that had the ledger appends what it still has, slot by slot.
         """
         self._notice_moved()
+        self._claim_used()
         busiest, ledgers = self._busiest()
         if busiest is None:
             self._uneven_since = None

@@ -144,12 +144,13 @@ class PostgresLogs:
             except LogError as error:
                 # Two servers that begin at the same time: one of them makes the tables.
                 if read(lambda c: c.execute(sql.EXISTS).fetchone()) != (True,):
-                    raise LogError(f"The tables of the journal cannot be made: {error}") from error
+                    hint = "; make them once as a user with CREATE on the database" if _is_denied(error) else ""
+                    raise LogError(f"The tables of the journal cannot be made: {error}{hint}") from error
         (version,) = read(lambda c: c.execute(sql.READ_VERSION).fetchone()) or (0,)
         if version != sql.VERSION:
             raise LogError(
                 f"The journal in PostgreSQL at {self.connections.place} has version {version}, "
-                f"and this server knows version {sql.VERSION}"
+                f"and this server knows version {sql.VERSION}. Use the version of qldb-emulator that made it"
             )
 
     def regions(self) -> list[str]:
@@ -225,6 +226,10 @@ class PostgresLogs:
 
     def close(self) -> None:
         self.connections.close()
+
+
+def _is_denied(error: LogError) -> bool:
+    return isinstance(error.__cause__, errors.InsufficientPrivilege)
 
 
 def _of_one(block: BlockRow) -> dict[str, Any]:

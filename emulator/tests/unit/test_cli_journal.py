@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 from helpers.ledgers import busy_ledger, digest
@@ -157,6 +158,52 @@ def test_status_says_who_is_there_and_what_the_database_keeps(url: str, tmp_path
     assert bad == ["fsync", "full_page_writes"]  # as the tests start it
     assert "remedy: fsync = on" in text
     assert json.loads(run("journal", "status", "--journal", url, "--json").output)["servers"] == []  # it has left
+
+
+def test_a_ledger_that_a_server_uses_is_not_moved_away(url: str, tmp_path: Path) -> None:
+    out = ("journal", "move", "cars", "--to-file", "--journal", url, "--data-dir", tmp_path / "out")
+    with emulator(tmp_path, url) as shared:
+        assert shared.steward is not None
+        shared.steward.start("http://one:7532")
+        new_ledger(shared)
+        shared.steward.owner_of(REGION, "cars")
+        refused = run(*out)
+        assert refused.exit_code == 1
+        assert refused.output == "Error: The server at http://one:7532 uses the ledger cars. Stop it first\n"
+        LocalSession(shared, "cars").run("CREATE TABLE Still")
+    assert run(*out).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "address", ["server1:7532", "http://", "http://x:y", "ftp://x", "http://x/path", "http://u@x", "http://x?q", ""]
+)
+def test_an_address_for_the_others_is_that_of_a_server(address: str) -> None:
+    refused = run(
+        "serve", "--ephemeral", "--port", "0", "--journal", "postgresql://127.0.0.1:1/x", "--advertise", address
+    )
+    assert refused.exit_code == 2
+    assert "is no address of a server, such as http://server1.internal:7532" in refused.output
+
+
+def test_a_user_without_rights_and_an_unknown_version_are_told(url: str) -> None:
+    name = url.rpartition("/")[2]
+    weak = url.replace("postgres@", "weak@")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS weak")
+        connection.execute("CREATE ROLE weak LOGIN")
+    refused = run("journal", "status", "--journal", weak)
+    assert refused.exit_code == 1
+    assert f"permission denied for database {name}; make them once as a user with CREATE" in refused.output
+    assert run("journal", "status", "--journal", url).exit_code == 0
+    assert "permission denied for schema qldb_journal" in run("journal", "status", "--journal", weak).output
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("UPDATE qldb_journal.version SET version = 7")
+    refused = run("journal", "status", "--journal", url)
+    assert refused.exit_code == 1
+    assert (
+        "has version 7, and this server knows version 1. Use the version of qldb-emulator that made it"
+        in refused.output
+    )
 
 
 @pytest.mark.parametrize(

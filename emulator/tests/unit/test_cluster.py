@@ -575,6 +575,19 @@ def wait_for(condition: Any, seconds: float = 30.0) -> None:
         time.sleep(0.05)
 
 
+def test_a_ledger_without_an_owner_gets_the_server_that_uses_it(pair: list[Member]) -> None:
+    owner, other = owner_and_other(pair)
+    halt(other)
+    owner.server.stop()
+    begin(other)  # the owner cannot be reached, and counts as alive: the session is here
+    owner.steward.close()
+    other.steward._look()
+    assert other.steward.owned() == []
+    other.steward._balance()
+    other.steward._look()
+    assert other.steward.owned() == [(REGION, "cars")]
+
+
 def test_a_stream_is_delivered_by_the_owner_and_by_the_next_one(pair: list[Member]) -> None:
     owner, other = owner_and_other(pair)
     delivered: list[tuple[int, bytes]] = []
