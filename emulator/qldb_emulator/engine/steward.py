@@ -102,6 +102,7 @@ class Steward:
         if not self._threads:
             return
         self._ledgers.interrupt()
+        self._servers.break_off()  # a commit that waits for a standby would keep everything else waiting
         deadline = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -131,7 +132,7 @@ class Steward:
         try:
             yield
         except (StorageError, QldbError) as error:
-            if str(error) != self._problems.get(what):
+            if str(error) != self._problems.get(what) and not self._stop.is_set():
                 logger.warning("%s: %s", text, error)
                 self._problems[what] = str(error)
         else:
@@ -362,7 +363,7 @@ class Steward:
             try:
                 return ask()
             except LogError as error:
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline or self._stop.is_set():
                     name, reason = self._name_of(ledger_id) or ledger_id, OUTCOME_STAYS_UNKNOWN.format(reason=error)
                     raise LEDGER_LOG_UNUSABLE(name=name, reason=reason) from error
             time.sleep(UNKNOWN_OUTCOME_PAUSE_SECONDS)

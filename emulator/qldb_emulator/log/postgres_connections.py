@@ -18,6 +18,8 @@ any other error                               LogError           the write was u
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +44,9 @@ KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count":
 """After some 11 seconds of silence a host counts as lost (libpq's names; seconds, and milliseconds for the last)."""
 IDLE_MAX = 16
 """Connections that are kept open without being used."""
+BREAK_OFF_SECONDS = 2.0
+"""How long a server that stops goes on waiting for the database: commits may wait without limit for a standby."""
+_LIGHTLY = "SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '2s', true)"
 
 _SAFE_COMMIT = ("on", "remote_apply")
 """Values of synchronous_commit with which an acknowledged commit survives the loss of the primary."""
@@ -81,6 +86,11 @@ class Connection:
         """Whether it may be used again."""
         return not self.psycopg.closed and self.psycopg.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
+    def break_off(self) -> None:
+        """End what another thread waits for: it loses the connection."""
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.psycopg.fileno())) as held:
+            held.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Let go of it."""
         with suppress(psycopg.Error):
@@ -99,6 +109,7 @@ class Connections:
         self.place = place(url)
         self._url = conninfo.make_conninfo(**wanted)
         self._idle: list[Connection] = []
+        self._used: set[Connection] = set()
         self._writing: dict[int, float] = {}  # thread -> when its write began
         self._lock = threading.Lock()
         self._is_closed = False
@@ -142,16 +153,32 @@ class Connections:
                 raise UnknownOutcome(f"PostgreSQL says of a write: {connection.warnings[0]}")
             return done
 
+    def write_lightly(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+        """Do one transaction that may be lost in a failover, so it waits for no standby, nor long for another server.
+
+        Raises as ``write`` does.
+        """
+
+        def do(connection: psycopg.Connection[Any]) -> T:
+            with connection.transaction():
+                connection.execute(_LIGHTLY)
+                return work(connection)
+
+        return self.write(do)
+
     @contextmanager
     def _taken(self) -> Iterator[Connection]:
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         if connection is None:
             connection = Connection(self._url)
+        with self._lock:
+            self._used.add(connection)
         try:
             yield connection
         finally:
             with self._lock:
+                self._used.discard(connection)
                 is_kept = connection.is_usable and not self._is_closed and len(self._idle) < IDLE_MAX
                 if is_kept:
                     self._idle.append(connection)
@@ -171,6 +198,16 @@ class Connections:
         """For how many seconds the write has been under way that waits longest."""
         began = list(self._writing.values())
         return time.monotonic() - min(began) if began else 0.0
+
+    def break_off(self) -> None:
+        """End what still waits for the database after BREAK_OFF_SECONDS: this server stops."""
+        deadline = time.monotonic() + BREAK_OFF_SECONDS
+        while self._used and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with self._lock:
+            used = list(self._used)
+        for connection in used:
+            connection.break_off()
 
     def _drop_idle(self) -> None:
         with self._lock:

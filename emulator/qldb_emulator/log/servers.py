@@ -13,7 +13,7 @@ BEAT_SECONDS = 1.0
 LIFE_SECONDS = 8.0
 """How long a server counts as alive after it said so, by the clock of the log.  Its ledgers then get another owner."""
 FORGET_SECONDS = 86_400.0
-"""How long the others keep a server in mind that has not said that it is alive.  If it is, it begins again under a new id."""
+"""How long the others keep a server in mind that has not said that it is alive.  If it is, it gets a new id."""
 STUCK_SECONDS = 5.0
 """How long a write may wait for the log before that is said.  It goes on waiting: see docs/cluster.md."""
 
@@ -57,6 +57,10 @@ class Servers(Protocol):
 
     def leave(self) -> None:
         """Stop being one of them: its ledgers are free."""
+        ...
+
+    def break_off(self) -> None:
+        """End what waits for the log for longer than a moment, for this server stops.  Its outcome stays unknown."""
         ...
 
     def peers(self) -> dict[str, Peer]:

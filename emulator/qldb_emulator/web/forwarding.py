@@ -209,8 +209,7 @@ class Forwarder:
                 connection = idle.pop() if idle else None
             if connection is None:
                 break
-            # One that can be read without a request was closed by the other server.
-            if connection.sock is not None and not select.select([connection.sock], [], [], 0)[0]:
+            if connection.sock is not None and not _is_readable(connection.sock):
                 return connection
             connection.close()
         parts = urlsplit(url)
@@ -242,3 +241,10 @@ class Forwarder:
         for idle in kept.values():
             for connection in idle:
                 connection.close()
+
+
+def _is_readable(connection: socket.socket) -> bool:
+    """Whether a connection can be read without a request: then the other server has closed it."""
+    poll = select.poll()  # select itself refuses descriptors above 1,023, which many clients use up
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))

@@ -25,9 +25,10 @@ from qldb_emulator.engine.ledger import committer
 from qldb_emulator.errors import LEDGER_LOG_UNUSABLE, QldbError
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.journal.hashing import CommitDigest
+from qldb_emulator.log import postgres_servers
 from qldb_emulator.log.postgres import PostgresLogs
 from qldb_emulator.log.postgres_connections import Connections
-from qldb_emulator.log.postgres_schema import SCHEMA
+from qldb_emulator.log.postgres_schema import SCHEMA, WAITS_FOR_STANDBY
 from qldb_emulator.log.seam import LogError, UnknownOutcome, Unreachable
 from qldb_emulator.settings import Settings
 from qldb_emulator.web.app import create_dispatcher
@@ -573,6 +574,94 @@ def wait_for(condition: Any, seconds: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@contextmanager
+def missing_standby(url: str) -> Iterator[None]:
+    """PostgreSQL waits with each COMMIT for a synchronous standby that is not there."""
+
+    def set_names(value: str) -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = {value}".encode())
+            connection.execute("SELECT pg_reload_conf()")
+
+    def is_missed() -> bool:
+        """Whether a COMMIT waits: PostgreSQL takes a moment to follow its settings."""
+        with psycopg.connect(url, autocommit=True, options="-c synchronous_commit=on") as probe:
+            warnings: list[str] = []
+            probe.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
+            timer = threading.Timer(0.2, probe.cancel)
+            timer.start()
+            probe.execute("SELECT pg_logical_emit_message(true, 'probe', '')")
+            timer.join()
+            return bool(warnings)
+
+    set_names("'absent'")
+    try:
+        wait_for(is_missed)
+        yield
+    finally:
+        set_names("''")
+
+
+def waits_for_standby(url: str) -> bool:
+    with psycopg.connect(url, autocommit=True) as connection:
+        return connection.execute(WAITS_FOR_STANDBY).fetchone() == (True,)
+
+
+def test_servers_that_wait_for_a_standby_say_so_count_as_alive_and_stop(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(postgres_servers, "STUCK_SECONDS", 0.3)
+    with members(url) as (first, second):
+        new_ledger(first.emulator).run("CREATE TABLE T")
+        token, transaction_id = begin(first)
+        digest = insert(first, token, transaction_id)
+        told: list[Any] = []
+
+        def committing() -> None:
+            try:
+                told.append(commit(first, token, transaction_id, digest))
+            except Exception as error:
+                told.append(error)
+
+        thread = threading.Thread(target=committing)
+        with missing_standby(url):
+            thread.start()
+            wait_for(lambda: "waits for its synchronous standby" in caplog.text, 10)
+            assert told == []  # it may be lost in a failover, so it is not answered
+            began = time.monotonic()
+            for member in (first, second):
+                assert member.emulator.logs.servers is not None
+                assert member.emulator.logs.servers.beat()
+            assert time.monotonic() - began < 2
+            first.server.stop()
+            first.emulator.close()
+            assert time.monotonic() - began < 12
+            assert waits_for_standby(url)
+        thread.join()
+        assert not isinstance(told[0], dict)
+        wait_for(lambda: not waits_for_standby(url))
+        assert held(second) == [1]  # it was in the log all the time
+        assert commit(second, token, transaction_id, digest)["TransactionId"] == transaction_id
+
+
+def test_a_connection_is_kept_above_the_descriptors_that_select_takes(pair: list[Member]) -> None:
+    import os
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, before[1]), before[1]))
+    held_open = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        _, other = owner_and_other(pair)
+        for _ in range(3):
+            token, transaction_id = begin(other)
+            commit(other, token, transaction_id, insert(other, token, transaction_id))
+    finally:
+        for descriptor in held_open:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_a_ledger_without_an_owner_gets_the_server_that_uses_it(pair: list[Member]) -> None:
