@@ -12,6 +12,7 @@ import click
 
 from . import options
 from .failure import EXIT_FAILED, Failure
+from .journal import into_log
 from .options import Unreadable
 from .verify import report_json, report_text, write_html
 
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Import into this file, so that the same command goes on after an interruption; it becomes the ledger.",
 )
+@click.option(
+    "--journal",
+    "shared",
+    metavar="URL",
+    help="Import into the database that servers share (postgresql://...), not into a file.  They may be running.",
+)
 @options.report_forms
 @options.data_dir
 @options.region
@@ -55,6 +62,7 @@ def import_(
     writable: bool,
     even_if_broken: bool,
     checkpoint: Path | None,
+    shared: str | None,
     as_json: bool,
     html_file: Path | None,
     data_dir: Path | None,
@@ -74,12 +82,14 @@ def import_(
         raise click.UsageError("--even-if-broken is for looking into a journal: it cannot be --writable")
     if checkpoint is not None and even_if_broken:
         raise click.UsageError("--checkpoint is for whole journals: it cannot be used with --even-if-broken")
+    if shared is not None and (even_if_broken or checkpoint is not None):
+        raise click.UsageError("--journal takes whole journals at once: neither --even-if-broken nor --checkpoint")
     try:
         container = open_container(source, region, s3_endpoint)
         try:
             journal = choose_journal(container, strand, export_id)
             saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
-            with _directory(data_dir) as directory:
+            with _directory(data_dir) if shared is None else into_log(shared, region, name) as directory:
                 wanted = Wanted(name, journal.strand_id, SystemClock().now_ms(), writable, even_if_broken)
                 place = (directory, region, wanted, container, journal, saved)
                 report = import_journal(*place) if checkpoint is None else import_by_segments(*place, checkpoint)

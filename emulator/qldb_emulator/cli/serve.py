@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
@@ -62,6 +63,20 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     if len(value) != 12 or not (value.isascii() and value.isdigit()):
         raise click.BadParameter("an account id has twelve digits")
     return value
+
+
+def check_advertise(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """An address without a path: requests of clients are sent on to it as they are."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        is_address = bool(parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
+    except ValueError:
+        is_address = False
+    if not is_address or parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
+        raise click.BadParameter(f"{value!r} is no address of a server, such as http://server1.internal:7532")
+    return value.rstrip("/")
 
 
 def check_hosts(_context: click.Context, _parameter: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
@@ -137,6 +152,7 @@ def check_hosts(_context: click.Context, _parameter: click.Parameter, values: Se
     "--advertise",
     metavar="URL",
     envvar="QLDB_EMULATOR_ADVERTISE",
+    callback=check_advertise,
     help="Where the other servers of --journal reach this one.  [default: its own address]",
 )
 @click.option(

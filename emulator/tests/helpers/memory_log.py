@@ -225,10 +225,11 @@ class MemoryLogs:
                 raise LedgerGone("The ledger was deleted")
             return MemoryLog(self._store, journal)
 
-    def delete(self, region: str, name: str) -> None:
+    def delete(self, region: str, name: str, strand_id: str) -> None:
         with self._store.lock:
-            journal = self._store.journals.pop((region, name), None)
-            if journal is not None:
+            journal = self._store.journals.get((region, name))
+            if journal is not None and journal.facts["strand_id"] == strand_id:
+                del self._store.journals[region, name]
                 journal.is_gone = True
 
     def close(self) -> None:

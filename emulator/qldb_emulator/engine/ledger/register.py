@@ -65,12 +65,13 @@ class Register:
 
         Raises LEDGER_FILE_UNUSABLE.
         """
+        ledger: Ledger | None = None
         try:
             ledger = self._find(region, name)
             if ledger is not None and self._logs.is_shared:
                 ledger.catch_up()
         except LedgerGone:  # another server deleted it; there may be a new ledger of the same name
-            self._forget(region, name)
+            self._forget(region, name, ledger)
             return self.find(region, name)
         except StorageError as error:
             raise storage_problem(name, error) from error
@@ -142,14 +143,18 @@ class Register:
         self.on_open(ledger)
         return ledger
 
-    def _forget(self, region: str, name: str) -> None:
-        """Close a ledger that another server deleted, and delete its file."""
+    def _forget(self, region: str, name: str, ledger: Ledger | None) -> None:
+        """Close a ledger that another server deleted, and delete its file.
+
+        Does nothing if another request did so first: by now the name may be that of a new ledger.
+        """
         with self.lock:
-            ledger = self._open.pop((region, name), None)
-            if ledger is not None:
-                self.on_delete(ledger)
-                ledger.close()
-            if ledger is not None and self._directory.exists(region, name):
+            if ledger is None or self._open.get((region, name)) is not ledger:
+                return
+            del self._open[region, name]
+            self.on_delete(ledger)
+            ledger.close()
+            if self._directory.exists(region, name):
                 self._directory.delete(region, name)
 
     def open_where(self, wanted: Callable[[LedgerFacts], bool]) -> None:
@@ -205,7 +210,7 @@ class Register:
         except BaseException as error:  # a disk without room for the first block, or a log that does not answer
             self._directory.delete(region, name)
             with suppress(LogError):
-                self._logs.delete(region, name)
+                self._logs.delete(region, name, facts.strand_id)
             if isinstance(error, StorageError):
                 raise storage_problem(name, error) from error
             raise
@@ -213,11 +218,12 @@ class Register:
     def delete(self, ledger: Ledger) -> None:
         """Delete a ledger for good: its journal and its file.  Does nothing if it is deleted already."""
         with self.lock:
-            if self._open.pop((ledger.region, ledger.name), None) is not ledger:
+            if self._open.get((ledger.region, ledger.name)) is not ledger:
                 return
+            del self._open[ledger.region, ledger.name]
             self.on_delete(ledger)
             ledger.close()
-            self._logs.delete(ledger.region, ledger.name)
+            self._logs.delete(ledger.region, ledger.name, ledger.strand_id)
             self._directory.delete(ledger.region, ledger.name)
 
     def restore(self, ledger: Ledger, source: LedgerFile) -> Ledger:
@@ -298,6 +304,11 @@ class Register:
     def open_ledgers(self) -> list[Ledger]:
         """Return the ledgers that are open now."""
         return list(self._open.values())
+
+    def interrupt(self) -> None:
+        """End the folding of other servers' blocks: the ledgers are closed soon."""
+        for ledger in self.open_ledgers():
+            ledger.committer.is_ending = True
 
     def close(self) -> None:
         """Close every ledger."""
