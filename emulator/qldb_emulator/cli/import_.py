@@ -6,31 +6,22 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from . import options
+from .connection import answering, transport
 from .failure import EXIT_FAILED, Failure
+from .import_remote import import_into_server
 from .options import Unreadable
 from .verify import report_json, report_text, write_html
 
 if TYPE_CHECKING:
     from ..engine.workbench.imports import Folded
-    from ..journal.model import Block
     from ..storage.directory import DataDirectory
     from ..storage.ledger_file import LedgerFile
-    from ..verify import Audit, Container, Journal, JournalReport, SavedDigest, SegmentVerdict
-
-    BlockAndIon = tuple[Block, bytes | None]
-
-
-class NotImported(Exception):
-    """The journal is broken; nothing is left behind.  report: what is wrong."""
-
-    def __init__(self, report: JournalReport) -> None:
-        super().__init__()
-        self.report = report
+    from ..verify import Container, Journal, JournalReport, SavedDigest, SegmentVerdict
 
 
 @click.command(
@@ -51,9 +42,11 @@ class NotImported(Exception):
     help="Import into this file, so that the same command goes on after an interruption; it becomes the ledger.",
 )
 @options.report_forms
+@options.server_url
 @options.data_dir
 @options.region
 @click.pass_context
+@answering
 def import_(
     context: click.Context,
     source: str,
@@ -68,14 +61,16 @@ def import_(
     checkpoint: Path | None,
     as_json: bool,
     html_file: Path | None,
+    url: str | None,
     data_dir: Path | None,
     region: str,
 ) -> None:
     """Verify an exported journal and make it a ledger that can be queried.
 
     Every block, document, id and hash is as it was; a digest kept from QLDB is compared with --digest and --tip.
+    With --url or QLDB_EMULATOR_URL the archive is sent to that server, which verifies and imports it.
     """
-    from ..engine.workbench.imports import is_ledger_name
+    from ..engine.workbench.imports import NotImported, is_ledger_name
     from ..verify import SourceError, choose_journal, open_container
 
     if not is_ledger_name(name):
@@ -84,11 +79,20 @@ def import_(
         raise click.UsageError("--even-if-broken is for looking into a journal: it cannot be --writable")
     if checkpoint is not None and even_if_broken:
         raise click.UsageError("--checkpoint is for whole journals: it cannot be used with --even-if-broken")
+    url = options.server_of(context, url)
+    if url is not None and checkpoint is not None:
+        raise click.UsageError("--checkpoint is for the data directory: a server imports in one go")
+    if url is not None and html_file is not None:
+        raise click.UsageError("--html is for the data directory: verify --html writes the same about the archive")
     try:
         container = open_container(source, region, s3_endpoint)
         try:
             journal = choose_journal(container, strand, export_id)
             saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
+            if url is not None:
+                server = transport(url, options.region_of_server(context, region))
+                where = (server, source, container, journal, saved, name, export_id)
+                _show_answer(context, import_into_server(*where, writable, even_if_broken), url, as_json)
             with _directory(data_dir) as directory:
                 place = (directory, region, name, container, journal, saved, writable)
                 if checkpoint is not None:
@@ -101,6 +105,8 @@ def import_(
         raise Unreadable(str(error)) from error
     except NotImported as refused:
         report, name = refused.report, ""
+        if report.verdict != "broken":
+            raise Unreadable(f"{report.source} has no block") from refused
     if html_file is not None:
         write_html(report, html_file)
     done = f"Imported as ledger {name} in region {region}." if name else "Nothing was imported."
@@ -109,6 +115,17 @@ def import_(
     else:
         click.echo(f"{report_text(report)}\n\n{done}")
     context.exit(EXIT_FAILED if report.verdict == "broken" else 0)
+
+
+def _show_answer(context: click.Context, report: dict[str, Any], url: str, as_json: bool) -> NoReturn:
+    """Print what a server says of an import, as this command says it of its own, and end."""
+    ledger = report["ledger"]
+    done = f"Imported as ledger {ledger} at {url}." if ledger else "Nothing was imported."
+    if as_json:
+        click.echo(json.dumps({**report["details"], "ledger": ledger}, indent=2))
+    else:
+        click.echo(f"{report['summary']}\n\n{done}")
+    context.exit(EXIT_FAILED if report["verdict"] == "broken" else 0)
 
 
 def _directory(given: Path | None) -> DataDirectory:
@@ -135,68 +152,25 @@ def import_journal(
 
     Raises NotImported, SourceError, Failure.
     """
+    from ..clock import SystemClock
     from ..engine.ledger.fold import ApplyError
-    from ..engine.workbench.imports import fold
+    from ..engine.workbench.imports import import_audited
     from ..storage.errors import StorageError
     from ..verify import Audit, read_values
 
     audit = Audit(container.description, journal, saved)
+    place = (directory, region, name, journal.strand_id)
     try:
-        with (
-            directory.appearing(region, name) as file,
-            options.progress(journal.size, "Importing") as done,
-        ):
-            values = read_values(container, journal, done)
-            folded = fold(file, _sound_blocks(audit, audit.blocks(values), even_if_broken))
-            report = audit.report()
-            _accept(file, name, journal, container, report, folded, is_writable, even_if_broken)
+        with options.progress(journal.size, "Importing") as done:
+            blocks = audit.blocks(read_values(container, journal, done))
+            report: JournalReport = import_audited(
+                *place, audit, blocks, SystemClock().now_ms(), is_writable, even_if_broken
+            )
         return report
     except ApplyError as error:
         raise Failure(f"The journal cannot become a ledger: {error}") from error
     except StorageError as error:
         raise Failure(str(error)) from error
-
-
-def _sound_blocks(audit: Audit, blocks: Iterator[BlockAndIon], even_if_broken: bool) -> Iterator[BlockAndIon]:
-    """The blocks to store: after the first finding none, but all are still verified for the report."""
-    for block in blocks:
-        if even_if_broken or not audit.has_findings:
-            yield block
-
-
-def _accept(
-    file: LedgerFile,
-    name: str,
-    journal: Journal,
-    container: Container,
-    report: JournalReport,
-    folded: Folded,
-    is_writable: bool,
-    even_if_broken: bool,
-) -> None:
-    """Write the facts of the new ledger.  Raises NotImported, Failure, Unreadable when it cannot be one."""
-    from ..clock import SystemClock
-    from ..engine.ledger.facts import rows_from_facts, write_rows
-    from ..engine.workbench.imports import imported_facts
-
-    if report.verdict == "broken" and not (even_if_broken and folded.blocks):
-        raise NotImported(report)
-    if folded.problems and not even_if_broken:
-        raise Failure(f"The journal cannot become a ledger: {folded.problems[0]}")
-    if not folded.blocks:
-        raise Unreadable(f"{container.description} has no block")
-    about = {
-        "source": report.source,
-        "verdict": report.verdict,
-        "forms": list(report.forms),
-        "not_proved": list(report.limits),
-        "not_redacted": list(folded.problems),
-    }
-    problem = report.verification.digest_problem
-    now = SystemClock().now_ms()
-    facts = imported_facts(name, journal.strand_id, now, is_writable, problem, folded, about)
-    with file.write() as writer:
-        write_rows(writer, rows_from_facts(facts))
 
 
 # --- An import that can go on ------------------------------------------------------------------------------------
@@ -219,7 +193,9 @@ def import_by_segments(
     checkpoint: that file; it becomes the ledger's in the end.  After each segment it holds the verdict so far.
     Raises NotImported, SourceError, Failure.
     """
+    from ..clock import SystemClock
     from ..engine.ledger.fold import ApplyError
+    from ..engine.workbench.imports import accept
     from ..storage.errors import StorageError
     from ..verify.audit import findings_of_files, judge
     from ..verify.verdict import merge
@@ -230,7 +206,7 @@ def import_by_segments(
         with _checkpoint_file(checkpoint, journal, saved) as file:
             verdict, folded = _fold_segments(file, container, journal, saved)
             report = judge(container.description, journal, merge(findings_of_files(journal), verdict), saved)
-            _accept(file, name, journal, container, report, folded, is_writable, even_if_broken=False)
+            accept(file, name, journal.strand_id, report, folded, SystemClock().now_ms(), is_writable)
             with file.write() as writer:
                 writer.delete_meta(_PROGRESS)
         directory.adopt(region, name, checkpoint)

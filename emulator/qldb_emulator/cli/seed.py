@@ -81,9 +81,10 @@ class Seeds:
         }
 
     def _import_journal(self, folder: Path, ledger: str) -> None:
+        from ..engine.workbench.imports import NotImported
         from ..verify import SourceError, choose_journal
         from .failure import Failure
-        from .import_ import NotImported, import_journal
+        from .import_ import import_journal
 
         emulator = self._emulator
         try:

@@ -90,7 +90,7 @@ def _with_size(found: tuple[Block, bytes | None]) -> tuple[tuple[Block, bytes], 
 
 
 class NotImported(Exception):
-    """The journal is broken, and no ledger was created.  report: what is wrong."""
+    """The journal is broken or has no block, and no ledger was created.  report: what is wrong."""
 
     def __init__(self, report: Any) -> None:
         super().__init__()
@@ -106,30 +106,49 @@ def import_audited(
     blocks: Iterator[tuple[Block, bytes | None]],
     now_ms: int,
     is_writable: bool,
+    even_if_broken: bool = False,
 ) -> Any:
     """Create a ledger from blocks while they are audited; return the report.  The file appears complete or not at all.
 
     audit: a ``verify.Audit``, which has ``has_findings`` and returns the ``report()``; blocks: those that it yields.
-    Raises NotImported for a broken journal, ApplyError, StorageError.
+    After the first finding no block is stored, unless even_if_broken, but all are verified for the report.
+    Raises NotImported, ApplyError, StorageError.
     """
     with directory.appearing(region, name) as file:
-        folded = fold(file, (block for block in blocks if not audit.has_findings))
+        folded = fold(file, (block for block in blocks if even_if_broken or not audit.has_findings))
         report = audit.report()
-        if report.verdict == "broken" or not folded.blocks:
-            raise NotImported(report)
-        if folded.problems:
-            raise ApplyError(folded.problems[0])
-        about = {
-            "source": report.source,
-            "verdict": report.verdict,
-            "forms": list(report.forms),
-            "not_proved": list(report.limits),
-            "not_redacted": list(folded.problems),
-        }
-        facts = imported_facts(name, strand_id, now_ms, is_writable, report.verification.digest_problem, folded, about)
-        with file.write() as writer:
-            write_rows(writer, rows_from_facts(facts))
+        accept(file, name, strand_id, report, folded, now_ms, is_writable, even_if_broken)
     return report
+
+
+def accept(
+    file: LedgerFile,
+    name: str,
+    strand_id: str,
+    report: Any,
+    folded: Folded,
+    now_ms: int,
+    is_writable: bool,
+    even_if_broken: bool = False,
+) -> None:
+    """Write the facts of an imported ledger into its file.  report: a ``verify.JournalReport`` on all of its blocks.
+
+    Raises NotImported, StorageError, and ApplyError for a redaction that could not be carried out.
+    """
+    if not folded.blocks or (report.verdict == "broken" and not even_if_broken):
+        raise NotImported(report)
+    if folded.problems and not even_if_broken:
+        raise ApplyError(folded.problems[0])
+    about = {
+        "source": report.source,
+        "verdict": report.verdict,
+        "forms": list(report.forms),
+        "not_proved": list(report.limits),
+        "not_redacted": list(folded.problems),
+    }
+    facts = imported_facts(name, strand_id, now_ms, is_writable, report.verification.digest_problem, folded, about)
+    with file.write() as writer:
+        write_rows(writer, rows_from_facts(facts))
 
 
 @dataclass(slots=True)
