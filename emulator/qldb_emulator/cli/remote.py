@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from ..driver.http import HttpTransport
+from ..errors import QldbError
 from ..ion.codec import dumps, loads
 from ..journal.model import BlockAddress
 from ..storage.rows import Tip
 from .failure import Failure
-from .options import progress
+from .options import Unreadable, progress
 
 
 class FetchedJournal:
@@ -91,12 +92,12 @@ class ServerBlocks:
 
     @property
     def strand_id(self) -> str:
-        """The strand's id.  Raises QldbError, UnreachableError, as all methods do."""
+        """The strand's id.  Raises Unreadable, UnreachableError, as all methods do."""
         return self.digest()[1].strand_id
 
     def digest(self) -> tuple[bytes, BlockAddress]:
         """The digest of now, and its tip."""
-        answer = self._server.call("GetDigest", {"Name": self._ledger})
+        answer = self._call("GetDigest")
         address: Any = loads(answer["DigestTipAddress"]["IonText"])
         return base64.b64decode(answer["Digest"]), BlockAddress(str(address["strandId"]), int(address["sequenceNo"]))
 
@@ -113,17 +114,23 @@ class ServerBlocks:
     def block(self, strand_id: str, number: int) -> Any:
         """One block as an Ion value."""
         place = f'{{strandId:"{strand_id}",sequenceNo:{number}}}'
-        answer = self._server.call("GetBlock", {"Name": self._ledger, "BlockAddress": {"IonText": place}})
-        return loads(answer["Block"]["IonText"])
+        return loads(self._call("GetBlock", BlockAddress={"IonText": place})["Block"]["IonText"])
 
     def block_hash(self, number: int) -> bytes | None:
         """The hash of a block; None if there is no such block."""
         found = next(self.values(number, 1), None)
         return None if found is None else bytes(found["blockHash"])
 
+    def _call(self, operation: str, **members: Any) -> dict[str, Any]:
+        """What the server refuses cannot be read: the same exit code as for a file."""
+        try:
+            return self._server.call(operation, {"Name": self._ledger, **members})
+        except QldbError as error:
+            raise Unreadable(error.message) from error
+
 
 def fetch_journal(server: HttpTransport, ledger: str) -> FetchedJournal:
-    """Every block of a ledger, up to the digest of now.  Raises QldbError, UnreachableError, Failure."""
+    """Every block of a ledger, up to the digest of now.  Raises Unreadable, UnreachableError, Failure."""
     blocks = ServerBlocks(server, ledger)
     digest, tip = blocks.digest()
     journal = FetchedJournal(ledger, server.url, digest, tip)
@@ -140,7 +147,7 @@ def fetch_journal(server: HttpTransport, ledger: str) -> FetchedJournal:
 
 @contextmanager
 def fetched_export(server: HttpTransport, ledger: str) -> Iterator[tuple[Path, FetchedJournal]]:
-    """A ledger's journal as an export in a temporary directory.  Raises QldbError, UnreachableError, Failure."""
+    """A ledger's journal as an export in a temporary directory.  Raises Unreadable, UnreachableError, Failure."""
     from .export import FOREVER_MS, export_ledger
 
     with closing(fetch_journal(server, ledger)) as fetched, tempfile.TemporaryDirectory() as folder:

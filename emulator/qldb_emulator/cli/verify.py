@@ -128,7 +128,7 @@ def hashed_inputs(
 
 
 def verify_remote(ledger: str, url: str, region: str | None, digest: str | None, tip: str | None) -> JournalReport:
-    """Return the report on a journal that a server sends.  Raises QldbError, UnreachableError, Failure."""
+    """Return the report on a journal that a server sends.  Raises Unreadable, UnreachableError, Failure."""
     from ..verify import SavedDigest, choose_journal, open_container, verify_container
     from .remote import fetched_export
 

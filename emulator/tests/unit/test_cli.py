@@ -75,14 +75,32 @@ def test_every_command_and_every_option_says_what_it_is(name: str) -> None:
 
 
 def test_ledgers_are_created_listed_described_and_deleted(run: Run) -> None:
-    assert run("ledgers", "create", "cars", "--deletion-protection").stdout == "created cars\n"
+    assert run("ledgers", "create", "cars").stdout == "created cars\n"
     assert run("ledgers", "list").stdout == "cars  ACTIVE\n"
     assert [row["Name"] for row in json.loads(run("ledgers", "list", "--json").stdout)] == ["cars"]
     assert "PermissionsMode: ALLOW_ALL" in run("ledgers", "describe", "cars").stdout
     refused = run("ledgers", "delete", "cars")
-    assert (refused.exit_code, "DeletionProtection enabled" in refused.stderr) == (1, True)
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        "Error: The ledger cars is protected from deletion: say --force\n",
+    )
     assert run("ledgers", "delete", "cars", "--force", "--yes").stdout == "deleted cars\n"
     assert run("ledgers", "list").stdout == "no ledgers\n"
+
+
+def test_a_ledger_without_protection_is_deleted_without_force(run: Run) -> None:
+    run("ledgers", "create", "cars", "--no-deletion-protection")
+    run("ledgers", "create", "boats", QLDB_EMULATOR_DELETION_PROTECTION="0")
+    for name in ("cars", "boats"):
+        assert run("ledgers", "delete", name, "--yes").stdout == f"deleted {name}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"), [(("ledgrs",), "ledgers"), (("led",), "ledgers"), (("snapshot", "tak"), "take")]
+)
+def test_a_misspelled_command_gets_a_suggestion(run: Run, words: tuple[str, ...], meant: str) -> None:
+    answer = run(*words)
+    assert (answer.exit_code, f"Did you mean {meant}?" in answer.stderr) == (2, True), answer.stderr
 
 
 def test_many_ledgers_are_listed_over_all_pages(run: Run) -> None:

@@ -35,7 +35,7 @@ def run(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[R
         everything = {"QLDB_EMULATOR_URL": url, "HOME": str(tmp_path), "XDG_CONFIG_HOME": None, **environment}
         return CliRunner().invoke(main, arguments, input=stdin, env=everything)
 
-    runner("ledgers", "create", "cars")
+    runner("ledgers", "create", "cars", "--no-deletion-protection")
     yield runner
     runner("reset", "--yes")
 
@@ -152,7 +152,7 @@ def test_deleting_a_ledger_asks(run: Run) -> None:
     assert run("ledgers", "list").stdout == "cars  ACTIVE\n"
     assert run("ledgers", "delete", "nope").stderr == "Error: The Ledger with name nope is not found\n"
     assert run("ledgers", "delete", "cars", "--yes").stdout == "deleted cars\n"
-    run("ledgers", "create", "cars")
+    run("ledgers", "create", "cars", "--no-deletion-protection")
     assert run("ledgers", "delete", "cars", stdin="y\n").stdout == "deleted cars\n"
 
 
@@ -202,7 +202,9 @@ def test_a_ledger_is_exported_and_verified_over_the_api(run: Run, url: str, tmp_
     assert (verified.exit_code, "at block 3: equal" in verified.stdout) == (0, True), verified.output
     other = run("verify", "cars", "--url", url, "--digest", "A" * 43 + "=", "--tip", "3")
     assert (other.exit_code, "broken" in other.stdout) == (1, True)
-    assert run("verify", "nope", "--url", url).stderr == "Error: The Ledger with name nope is not found\n"
+    nope = run("verify", "nope", "--url", url)
+    # Exit code 1 would say that the journal is broken.
+    assert (nope.exit_code, nope.stderr) == (3, "Error: The Ledger with name nope is not found\n")
     assert run("export", "cars", str(tmp_path / "no"), "--url", "http://127.0.0.1:9").exit_code == 3
     assert not (tmp_path / "no").exists()
 
@@ -222,7 +224,8 @@ def test_tables_are_written_and_followed_over_the_api(run: Run, url: str, tmp_pa
     other = run("follow", "other", "--to", "sqlite:f", "--once")
     assert (other.exit_code, "has the tables of strand" in other.stderr) == (1, True)
     for command in (("tables", "nope", "--to", "csv:no"), ("follow", "nope", "--to", "sqlite:no", "--once")):
-        assert run(*command).stderr == "Error: The Ledger with name nope is not found\n"
+        answer = run(*command)
+        assert (answer.exit_code, answer.stderr) == (3, "Error: The Ledger with name nope is not found\n")
     assert not (tmp_path / "no").exists()
 
 
