@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -280,6 +281,29 @@ def test_doctor_looks_at_the_active_environment(run: Run, tmp_path) -> None:
     text = run("doctor", VIRTUAL_ENV=str(tmp_path / "venv"), AWS_DATA_PATH="", HOME=str(tmp_path)).stdout
     assert f"Python 3.12.1 at {python}" in text
     assert "botocore 1.44.5 has no QLDB" in text
+
+
+def test_doctor_of_an_environment_of_its_own_looks_at_the_python_that_a_shell_finds(
+    run: Run, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As made by pipx, uv or scripts/qldb-emulator."""
+
+    def python(folder: str, packages: str) -> Path:
+        path = tmp_path / folder / "python3"
+        path.parent.mkdir()
+        path.write_text(f"""#!/bin/sh\necho '["{path}", "3.12.1", {packages}]'\n""")
+        path.chmod(0o755)
+        return path
+
+    found = python("found", '{"botocore": "1.40.60", "pyqldb": "3.2.3"}')
+    own = python("own", "{}")
+    monkeypatch.setattr("sys.executable", str(own))
+    where = {"VIRTUAL_ENV": "", "PATH": str(found.parent), "HOME": str(tmp_path)}
+    assert f"Python 3.12.1 at {found}\n" in run("doctor", **where).stdout
+    assert f"Python 3.12.1 at {own}\n" in run("doctor", **{**where, "PATH": ""}).stdout
+    shared = python("shared", '{"botocore": "1.40.60"}')
+    monkeypatch.setattr("sys.executable", str(shared))
+    assert f"Python 3.12.1 at {shared}\n" in run("doctor", **where).stdout
 
 
 def test_requests_are_signed_with_the_keys_that_official_clients_would_use(tmp_path) -> None:
