@@ -21,6 +21,7 @@ from ...storage.ledger_file import LedgerFile
 from .committer import Committer
 from .documents import DocumentCache
 from .facts import LedgerFacts, Tags, changed_rows, read_facts, rows_after, write_rows
+from .retries import Retries
 from .tables import TableCache
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Ledger:
         )
         self.commit_lock = self.committer.lock
         self.writes = self.committer.writes
+        self.retries = Retries()
         self.catch_up()
         if self.last_sequence_no < 0:
             # Not after CreationDateTime: a stream or export from that time on must have this block (journal.md 1.5).
