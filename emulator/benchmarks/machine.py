@@ -46,7 +46,9 @@ def facts(directory: Path, tools: Tools) -> dict[str, str]:
         found["node client"] = f"node {output(['node', '--version'])}, {package_versions(tools.node_modules)}"
     if tools.go_load is not None:
         lines = output(["go", "version", "-m", str(tools.go_load)]).split("\n")
-        found["go client"] = ", ".join([lines[0].split()[-1], *(_module(line) for line in lines if "qldb-driver" in line)])
+        found["go client"] = ", ".join(
+            [lines[0].split()[-1], *(_module(line) for line in lines if "qldb-driver" in line)]
+        )
     return found
 
 

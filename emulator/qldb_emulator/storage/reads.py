@@ -31,7 +31,6 @@ _MANY_ROWS = 8  # from here on checking them column by column takes less time th
 _new_row = partial(tuple.__new__, RevisionRow)
 
 
-
 def _columns(doc_no: str = f"r.revision_no >> {SEQ_BITS}", crc: str = "r.crc") -> str:
     """Return SQL for the columns of a RevisionRow and its two checksums.
 
