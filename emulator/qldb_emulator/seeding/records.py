@@ -21,6 +21,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..extras import install_command
 from ..ion.codec import IonError, is_binary, load_all, loads
 from ..ion.values import IonValue, strip_annotations
 
@@ -221,7 +222,7 @@ def _parquet(path: Path) -> Iterator[Record]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise RecordsError(f"{path}: reading Parquet needs pyarrow: pip install 'qldb-emulator[parquet]'") from error
+        raise RecordsError(f"{path}: reading Parquet needs pyarrow: {install_command('parquet')}") from error
     size, number = path.stat().st_size, 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
