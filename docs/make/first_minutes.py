@@ -1,7 +1,7 @@
-"""Writes ``docs/first-minutes.md``: what a new user types from README to a proof, what is answered, and how long it takes.
+"""Writes ``docs/first-minutes.md``: what a new user types from README to a proof, what is answered, and the time.
 
-Everything is really run, in a new clone and a new home directory.  Commands and programs of the pages are taken from the
-pages.  It needs the network, for the packages.
+Everything is really run, in a new clone and a new home directory.  Commands and programs are taken from the pages.
+It needs the network, for the packages.
 
     python docs/make/first_minutes.py [--port 7532]
 """
@@ -29,9 +29,9 @@ START_SECONDS = 600
 
 HEAD = """# The first ten minutes
 
-A transcript: what a new user types, from the first command of the README to a proof, with what is answered and how long it
-takes. `docs/make/first_minutes.py` ran it in a new clone and a new home directory, and wrote this page; the time to read and
-to type is yours. The programs are those of the [README](../README.md) and of [a proof](proof.md).
+A transcript: what a new user types, from the first command of the README to a proof, with what is answered and how
+long it takes. `docs/make/first_minutes.py` ran it in a new clone and a new home directory, and wrote this page; the
+time to read and to type is yours. The programs are those of the [README](../README.md) and of [a proof](proof.md).
 
 """
 
@@ -62,7 +62,8 @@ class User:
     def types(self, command: str, shown: str | None = None) -> None:
         """Run a command in the clone, and show it with its output.  Raises SystemExit if it fails."""
         began = time.monotonic()
-        script = f"cd {self.folder}/qldb-emulator 2>/dev/null; [ -f ../venv/bin/activate ] && . ../venv/bin/activate\n{command}"
+        activate = "[ -f ../venv/bin/activate ] && . ../venv/bin/activate"
+        script = f"cd {self.folder}/qldb-emulator 2>/dev/null; {activate}\n{command}"
         done = subprocess.run(
             ["bash", "-c", script], env=self.environment, capture_output=True, text=True, timeout=START_SECONDS
         )
@@ -96,7 +97,9 @@ class User:
 
     def _show(self, command: str, output: str, seconds: float) -> None:
         plain = output.replace(str(self.folder), "~").replace(str(ROOT), "~/source")
-        lines = [line[: LINE_WIDTH - 1] + "…" if len(line) > LINE_WIDTH else line for line in plain.rstrip().splitlines()]
+        lines = [
+            line[: LINE_WIDTH - 1] + "…" if len(line) > LINE_WIDTH else line for line in plain.rstrip().splitlines()
+        ]
         if len(lines) > LINES_SHOWN:
             lines = [*lines[: LINES_SHOWN - 2], f"… {len(lines) - LINES_SHOWN + 2} more lines"]
         self.lines += ["```", f"$ {command}", *lines, "```", "", f"{seconds:.1f} s.", ""]
@@ -123,7 +126,9 @@ def main() -> None:
 def walk(user: User) -> None:
     """The way of a new user."""
     user.section("Get it, start it")
-    user.types(f"git clone --quiet {ROOT} {user.folder}/qldb-emulator", "git clone https://… qldb-emulator && cd qldb-emulator")
+    user.types(
+        f"git clone --quiet {ROOT} {user.folder}/qldb-emulator", "git clone https://… qldb-emulator && cd qldb-emulator"
+    )
     user.starts_server("scripts/serve")
     user.section("A ledger without any SDK")
     for command in python_free():
@@ -170,8 +175,8 @@ def facts() -> str:
     load = os.getloadavg()[0]
     return (
         f"Measured at commit {commit.strip()} on {os.cpu_count()} processors (load {load:.0f} from other work), Python "
-        f"{platform.python_version()}, environments {uv}, packages over the network. The numbers before the "
-        "titles are minutes and seconds since the start.\n\n"
+        f"{platform.python_version()}, environments {uv},\npackages over the network. The numbers before the titles "
+        "are minutes and seconds since the start.\n\n"
     )
 
 

@@ -17,6 +17,7 @@ from typing import Literal
 import click
 
 from ..clock import SystemClock
+from ..extras import install_command
 from ..records import dataclass
 from .connection import json_option, url_option
 from .failure import EXIT_FAILED
@@ -229,7 +230,7 @@ def check_patroni(url: str) -> list[Finding]:
     try:
         from ..log.postgres_checks import examine_patroni
     except ImportError as error:
-        return [Finding("patroni", "bad", str(error), "pip install 'qldb-emulator[postgres]'")]
+        return [Finding("patroni", "bad", str(error), install_command("postgres"))]
     found = examine_patroni(url)
     return [Finding(found.check, found.state, found.text, found.remedy)]
 

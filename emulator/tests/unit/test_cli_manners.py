@@ -126,6 +126,8 @@ def test_options_come_from_the_file_unless_they_are_given(run: Run, tmp_path: Pa
     ("text", "message"),
     [
         ('[shell]\nfrmt = "csv"', "[shell] has no option 'frmt'"),
+        ("[serv]\nport = 1", "there is no command 'serv'"),
+        ("port = 1", "there is no command 'port'"),
         ("shell = 1", "[shell] must be a table of options"),
         ("[shell", "qldb-emulator.toml: "),
         ('[shell]\nformat = "xml"', "'xml' is not one of"),
