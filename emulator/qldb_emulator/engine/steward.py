@@ -374,6 +374,10 @@ class Steward:
         """(region, name) of the ledgers that this server owns."""
         return sorted(place for place, known in self._known.items() if known.owner == self._servers.server_id)
 
+    def addresses(self) -> list[str]:
+        """Where the servers are reached that are alive, this one among them."""
+        return sorted({peer.url for peer in self._peers.values() if peer.is_alive})
+
     def alive(self) -> int:
         """How many servers there are."""
         return sum(peer.is_alive for peer in self._peers.values())
