@@ -586,11 +586,16 @@ def join_others(emulator: Emulator, dispatcher: Dispatcher, url: str, authority:
     if dispatcher.gateway.forwarder is not None and authority is not None:
         import ssl
 
-        dispatcher.gateway.forwarder.trusts = ssl.create_default_context(cafile=authority)
+        trusts = ssl.create_default_context()  # with the authorities of SSL_CERT_FILE, for other servers' certificates
+        trusts.load_verify_locations(authority)
+        dispatcher.gateway.forwarder.trusts = trusts
     try:
         emulator.steward.start(url)
     except StorageError as error:
         raise Failure(str(error)) from error
+    forwarder = dispatcher.gateway.forwarder
+    if forwarder is not None:  # beside the rest: a server that is silent takes some seconds
+        threading.Thread(target=forwarder.warn_of_unreachable, name="qldb-emulator-reach", daemon=True).start()
 
 
 class Start:

@@ -76,6 +76,7 @@ class Steward:
         self._peers: dict[str, Peer] = {}
         self._known: dict[tuple[str, str], OwnedLedger] = {}
         self._stop = threading.Event()
+        self._is_leaving = False
         self._threads: list[threading.Thread] = []
         self._problems: dict[object, str] = {}  # what was said, by what it was said of
         self._stuck: str | None = None
@@ -98,6 +99,7 @@ class Steward:
 
     def close(self) -> None:
         """Leave the others: ledgers of this server get another owner at once."""
+        self._is_leaving = True
         self._stop.set()
         if not self._threads:
             return
@@ -132,7 +134,7 @@ class Steward:
         try:
             yield
         except (StorageError, QldbError) as error:
-            if str(error) != self._problems.get(what) and not self._stop.is_set():
+            if str(error) != self._problems.get(what) and not self._is_leaving:
                 logger.warning("%s: %s", text, error)
                 self._problems[what] = str(error)
         else:
@@ -363,7 +365,7 @@ class Steward:
             try:
                 return ask()
             except LogError as error:
-                if time.monotonic() > deadline or self._stop.is_set():
+                if time.monotonic() > deadline or self._is_leaving:
                     name, reason = self._name_of(ledger_id) or ledger_id, OUTCOME_STAYS_UNKNOWN.format(reason=error)
                     raise LEDGER_LOG_UNUSABLE(name=name, reason=reason) from error
             time.sleep(UNKNOWN_OUTCOME_PAUSE_SECONDS)
@@ -371,6 +373,10 @@ class Steward:
     def owned(self) -> list[tuple[str, str]]:
         """(region, name) of the ledgers that this server owns."""
         return sorted(place for place, known in self._known.items() if known.owner == self._servers.server_id)
+
+    def addresses(self) -> list[str]:
+        """Where the servers are reached that are alive, this one among them."""
+        return sorted({peer.url for peer in self._peers.values() if peer.is_alive})
 
     def alive(self) -> int:
         """How many servers there are."""

@@ -33,7 +33,8 @@ from .seam import (
 class PostgresLog:
     """The journal of one ledger.  See seam.Log.
 
-    The engine calls every method but ``read`` and ``hash_at`` with the ledger's commit lock, so ``_epoch`` needs none.
+    The engine calls every method but ``read``, ``hash_at`` and ``facts`` with the ledger's commit lock, so ``_epoch``
+    needs none.
     """
 
     is_shared: Literal[True] = True

@@ -55,6 +55,8 @@ ANSWER_SECONDS = 120.0
 IDLE_MAX = 32
 """Connections to one server that are kept open."""
 
+HEALTH = "/_qldb/health"
+
 _NOT_PASSED_ON = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "expect", "te"))
 _NOT_PASSED_BACK = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"))
 
@@ -177,6 +179,28 @@ class Forwarder:
                 time.sleep(pause)
         return self.send(url, request, attempt)
 
+    def warn_of_unreachable(self) -> None:
+        """Say which servers cannot be reached from here, this one's own address among them.
+
+        A wrong --advertise, or certificates that servers do not trust, would make them take each other for dead.
+        """
+        for url in self._steward.addresses():
+            try:
+                connection = self._connection(url)
+                try:
+                    connection.request("GET", HEALTH)
+                    connection.getresponse().read()
+                finally:
+                    connection.close()
+            except (OSError, http.client.HTTPException) as error:
+                logger.warning(
+                    "no server is reached at %s, which --advertise of one of them says: %s. Unless it has just "
+                    "stopped, give an address that all servers reach, and certificates of an authority that all trust "
+                    "(SSL_CERT_FILE names it)",
+                    url,
+                    error or type(error).__name__,
+                )
+
     def send(self, url: str, request: Request, attempt: str = FIRST) -> Answer:
         """Send a request to another server.  Raises PeerGone."""
         headers = {key: value for key, value in request.headers.items() if key not in _NOT_PASSED_ON}
@@ -190,7 +214,7 @@ class Forwarder:
             except BaseException:
                 connection.close()
                 raise
-        except (TimeoutError, ConnectionRefusedError, socket.gaierror) as error:
+        except (TimeoutError, ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError) as error:
             raise PeerGone(f"{url}: {error or type(error).__name__}") from error
         except (OSError, http.client.HTTPException) as error:
             raise ConnectionBroken(f"{url}: {error or type(error).__name__}") from error

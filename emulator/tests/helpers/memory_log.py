@@ -171,6 +171,8 @@ class MemoryLog:
 
     def facts(self) -> tuple[int, Facts]:
         with self._store.lock:
+            if self._journal.is_gone:
+                raise LedgerGone("The ledger was deleted")
             return self._journal.version, dict(self._journal.facts)
 
     def put_facts(self, version: int, changes: Facts) -> int:

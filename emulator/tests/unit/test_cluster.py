@@ -429,6 +429,21 @@ def test_two_servers_with_one_address_are_told(
     assert caplog.text.count("give each server an --advertise of its own") == 1
 
 
+def test_servers_that_cannot_be_reached_are_told(pair: list[Member], caplog: pytest.LogCaptureFixture) -> None:
+    forwarder = pair[0].server._dispatcher.gateway.forwarder
+    assert forwarder is not None
+    forwarder.warn_of_unreachable()
+    assert caplog.text == "" or "no server is reached" not in caplog.text
+    halt(pair[0])
+    _, peer = pair[0].steward._peers.popitem()
+    wrong = peer.url.replace("http://", "https://")
+    for number, url in enumerate((wrong, "http://nowhere.invalid:7532")):
+        pair[0].steward._peers[f"wrong{number}"] = peer._replace(url=url)
+    forwarder.warn_of_unreachable()
+    assert caplog.text.count("no server is reached at ") == 2
+    assert f"no server is reached at {wrong}, which --advertise of one of them says: " in caplog.text
+
+
 def test_what_was_kept_of_a_server_that_is_long_gone_is_forgotten(url: str) -> None:
     logs = PostgresLogs(url)
     with psycopg.connect(url, autocommit=True) as connection:

@@ -21,6 +21,7 @@ from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.ledger import committer
 from qldb_emulator.engine.ledger.following import next_blocks
 from qldb_emulator.engine.ledger.ledger import Ledger
+from qldb_emulator.engine.workbench.snapshots import reset_ledgers
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import loads
@@ -414,6 +415,31 @@ def test_opening_a_ledger_folds_nothing_and_the_first_request_folds_all(store: S
         assert ledger_of(second).last_sequence_no == ledger_of(first).last_sequence_no
         assert opened == [-1]
         assert same_journal(first, second)
+
+
+def test_listing_ledgers_folds_no_journal_and_shows_what_other_servers_changed(store: Store) -> None:
+    with servers(store) as (first, second):
+        busy_ledger(first)
+        for _ in range(2):
+            assert [row["Name"] for row in second.call("ListLedgers", {}, CONTEXT)["Ledgers"]] == ["cars"]
+        (opened,) = second.ledgers.open_ledgers()
+        assert opened.last_sequence_no == -1
+        first.call("UpdateLedger", {"Name": "cars", "DeletionProtection": True}, CONTEXT)
+        assert second.ledgers.in_region(REGION) == [opened]
+        assert opened.facts.deletion_protection
+        first.call("UpdateLedger", {"Name": "cars", "DeletionProtection": False}, CONTEXT)
+        second.call("CreateLedger", {"Name": "more", "PermissionsMode": "ALLOW_ALL"}, CONTEXT)
+        assert opened.last_sequence_no == -1
+        first.call("DeleteLedger", {"Name": "cars"}, CONTEXT)
+        assert [row["Name"] for row in second.call("ListLedgers", {}, CONTEXT)["Ledgers"]] == ["more"]
+
+
+def test_a_reset_deletes_ledgers_that_this_server_has_no_file_of(store: Store) -> None:
+    with servers(store) as (first, second):
+        new_ledger(first)
+        new_ledger(first, "more")
+        assert reset_ledgers(second) == ["cars", "more"]
+        assert first.call("ListLedgers", {}, CONTEXT)["Ledgers"] == []
 
 
 # --- All of it at once ---------------------------------------------------------------------------------------

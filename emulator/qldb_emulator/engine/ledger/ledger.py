@@ -114,6 +114,12 @@ class Ledger:
         if version != self._facts_version:
             self._follow_facts()
 
+    def catch_up_facts(self) -> None:
+        """Take the facts that other servers have changed, and fold nothing.  Raises StorageError."""
+        # Not by log.tip(), which takes a new epoch, and needs the lock: a fold may hold that for minutes.
+        if self.log.is_shared and self.log.facts()[0] != self._facts_version:
+            self._follow_facts()
+
     def _follow_facts(self) -> None:
         """Take the facts of a shared log.  Raises StorageError."""
         with self.commit_lock:

@@ -65,14 +65,18 @@ class Register:
 
         Raises LEDGER_FILE_UNUSABLE.
         """
+        return self._found(region, name, Ledger.catch_up)
+
+    def _found(self, region: str, name: str, follow: Callable[[Ledger], None]) -> Ledger | None:
+        """Return a ledger that has followed its log as far as ``follow`` does; None if it does not exist."""
         ledger: Ledger | None = None
         try:
             ledger = self._find(region, name)
             if ledger is not None and self._logs.is_shared:
-                ledger.catch_up()
+                follow(ledger)
         except LedgerGone:  # another server deleted it; there may be a new ledger of the same name
             self._forget(region, name, ledger)
-            return self.find(region, name)
+            return self._found(region, name, follow)
         except StorageError as error:
             raise storage_problem(name, error) from error
         if ledger is None or ledger.state != "DELETED":
@@ -278,9 +282,17 @@ class Register:
         return self._logs.names(region)
 
     def in_region(self, region: str) -> list[Ledger]:
-        """Return the ledgers of a region, in any state, by name.  Raises LEDGER_FILE_UNUSABLE."""
-        found = (self.find(region, name) for name in self.names(region))
+        """Return the ledgers of a region, in any state, by name, with the facts that their logs have now.
+
+        Their blocks may lag behind a shared log: to list ledgers must not take as long as to fold all their journals.
+        Raises LEDGER_FILE_UNUSABLE.
+        """
+        found = (self._found(region, name, Ledger.catch_up_facts) for name in self.names(region))
         return [ledger for ledger in found if ledger is not None]
+
+    def regions(self) -> list[str]:
+        """Return the regions that have ledgers; some may be empty."""
+        return self._logs.regions()
 
     def elsewhere(self, region: str, name: str) -> str:
         """Return, for an error text, the other regions that have a ledger of this name; empty without any."""
