@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,29 +15,15 @@ from . import options
 from .connection import answering, transport
 from .failure import Failure, complain
 from .options import Unreadable
+from .words import counted
 
 if TYPE_CHECKING:
     from ..storage.ledger_file import LedgerFile
     from ..tables import Follower
+    from .remote import ServerBlocks
 
 POLL_SECONDS = 0.2
 RETRY_SECONDS = (0.5, 1, 2, 5, 10)  # after a lost connection; the last one again and again
-
-
-class Blocks(Protocol):
-    """The blocks of a ledger that goes on.  description: in words."""
-
-    description: str
-    strand_id: str
-
-    def first(self) -> int:
-        """The number of the first block there is."""
-
-    def values(self, start: int, count: int) -> Iterable[Any]:
-        """The blocks from a number on, so many at most, as Ion values."""
-
-    def block_hash(self, number: int) -> bytes | None:
-        """The hash of a block; None when there is no such block."""
 
 
 @click.command(
@@ -52,8 +38,10 @@ class Blocks(Protocol):
 @options.server_url
 @options.data_dir
 @options.region
+@click.pass_context
 @answering
 def follow(
+    context: click.Context,
     ledger: str,
     target: str,
     only: tuple[str, ...],
@@ -65,19 +53,22 @@ def follow(
 ) -> None:
     """Keep tables up to date from a ledger, also while its server runs: every block exactly once.
 
-    It may be interrupted, killed and started again at any time; so may the server and the database.
-    Without --url it reads the ledger's file. With --url it asks a server for each block, with GetDigest and GetBlock.
+    It may be interrupted, killed and started again at any time; so may the server and the database.  With --url or
+    QLDB_EMULATOR_URL the blocks are fetched from that server, one by one.
     """
     from ..tables import Follower, TargetError, open_store
     from ..tables.build import Options
     from ..tables.rows import TableMapError
 
-    with _opened(ledger, url, data_dir, region) as blocks:
+    url = options.server_of(context, url, ledger)
+    with _blocks(ledger, url, options.region_of_server(context, region), data_dir, region) as blocks:
+        strand_id = blocks.strand_id  # asked first: without such a ledger, no file appears as the target
         try:
             store = open_store(target)
             try:
                 wanted = Options(frozenset(only) or None, flatten)
-                _run(blocks, Follower(store, blocks.strand_id, blocks.description, wanted), target, once)
+                follower = Follower(store, strand_id, blocks.description, wanted)
+                _run(blocks, follower, target, once)
             finally:
                 store.close()
         except (TargetError, TableMapError) as error:
@@ -85,28 +76,58 @@ def follow(
 
 
 @contextmanager
-def _opened(ledger: str, url: str | None, data_dir: Path | None, region: str) -> Iterator[Blocks]:
-    """The blocks of a ledger's file, or of a server."""
+def _blocks(
+    ledger: str, url: str | None, region_of_server: str | None, data_dir: Path | None, region: str
+) -> Iterator[FileBlocks | ServerBlocks]:
+    """Where the blocks are: on a server, or in a ledger's file."""
     if url is not None:
         from .remote import ServerBlocks
 
-        yield ServerBlocks(transport(url, region), ledger)
+        yield ServerBlocks(transport(url, region_of_server), ledger)
         return
     with options.named_ledger(ledger, data_dir, region) as (file, name):
         yield FileBlocks(file, name)
 
 
-def _run(blocks: Blocks, follower: Follower, target: str, once: bool) -> None:
+class FileBlocks:
+    """The blocks in a ledger's file, as they are now."""
+
+    def __init__(self, file: LedgerFile, name: str) -> None:
+        self.description = f"ledger {name} in {file.path}"
+        self.strand_id: str = file.meta("strand_id", "")
+        self._file = file
+
+    def first(self) -> int:
+        """The number of the first block."""
+        return next((number for number, _ in self._file.blocks(0, None, 1)), 0)
+
+    def values(self, start: int, count: int) -> Iterator[Any]:
+        """Up to count blocks from a number on.  Raises Unreadable."""
+        from ..ion.codec import IonError, loads
+
+        for number, ion in self._file.blocks(start, start + count - 1):
+            try:
+                yield loads(ion)
+            except IonError as error:
+                raise Unreadable(f"block {number} of {self._file.path} cannot be read: {error}") from error
+
+    def block_hash(self, number: int) -> bytes | None:
+        """The hash of a block; None if there is no such block."""
+        return self._file.merkle_nodes([(0, number)]).get((0, number))
+
+
+def _run(blocks: FileBlocks | ServerBlocks, follower: Follower, target: str, once: bool) -> None:
     """Step by step; a lost connection is waited for, unless the tables are brought up to date once."""
     from ..tables import ConnectionLost
 
+    first = blocks.first()
     failures = total = 0
-    first: int | None = None
+    checked = False
     while True:
         try:
-            if first is None:
+            if not checked:
                 follower.check_last(blocks.block_hash)
-                first = blocks.first()
+                checked = True
             taken = follower.step(blocks.values, first)
             failures = 0
         except (ConnectionLost, UnreachableError) as error:
@@ -120,33 +141,6 @@ def _run(blocks: Blocks, follower: Follower, target: str, once: bool) -> None:
         if taken:
             continue
         if once:
-            click.echo(f"{target} is up to date; {total:,} blocks were new.")
+            click.echo(f"{target} is up to date; {counted(total, 'new block')}.")
             return
         time.sleep(POLL_SECONDS)
-
-
-class FileBlocks:
-    """The blocks of a ledger's file."""
-
-    def __init__(self, file: LedgerFile, name: str) -> None:
-        self._file = file
-        self.description = f"ledger {name} in {file.path}"
-        self.strand_id: str = file.meta("strand_id", "")
-
-    def first(self) -> int:
-        """The number of the first block there is; a ledger that was cut off begins later."""
-        return next((number for number, _ in self._file.blocks(0, None, 1)), 0)
-
-    def values(self, start: int, count: int) -> Iterator[Any]:
-        """The blocks from a number on.  Raises Unreadable."""
-        from ..ion.codec import IonError, loads
-
-        for number, ion in self._file.blocks(start, start + count - 1):
-            try:
-                yield loads(ion)
-            except IonError as error:
-                raise Unreadable(f"block {number} of {self._file.path} cannot be read: {error}") from error
-
-    def block_hash(self, number: int) -> bytes | None:
-        """The hash of a block; None when there is no such block."""
-        return self._file.merkle_nodes([(0, number)]).get((0, number))

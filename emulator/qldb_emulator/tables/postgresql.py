@@ -44,7 +44,7 @@ class PostgresTarget:
         try:
             import psycopg
         except ImportError as error:
-            raise missing("postgresql", "psycopg 3", error) from error
+            raise missing("postgres", "psycopg 3", error) from error
         self.psycopg: Any = psycopg
         # psycopg also logs that it cannot end a COPY on a lost connection.  Where no program has set up logging, that
         # would be a second message beside the error.

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..extras import install_command
 from .layout import SCHEMA_VERSION, VERIFICATION, VERIFICATION_NAME, Columns, Dialect
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Target(Protocol):
 
 def missing(extra: str, library: str, error: ImportError) -> TargetError:
     """What to say when an extra is not installed."""
-    return TargetError(f"this target needs {library}: pip install 'qldb-emulator[{extra}]' ({error})")
+    return TargetError(f"this target needs {library}: {install_command(extra)} ({error})")
 
 
 def verification_of(rows: Sequence[Sequence[Any]], description: str) -> dict[str, Any]:

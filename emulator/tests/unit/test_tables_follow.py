@@ -229,7 +229,7 @@ def test_a_server_that_does_not_answer_or_has_no_such_ledger_is_one_sentence(tmp
     with Emulator(settings) as emulator, Server(create_dispatcher(emulator)) as server:
         url = server.url
         result = run("follow", "nothing", "--to", f"sqlite:{target}", "--url", url, "--once")
-        assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+        assert (result.exit_code, result.output.count("\n")) == (3, 1), result.output
     result = run("follow", "cars", "--to", f"sqlite:{target}", "--url", url, "--once")
     assert (result.exit_code != 0, result.output.count("\n")) == (True, 1), result.output
     assert not target.exists()
