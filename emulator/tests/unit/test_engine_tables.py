@@ -178,7 +178,7 @@ def test_a_document_found_by_its_id_is_the_same_decoded_or_not(emulator: Emulato
     assert len(decoded) == 1
     assert texts(session.run(whole, wanted)) == decoded
     assert session.run(whole, "another") == []
-    transaction = session.begin()  # with writes of its own nothing is handed out as it is stored
+    transaction = session.begin()  # after a write of its own, the transaction decodes what it reads
     transaction.execute("INSERT INTO T {'a': 3}")
     assert texts(transaction.execute(whole, wanted)) == decoded
 
