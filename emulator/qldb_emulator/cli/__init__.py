@@ -74,7 +74,8 @@ class LazyGroup(MainGroup):
         if command is None or name is None:
             return name, command, rest
         path = config_file()
-        defaults = {} if path is None else defaults_for(command, read_config(path).get(name, {}), name, path)
+        tables = {} if path is None else read_config(path, COMMANDS)
+        defaults = {} if path is None else defaults_for(command, tables.get(name, {}), name, path)
         if name == "serve":
             defaults |= serve_defaults(os.environ)
         if defaults:

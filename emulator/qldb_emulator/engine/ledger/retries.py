@@ -46,9 +46,11 @@ class Retries:
         if signal.acquire(timeout=wait_seconds):
             return
         with self._lock:
-            if self._holder is not session:  # otherwise the turn came in this moment
+            if self._holder is session:  # the turn came in this moment
+                return
+            if place in self._waiting:  # otherwise it came in this moment, and another session took it since
                 self._waiting.remove(place)
-                self._holder = session
+            self._holder = session
 
     def give(self, session: object) -> None:
         """Let the next one begin.  Does nothing if another session has taken the turn meanwhile."""

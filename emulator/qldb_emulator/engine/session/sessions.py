@@ -92,6 +92,7 @@ class Session:
         self.lock = threading.Lock()
         self.transaction: Transaction | None = None
         self.is_ended = False
+        self.is_moving = False  # its ledger has another owner: it ends when its transaction is over
         self.principal = principal
         self.abandoned: Transaction | None = None
         # One for all transactions: with one of its own, a transaction would lie in a cycle, and its memory would be
@@ -311,6 +312,15 @@ class Sessions:
             if session.ledger is ledger:
                 self._forget(token, session)
 
+    def move(self, ledger: Ledger) -> None:
+        """Let the sessions of a ledger end, each after its transaction: the ledger has another owner now.
+
+        Drivers answer ``No such session`` with a new session, and that one begins on the owner.
+        """
+        for session in list(self._sessions.values()):
+            if session.ledger is ledger:
+                session.is_moving = True
+
     def _forget(self, token: str, session: Session) -> None:
         session.is_ended = True
         session.end_transaction()
@@ -331,7 +341,12 @@ class Sessions:
             self._started += 1
             expired = []
             if self._started % self.SWEEP_EVERY == 0:
-                expired = [(t, s) for t, s in self._sessions.items() if s.has_expired(s.ledger.clock.monotonic())]
+                # Not one whose command runs: if that is a commit, it must be over before "No such session" is said.
+                expired = [
+                    (t, s)
+                    for t, s in self._sessions.items()
+                    if s.has_expired(s.ledger.clock.monotonic()) and not s.lock.locked()
+                ]
         for old_token, session in expired:
             self._forget(old_token, session)
         return CommandResult({"SessionToken": token})
@@ -340,6 +355,9 @@ class Sessions:
         if session.transaction is not None:
             session.open_transaction(now)  # raises TRANSACTION_EXPIRED, once
             raise TRANSACTION_ALREADY_OPEN()
+        if session.is_moving:
+            session.is_ended = True
+            raise NO_SUCH_SESSION()
         ledger = session.ledger
         ledger.documents.check_in_place(IN_PLACE_SECONDS)
         limit = ledger.limits.sessions_per_ledger
