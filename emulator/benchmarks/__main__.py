@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from qldb_emulator.compiled import build
+
 from . import scale
 from .bench import Tools
 from .machine import facts
@@ -65,7 +67,9 @@ def main() -> int:
             families.append(family)
             print(family_text(family), flush=True)
     if given.json is not None:
-        given.json.write_text(json.dumps(as_json(known, size.name, families), indent=1, ensure_ascii=False) + "\n")
+        # One run after another, of both builds, is given the same name.
+        target = given.json if build() != "compiled" else given.json.with_suffix(f".compiled{given.json.suffix}")
+        target.write_text(json.dumps(as_json(known, size.name, families), indent=1, ensure_ascii=False) + "\n")
     return 1 if any(result.has_failed for family in families for result in family.all_results()) else 0
 
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from qldb_emulator import __version__
+from qldb_emulator.compiled import build
 
 from .bench import Tools
 
@@ -24,7 +25,7 @@ _FAST_SYNC_MS = 0.02
 def facts(directory: Path, tools: Tools) -> dict[str, str]:
     """Name and value of everything a reader of the figures wants to know, in the order to show it."""
     found = {
-        "emulator": f"{__version__}, commit {commit()}",
+        "emulator": f"{__version__}, commit {commit()}, {build()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "sqlite": sqlite3.sqlite_version,
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",

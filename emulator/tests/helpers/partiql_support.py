@@ -59,7 +59,9 @@ class MemoryLedger:
         rows = [(row, row.value if source.view == "user" else row.value["data"]) for row in self._current(source)]
         return iter([r for r, v in rows if index.field_name in v and index_key(v[index.field_name]) in keys])
 
-    def fetch(self, source: TableSource, document_ids: Sequence[IonValue]) -> Iterator[Row]:
+    def fetch(
+        self, source: TableSource, document_ids: Sequence[IonValue], certain: CertainMatch | None = None
+    ) -> Iterator[Row]:
         wanted = {strip_annotations(value) for value in document_ids}
         self.accesses.append(("fetch", source.table.name, sorted(map(str, wanted))))
         return iter([row for row in self._current(source) if row.document_id in wanted])

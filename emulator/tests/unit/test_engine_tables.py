@@ -12,7 +12,7 @@ from qldb_emulator.engine.ledger import documents
 from qldb_emulator.engine.ledger.ledger import Ledger
 from qldb_emulator.engine.ledger.tables import PREFILTERED_SCANS_MAX
 from qldb_emulator.errors import QldbError
-from qldb_emulator.ion.codec import loads
+from qldb_emulator.ion.codec import dumps_text, loads
 
 SCAN = "SELECT VALUE k FROM T WHERE c = ?"
 
@@ -152,3 +152,54 @@ def test_an_error_behind_an_unknown_term_is_an_error_in_every_kind_of_scan(sessi
             with pytest.raises(QldbError):
                 session.run(statement)
         session.run("SELECT * FROM T")
+
+
+DOCUMENTS = {
+    "plain": "{a: 1, b: 'x'}",
+    "without a field": "{}",
+    "with annotations": "note::{a: 1}",
+    "with a field twice": "{a: 1, a: 2}",
+    "with annotated and unusual parts": "{a: note::1.50, b: [sym, {{aGk=}}, null.int], c: (1 2)}",
+}
+"""Ion text."""
+
+
+@pytest.mark.parametrize("text", DOCUMENTS.values(), ids=DOCUMENTS)
+@pytest.mark.parametrize("condition", ["id = ?", "? = id", "id IN (?)", "id = ? AND id <> 'other'"])
+def test_a_document_found_by_its_id_is_the_same_decoded_or_not(emulator: Emulator, text: str, condition: str) -> None:
+    session = new_ledger(emulator)
+    session.run("CREATE TABLE T")
+    document = loads(text)
+    (row,) = session.run("INSERT INTO T ?", document)
+    wanted = row["documentId"]
+    whole = f"SELECT t.* FROM T AS t BY id WHERE {condition}"
+    # A condition on the document itself needs the decoded one.
+    decoded = texts(session.run(f"{whole} AND t IS NOT NULL", wanted))
+    assert len(decoded) == 1
+    assert texts(session.run(whole, wanted)) == decoded
+    assert session.run(whole, "another") == []
+    transaction = session.begin()  # after a write of its own, the transaction decodes what it reads
+    transaction.execute("INSERT INTO T {'a': 3}")
+    assert texts(transaction.execute(whole, wanted)) == decoded
+
+
+def texts(values: list[Any]) -> list[str]:
+    return [dumps_text(value) for value in values]
+
+
+def test_a_whole_document_found_by_its_id_is_not_decoded(decoded: list[bytes]) -> None:
+    with new_emulator() as emulator:
+        session = new_ledger(emulator)
+        session.run("CREATE TABLE T")
+        (row,) = session.run("INSERT INTO T {'a': 1}")
+        decoded.clear()
+        assert session.run("SELECT t.* FROM T AS t BY id WHERE id = ?", row["documentId"]) == [{"a": 1}]
+        assert decoded == []
+        assert session.run("SELECT t.* FROM T AS t BY id WHERE id = ? AND t.a <> 2", row["documentId"]) == [{"a": 1}]
+        assert len(decoded) == 1
+
+
+def test_a_document_found_by_its_id_counts_as_one_read(session: LocalSession) -> None:
+    (wanted,) = session.run("SELECT VALUE id FROM T BY id WHERE k = 5")
+    result = session.begin().execute_raw("SELECT t.* FROM T AS t BY id WHERE id = ?", wanted)
+    assert result["ConsumedIOs"] == {"ReadIOs": 1, "WriteIOs": 0}

@@ -97,12 +97,16 @@ class StatementReader:
             for batch in self._file.seek_index(index.number, keys, self._transaction.snapshot):
                 yield from batch
 
-    def fetch(self, source: TableSource, document_ids: Sequence[IonValue]) -> Iterator[Row]:
+    def fetch(
+        self, source: TableSource, document_ids: Sequence[IonValue], certain: CertainMatch | None = None
+    ) -> Iterator[Row]:
         wanted = id_texts(document_ids)
         self._marks.update(map(document_mark, wanted))
         table = source.table
         stored = self._stored_documents(table, wanted)
         overlay = self._overlay.of_table(table.table_id)
+        if certain is not None and not overlay:
+            return self._raw_where_certain(stored, certain)
         return self._shown(source, stored, [overlay[i] for i in wanted if i in overlay])
 
     def _stored_documents(self, table: TableInfo, document_ids: list[str]) -> Iterator[RevisionRow]:

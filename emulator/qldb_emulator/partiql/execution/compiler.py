@@ -26,7 +26,7 @@ from ..language import faults, semantics
 from ..language.errors import PartiqlError
 from ..language.values import MISSING, Bag
 from ..planning.analysis import holds_bag_or_missing, is_plain, slots_used
-from ..planning.data import Batches, Change, Data, RawDocument, Row, TableSource
+from ..planning.data import Batches, CertainMatch, Change, Data, RawDocument, Row, TableSource
 from ..planning.plan import (
     BUDGET_SLOT,
     DATA_SLOT,
@@ -63,7 +63,7 @@ from ..planning.plan import (
 from ..syntax import ast
 from .dml import Changes, compile_delete, compile_insert, compile_update
 from .expressions import ExpressionCompiler, Frame, Run, accumulator_of, located, to_ion
-from .prefilter import COUNT_ONLY, BindCertainMatch, BindPrefilter, certain_match, prefilter_of
+from .prefilter import COUNT_ONLY, BindCertainMatch, BindPrefilter, certain_match, is_plain_document, prefilter_of
 
 Kind = Literal["query", "dml", "ddl", "exec"]
 Open = Callable[[Frame], Iterator[None]]
@@ -183,17 +183,29 @@ class _Compiler:
         return lambda frame: pull(frame, rows(frame))
 
     def _raw_rows(self, plan: SelectPlan, project: Run) -> Callable[[Frame], Iterator[IonValue]] | None:
-        """``SELECT * FROM table WHERE indexed = ...``: a document that certainly matches is not decoded.  Else None."""
+        """A document that certainly matches is not decoded.  None for a query that needs more than whole documents.
+
+        ``SELECT * FROM table WHERE indexed = ...``; ``SELECT t.* FROM table AS t BY id WHERE id = ...``.
+        """
         filtered, columns = plan.relation, plan.projection.columns if isinstance(plan.projection, ProjectStruct) else ()
-        if not (isinstance(filtered, Filter) and isinstance(filtered.input, IndexSeek) and len(columns) == 1):
+        if not (isinstance(filtered, Filter) and len(columns) == 1) or plan.aggregates:
             return None
         access, (column,) = filtered.input, columns
-        tell = certain_match(filtered.condition, access.slot)
-        is_whole = isinstance(column, Spread) and isinstance(column.value, Slot) and column.value.number == access.slot
-        if tell is None or not is_whole or plan.aggregates or access.source.view != "user":
+        if not isinstance(access, IndexSeek | DocumentFetch) or access.source.view != "user":
             return None
-        condition, find = self._expressions.condition(filtered.condition), self._seek(access, tell)
-        slot, id_slot = access.slot, access.id_slot
+        if not (isinstance(column, Spread) and isinstance(column.value, Slot) and column.value.number == access.slot):
+            return None
+        asks_document = access.slot in slots_used(filtered.condition)
+        if isinstance(access, IndexSeek):
+            tell = certain_match(filtered.condition, access.slot)
+            if tell is None:
+                return None
+            find = self._seek(access, tell)
+        elif asks_document:
+            return None
+        else:
+            find = self._fetch(access, is_plain_document)
+        condition, slot, id_slot = self._expressions.condition(filtered.condition), access.slot, access.id_slot
 
         def pull(frame: Frame, rows: Iterator[Row]) -> Iterator[IonValue]:
             data, budget = frame[DATA_SLOT], frame[BUDGET_SLOT]
@@ -201,14 +213,15 @@ class _Compiler:
                 data.read_ios += 1
                 if budget.is_due:
                     budget.look()
-                if type(value) is RawDocument:
+                is_raw = type(value) is RawDocument
+                if is_raw and asks_document:  # it was asked when it was found
                     yield value
                     continue
                 frame[slot] = value
                 if id_slot is not None:
                     frame[id_slot] = document_id
                 if condition(frame) is True:
-                    yield project(frame)
+                    yield value if is_raw else project(frame)
 
         return lambda frame: pull(frame, find(frame))
 
@@ -350,17 +363,8 @@ class _Compiler:
                 return _table_rows(access, _scan(source), condition)
             case IndexSeek():
                 return _table_rows(access, self._seek(access), condition)
-            case DocumentFetch(source=source, probe=probe):
-                keys = self._keys(probe, has_unknowns=False)
-
-                def fetch(frame: Frame) -> Iterator[Row]:
-                    values = keys(frame)
-                    if values is None:
-                        return frame[DATA_SLOT].scan(source)  # type: ignore[no-any-return]
-                    ids = _document_ids(values)
-                    return frame[DATA_SLOT].fetch(source, ids) if ids else iter(())
-
-                return _table_rows(access, fetch, condition)
+            case DocumentFetch():
+                return _table_rows(access, self._fetch(access), condition)
             case HistoryScan():
                 return _table_rows(access, self._history(access), condition)
             case CatalogueScan():
@@ -379,6 +383,19 @@ class _Compiler:
             return frame[DATA_SLOT].seek(source, index, values, tell(frame)) if values else iter(())
 
         return seek
+
+    def _fetch(self, access: DocumentFetch, certain: CertainMatch | None = None) -> Callable[[Frame], Iterator[Row]]:
+        """The documents with given ids.  certain: which of them need not be decoded."""
+        source, keys = access.source, self._keys(access.probe, has_unknowns=False)
+
+        def fetch(frame: Frame) -> Iterator[Row]:
+            values = keys(frame)
+            if values is None:
+                return frame[DATA_SLOT].scan(source)  # type: ignore[no-any-return]
+            ids = _document_ids(values)
+            return frame[DATA_SLOT].fetch(source, ids, certain) if ids else iter(())
+
+        return fetch
 
     def _keys(self, probe: Probe, has_unknowns: bool = True) -> Callable[[Frame], list[IonValue] | None]:
         """The values to look up; unknown ones are left out, and what is no Ion: they equal nothing that is stored.

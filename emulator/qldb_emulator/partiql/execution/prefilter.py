@@ -93,6 +93,18 @@ def certain_match(condition: ast.Expr, slot: int) -> BindCertainMatch | None:
     return bind
 
 
+def is_plain_document(data: bytes) -> bool:
+    """Whether ``t.*`` of a stored document is certainly the document itself: a struct with fields, not annotated."""
+    return data[-1] != _EMPTY_STRUCT and _read_no_field(data) is MISSING
+
+
+_EMPTY_STRUCT = 0xD0  # all of it; other documents may end with this octet, too
+
+
+# A name that no document has: the reader looks at what precedes the fields, and at none of them.
+_read_no_field = field_reader("\0", MISSING, None)
+
+
 @lru_cache(_KEPT_READERS)
 def _kept_reader(name: str) -> FieldReader:
     """For all statements: what it knows of the documents' shapes is most of what reading a single one takes."""

@@ -121,8 +121,13 @@ class Data(Protocol):
         """
         ...
 
-    def fetch(self, source: TableSource, document_ids: Sequence[IonValue]) -> Iterator[Row]:
-        """Rows of the documents with these ids, each once; values that are no ids find nothing."""
+    def fetch(
+        self, source: TableSource, document_ids: Sequence[IonValue], certain: CertainMatch | None = None
+    ) -> Iterator[Row]:
+        """Rows of the documents with these ids, each once; values that are no ids find nothing.
+
+        certain: as for ``seek``.
+        """
         ...
 
     def history(
