@@ -211,7 +211,7 @@ class ExpressionCompiler:
         return apply
 
     def _equals_constant(self, node: ast.Binary) -> Run | None:
-        """``path = 'text'`` and ``path = 7`` are the most frequent conditions: two plain texts or ints are compared directly."""
+        """``path = 'text'`` and ``path = 7`` are the most frequent conditions: plain values are compared directly."""
         for side, other in ((node.left, node.right), (node.right, node.left)):
             if isinstance(other, ast.Literal) and type(other.value) in (str, int):
                 constant = other.value

@@ -72,7 +72,7 @@ BindCertainMatch = Callable[[list[Any]], CertainMatch | None]
 
 
 def certain_match(condition: ast.Expr, slot: int) -> BindCertainMatch | None:
-    """A test of a document's binary: whether a condition is certainly true for it.  None for a condition of other terms."""
+    """A test of a document's binary: whether a condition is certainly true for it.  None if there is none."""
     terms = [_term(term, slot) for term in conjuncts(condition)]
     known = [(COMPARISONS[term[0]], _kept_reader(term[1]), term[2]) for term in terms if term is not None]
     if not known or len(known) < len(terms):
@@ -175,7 +175,7 @@ def _bind_prefilter(terms: list[Term], is_whole: bool) -> BindPrefilter:
 class _TermsPrefilter:
     """The prefilter of one execution.
 
-    terms: (operator, field name, constant).  is_whole: the condition has no other terms, so unknown and false are the same.
+    terms: (operator, field name, constant).  is_whole: there are no other terms, so unknown and false are the same.
     """
 
     __slots__ = ("_needles", "_position_selectors", "_row_selectors", "_undecided")

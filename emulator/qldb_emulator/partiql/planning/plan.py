@@ -77,7 +77,10 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A source of rows.  alias: its name in the statement.  slot: the place of its value in the frame.  id_slot: the document's id."""
+    """A source of rows.
+
+    alias: its name in the statement.  slot: the place of its value in the frame.  id_slot: that of the document's id.
+    """
 
     alias: str
     slot: int
