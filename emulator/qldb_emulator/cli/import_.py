@@ -14,11 +14,12 @@ from . import options
 from .connection import answering, transport
 from .failure import EXIT_FAILED, Failure
 from .import_remote import import_into_server
+from .journal import into_log
 from .options import Unreadable
 from .verify import report_json, report_text, write_html
 
 if TYPE_CHECKING:
-    from ..engine.workbench.imports import Folded
+    from ..engine.workbench.imports import Folded, Wanted
     from ..storage.directory import DataDirectory
     from ..storage.ledger_file import LedgerFile
     from ..verify import Container, Journal, JournalReport, SavedDigest, SegmentVerdict
@@ -41,6 +42,12 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Import into this file, so that the same command goes on after an interruption; it becomes the ledger.",
 )
+@click.option(
+    "--journal",
+    "shared",
+    metavar="URL",
+    help="Import into the database that servers share (postgresql://...), not into a file.  They may be running.",
+)
 @options.report_forms
 @options.server_url
 @options.data_dir
@@ -59,6 +66,7 @@ def import_(
     writable: bool,
     even_if_broken: bool,
     checkpoint: Path | None,
+    shared: str | None,
     as_json: bool,
     html_file: Path | None,
     url: str | None,
@@ -70,7 +78,8 @@ def import_(
     Every block, document, id and hash is as it was; a digest kept from QLDB is compared with --digest and --tip.
     With --url or QLDB_EMULATOR_URL the archive is sent to that server, which verifies and imports it.
     """
-    from ..engine.workbench.imports import NotImported, is_ledger_name
+    from ..clock import SystemClock
+    from ..engine.workbench.imports import NotImported, Wanted, is_ledger_name
     from ..verify import SourceError, choose_journal, open_container
 
     if not is_ledger_name(name):
@@ -79,7 +88,9 @@ def import_(
         raise click.UsageError("--even-if-broken is for looking into a journal: it cannot be --writable")
     if checkpoint is not None and even_if_broken:
         raise click.UsageError("--checkpoint is for whole journals: it cannot be used with --even-if-broken")
-    url = options.server_of(context, url)
+    if shared is not None and (even_if_broken or checkpoint is not None):
+        raise click.UsageError("--journal takes whole journals at once: neither --even-if-broken nor --checkpoint")
+    url = options.server_of(context, url) if shared is None else None
     if url is not None and checkpoint is not None:
         raise click.UsageError("--checkpoint is for the data directory: a server imports in one go")
     if url is not None and html_file is not None:
@@ -93,20 +104,16 @@ def import_(
                 server = transport(url, options.region_of_server(context, region))
                 where = (server, source, container, journal, saved, name, export_id)
                 _show_answer(context, import_into_server(*where, writable, even_if_broken), url, as_json)
-            with _directory(data_dir) as directory:
-                place = (directory, region, name, container, journal, saved, writable)
-                if checkpoint is not None:
-                    report = import_by_segments(*place, checkpoint)
-                else:
-                    report = import_journal(*place, even_if_broken)
+            with _directory(data_dir) if shared is None else into_log(shared, region, name) as directory:
+                wanted = Wanted(name, journal.strand_id, SystemClock().now_ms(), writable, even_if_broken)
+                place = (directory, region, wanted, container, journal, saved)
+                report = import_journal(*place) if checkpoint is None else import_by_segments(*place, checkpoint)
         finally:
             container.close()
     except SourceError as error:
         raise Unreadable(str(error)) from error
     except NotImported as refused:
         report, name = refused.report, ""
-        if report.verdict != "broken":
-            raise Unreadable(f"{report.source} has no block") from refused
     if html_file is not None:
         write_html(report, html_file)
     done = f"Imported as ledger {name} in region {region}." if name else "Nothing was imported."
@@ -141,32 +148,38 @@ def _directory(given: Path | None) -> DataDirectory:
 def import_journal(
     directory: DataDirectory,
     region: str,
-    name: str,
+    wanted: Wanted,
     container: Container,
     journal: Journal,
     saved: SavedDigest | None,
-    is_writable: bool,
-    even_if_broken: bool,
 ) -> JournalReport:
     """Import a journal.  The ledger's file appears complete or not at all.
 
-    Raises NotImported, SourceError, Failure.
+    Raises NotImported for a broken journal; SourceError, Unreadable, Failure.
     """
-    from ..clock import SystemClock
-    from ..engine.ledger.fold import ApplyError
     from ..engine.workbench.imports import import_audited
-    from ..storage.errors import StorageError
-    from ..verify import Audit, read_values
+    from ..verify import Audit, read_blocks
 
     audit = Audit(container.description, journal, saved)
-    place = (directory, region, name, journal.strand_id)
-    try:
-        with options.progress(journal.size, "Importing") as done:
-            blocks = audit.blocks(read_values(container, journal, done))
-            report: JournalReport = import_audited(
-                *place, audit, blocks, SystemClock().now_ms(), is_writable, even_if_broken
-            )
+    with _failures(container), options.progress(journal.size, "Importing") as done:
+        blocks = audit.blocks(read_blocks(container, journal, done))
+        report: JournalReport = import_audited(directory, region, wanted, audit, blocks)
         return report
+
+
+@contextmanager
+def _failures(container: Container) -> Iterator[None]:
+    """Turn what an import raises into the messages of a command; only NotImported for a broken journal is left."""
+    from ..engine.ledger.fold import ApplyError
+    from ..engine.workbench.imports import NotImported
+    from ..storage.errors import StorageError
+
+    try:
+        yield
+    except NotImported as refused:
+        if refused.report.verdict == "broken":
+            raise
+        raise Unreadable(f"{container.description} has no block") from refused
     except ApplyError as error:
         raise Failure(f"The journal cannot become a ledger: {error}") from error
     except StorageError as error:
@@ -181,40 +194,32 @@ _PROGRESS = "import_progress"
 def import_by_segments(
     directory: DataDirectory,
     region: str,
-    name: str,
+    wanted: Wanted,
     container: Container,
     journal: Journal,
     saved: SavedDigest | None,
-    is_writable: bool,
     checkpoint: Path,
 ) -> JournalReport:
     """Import a journal segment by segment into a file that is kept when the import is interrupted.
 
     checkpoint: that file; it becomes the ledger's in the end.  After each segment it holds the verdict so far.
-    Raises NotImported, SourceError, Failure.
+    Raises as import_journal does.
     """
-    from ..clock import SystemClock
-    from ..engine.ledger.fold import ApplyError
     from ..engine.workbench.imports import accept
-    from ..storage.errors import StorageError
     from ..verify.audit import findings_of_files, judge
     from ..verify.verdict import merge
 
-    try:
-        if directory.path(region, name).exists():
-            raise Failure(f"There is already a ledger {name} in region {region}")
+    with _failures(container):
+        if directory.path(region, wanted.name).exists():
+            raise Failure(f"There is already a ledger {wanted.name} in region {region}")
         with _checkpoint_file(checkpoint, journal, saved) as file:
             verdict, folded = _fold_segments(file, container, journal, saved)
             report = judge(container.description, journal, merge(findings_of_files(journal), verdict), saved)
-            accept(file, name, journal.strand_id, report, folded, SystemClock().now_ms(), is_writable)
+            accept(file, wanted, report, folded)
             with file.write() as writer:
                 writer.delete_meta(_PROGRESS)
-        directory.adopt(region, name, checkpoint)
+        directory.adopt(region, wanted.name, checkpoint)
         return report
-    except ApplyError as error:
-        raise Failure(f"The journal cannot become a ledger: {error}") from error
-    except StorageError as error:
-        raise Failure(str(error)) from error
 
 
 @contextmanager

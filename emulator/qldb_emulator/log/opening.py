@@ -11,10 +11,17 @@ if TYPE_CHECKING:
     from .postgres import PostgresLogs
 
 SCHEMES = ("postgresql://", "postgres://")
+S3_SCHEME = "s3://"
+NO_S3 = (
+    "A journal in S3 is not supported: S3 has no place for the owners of ledgers, the facts of the control plane and "
+    "the fence that makes a lost answer final. Use postgresql://...; exports and archives go to S3 all the same"
+)
 
 
 def open_logs(url: str) -> PostgresLogs:
     """The journals at an address.  Raises LogError when there is no such log, or its library is not installed."""
+    if url.startswith(S3_SCHEME):
+        raise LogError(NO_S3)
     if not url.startswith(SCHEMES):
         raise LogError(f"A journal's address begins with postgresql://, and {url.partition(':')[0]!r} does not")
     try:

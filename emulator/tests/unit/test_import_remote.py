@@ -294,7 +294,7 @@ def test_an_import_ends_with_its_client_and_can_be_requested_again(
     url: str, emulator: Emulator, archive: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     has_begun, goes_on = threading.Event(), threading.Event()
-    real, real_told, told = uploads.read_values, uploads._Told, []
+    real, real_told, told = uploads.read_blocks, uploads._Told, []
 
     def slow(container: Any, journal: Any, progress: Any) -> Iterator[Any]:
         def waited(count: int) -> None:
@@ -312,7 +312,7 @@ def test_an_import_ends_with_its_client_and_can_be_requested_again(
         assert server.interface("GET", path) == {"bytes": len(file)}
         wanted = json.dumps({"name": "copy"}).encode()
         with monkeypatch.context() as patched:
-            patched.setattr(uploads, "read_values", slow)
+            patched.setattr(uploads, "read_blocks", slow)
             patched.setattr(uploads, "_Told", lambda done: told.append(real_told(done)) or told[-1])
             lines = server.interface_lines("POST", f"{path}/import", wanted)
             assert next(lines)["progress"] == 0
@@ -357,5 +357,5 @@ def test_a_server_that_shares_its_journals_says_how_to_import(tmp_path: Path) ->
         closing(HttpTransport(server.url)) as transport,
     ):
         object.__setattr__(emulator.settings, "journal", "postgresql://nowhere")
-        with pytest.raises(QldbError, match="import with --data-dir, then journal move"):
+        with pytest.raises(QldbError, match="use qldb-emulator import --journal"):
             transport.interface("POST", "/uploads", b'{"name": "copy"}')

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...context import Principal, is_same_principal
 from ...engine.ledger.fold import ApplyError
-from ...engine.workbench.imports import NotImported, import_audited, is_ledger_name
+from ...engine.workbench.imports import NotImported, Wanted, import_audited, is_ledger_name
 from ...errors import (
     ADMIN_NOT_FOUND,
     ADMIN_REQUEST,
@@ -41,8 +41,8 @@ from ...verify import (
     choose_journal,
     open_container,
     read_answer,
+    read_blocks,
     read_digest,
-    read_values,
     verify_block,
     verify_revision,
 )
@@ -189,7 +189,7 @@ def verify_upload(call: Call, uploads: Uploads) -> Lines:
 
     def work(container: Container, journal: Journal, progress: Progress) -> Members:
         audit = Audit(source, journal, chosen.digest)
-        for _ in audit.blocks(read_values(container, journal, progress)):
+        for _ in audit.blocks(read_blocks(container, journal, progress)):
             pass
         return shown(audit.report())
 
@@ -208,11 +208,10 @@ def import_upload(call: Call, uploads: Uploads) -> Lines:
 
     def work(container: Container, journal: Journal, progress: Progress) -> Members:
         audit = Audit(source, journal, chosen.digest)
-        blocks = audit.blocks(read_values(container, journal, progress))
-        now_ms = emulator.clock.now_ms()
-        place = (emulator.directory, region, name, journal.strand_id)
+        blocks = audit.blocks(read_blocks(container, journal, progress))
+        wanted = Wanted(name, journal.strand_id, emulator.clock.now_ms(), is_writable, even_if_broken)
         try:
-            report = import_audited(*place, audit, blocks, now_ms, is_writable, even_if_broken)
+            report = import_audited(emulator.directory, region, wanted, audit, blocks)
         except NotImported as refused:
             return {**shown(refused.report), **_whole(refused.report), "ledger": None}
         except (ApplyError, StorageError) as error:
@@ -232,7 +231,7 @@ def _check_import(call: Call, name: str) -> None:
     call.check("CreateLedger", f"ledger/{name}")
     if call.emulator.settings.journal is not None:
         raise NOT_SUPPORTED(
-            what="an import into a server that shares its journals (import with --data-dir, then journal move)"
+            what="an import into a server that shares its journals (use qldb-emulator import --journal)"
         )
     if call.emulator.ledgers.find(call.region, name) is not None:
         raise LEDGER_EXISTS(name=name)
