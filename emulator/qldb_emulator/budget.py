@@ -1,14 +1,15 @@
 """Bounds the work of one statement: its time, by regular checks whether it may go on, and its memory.
 
-Python cannot stop a thread from outside, so every loop whose length a statement decides asks whether a look is due, and
-everything that grows reports its bytes.  The engine begins the budget of the open transaction for the time of a
-command.  Outside a command there are no bounds.
+Python cannot stop a thread from outside.  So a statement must check by itself, from time to time, whether it may go on:
+here that check is called a *look*.  Every loop whose length depends on the statement asks whether a look is due, and
+code that builds large values reports their bytes.  The engine sets the budget of the open transaction while a command
+runs.  Outside a command there are no bounds.
 
-How a look becomes due: a thread of this module marks the budget of every running statement each LOOK_SECONDS.  So a
-loop reads one attribute (some 5 ns), and a statement that is over before the first mark never looks.  Counting steps
-in the loops was measured too: it took a tenth to a quarter of a short statement's time.
+A thread of this module marks the budget of every running statement each LOOK_SECONDS, and a marked budget is due for a
+look.  So a loop only reads one attribute (some 5 ns), and a statement that ends before the first mark never looks.
+The alternative, to count steps in the loops, was measured: it took 10 to 25 % of a short statement's time.
 
-Code that has a frame finds the budget there; other code by :func:`current`, which takes some 60 ns.
+Compiled expressions have the budget in their frame.  Other code calls :func:`current`, which takes some 60 ns.
 """
 
 from __future__ import annotations
@@ -23,22 +24,23 @@ from .errors import STATEMENT_TOO_LARGE
 LOOK_SECONDS = 0.02
 """How often a running statement looks whether it may go on."""
 _IDLE_LOOKS = 50
-"""The thread that marks budgets ends when this many times in a row there was no statement; the next one starts it."""
+"""The thread that marks budgets ends after it has found no statement so many times in a row.  The next statement starts
+it again."""
 
 ROWS_BETWEEN_LOOKS = 256
-"""A loop over elements in memory asks each so many whether a look is due: that takes some 0.1 ms."""
+"""A loop over elements in memory asks after so many elements whether a look is due.  They take some 0.1 ms."""
 ROW_BYTES = 200
-"""What a row kept in memory takes at least: a dict of one field, and its place in a list."""
+"""The memory of the smallest row: a dict of one field, and its place in a list."""
 
 
 class Budget:
     """The bounds of one transaction's statements.  Used by one thread at a time, under the session's lock.
 
     look_now: raises what ends the statement.
-    most_bytes: how much the intermediate results of a statement may take; an estimate, to be right within a few times.
-    is_due: whether to call :meth:`look`.  Set by another thread; a plain attribute, so no lock is needed.
-    held: bytes of what may be dropped again (see ``ExpressionCompiler.condition``).  kept: of what lasts.  Code that
-    adds to ``held`` directly leaves the comparison with ``most_bytes`` to the next look.
+    most_bytes: the limit for a statement's intermediate results.  Sizes are estimates, right within a small factor.
+    is_due: whether to call :meth:`look`.  Another thread sets it; for a plain attribute no lock is needed.
+    held: bytes of temporary values (see ``ExpressionCompiler.condition``).  kept: bytes that are needed until the
+    statement ends.  Code that adds to ``held`` directly is compared with the limit at the next look.
     """
 
     __slots__ = ("_look_now", "_most_bytes", "held", "is_due", "kept")
@@ -69,7 +71,7 @@ class Budget:
 
 
 class _Unbounded(Budget):
-    """Has no bounds and is never due, so threads may share it: what they count in it means nothing."""
+    """Has no bounds and is never due.  Threads may share it, because its counts are not used."""
 
     __slots__ = ()
 
@@ -93,7 +95,7 @@ def current() -> Budget:
 
 
 def enter(budget: Budget) -> None:
-    """This thread begins a command within a budget.  The caller calls :func:`leave` in any case."""
+    """Begin a command of this thread within a budget.  The caller must call :func:`leave`, also after an error."""
     budget.held = budget.kept = 0
     _running[get_ident()] = budget
     if not _marker.is_running:
@@ -101,12 +103,12 @@ def enter(budget: Budget) -> None:
 
 
 def leave() -> None:
-    """This thread's command is over."""
+    """End the command of this thread."""
     _running.pop(get_ident(), None)
 
 
 def check() -> None:
-    """Let the current statement look, if it is due.  Raises what ends the statement."""
+    """Look, if the current statement is due for it.  Raises what ends the statement."""
     budget = _running.get(get_ident(), UNBOUNDED)
     if budget.is_due:
         budget.look()

@@ -43,33 +43,34 @@ class WallClock:
 
 
 class SystemClock:
-    """The machine's clock, but it never goes backwards (a journal's times must not).
+    """The machine's clock, but it never goes backwards, because a journal's times must not.
 
-    If the machine's clock is set back, this one runs at half speed until the other has caught up, as time servers
-    correct a clock.  So everything that waits for a time continues, and the lead is gone after twice its length.
+    If the machine's clock is set back, this clock goes on at half speed until the other has caught up.  Time servers
+    correct a clock in the same way.  So whatever waits for a time still gets there.  After a step of one minute back,
+    both clocks agree again two minutes later.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last_ms = 0
-        self._slow_ms = 0  # what this clock told last while it went slowly
-        self._slow_tick = 0.0  # time.monotonic() then
+        self._slow_ms = 0  # the last time that this clock gave at half speed
+        self._slow_tick = 0.0  # time.monotonic() at that moment
 
     def now_ms(self) -> int:
         now = time.time_ns() // 1_000_000
-        if now >= self._last_ms:  # nearly always, so without the lock, which would take as long as the rest
+        if now >= self._last_ms:  # nearly always; a lock here would double the time of a call
             self._last_ms = now
             return now
         return self._slowed_ms()
 
     def _slowed_ms(self) -> int:
-        """Return the time while the machine's clock is behind what was told."""
+        """Return the time while the machine's clock is behind the last time that this clock gave."""
         with self._lock:
             tick, last_ms = time.monotonic(), self._last_ms
-            if last_ms != self._slow_ms:  # the clock was put back since the last look
+            if last_ms != self._slow_ms:  # the machine's clock was set back since the last call
                 self._slow_ms, self._slow_tick = last_ms, tick
             slowed_ms = int((tick - self._slow_tick) * 500)
-            if slowed_ms:  # else the tick stays: many looks within a millisecond must not stop the clock
+            if slowed_ms:  # else the tick stays: many calls within a millisecond must not stop the clock
                 self._last_ms = self._slow_ms = last_ms + slowed_ms
                 self._slow_tick = tick
             return self._last_ms

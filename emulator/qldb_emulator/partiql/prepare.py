@@ -29,8 +29,8 @@ class Prepared:
 class StatementCache:
     """Programs by text.  One per ledger; bounded in bytes; shared by all sessions.
 
-    An application has tens of texts, not thousands, unless it writes values into them; those must not fill the memory.
-    The oldest texts make way for new ones.
+    An application has tens of texts, not thousands, unless it writes values into them.  So the size is bounded: the
+    oldest texts are dropped for new ones.
     """
 
     MAX_BYTES: Final = 16 * MIB
@@ -42,10 +42,10 @@ class StatementCache:
     def __init__(self) -> None:
         self._prepared: dict[str, Prepared] = {}
         self._bytes = 0
-        self._lock = threading.Lock()  # only to remember: looking up needs none
+        self._lock = threading.Lock()  # for changes; looking up needs no lock
 
     def prepare(self, text: str, catalogue: Catalogue, max_depth: int) -> Program:
-        """The program of a text under a catalogue, kept from an earlier time if there is one.  Raises PartiqlError."""
+        """The program of a text under a catalogue, from the cache if it is there.  Raises PartiqlError."""
         prepared = self._prepared.get(text)
         if prepared is not None and prepared.catalogue is catalogue:
             return prepared.program

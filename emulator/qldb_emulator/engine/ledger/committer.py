@@ -6,13 +6,14 @@
        │                └─► _reserve   (the transaction only read: its block is written later)
        └─► with a shared log: _commit_together ─► _append_batch ─► validate, _write, until the outcome is known
 
-Two locks are taken, always in this order.  ``lock`` serialises commits, changes of facts and the end of the ledger.
-The write lock of the ledger's file is held for one SQLite transaction.  Reading takes neither: rows say from which
-block to which they hold, so a snapshot is a number.
+Two locks are taken, always in this order.  First ``lock``: only one thread at a time commits, changes facts or closes
+the ledger.  Then the write lock of the ledger's file, for one SQLite transaction.  Reading takes neither lock: each row
+has the numbers of the first and the last block for which it is valid, so a snapshot is one number.
 
-A block of a transaction that only read changes no table.  It is *deferred*: the commit fixes its place in the journal,
-its time and its conflicts, but it is built and written after the answer, or with the next block, whichever comes first
-(docs/design/009-after-the-answer.md).  A shared log cannot reserve a place, so nothing is deferred there.
+A transaction that only read has a block, too, but the block changes no table.  It is *deferred*.  The commit decides
+its place in the journal, its time and its conflicts.  The block is built and written after the answer, or with the next
+block if that comes first (docs/design/009-after-the-answer.md).  A shared log cannot reserve a place, so with one
+nothing is deferred.
 
 ``log.seam`` is the interface to the journal itself (docs/design/011-journal-seam.md).
 """
@@ -63,12 +64,13 @@ TOGETHER_MAX = 64
 """Blocks of transactions that are appended to a shared log together."""
 
 DEFERRED_MAX = 64
-"""The most blocks that may be deferred.  A burst of readers is written in few SQLite transactions, and a failing disk
-is noticed soon."""
+"""The most blocks that may be deferred.  So many are written in one SQLite transaction after a burst of readers.  With
+more, it would take longer until a failing disk is noticed."""
 
 UNKNOWN_OUTCOME_SECONDS = 60.0
-"""How long a commit whose answer was lost is asked for again, before its client is told that the outcome is unknown.
-Longer than a failover takes: Patroni's default is that a primary counts as lost after 30 seconds."""
+"""If the log's answer to a commit was lost, the committer asks the log for so long whether it has the block.  Then it
+tells the client that the outcome is unknown.  A failover takes less: Patroni by default gives up a primary after
+30 seconds."""
 UNKNOWN_OUTCOME_PAUSE_SECONDS = 0.1
 OUTCOME_STAYS_UNKNOWN = "It is not known whether the transaction was committed. Look before you try again. {reason}"
 
@@ -88,7 +90,7 @@ class Proposal(NamedTuple):
 
 
 class Waiting:
-    """A proposal to a shared log, from the commit's begin to its end.  error: what its client is told."""
+    """A proposal while it is committed to a shared log.  is_done: it is decided.  error: what its client is told."""
 
     __slots__ = ("error", "is_done", "now_ms", "proposal")
 
@@ -102,7 +104,7 @@ class Waiting:
 class PendingBlock(NamedTuple):
     """A transaction that passed validation at ``now_ms``: what its block is built from.
 
-    waiting: who waits for it, when the log is shared.
+    waiting: the proposal it belongs to, if the log is shared.
     """
 
     result: TransactionResult
@@ -187,9 +189,9 @@ class Committer:
     def commit(self, proposal: Proposal) -> None:
         """Turn a proposal into the journal's next block.
 
-        Returns when the block, and every block that its transaction may have read, is durable; but a transaction that
-        only read may leave its own block to be written later (inferred: journal.md 1.6).
-        Raises NO_SUCH_SESSION, OCC_CONFLICT, StorageError; then nothing was written, except that after an
+        Returns when the block, and every block that its transaction may have read, is durable.  Exception: the block
+        of a transaction that only read may be written later (inferred: journal.md 1.6).
+        Raises NO_SUCH_SESSION, OCC_CONFLICT, StorageError.  Nothing was written then, except that after an
         UnknownOutcome the block may still appear.
         """
         if self._log.is_shared:
@@ -208,8 +210,8 @@ class Committer:
             else:
                 self._reserve(pending)
             last_change = self._last_change
-        # The lock is released: while this commit waits for the disk, others are written, and the next sync covers them
-        # all.  A transaction that only read waits as well, for the changes that it may have read.
+        # The lock is released.  While this commit waits for the disk, other commits are written, and one sync makes all
+        # of them durable.  A transaction that only read waits, too: what it read must be durable.
         self._file.sync(last_change)
 
     def _validate(self, proposal: Proposal) -> None:
@@ -230,17 +232,17 @@ class Committer:
     # --- the commit into a shared log --------------------------------------------------------------------
 
     def _commit_together(self, proposal: Proposal) -> None:
-        """Commit, with whatever else waits to be committed: a round trip to the log costs the same for all of them.
+        """Commit together with all other proposals that wait: one round trip to the log serves all of them.
 
         Raises NO_SUCH_SESSION, OCC_CONFLICT, StorageError.
         """
         mine = Waiting(proposal, self._clock.now_ms())
         self._waiting.append(mine)  # a deque: no lock is needed
         with self.lock:
-            # The thread that had the lock before may have committed this one as well.
+            # While this thread waited for the lock, another may have committed this proposal with its own.
             if not mine.is_done:
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), TOGETHER_MAX))]
-                if mine not in batch:  # more wait than fit: this one is served now, for its thread is here
+                if mine not in batch:  # more proposals wait than a batch takes; this one must be in it
                     self._waiting.remove(mine)
                     batch.append(mine)
                 self._commit_batch(batch)
@@ -248,14 +250,14 @@ class Committer:
             raise mine.error
 
     def _commit_batch(self, batch: list[Waiting]) -> None:
-        """Settle every one of a batch.  Holds the lock.  Raises nothing: each has its own error."""
+        """Decide every proposal of a batch.  Requires the lock.  Raises no error: each proposal has its own."""
         try:
             if self.is_closed:
                 raise NO_SUCH_SESSION()
             try:
                 self._append_batch(batch)
             except ApplyError:
-                # One of them cannot be applied.  Alone, each gets its own answer.
+                # One of them cannot be applied.  Committed one by one, each gets its own answer.
                 if len(batch) == 1:
                     raise
                 for each in batch:
@@ -268,16 +270,17 @@ class Committer:
                 raise
 
     def _append_batch(self, batch: Sequence[Waiting]) -> None:
-        """Append the blocks of a batch, all or none.  Holds the lock.  Raises StorageError; then what is not done has
-        no block, unless it is an UnknownOutcome.
+        """Append the blocks of a batch, all or none.  Requires the lock.
 
-        The log may say that the slot is taken, or its answer may be lost.  Then the blocks that it does have are
-        folded; unless they settle the matter, the rest is validated against them, and built again after them.
+        Another server's block may have taken the slot, or the log's answer may be lost.  Then this server folds the
+        blocks that the log has.  They show which proposals are committed.  The others are validated against these
+        blocks, and their blocks are built again after them.
+        Raises StorageError: proposals that are not done have no block then, except after an UnknownOutcome.
         """
         before = self.tip.sequence_no
         deadline: float | None = None
         if any(not each.proposal.result.statements for each in batch):
-            # It leaves no block, so no taken slot would tell that another server's block came first.
+            # Such a proposal appends no block, so it cannot find a slot taken, which is how others learn of new blocks.
             self.catch_up()
         while pending := self._validated(batch, before):
             try:
@@ -295,7 +298,7 @@ class Committer:
                         raise UnknownOutcome(OUTCOME_STAYS_UNKNOWN.format(reason=error)) from error
 
     def _validated(self, batch: Sequence[Waiting], before: int) -> list[PendingBlock]:
-        """Return what is left of a batch to be appended, after the blocks since ``before`` were folded."""
+        """Return what remains to be appended of a batch, after the blocks that follow ``before`` were folded."""
         pending = []
         is_moved = self.tip.sequence_no > before
         for each in batch:
@@ -303,7 +306,7 @@ class Committer:
                 continue
             proposal = each.proposal
             if is_moved and self._file.has_transaction(proposal.result.transaction_id, before):
-                each.is_done = True  # the answer that was lost said yes
+                each.is_done = True  # the block is in the log: the answer that was lost was a success
             elif self.writes.conflict(proposal.reads, proposal.snapshot) is not None:
                 each.error, each.is_done = OCC_CONFLICT(), True
             elif not proposal.result.statements:
@@ -313,7 +316,7 @@ class Committer:
         return pending
 
     def _settles_after(self, error: LogError) -> bool:
-        """Whether the log answers now, and shows all that it ever will of what was sent to it.
+        """Whether the log answers again, and has been read after everything that was sent to it before.
 
         Raises LogWentBack, LedgerGone, Deposed.
         """
@@ -324,13 +327,13 @@ class Committer:
         except (LogWentBack, LedgerGone):
             raise
         except Deposed:
-            return True  # the next append finds it out; what the log shows is final all the same
+            return True  # the next append raises it; what the log has is final in any case
         except LogError:
             return False
         return True
 
     def _catch_up_if_possible(self) -> None:
-        """Fold what the log has; when that fails, the next one that needs it is told."""
+        """Fold what the log has.  If that fails, the next caller that needs these blocks gets the error."""
         try:
             self.catch_up()
         except StorageError as error:
@@ -341,7 +344,7 @@ class Committer:
     def _write(self, pending: Sequence[PendingBlock], is_change: bool) -> None:
         """Build blocks, append them to the log, apply them: one SQLite transaction.  Then publish them.
 
-        Holds the lock.  Raises StorageError.  With SQLite alone that is for good.
+        Requires the lock.  Raises StorageError.  With SQLite alone, trying again is of no use then.
         """
         appended: list[AppendedBlock] = []
         refused: list[Waiting] = []
@@ -356,7 +359,7 @@ class Committer:
                         continue
                     appended.append(self._build_and_apply(writer, tip, each))
                     tip = appended[-1].tip
-                # Here the order is decided.  With SQLite alone the COMMIT below is the append.
+                # The append to a shared log decides the order.  With SQLite alone, the COMMIT below is the append.
                 if self._log.is_shared:
                     self._log.append_at((each.row for each in appended), rewrites_of(appended))
                     is_logged = True
@@ -364,7 +367,7 @@ class Committer:
         except (SlotTaken, UnknownOutcome, Unreachable):
             raise  # the SQLite transaction was rolled back
         except StorageError:
-            # If the disk fails in the COMMIT itself, the commit may have taken place.  Memory must follow the disk.
+            # If the disk failed in the COMMIT itself, it may hold the blocks.  What is in memory must be the same.
             stored = self._file.tip()
             if appended and stored is not None and stored.sequence_no == tip.sequence_no:
                 self._publish(appended, is_change)
@@ -438,7 +441,7 @@ class Committer:
                 try:
                     self._write((first,), is_change=True)
                 except (SlotTaken, UnknownOutcome) as error:
-                    # Another server's block 0 will do.
+                    # Block 0 of another server serves as well.
                     if self._clock.monotonic() > deadline or self.is_ending:
                         raise
                     self._settles_after(error)
@@ -471,7 +474,7 @@ class Committer:
             return end.facts_version
 
     def pause_after(self, error: LogError) -> None:
-        """Wait a moment when it was an answer that was lost; a slot that was taken can be tried again at once."""
+        """Wait a moment if an answer was lost.  After a taken slot, the next one can be tried at once."""
         if not isinstance(error, SlotTaken):
             self._clock.sleep(UNKNOWN_OUTCOME_PAUSE_SECONDS)
 

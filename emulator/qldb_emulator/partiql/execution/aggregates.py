@@ -7,7 +7,7 @@
     accumulator.result()
 
 Unknown values are skipped; over nothing COUNT is 0 and the others are null (partiql.md 2.3 and 4.3).  ``COUNT(*)`` is
-:class:`CountAll`: it counts whatever it is given.
+:class:`CountAll`, which counts every row.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _SEEN_BYTES = 100  # of a key among those seen, its octets apart
 
 
 class Accumulator(Protocol):
-    """Takes values, one a row, and has a result at any time."""
+    """Takes a value from each row.  The result can be asked for at any time."""
 
     def add(self, value: IonValue) -> None:
-        """Take a value.  Raises PartiqlError for one the aggregate is not made for."""
+        """Take a value.  Raises PartiqlError for a value of a wrong type."""
         ...
 
     def result(self) -> IonValue:
@@ -105,7 +105,7 @@ class Average:
 
 
 class Extreme:
-    """``MIN(x)`` and ``MAX(x)`` of numbers (documented: ql-functions.max); of equal values the first."""
+    """``MIN(x)`` and ``MAX(x)`` of numbers (documented: ql-functions.max); the first of several equal values."""
 
     __slots__ = ("_best", "_sign")
 
@@ -125,7 +125,7 @@ class Extreme:
 
 
 class Distinct:
-    """Passes on each value once, the first of those that are equal."""
+    """Passes on the first of all values that are equal."""
 
     __slots__ = ("_inner", "_seen")
 

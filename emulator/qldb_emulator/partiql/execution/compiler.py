@@ -1,6 +1,7 @@
 """A plan becomes a program: generators for its relations, closures for its expressions.
 
-Rows are pulled one at a time.  Opening a relation (calling it) reads its first source's mark; pulling takes rows.
+Rows are pulled one at a time.  To call a relation opens it, and records that its first source is read; the iterator
+that it returns gives the rows.
 A program keeps no state, so all sessions may share it.
 """
 
@@ -73,7 +74,7 @@ Open = Callable[[Frame], Iterator[None]]
 class Program:
     """A statement ready to run, any number of times, in any number of sessions.
 
-    kind: which of the methods below it has.  statement: the syntax tree (a DDL statement is run from it).
+    kind: which of the methods below can be called.  statement: the syntax tree (a DDL statement is run from it).
     name: of an EXEC, in lower case.  actions: what may have to be allowed, see ``plan.Plan``.
     """
 
@@ -114,7 +115,7 @@ def compile_plan(plan: Plan) -> Program:
 def evaluate(plan: Plan, parameters: Sequence[IonValue], data: Data) -> IonValue:
     """The value of a query as the language has it: a Bag of rows, or a bare expression's value; MISSING stays MISSING.
 
-    For those who compare values of the language, not of Ion.  Raises PartiqlError.
+    For tests that compare values of the language, which Ion does not have all.  Raises PartiqlError.
     """
     compiler = _Compiler(plan)
     frame = _new_frame(plan, parameters, data, UNBOUNDED)
@@ -231,7 +232,7 @@ class _Compiler:
         return lambda frame: Bag(_gathered(query(frame), frame[BUDGET_SLOT]))
 
     def _exists(self, node: Subquery) -> Run:
-        """EXISTS: every row is computed, for its errors and its reads, but none is kept."""
+        """EXISTS: every row is computed, because its errors and reads count, but none is kept."""
         query = self.query(node.query, is_output=False)
 
         def exists(frame: Frame) -> IonValue:
@@ -245,7 +246,7 @@ class _Compiler:
         return exists
 
     def _aggregates(self, calls: tuple[AggregateCall, ...], pos: ast.Pos) -> Callable[[Frame, Iterator[None]], None]:
-        """pos: of the SELECT, where the library has the errors of its aggregates."""
+        """pos: of the SELECT; the library reports errors of its aggregates there."""
         parts = [
             (
                 call.slot,
@@ -261,7 +262,7 @@ class _Compiler:
             budget = frame[BUDGET_SLOT]
             held = budget.held
             for _ in opened:
-                budget.held = held  # what the row before was made of is gone
+                budget.held = held  # the values from which the previous row was made are gone
                 for sum_, argument in running:
                     value = argument(frame)
                     try:
@@ -279,7 +280,7 @@ class _Compiler:
     # --- Projections ---------------------------------------------------------------------------------------
 
     def _output(self, node: ast.Expr, is_output: bool) -> Run:
-        """An expression whose value becomes part of a row; MISSING stays, to be left out."""
+        """An expression whose value becomes part of a row.  MISSING stays MISSING, and the row leaves it out."""
         run = self.expression(node)
         if not is_output or is_plain(node):
             return run
@@ -320,7 +321,7 @@ class _Compiler:
     # --- Relations -----------------------------------------------------------------------------------------
 
     def relation(self, relation: Relation, where_pos: ast.Pos | None = None) -> Open:
-        """where_pos: where an error of WHERE itself stands, if not at its expression."""
+        """where_pos: the position for errors of WHERE itself, if it is not that of its expression."""
         if not isinstance(relation, Filter):
             return self._join(relation, None) if isinstance(relation, Join) else self._access(relation, None)
         condition = self._expressions.condition(relation.condition, where_pos)
@@ -343,7 +344,7 @@ class _Compiler:
 
         def pull(frame: Frame, first: Iterator[None]) -> Iterator[None]:
             stack = [first]
-            while stack:  # each turn pulls from a source, which looks when that is due
+            while stack:  # each turn pulls a row from a source, and the source looks if that is due
                 if next(stack[-1], _END) is _END:
                     stack.pop()
                 elif len(stack) < depth:
@@ -373,7 +374,7 @@ class _Compiler:
         return _unnest(access, self.expression(access.collection), condition)
 
     def _seek(self, access: IndexSeek, tell: BindCertainMatch = lambda frame: None) -> Callable[[Frame], Iterator[Row]]:
-        """The rows that an index finds.  tell: which of them certainly match."""
+        """The rows that an index finds.  tell: tells which of them certainly match."""
         source, index, keys = access.source, access.index, self._keys(access.probe)
 
         def seek(frame: Frame) -> Iterator[Row]:
@@ -464,7 +465,7 @@ def _scan(source: TableSource) -> Callable[[Frame], Iterator[Row]]:
 
 
 def _document_ids(values: list[IonValue]) -> list[IonValue]:
-    """Those of the values that can be ids, as plain strings, each once."""
+    """The values that can be ids, as plain strings, without repetitions."""
     return list(dict.fromkeys(str(bare) for bare in map(strip_annotations, values) if isinstance(bare, str)))
 
 
@@ -473,7 +474,7 @@ def _catalogue(frame: Frame) -> Iterator[Row]:
 
 
 def _table_rows(access: Access, find: Callable[[Frame], Iterator[Row]], condition: Run | None) -> Open:
-    """Each row taken counts as a read, before the condition is asked."""
+    """Each row counts as a read, whether the condition is true for it or not."""
     pull = _pull_rows(access, condition)
     return lambda frame: pull(frame, find(frame))
 
@@ -483,9 +484,9 @@ def _pull_rows(access: Access, condition: Run | None) -> Callable[[Frame, Iterat
 
     def pull(frame: Frame, rows: Iterator[Row]) -> Iterator[None]:
         data, budget = frame[DATA_SLOT], frame[BUDGET_SLOT]
-        if budget.is_due:  # there may be no row, any number of times
+        if budget.is_due:  # this may happen many times without a row to give
             budget.look()
-        taken = 0  # handed over when the caller may look: an attribute for every row would cost as much as a comparison
+        taken = 0  # added to read_ios when others may read that: for every row it would cost as much as a comparison
         for document_id, value in rows:
             taken += 1
             if budget.is_due:
@@ -503,7 +504,7 @@ def _pull_rows(access: Access, condition: Run | None) -> Callable[[Frame, Iterat
 
 
 def _prefiltered_rows(access: Scan, bind: BindPrefilter, condition: Run) -> Open:
-    """As _table_rows, for a scan that can leave rows out without asking the condition.  All of them count as read."""
+    """As _table_rows, for a scan that leaves rows out without evaluating the condition.  All rows count as read."""
     slot, id_slot, source = access.slot, access.id_slot, access.source
     pull_all = _pull_rows(access, condition)
 
@@ -530,7 +531,7 @@ def _prefiltered_rows(access: Scan, bind: BindPrefilter, condition: Run) -> Open
 
 
 def _is_count_of_table(plan: SelectPlan) -> bool:
-    """Whether a query asks for nothing but how many documents a table has."""
+    """Whether a query only asks how many documents a table has."""
     calls, source = plan.aggregates, plan.relation
     return (
         bool(calls)
@@ -571,7 +572,7 @@ def _unnest(access: Unnest, collection: Run, condition: Run | None) -> Open:
             budget.look()
         ranged = collection(frame)
         if ranged is MISSING and position_slot is not None:
-            return  # a DML statement has nothing to change in what a document has not
+            return  # a DML statement cannot change what is not in the document
         for value, at, position in elements(ranged, budget):
             frame[slot] = value
             if at_slot is not None:
@@ -666,12 +667,12 @@ def _whole_row(run: Run) -> Run:
 def _merged_row(columns: list[tuple[str | None, Run]]) -> Run:
     """Columns of which some are spread (their name is None): names may repeat.
 
-    What is no struct, or an empty one, becomes a column itself; its made name counts the columns before it.
+    A value that is no struct, and an empty struct, becomes one column.  Its name is _N for the N-th column.
     """
 
     def project(frame: Frame) -> IonValue:
         pairs: list[tuple[str, IonValue]] = []
-        count = 0  # of the columns so far, also of those without a value
+        count = 0  # counts all columns so far, also those without a value
         for name, run in columns:
             value = run(frame)
             if name is not None:

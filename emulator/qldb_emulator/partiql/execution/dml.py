@@ -1,8 +1,7 @@
 """INSERT, UPDATE and DELETE: from the rows of a plan to the changes it asks for.
 
-Nothing is applied here, and no value of a document is changed in place: documents are shared with caches.  Everything
-is evaluated against the state before the statement; the edits of all rows that belong to one document are then carried
-out, in order, on a draft of it.
+Nothing is applied here, and no document is changed in place, because caches share it.  All expressions see the state
+before the statement.  The edits of all rows of one document are then carried out, in order, on a draft of it.
 
 What a target means (partiql.md 1.4, 1.6):
 
@@ -17,7 +16,7 @@ REMOVE a.b                          removes a field or an element; nothing happe
 REMOVE a                            deletes the document
 ==================================  ===================================================================================
 
-Positions in lists are those before the statement, whatever else it removes or inserts.
+Positions in lists are those before the statement, even if it removes or inserts other elements.
 A bare name that matches no field exactly means the field that differs only in case (recorded: the talk's
 ``SET owner`` on ``Owner``).
 """
@@ -97,7 +96,7 @@ Key = ast.FieldStep | int  # a step whose index has been evaluated
 
 @dataclass(slots=True)
 class _Cell:
-    """A place that holds a value; in a list also what was inserted before it."""
+    """A place for a value.  In a list it also has the values that were inserted before it."""
 
     value: IonValue
     is_removed: bool = False
@@ -214,7 +213,7 @@ Apply = Callable[[Frame, _Draft], None]
 
 
 def compile_update(plan: UpdatePlan, rows: Rows, compile_expression: Compile) -> Changes:
-    """The changes of an UPDATE: one per document, in the order in which they were first met."""
+    """The changes of an UPDATE: one for each document, in the order of their first rows."""
     edits = [_compile_edit(edit, plan, compile_expression) for edit in plan.edits]
     table, slot, id_slot = plan.table, plan.slot, plan.id_slot
     row_count = max(1, sum(edit.kind == "set" for edit in plan.edits))
@@ -269,7 +268,9 @@ def _compile_keys(place: Place, plan: UpdatePlan, compile_expression: Compile) -
         if origin is not None and position_slot is not None:
             found = origin(frame)
             position = frame[position_slot]
-            if position is not MISSING:  # MISSING: the source was no collection, the element is the thing itself
+            if (
+                position is not MISSING
+            ):  # MISSING: the source was not a collection but a single value, which is the element
                 found.append(_key(position, place.written.pos))
         for step in steps:
             found.append(step if isinstance(step, ast.FieldStep) else _key(step[0](frame), step[1]))
@@ -301,7 +302,7 @@ def _child(cell: _Cell, key: Key) -> _Cell | None:
 def _reach(draft: _Draft, keys: list[Key], last: Key | None, pos: ast.Pos) -> _Cell:
     """The cell at the end of the keys.  last: the place within it that is wanted, for the error's text.
 
-    Raises PartiqlError when there is nothing: what remains of the path after the step that was not found.
+    Raises PartiqlError if there is none; its text has the rest of the path after the step that was not found.
     """
     cell = draft.root
     for number, key in enumerate(keys, 1):

@@ -1,7 +1,7 @@
-"""Expressions of a plan become closures: one call per evaluation, everything that can be known decided beforehand.
+"""Expressions of a plan become closures.  What does not depend on a row is decided when a closure is made.
 
 A closure takes the frame of one execution: slot 0 the data, slot 1 the parameters, then the values of the plan's slots.
-Closures keep nothing between calls, so that a compiled statement may run in many sessions at once.
+Closures keep no state between calls, so a compiled statement may run in many sessions at once.
 
 Operators raise errors without a position; the closure of the node puts its own there.
 """
@@ -201,7 +201,7 @@ class ExpressionCompiler:
         def apply(frame: Frame) -> IonValue:
             first = left(frame)
             if type(first) in _MAYBE_UNKNOWN and semantics.is_unknown(first):
-                return None  # the right side is not asked, so that it cannot fail
+                return None  # the right side is not evaluated, so it cannot fail
             second = right(frame)
             try:
                 return operator(first, second)
@@ -211,7 +211,7 @@ class ExpressionCompiler:
         return apply
 
     def _equals_constant(self, node: ast.Binary) -> Run | None:
-        """``path = 'text'`` and ``path = 7``, the commonest conditions: a plain hit needs no general comparison."""
+        """``path = 'text'`` and ``path = 7`` are the most frequent conditions: plain values are compared directly."""
         for side, other in ((node.left, node.right), (node.right, node.left)):
             if isinstance(other, ast.Literal) and type(other.value) in (str, int):
                 constant = other.value
@@ -251,7 +251,7 @@ class ExpressionCompiler:
         return chain
 
     def _between(self, node: ast.Between) -> Run:
-        """The upper bound is asked only when the lower one holds."""
+        """The upper bound is evaluated only if the lower one holds."""
         value_of, low, high = [self.compile(part) for part in (node.value, node.low, node.high)]
         expected, pos = not node.is_negated, node.pos
         above, below = semantics.not_below, semantics.not_above
@@ -280,7 +280,7 @@ class ExpressionCompiler:
         return _negate_if(node.is_negated, _apply(semantics.in_, runs, node.pos))
 
     def _like(self, node: ast.Like) -> Run:
-        """A pattern of constants is read once, and must be one even if no row is asked (the library's way)."""
+        """A constant pattern is read once.  As in the library, a mistake in it is an error even if there is no row."""
         value, pattern = self.compile(node.value), self.compile(node.pattern)
         escape = None if node.escape is None else self.compile(node.escape)
         places = node.pos, node.pattern.pos, node.pos if node.escape is None else node.escape.pos
@@ -311,7 +311,7 @@ class ExpressionCompiler:
         return lambda frame: semantics.is_type(value(frame), name) is expected
 
     def _cast(self, node: ast.Cast) -> Run:
-        name = node.type.name  # an error stands at the parenthesis, where the library has it
+        name = node.type.name  # the position of an error is the parenthesis, as in the library
 
         def converted(value: IonValue) -> IonValue:
             result = cast(value, name)
@@ -322,7 +322,7 @@ class ExpressionCompiler:
         return _apply_1(converted, self.compile(node.value), node.opening or node.pos)
 
     def _case(self, node: ast.Case) -> Run:
-        # In this order, so that of several errors in constants the library's is the one.
+        # In this order: of several errors in constants the first one is reported, as in the library.
         operand = None if node.operand is None else self.compile(node.operand)
         default = self.compile(ast.Literal(None) if node.default is None else node.default)
         whens = [(self.compile(when), self.compile(then)) for when, then in node.whens]
@@ -356,7 +356,7 @@ class ExpressionCompiler:
         if query is not None:
             outer = self._is_growing
             run = self._compile_exists(query)
-            self._is_growing = outer  # what it reports, it takes back
+            self._is_growing = outer  # the memory that it reports is given back
             return run
         return self._function(node, [self.compile(argument) for argument in node.arguments])
 
@@ -472,14 +472,14 @@ _MAYBE_UNKNOWN = frozenset((type(None), type(MISSING), TypedNull, Annotated))
 _TRUTH_OPERATORS = frozenset(("=", "<>", "<", "<=", ">", ">=", "AND", "OR", "NOT"))
 
 
-_LONG_TEXT = 1_024  # characters; a shorter text is not worth a report
+_LONG_TEXT = 1_024  # characters; shorter texts are not reported
 _LONG_LIST = 64  # items
-_PLACE_BYTES = 16  # of an element in a list, the list itself apart
+_PLACE_BYTES = 16  # of an element in a list, without the list itself
 _FIELD_BYTES = 100  # of a field in a struct
 
 
 def _query_of_exists(node: object) -> Subquery | None:
-    """The nested SELECT whose rows an EXISTS asks for: they are not kept."""
+    """The nested SELECT of an EXISTS: its rows are not kept."""
     if isinstance(node, ast.Call) and node.name == "exists" and len(node.arguments) == 1:
         (argument,) = node.arguments
         if isinstance(argument, Subquery):
@@ -507,7 +507,7 @@ def _is_growing(node: object) -> bool:
 
 
 def _is_truth(node: ast.Expr) -> bool:
-    """Whether an expression gives nothing but True, False and None."""
+    """Whether an expression can only be True, False or None."""
     if isinstance(node, ast.Binary | ast.Chain | ast.Unary):
         return node.operator in _TRUTH_OPERATORS
     return isinstance(node, ast.Between | ast.In | ast.Like | ast.Is)
@@ -538,7 +538,7 @@ def _field_getter(step: ast.FieldStep) -> Callable[[IonValue], IonValue]:
 
 
 def _field_of_slot(number: int, step: ast.FieldStep) -> Run:
-    """``alias.name``: a field of a plain struct at once, everything else by the general rule."""
+    """``alias.name``: a field of a plain struct is taken directly, other values by the general rule."""
     name, general = step.name, _field_getter(step)
 
     def get(frame: Frame) -> IonValue:
@@ -579,7 +579,7 @@ _SAME_KIND: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def _field_against_parameter(node: ast.Binary) -> Run | None:
-    """``alias.name < ?``, for any comparison: one call for the commonest values.  None for other shapes."""
+    """``alias.name < ?`` and the other comparisons, in one call for frequent values.  None for other expressions."""
     path, parameter = node.left, node.right
     if not (isinstance(parameter, ast.Parameter) and isinstance(path, ast.Path) and isinstance(path.root, Slot)):
         return None
@@ -609,7 +609,7 @@ def _field_against_parameter(node: ast.Binary) -> Run | None:
 
 
 def _two_truths(decided_by: bool, first: Run, second: Run) -> Run:
-    """``a AND b`` (decided_by False) and ``a OR b`` of operands that give nothing but True, False and None."""
+    """``a AND b`` (decided_by False) and ``a OR b``, for operands that can only be True, False or None."""
 
     def both(frame: Frame) -> IonValue:
         one = first(frame)
@@ -634,7 +634,7 @@ def _equals(run: Run, constant: str | int) -> Run:
 
 
 def _in_constants(run: Run, constants: list[str | int]) -> Run:
-    """``value IN ('a', 'b', 7)``: a plain text or int is looked up, however long the list."""
+    """``value IN ('a', 'b', 7)``: a plain text or int is looked up in a set, so a long list takes no longer."""
     texts = frozenset(value for value in constants if type(value) is str)
     ints = frozenset(value for value in constants if type(value) is int)
     in_ = semantics.in_
@@ -696,7 +696,7 @@ def _fold(operator: Callable[[IonValue, IonValue], IonValue], operands: list[Run
 def _located_pattern(
     pattern: IonValue, escape: IonValue, places: tuple[ast.Pos, ast.Pos, ast.Pos]
 ) -> semantics.Match | None:
-    """places: of the operator, the pattern and the escape; each error stands at one of them."""
+    """places: positions of the operator, the pattern and the escape, for errors."""
     try:
         return semantics.like_pattern(pattern, escape)
     except PartiqlError as error:
@@ -711,13 +711,13 @@ def _located_match(value: IonValue, match: semantics.Match | None, pos: ast.Pos)
 
 
 def _bag_of(values: list[IonValue]) -> Bag:
-    """A bag that a path with a wildcard made: it counts against the memory."""
+    """A bag made by a path with a wildcard.  It counts against the memory."""
     charge(_PLACE_BYTES * len(values))
     return Bag(values)
 
 
 def _charged(run: Run, items: int) -> Run:
-    """A constructor of so many items: a long one reports what it takes."""
+    """A constructor of so many items.  A long one reports its memory."""
     if items < _LONG_LIST:
         return run
 
@@ -729,7 +729,7 @@ def _charged(run: Run, items: int) -> Run:
 
 
 def _released(run: Run) -> Run:
-    """What a condition is made of is gone when it has been answered: it no longer counts against the memory."""
+    """The values made for a condition are not needed after it: they no longer count against the memory."""
 
     def check(frame: Frame) -> IonValue:
         budget = frame[BUDGET_SLOT]
@@ -761,11 +761,11 @@ def to_ion(value: IonValue) -> IonValue:
     return None if value is MISSING else value
 
 
-_CONTAINERS = frozenset((Bag, list, dict, MultiStruct, MadeStruct, Sexp, Annotated))  # a Document holds nothing but Ion
+_CONTAINERS = frozenset((Bag, list, dict, MultiStruct, MadeStruct, Sexp, Annotated))  # all values in a Document are Ion
 
 
 def _container_to_ion(value: Any, budget: Budget) -> IonValue:
-    """A value that holds one other many times over grows when it is copied, so the copy is counted."""
+    """A value may contain the same other value many times.  A copy of it is larger, so the copy is counted."""
     if budget.is_due:
         budget.look()
     kind = type(value)

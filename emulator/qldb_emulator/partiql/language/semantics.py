@@ -1,4 +1,4 @@
-"""What the operators do to values that are already there.
+"""What the operators do with values.
 
 Values are Ion values (``ion.values``), :data:`MISSING` and :class:`Bag`.  An *unknown* is MISSING or a null of any
 type, annotated or not.  A truth value is ``True``, ``False`` or ``None`` (unknown, PartiQL's null).
@@ -19,7 +19,7 @@ The mode is the library's "legacy" mode: an operator with an unknown operand giv
 missing field is MISSING.  BETWEEN, IN and CASE are not operators in this sense (version 0.2.7, which is followed):
 BETWEEN an unknown is an error; IN and the WHEN of a simple CASE compare like MIN and MAX do, so null equals null.
 
-Annotations of operands play no part; a value that is only passed through keeps its own.
+Annotations of operands are ignored.  A value that is only passed on keeps its annotations.
 Every error is a ``PartiqlError`` of category "Evaluator" from the table in ``faults``, without a position.
 """
 
@@ -229,7 +229,7 @@ _NUMERIC: Final = frozenset((int, float, Decimal))
 def _compare(left: IonValue, right: IonValue) -> int | None:
     """Negative, 0 or positive; None when one is unknown.  Raises PartiqlError for values of different classes."""
     one, other = bare(left), bare(right)
-    if type(one) in _NUMERIC and type(other) in _NUMERIC and one == one and other == other:  # but for nan
+    if type(one) in _NUMERIC and type(other) in _NUMERIC and one == one and other == other:  # except nan
         return (one > other) - (one < other)  # type: ignore[no-any-return]
     if one is None or other is None:
         return None

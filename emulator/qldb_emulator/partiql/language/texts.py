@@ -1,6 +1,6 @@
 """Values inside error messages, in the two notations the library used: Ion text and PartiQL text.
 
-Which message has which notation stands in ``faults``.  A long value is cut, so that no message grows with the data.
+``faults`` says which message has which notation.  A long value is cut, so that messages have a bounded length.
 """
 
 from __future__ import annotations

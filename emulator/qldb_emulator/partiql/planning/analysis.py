@@ -1,4 +1,4 @@
-"""Questions about expressions that need no names: what is inside, what can come out."""
+"""Questions about expressions that can be answered without names: what they contain, what values they can have."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _field_names(node_type: type) -> tuple[str, ...]:
 
 
 def walk(node: object, stop_at: type | tuple[type, ...] = ()) -> Iterator[object]:
-    """A node and every node inside it, in no promised order; not what is inside nodes of the types *stop_at*."""
+    """A node and every node inside it, in any order, but none inside nodes of the types *stop_at*."""
     stack = [node]
     while stack:
         node = stack.pop()
@@ -36,7 +36,7 @@ def slots_used(node: object) -> set[int]:
 
 
 def has_aggregate(node: object) -> bool:
-    """Whether an aggregate function stands in an expression itself, nested SELECTs left out."""
+    """Whether an expression contains an aggregate function, not counting nested SELECTs."""
     return any(isinstance(part, ast.Aggregate) for part in walk(node, stop_at=ast.Select))
 
 
@@ -50,7 +50,7 @@ def conjuncts(condition: ast.Expr | None) -> tuple[ast.Expr, ...]:
 
 
 def holds_bag_or_missing(value: IonValue) -> bool:
-    """Whether a value has something in it (or is something) that Ion has not."""
+    """Whether a value is or contains something that Ion does not have."""
     if type(value) is Annotated:
         value = value.value
     if value is MISSING or type(value) is Bag:
@@ -78,7 +78,7 @@ _PLAIN_RESULTS = (
 
 
 def is_plain(node: ast.Expr) -> bool:
-    """Whether an expression is certain to give an Ion value or MISSING: never a bag, nor one inside something."""
+    """Whether an expression can only be an Ion value or MISSING, and never contains a bag."""
     if isinstance(node, _PLAIN_RESULTS):
         return True
     if isinstance(node, Slot):

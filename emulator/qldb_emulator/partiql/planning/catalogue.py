@@ -1,6 +1,6 @@
 """What a statement may name: tables and indexes, as plain data.
 
-The engine makes a Catalogue per snapshot; it never changes afterwards, so a plan may keep what it found in one.
+The engine makes a Catalogue for each snapshot.  A catalogue never changes, so a plan may keep its tables and indexes.
 """
 
 from __future__ import annotations

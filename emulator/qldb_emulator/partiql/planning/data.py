@@ -28,7 +28,7 @@ class Row(NamedTuple):
 
 
 class RawDocument(NamedTuple):
-    """A stored document in the place of a value, not decoded: its self-contained Ion binary."""
+    """A stored document that is not decoded, used instead of a value: its self-contained Ion binary."""
 
     ion: bytes
 
@@ -64,12 +64,12 @@ class TableSource:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One document's fate in a DML statement.
+    """What a DML statement does to one document.
 
     document_id: None for an insert (the engine makes the id).  value: the whole new document; None for a delete.
     writes: how many write operations the statement did on it: one per SET assignment, INSERT INTO or REMOVE; 1 for an
     insert or a delete (recorded: captured stream records, ``documents.<id>.statements``).
-    rows: how many rows of the result tell of it: one per SET item, else 1 (sample: the Node tutorial's own test of an
+    rows: how many rows of the result are about it: one per SET item, else 1 (sample: the Node tutorial's own test of an
     UPDATE with two SET items; localstack #7433).
     """
 
@@ -124,7 +124,7 @@ class Data(Protocol):
     def fetch(
         self, source: TableSource, document_ids: Sequence[IonValue], certain: CertainMatch | None = None
     ) -> Iterator[Row]:
-        """Rows of the documents with these ids, each once; values that are no ids find nothing.
+        """Rows of the documents with these ids, each once.  Values that are not ids are ignored.
 
         certain: as for ``seek``.
         """

@@ -50,7 +50,8 @@ def explain(plan: Plan) -> str:
 
 
 def reads(plan: Plan) -> list[str]:
-    """What a transaction reads by this statement, a line each: it conflicts with who writes any of it meanwhile.
+    """What a transaction reads by this statement, a line each.  It conflicts with a transaction that writes any of it
+    before it commits.
 
     Written documents belong to it, too.  (Recorded: driver-python #14, the concurrency demos of qldb-guide.)
     """

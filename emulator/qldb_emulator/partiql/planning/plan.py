@@ -77,7 +77,10 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A source of rows.  alias: its name in the statement.  slot: where its value goes.  id_slot: the document's id."""
+    """A source of rows.
+
+    alias: its name in the statement.  slot: the place of its value in the frame.  id_slot: that of the document's id.
+    """
 
     alias: str
     slot: int
@@ -93,7 +96,7 @@ class Scan(Access):
 
 @dataclass(frozen=True, slots=True)
 class IndexSeek(Access):
-    """The documents an index finds; a scan when the probe has no value."""
+    """The documents that an index finds; every document if the probe has no value."""
 
     source: TableSource
     index: IndexInfo
@@ -102,7 +105,7 @@ class IndexSeek(Access):
 
 @dataclass(frozen=True, slots=True)
 class DocumentFetch(Access):
-    """The documents with given ids; a scan when the probe has no value."""
+    """The documents with given ids; every document if the probe has no value."""
 
     source: TableSource
     probe: Probe
@@ -179,7 +182,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Every field of a struct; any other value becomes one field, with a made name."""
+    """Every field of a struct.  Any other value becomes one field, named _N."""
 
     value: ast.Expr
 
@@ -311,7 +314,7 @@ Action = tuple[str, TableInfo | None]
 class Plan:
     """A whole statement.
 
-    actions: what may have to be allowed: the action's name and the table (None: the catalogue, or no table).
+    actions: what a permission may be needed for: the action's name and the table (None: the catalogue, or no table).
     slot_count: the size of the frame.
     has_positions: a part of something is taken by a position, ``value[expression]``.
     """

@@ -13,7 +13,7 @@ anything else: OR, <>, <, LIKE, BETWEEN, IS, a field without an index      a sca
 =========================================================================  ==========================================
 
 ``expr`` must be known before the source is read: it may use parameters, literals and sources to the left.  The
-condition itself is always evaluated again above.
+whole condition is evaluated for every row in any case.
 """
 
 from __future__ import annotations
@@ -230,7 +230,7 @@ class _Planner:
         scope: Scope,
         star: list[Column | Spread],
     ) -> None:
-        """Make the names of a source known to what follows."""
+        """Make the names of a source known to the sources and expressions that follow."""
         plain = not isinstance(source, Unnest) or is_plain(source.collection)
         value = Slot(source.slot, alias, plain)
         at_slot = source.at_slot if isinstance(source, Unnest) else None
@@ -250,7 +250,7 @@ class _Planner:
             scope.first = value
 
     def _declare(self, name: str, slot: Slot, pos: ast.Pos, scope: Scope) -> None:
-        """Raises PartiqlError when a name is taken, in any case of its letters."""
+        """Raises PartiqlError if a name is used already, also in other letter case."""
         if scope.variables:
             lowered = name.lower()
             if any(other.lower() == lowered for other in scope.variables):
@@ -277,7 +277,7 @@ class _Planner:
     def _table(self, value: ast.Expr, alias: str, scope: Scope) -> _TableReference | None:
         """The table that a FROM source names; None when it is an expression.
 
-        A table's name is the table, whatever aliases there are; after ``@`` an alias comes first.
+        A table's name means the table, even if there is an alias of that name.  After ``@`` an alias comes first.
         """
         if isinstance(value, ast.History):
             return self._history(value, alias, scope)
@@ -445,7 +445,7 @@ class _Planner:
 
 
 class _Places:
-    """Finds what the targets of a DML statement stand for."""
+    """Finds the documents and the parts that the targets of a DML statement mean."""
 
     def __init__(self, slot: int, nested: Mapping[int, Unnest], resolver: Resolver, scope: Scope) -> None:
         self._slot = slot

@@ -4,7 +4,7 @@ A token's *kind* is what the parser decides by: the lower-case word for a keywor
 operator or bracket (``"<<"``), else one of the upper-case names below.  Its *value*: the text of a name or keyword
 (quotes undone), the Ion value of a literal, the number (from 1) of a ``?``.
 
-How the lexer reads is the library's (partiql.md 0): names are ASCII, ``1e0`` is a decimal, an Ion literal runs to the
+The lexer reads as the library does (partiql.md 0): names are ASCII, ``1e0`` is a decimal, an Ion literal runs to the
 next backtick outside its own strings and comments.
 """
 
@@ -59,8 +59,8 @@ _MOST_EXPONENT = 2**31 - 1  # the library's decimals have an exponent of 32 bits
 
 _KEYWORD_KINDS = {word: sys.intern(word) for word in KEYWORDS}
 _SIGNS = ("<=", "<>", "<<", ">=", ">>", "!=", "||", *".</>(),*=+%@:;{}[]-")
-# Lexeme -> (kind, value), known without a look at its characters: keywords in small or capital letters, operators,
-# brackets, and names of earlier statements: in another text they are most of what is not known.
+# Lexeme -> (kind, value), so that its characters need not be examined: keywords in small or capital letters, operators,
+# brackets, and the names of earlier statements.
 _KNOWN = {
     **{word: (kind, word) for word, kind in _KEYWORD_KINDS.items()},
     **{word.upper(): (kind, word.upper()) for word, kind in _KEYWORD_KINDS.items()},
@@ -74,7 +74,7 @@ _NAME_STARTS = frozenset("$_" + ascii_letters)
 def _name(lexeme: str) -> tuple[str, str]:
     """Kind and value of a name, or of a keyword in letters of both sizes."""
     pair = _KEYWORD_KINDS.get(lexeme.lower(), IDENTIFIER), lexeme
-    # A full dictionary stays as it is: a server's statements have the names of its first ones again and again.
+    # A full dictionary stays as it is: a server's statements use the names of its first statements again and again.
     if len(_KNOWN) < _KNOWN_MOST and len(lexeme) <= _KNOWN_CHARACTERS:
         _KNOWN[lexeme] = pair
     return pair
@@ -196,7 +196,7 @@ class Tokens:
         return PartiqlError("Lexer", self._behind(offset), f"invalid character at, {shown}")
 
     def _behind(self, offset: int) -> Pos:
-        """Where the library has read to: it counts a line's end to the line after it."""
+        """How far the library has read: it counts a line's end to the line after it."""
         pos = self.pos_at(offset)
         return Pos(pos.line + 1, 0) if self.text[offset : offset + 1] == "\n" else pos
 

@@ -1,6 +1,6 @@
-"""The nodes statements are full of, each made by a function with the parameters of its class: see ``records.maker``.
+"""The most frequent nodes, each made by a function with the parameters of its class: see ``records.maker``.
 
-Calling the classes was a quarter of the time of a parse; made this way they are a tenth.
+To call the classes took 25 % of the time of a parse.  The functions take 10 %.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Syntax tree to statement text, such that ``parse(to_text(tree)) == tree`` for every tree that ``parse`` can make.
 
-Parentheses stand only where the parser needs them.  Names are quoted when they were, or must be.
+Parentheses are written only where the parser needs them.  Names are quoted when they were, or must be.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from . import ast
 from .parser import FUNCTION_KEYWORDS, RANKS
 from .reserved import KEYWORDS
 
-# How tightly the text of a node binds, beside the operators' own ranks.  A node is put in parentheses where a higher
-# rank is asked for.
+# The ranks of nodes that are not operators.  A node is put in parentheses where the place needs a higher rank.
 _STATEMENT, _ANY, _NOT, _SIGNED, _TERM = -1, 0, 30, 80, 90
 
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")

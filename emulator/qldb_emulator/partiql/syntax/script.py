@@ -36,7 +36,7 @@ class Script:
 def split_statements(text: str) -> Script:
     """Split at the semicolons that are in no string, name, Ion literal or comment.
 
-    What is no token at all is left to the parser, with everything behind it.
+    Text that is not a token is left to the parser, with everything after it.
     """
     start = end = -1  # of the statement that is being read; -1: none is
     found: list[ScriptStatement] = []
