@@ -15,6 +15,7 @@ from pathlib import Path
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.outgoing.exports import write_export
 from qldb_emulator.engine.workbench.imports import fold
+from qldb_emulator.ion.stream import read_stream
 from qldb_emulator.ion.values import IonValue
 from qldb_emulator.journal import hashing, merkle
 from qldb_emulator.journal.exports import Export, OutputFormat
@@ -22,7 +23,7 @@ from qldb_emulator.journal.model import Block
 from qldb_emulator.journal.parse import block_from_ion
 from qldb_emulator.settings import Settings
 from qldb_emulator.storage import LedgerFile
-from qldb_emulator.verify import Audit, Finding, choose_journal, open_container, read_values
+from qldb_emulator.verify import Audit, choose_journal, open_container, read_blocks
 
 from ..alternate import Case, alternate, timed
 from ..bench import Bench, BenchError, in_unit, package_environment
@@ -88,10 +89,9 @@ def turns(bench: Bench, left: Case, right: Case, note: str) -> Samples:
 def values(directory: Path) -> Iterator[IonValue]:
     """Yield every block of an export as a value, and nothing made of it."""
     container = open_container(str(directory))
-    for _, value, _ in read_values(container, choose_journal(container)):
-        if isinstance(value, Finding):
-            raise BenchError(str(value))
-        yield value
+    for part in choose_journal(container).parts:
+        with container.open(part.name) as stream:
+            yield from read_stream(stream.read)
 
 
 def parse_alone(directory: Path) -> None:
@@ -125,7 +125,7 @@ def import_into(directory: Path, target: Path) -> None:
     journal = choose_journal(container)
     audit = Audit("bench", journal)
     with LedgerFile.create(target, "off", {}) as file:
-        fold(file, audit.blocks(read_values(container, journal)))
+        fold(file, audit.blocks(read_blocks(container, journal)))
     if audit.report().verdict != "whole":
         raise BenchError(str(audit.report().findings))
 

@@ -6,32 +6,23 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from . import options
+from .connection import answering, transport
 from .failure import EXIT_FAILED, Failure
+from .import_remote import import_into_server
 from .journal import into_log
 from .options import Unreadable
 from .verify import report_json, report_text, write_html
 
 if TYPE_CHECKING:
-    from ..engine.workbench.imports import Folded
-    from ..journal.model import Block
+    from ..engine.workbench.imports import Folded, Wanted
     from ..storage.directory import DataDirectory
     from ..storage.ledger_file import LedgerFile
-    from ..verify import Audit, Container, Journal, JournalReport, SavedDigest, SegmentVerdict
-
-    BlockAndIon = tuple[Block, bytes | None]
-
-
-class NotImported(Exception):
-    """The journal is broken; nothing is left behind.  report: what is wrong."""
-
-    def __init__(self, report: JournalReport) -> None:
-        super().__init__()
-        self.report = report
+    from ..verify import Container, Journal, JournalReport, SavedDigest, SegmentVerdict
 
 
 @click.command(
@@ -58,9 +49,11 @@ class NotImported(Exception):
     help="Import into the database that servers share (postgresql://...), not into a file.  They may be running.",
 )
 @options.report_forms
+@options.server_url
 @options.data_dir
 @options.region
 @click.pass_context
+@answering
 def import_(
     context: click.Context,
     source: str,
@@ -76,14 +69,17 @@ def import_(
     shared: str | None,
     as_json: bool,
     html_file: Path | None,
+    url: str | None,
     data_dir: Path | None,
     region: str,
 ) -> None:
     """Verify an exported journal and make it a ledger that can be queried.
 
     Every block, document, id and hash is as it was; a digest kept from QLDB is compared with --digest and --tip.
+    With --url or QLDB_EMULATOR_URL the archive is sent to that server, which verifies and imports it.
     """
-    from ..engine.workbench.imports import is_ledger_name
+    from ..clock import SystemClock
+    from ..engine.workbench.imports import NotImported, Wanted, is_ledger_name
     from ..verify import SourceError, choose_journal, open_container
 
     if not is_ledger_name(name):
@@ -94,17 +90,24 @@ def import_(
         raise click.UsageError("--checkpoint is for whole journals: it cannot be used with --even-if-broken")
     if shared is not None and (even_if_broken or checkpoint is not None):
         raise click.UsageError("--journal takes whole journals at once: neither --even-if-broken nor --checkpoint")
+    url = options.server_of(context, url) if shared is None else None
+    if url is not None and checkpoint is not None:
+        raise click.UsageError("--checkpoint is for the data directory: a server imports in one go")
+    if url is not None and html_file is not None:
+        raise click.UsageError("--html is for the data directory: verify --html writes the same about the archive")
     try:
         container = open_container(source, region, s3_endpoint)
         try:
             journal = choose_journal(container, strand, export_id)
             saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
+            if url is not None:
+                server = transport(url, options.region_of_server(context, region))
+                where = (server, source, container, journal, saved, name, export_id)
+                _show_answer(context, import_into_server(*where, writable, even_if_broken), url, as_json)
             with _directory(data_dir) if shared is None else into_log(shared, region, name) as directory:
-                place = (directory, region, name, container, journal, saved, writable)
-                if checkpoint is not None:
-                    report = import_by_segments(*place, checkpoint)
-                else:
-                    report = import_journal(*place, even_if_broken)
+                wanted = Wanted(name, journal.strand_id, SystemClock().now_ms(), writable, even_if_broken)
+                place = (directory, region, wanted, container, journal, saved)
+                report = import_journal(*place) if checkpoint is None else import_by_segments(*place, checkpoint)
         finally:
             container.close()
     except SourceError as error:
@@ -121,6 +124,17 @@ def import_(
     context.exit(EXIT_FAILED if report.verdict == "broken" else 0)
 
 
+def _show_answer(context: click.Context, report: dict[str, Any], url: str, as_json: bool) -> NoReturn:
+    """Print what a server says of an import, as this command says it of its own, and end."""
+    ledger = report["ledger"]
+    done = f"Imported as ledger {ledger} at {url}." if ledger else "Nothing was imported."
+    if as_json:
+        click.echo(json.dumps({**report["details"], "ledger": ledger}, indent=2))
+    else:
+        click.echo(f"{report['summary']}\n\n{done}")
+    context.exit(EXIT_FAILED if report["verdict"] == "broken" else 0)
+
+
 def _directory(given: Path | None) -> DataDirectory:
     from ..storage.directory import DataDirectory
     from ..storage.errors import StorageError
@@ -134,79 +148,42 @@ def _directory(given: Path | None) -> DataDirectory:
 def import_journal(
     directory: DataDirectory,
     region: str,
-    name: str,
+    wanted: Wanted,
     container: Container,
     journal: Journal,
     saved: SavedDigest | None,
-    is_writable: bool,
-    even_if_broken: bool,
 ) -> JournalReport:
     """Import a journal.  The ledger's file appears complete or not at all.
 
-    Raises NotImported, SourceError, Failure.
+    Raises NotImported for a broken journal; SourceError, Unreadable, Failure.
     """
-    from ..engine.ledger.fold import ApplyError
-    from ..engine.workbench.imports import fold
-    from ..storage.errors import StorageError
-    from ..verify import Audit, read_values
+    from ..engine.workbench.imports import import_audited
+    from ..verify import Audit, read_blocks
 
     audit = Audit(container.description, journal, saved)
-    try:
-        with (
-            directory.appearing(region, name) as file,
-            options.progress(journal.size, "Importing") as done,
-        ):
-            values = read_values(container, journal, done)
-            folded = fold(file, _sound_blocks(audit, audit.blocks(values), even_if_broken))
-            report = audit.report()
-            _accept(file, name, journal, container, report, folded, is_writable, even_if_broken)
+    with _failures(container), options.progress(journal.size, "Importing") as done:
+        blocks = audit.blocks(read_blocks(container, journal, done))
+        report: JournalReport = import_audited(directory, region, wanted, audit, blocks)
         return report
+
+
+@contextmanager
+def _failures(container: Container) -> Iterator[None]:
+    """Turn what an import raises into the messages of a command; only NotImported for a broken journal is left."""
+    from ..engine.ledger.fold import ApplyError
+    from ..engine.workbench.imports import NotImported
+    from ..storage.errors import StorageError
+
+    try:
+        yield
+    except NotImported as refused:
+        if refused.report.verdict == "broken":
+            raise
+        raise Unreadable(f"{container.description} has no block") from refused
     except ApplyError as error:
         raise Failure(f"The journal cannot become a ledger: {error}") from error
     except StorageError as error:
         raise Failure(str(error)) from error
-
-
-def _sound_blocks(audit: Audit, blocks: Iterator[BlockAndIon], even_if_broken: bool) -> Iterator[BlockAndIon]:
-    """The blocks to store: after the first finding none, but all are still verified for the report."""
-    for block in blocks:
-        if even_if_broken or not audit.has_findings:
-            yield block
-
-
-def _accept(
-    file: LedgerFile,
-    name: str,
-    journal: Journal,
-    container: Container,
-    report: JournalReport,
-    folded: Folded,
-    is_writable: bool,
-    even_if_broken: bool,
-) -> None:
-    """Write the facts of the new ledger.  Raises NotImported, Failure, Unreadable when it cannot be one."""
-    from ..clock import SystemClock
-    from ..engine.ledger.facts import rows_from_facts, write_rows
-    from ..engine.workbench.imports import imported_facts
-
-    if report.verdict == "broken" and not (even_if_broken and folded.blocks):
-        raise NotImported(report)
-    if folded.problems and not even_if_broken:
-        raise Failure(f"The journal cannot become a ledger: {folded.problems[0]}")
-    if not folded.blocks:
-        raise Unreadable(f"{container.description} has no block")
-    about = {
-        "source": report.source,
-        "verdict": report.verdict,
-        "forms": list(report.forms),
-        "not_proved": list(report.limits),
-        "not_redacted": list(folded.problems),
-    }
-    problem = report.verification.digest_problem
-    now = SystemClock().now_ms()
-    facts = imported_facts(name, journal.strand_id, now, is_writable, problem, folded, about)
-    with file.write() as writer:
-        write_rows(writer, rows_from_facts(facts))
 
 
 # --- An import that can go on ------------------------------------------------------------------------------------
@@ -217,38 +194,32 @@ _PROGRESS = "import_progress"
 def import_by_segments(
     directory: DataDirectory,
     region: str,
-    name: str,
+    wanted: Wanted,
     container: Container,
     journal: Journal,
     saved: SavedDigest | None,
-    is_writable: bool,
     checkpoint: Path,
 ) -> JournalReport:
     """Import a journal segment by segment into a file that is kept when the import is interrupted.
 
     checkpoint: that file; it becomes the ledger's in the end.  After each segment it holds the verdict so far.
-    Raises NotImported, SourceError, Failure.
+    Raises as import_journal does.
     """
-    from ..engine.ledger.fold import ApplyError
-    from ..storage.errors import StorageError
+    from ..engine.workbench.imports import accept
     from ..verify.audit import findings_of_files, judge
     from ..verify.verdict import merge
 
-    try:
-        if directory.path(region, name).exists():
-            raise Failure(f"There is already a ledger {name} in region {region}")
+    with _failures(container):
+        if directory.path(region, wanted.name).exists():
+            raise Failure(f"There is already a ledger {wanted.name} in region {region}")
         with _checkpoint_file(checkpoint, journal, saved) as file:
             verdict, folded = _fold_segments(file, container, journal, saved)
             report = judge(container.description, journal, merge(findings_of_files(journal), verdict), saved)
-            _accept(file, name, journal, container, report, folded, is_writable, even_if_broken=False)
+            accept(file, wanted, report, folded)
             with file.write() as writer:
                 writer.delete_meta(_PROGRESS)
-        directory.adopt(region, name, checkpoint)
+        directory.adopt(region, wanted.name, checkpoint)
         return report
-    except ApplyError as error:
-        raise Failure(f"The journal cannot become a ledger: {error}") from error
-    except StorageError as error:
-        raise Failure(str(error)) from error
 
 
 @contextmanager

@@ -81,17 +81,18 @@ class Seeds:
         }
 
     def _import_journal(self, folder: Path, ledger: str) -> None:
+        from ..engine.workbench.imports import NotImported, Wanted
         from ..verify import SourceError, choose_journal
         from .failure import Failure
-        from .import_ import NotImported, import_journal
+        from .import_ import import_journal
 
         emulator = self._emulator
+        region = emulator.settings.region
         try:
-            with _container(folder, emulator.settings.region) as container:
+            with _container(folder, region) as container:
                 journal = choose_journal(container, None, None)
-                import_journal(
-                    emulator.directory, emulator.settings.region, ledger, container, journal, None, True, False
-                )
+                wanted = Wanted(ledger, journal.strand_id, emulator.clock.now_ms(), is_writable=True)
+                import_journal(emulator.directory, region, wanted, container, journal, None)
         except NotImported as error:
             raise SeedError(f"{folder}: the journal is broken, see: qldb-emulator verify {folder}") from error
         except (SourceError, Failure) as error:

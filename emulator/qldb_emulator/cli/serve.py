@@ -30,6 +30,7 @@ from ..settings import (
 )
 from .failure import Failure
 from .hooks import INIT_DIRECTORY, Hooks
+from .importing import without_collections
 from .logs import log_to_stderr
 from .seed import Seeds
 from .tracing import Tracing
@@ -512,12 +513,13 @@ def run_server(
     aws_url: of an S3 and Kinesis that run along.  hooks: programs of boot, start and shutdown.  traces: where
     OpenTelemetry traces go.  Raises Failure.
     """
-    from ..engine.emulator import Emulator
-    from ..storage.errors import StorageError
-    from ..web.access import Access
-    from ..web.app import create_dispatcher
-    from ..web.listening import ListenError
-    from ..web.server import Server
+    with without_collections():
+        from ..engine.emulator import Emulator
+        from ..storage.errors import StorageError
+        from ..web.access import Access
+        from ..web.app import create_dispatcher
+        from ..web.listening import ListenError
+        from ..web.server import Server
 
     try:
         authenticator = None if auth_file is None else authenticator_of(auth_file)

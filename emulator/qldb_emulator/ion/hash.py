@@ -19,10 +19,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 
 from .binary_reader import BROKEN_OFF, read_decimal, read_float, read_timestamp, single_value, varuint
 from .binary_writer import NULL_OCTETS, decimal_octets, float_octets, magnitude_octets, plain, timestamp_octets
+from .numerals import MAX_NUMBER_BYTES
 from .symbols import MAX_DEPTH, TOO_DEEP
 from .values import (
     SYMBOL_ZERO,
@@ -42,10 +44,15 @@ _NAME_CACHE: dict[str, bytes] = {}
 _NAME_CACHE_ENTRIES = 4096
 _NAME_CACHE_CHARACTERS = 128
 
+_TIMESTAMPS_KEPT = 4096
+
+OTHER_OCTETS = -1  # among symbol ids
+
 _SYMBOL_ZERO = b"\x0b\x71\x0e"
 _NULLS = {name: b"\x0b" + octet + b"\x0e" for name, octet in NULL_OCTETS.items()}
-_NULLS_BY_OCTET = {octet[0]: b"\x0b" + octet + b"\x0e" for octet in [*NULL_OCTETS.values(), b"\x3f"]}
-_NULLS_BY_OCTET[0x3F] = _NULLS["int"]  # null.int has two encodings
+# First octet of a value without contents -> its serialisation.
+_FIXED = {octet[0]: b"\x0b" + octet + b"\x0e" for octet in [*NULL_OCTETS.values(), b"\x10", b"\x11"]}
+_FIXED[0x3F] = _NULLS["int"]  # null.int has two encodings
 
 # Timestamps in binary that are in canonical form already, as our writer and every SDK write them: their octets are
 # their representation.  Years before 128 are converted.
@@ -89,18 +96,27 @@ def serialise(value: IonValue) -> bytes:
 def hash_binary(data: bytes) -> bytes:
     """Return the 32-byte Ion Hash of the single value in self-contained Ion binary.
 
-    This package should have read or written the binary before: a part that is not well-formed raises IonError, or is
-    hashed as it is (text that is not UTF-8, a date that does not exist).
+    Raises IonError for what the reader of binary refuses.
     """
     try:
         pos, stop, symbols = single_value(data)
-        return sha256(_serialise_binary(data, pos, stop, symbols, MAX_DEPTH, False)[0]).digest()
+        return sha256(_serialise_binary(data, pos, stop, symbols, MAX_DEPTH, False, [])[0]).digest()
     except IndexError:
         raise IonError(BROKEN_OFF) from None
     except UnicodeError:
         raise IonError("a text is not UTF-8") from None
     except RecursionError:
         raise IonError(TOO_DEEP) from None
+
+
+def hash_fields(data: bytes, pos: int, stop: int, symbols: Sequence[str], depth: int, ids: list[int]) -> bytes:
+    """Return the hash of the struct whose contents are ``data[pos:stop]``.
+
+    depth: how many containers may open inside.  ids: receives every symbol id, in the order of the data, and
+    OTHER_OCTETS where our writer would perhaps have written other octets for the same value.
+    Raises IonError, IndexError or UnicodeDecodeError for what the reader of binary refuses.
+    """
+    return sha256(struct_part(_serialise_binary(data, pos, stop, symbols, depth, True, ids))).digest()
 
 
 # --- Serialisations of parts, for structs whose form is known -------------------------------------------------
@@ -140,6 +156,11 @@ def time_part(time: Timestamp) -> bytes:
 def blob_part(octets: bytes) -> bytes:
     """Return the serialisation of a blob."""
     return b"\x0b\xa0" + _escape(octets) + b"\x0e"
+
+
+def scalar_part(kind: bytes, octets: bytes) -> bytes:
+    """Return the serialisation of a scalar.  kind: type code and qualifier.  octets: its canonical representation."""
+    return b"\x0b" + kind + _escape(octets) + b"\x0e"
 
 
 def list_part(parts: list[bytes]) -> bytes:
@@ -241,99 +262,149 @@ def _scalar(value: IonValue) -> bytes:
 
 
 def _serialise_binary(
-    data: bytes, pos: int, end: int, symbols: Sequence[str], depth: int, in_struct: bool
+    data: bytes, pos: int, end: int, symbols: Sequence[str], depth: int, in_struct: bool, ids: list[int]
 ) -> list[bytes]:
-    """The serialisations of the values between ``pos`` and ``end``; for the contents of a struct, the field hashes."""
+    """The serialisations of the values between ``pos`` and ``end``; for the contents of a struct, the field hashes.
+
+    It refuses what ``binary_reader.contents`` refuses.  ids: receives every symbol id, in the order of the data, and
+    OTHER_OCTETS where our writer would perhaps have written other octets for the same value.
+    """
     parts: list[bytes] = []
     append = parts.append
     name = b""
     while pos < end:
         if in_struct:
-            octet = data[pos]
-            pos += 1
-            if octet & 0x80:
-                text = symbols[octet & 0x7F]
+            name_id = data[pos]
+            if name_id & 0x80:
+                name_id &= 0x7F
+                pos += 1
             else:
-                name_id, pos = varuint(data, pos - 1)
-                text = symbols[name_id]
+                if not name_id:
+                    ids.append(OTHER_OCTETS)
+                name_id, pos = varuint(data, pos)
+            text = symbols[name_id]
+            ids.append(name_id)
             name = _NAME_CACHE.get(text) or _name(text)
         octet = data[pos]
         pos += 1
         code = octet >> 4
         length = octet & 15
-        if length == 15:
+        if length == 15 or code == 1:
             stop = pos
-            part = _NULLS_BY_OCTET.get(octet, b"")
+            part = _FIXED.get(octet, b"")
             if not part:
                 raise IonError(f"invalid type code at byte {pos - 1}")
-        elif code == 1:
-            stop = pos
-            part = b"\x0b\x11\x0e" if octet == 0x11 else b"\x0b\x10\x0e"
+            if octet == 0x3F:
+                ids.append(OTHER_OCTETS)
         else:
             if length == 14 or octet == 0xD1:
+                start = pos
                 length, pos = varuint(data, pos)
+                if length < 14 or not data[start] or octet == 0xD1:
+                    ids.append(OTHER_OCTETS)
+                if octet == 0xD1 and not length:
+                    raise IonError(f"invalid ordered struct before byte {pos}")
             stop = pos + length
             if stop > end:
                 raise IonError(f"the value before byte {pos} is longer than what holds it")
             if code == 8:
-                part = b"\x0b\x80" + _escape(data[pos:stop]) + b"\x0e"
-            elif code == 13 or code == 11 or code == 12:
+                octets = data[pos:stop]
+                if not octets.isascii():
+                    octets.decode()  # only to refuse what is not UTF-8
+                if 0x0B in octets or 0x0C in octets or 0x0E in octets:
+                    octets = _escape(octets)
+                part = b"\x0b\x80%b\x0e" % octets
+            elif code == 13:
                 if not depth:
                     raise IonError(TOO_DEEP)
-                inner = _serialise_binary(data, pos, stop, symbols, depth - 1, code == 13)
-                if code == 13:
-                    part = struct_part(inner)
-                else:
-                    part = (b"\x0b\xb0" if code == 11 else b"\x0b\xc0") + b"".join(inner) + b"\x0e"
-            elif code == 2 or code == 3:
-                part = (b"\x0b\x20" if code == 2 else b"\x0b\x30") + _escape(data[pos:stop].lstrip(b"\0")) + b"\x0e"
+                part = struct_part(_serialise_binary(data, pos, stop, symbols, depth - 1, True, ids))
+            elif code == 11 or code == 12:
+                if not depth:
+                    raise IonError(TOO_DEEP)
+                inner = _serialise_binary(data, pos, stop, symbols, depth - 1, False, ids)
+                part = (b"\x0b\xb0%b\x0e" if code == 11 else b"\x0b\xc0%b\x0e") % b"".join(inner)
             elif code == 14:
-                part = _annotated_binary(data, pos, stop, symbols, depth)
+                part = _annotated_binary(data, pos, stop, symbols, depth, ids)
             elif code == 0:
+                if in_struct:
+                    ids.pop()
+                ids.append(OTHER_OCTETS)
                 pos = stop
                 continue
             else:
-                part = _scalar_binary(code, data, pos, stop, symbols)
+                part = _scalar_binary(code, data, pos, stop, symbols, ids)
         pos = stop
         append(sha256(name + part).digest() if in_struct else part)
+    if pos != end:
+        raise IonError(f"a value before byte {pos} is longer than what holds it")
     return parts
 
 
-def _annotated_binary(data: bytes, pos: int, stop: int, symbols: Sequence[str], depth: int) -> bytes:
+def _annotated_binary(data: bytes, pos: int, stop: int, symbols: Sequence[str], depth: int, ids: list[int]) -> bytes:
+    ids.append(OTHER_OCTETS)  # perhaps: annotations are too rare to look
     length, pos = varuint(data, pos)
     value_pos = pos + length
+    if not length or value_pos >= stop:
+        raise IonError(f"annotations without names or value before byte {pos}")
+    if data[value_pos] >> 4 == 14:
+        raise IonError(f"annotations directly round annotations at byte {value_pos}")
     names = []
     while pos < value_pos:
         symbol_id, pos = varuint(data, pos)
+        ids.append(symbol_id)
         names.append(_name(symbols[symbol_id]))
-    if pos >= stop or data[pos] >> 4 == 14:
-        raise IonError(f"annotations without a value before byte {pos}")
-    values = _serialise_binary(data, pos, stop, symbols, depth, False)
-    return b"\x0b\xe0" + b"".join(names) + b"".join(values) + b"\x0e"
+    if pos != value_pos:
+        raise IonError(f"an annotation is longer than what holds it, before byte {pos}")
+    values = _serialise_binary(data, value_pos, stop, symbols, depth, False, ids)
+    if len(values) != 1:
+        raise IonError(f"an annotation wrapper must hold one value, found {len(values)}, before byte {stop}")
+    return b"\x0b\xe0" + b"".join(names) + values[0] + b"\x0e"
 
 
-def _scalar_binary(code: int, data: bytes, pos: int, stop: int, symbols: Sequence[str]) -> bytes:
+def _scalar_binary(code: int, data: bytes, pos: int, stop: int, symbols: Sequence[str], ids: list[int]) -> bytes:
     """Return the serialisation of a scalar whose contents are ``data[pos:stop]``; made canonical if they are not."""
     octets = data[pos:stop]
-    if code == 5:
-        return b"\x0b\x50" + _escape(_canonical_decimal(octets)) + b"\x0e"
     if code == 6:
-        if not _CANONICAL_TIMESTAMP(octets):
-            octets = timestamp_octets(read_timestamp(data, pos, stop))
-        return b"\x0b\x60" + _escape(octets) + b"\x0e"
-    if code == 7:
-        return _name(symbols[int.from_bytes(octets, "big")])
-    if code == 10:
-        return b"\x0b\xa0" + _escape(octets) + b"\x0e"
-    if code == 4:
-        return b"\x0b\x40" + _escape(float_octets(read_float(data, pos, stop))[1:]) + b"\x0e"
-    if code == 9:
-        return b"\x0b\x90" + _escape(octets) + b"\x0e"
-    raise IonError(f"invalid type code before byte {pos}")
+        canonical = _canonical_timestamp(octets)
+    elif code == 5:
+        canonical = _canonical_decimal(octets)
+    elif code == 4:
+        canonical = float_octets(read_float(data, pos, stop))[1:]
+    elif code == 2 or code == 3:
+        if stop - pos > MAX_NUMBER_BYTES:
+            raise IonError(f"a number of more than {MAX_NUMBER_BYTES} bytes at byte {pos}")
+        canonical = octets.lstrip(b"\0")
+        if code == 3 and not canonical:
+            raise IonError(f"a negative zero is no int, before byte {stop}")
+    elif code == 7:
+        symbol_id = int.from_bytes(octets, "big")
+        if octets[:1] == b"\0":
+            ids.append(OTHER_OCTETS)
+        ids.append(symbol_id)
+        return _name(symbols[symbol_id])
+    elif code == 9 or code == 10:
+        canonical = octets
+    else:
+        raise IonError(f"invalid type code before byte {pos}")
+    if canonical != octets:
+        ids.append(OTHER_OCTETS)
+    return _SCALARS[code] + _escape(canonical) + b"\x0e"
+
+
+_SCALARS = {code: bytes((0x0B, code << 4)) for code in (2, 3, 4, 5, 6, 9, 10)}
+
+
+@lru_cache(_TIMESTAMPS_KEPT)
+def _canonical_timestamp(octets: bytes) -> bytes:
+    """Return the contents of a timestamp in canonical form.  Cached: the dates in documents recur."""
+    time = read_timestamp(octets, 0, len(octets))
+    return octets if _CANONICAL_TIMESTAMP(octets) else timestamp_octets(time)
 
 
 def _canonical_decimal(octets: bytes) -> bytes:
     """Return the contents of a decimal in canonical form: least octets, 0d0 empty."""
+    if len(octets) > MAX_NUMBER_BYTES:
+        raise IonError(f"a number of more than {MAX_NUMBER_BYTES} bytes")
     if len(octets) >= 2 and octets[0] > 0x80 and octets[0] != 0xC0:
         first = octets[1]
         if first & 0x7F or (len(octets) > 2 and octets[2] & 0x80):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from . import binary_reader, text_reader
 from .symbols import MAX_DEPTH, SYSTEM_SYMBOLS, TOO_DEEP
@@ -23,6 +23,9 @@ _LONGEST_HEADER = 12  # type octet and a length of up to ten
 Read = Callable[[int], bytes]
 """Returns up to this many of the next bytes; none at the end."""
 
+Quick = Callable[[bytes, int], Any]
+"""Reads self-contained binary, whose one struct begins at a position, in a way of its own; None: it cannot."""
+
 
 def read_stream(read: Read, max_value_bytes: int = MAX_VALUE_BYTES, max_depth: int = MAX_DEPTH) -> Iterator[IonValue]:
     """Yield every top-level value of an Ion stream; see read_items."""
@@ -36,16 +39,19 @@ def read_items(
     max_depth: int = MAX_DEPTH,
     origin: int = 0,
     lines: int = 0,
+    quick: Quick | None = None,
 ) -> Iterator[Item]:
     """Yield every top-level value of an Ion stream, binary or text (UTF-8), in order, with its own binary if any.
 
     Its own binary: of a value right after a version marker, or after that and a symbol table; it is self-contained.
     origin, lines: how many bytes and lines of a file precede the stream, for messages.
+    quick: is tried first with a struct that follows a version marker and a symbol table.  It must refuse what is not
+    valid Ion or too deep.  What it returns is yielded in the place of the value.
     Raises IonError (while iterating) where the data is not valid Ion, ends inside a value, or has a value of more than
     max_value_bytes; and whatever *read* raises.
     """
     head = _exactly(read, len(binary_reader.VERSION_MARKER))
-    items = ahead(_binary(read, head, max_value_bytes, max_depth, origin))
+    items = ahead(_binary(read, head, max_value_bytes, max_depth, origin, quick))
     if head != binary_reader.VERSION_MARKER:
         items = ((value, None) for value in _text(read, head, max_value_bytes, max_depth, origin, lines))
     try:
@@ -90,12 +96,15 @@ def _exactly(read: Read, size: int) -> bytes:
     return data
 
 
-def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int, origin: int) -> Iterator[tuple[Item, int]]:
+def _binary(
+    read: Read, head: bytes, max_value_bytes: int, max_depth: int, origin: int, quick: Quick | None
+) -> Iterator[tuple[Item, int]]:
     """Yield each item with the size of its value in bytes."""
-    buffer, pos = head, len(head)
-    opening = head  # what must precede a value to make it self-contained; empty if that is too far back
+    buffer, pos = head, 0
+    opening = b""  # what must precede a value to make it self-contained; empty if that is too far back
     offset = origin  # of the buffer in the file
     symbols: Sequence[str] = SYSTEM_SYMBOLS
+    unread = b""  # the symbol table in force, if it was not read yet
     while True:
         if len(buffer) - pos < _LONGEST_HEADER:
             buffer, offset, pos = buffer[pos:] + _exactly(read, CHUNK_BYTES), offset + pos, 0
@@ -106,6 +115,17 @@ def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int, origi
             stop = pos + 4 if marker else binary_reader.extent(buffer, pos)[1]
         except IndexError:
             raise IonError(f"{binary_reader.BROKEN_OFF} (byte {offset + pos})") from None
+        if marker and quick is not None:
+            value, stop_of_value = _value_behind(buffer, pos)
+            if stop_of_value > len(buffer) and stop_of_value - pos <= max_value_bytes:
+                more = _exactly(read, max(stop_of_value - len(buffer), CHUNK_BYTES))
+                buffer, offset, pos, stop = buffer[pos:] + more, offset + pos, 0, stop - pos
+                value, stop_of_value = _value_behind(buffer, pos)
+            piece = buffer[pos:stop_of_value] if 0 < stop_of_value <= len(buffer) else b""
+            if piece and len(piece) <= max_value_bytes and (found := quick(piece, value - pos)) is not None:
+                yield (found, piece), len(piece)
+                unread, opening, pos = piece[4 : value - pos], b"", stop_of_value
+                continue
         if stop - pos > max_value_bytes:
             raise IonError(f"a value of {stop - pos} bytes at byte {offset + pos}: the most read is {max_value_bytes}")
         if stop > len(buffer):
@@ -118,8 +138,11 @@ def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int, origi
         if marker:
             if piece != binary_reader.VERSION_MARKER:
                 raise IonError(f"unsupported Ion version marker at byte {offset + pos}")
-            symbols, opening = SYSTEM_SYMBOLS, piece
+            symbols, opening, unread = SYSTEM_SYMBOLS, piece, b""
         else:
+            if unread:
+                symbols, _ = binary_reader.read_piece(unread, SYSTEM_SYMBOLS, max_depth)
+                unread = b""
             before = symbols
             try:
                 symbols, values = binary_reader.read_piece(piece, symbols, max_depth)
@@ -132,6 +155,23 @@ def _binary(read: Read, head: bytes, max_value_bytes: int, max_depth: int, origi
             elif symbols is not before:
                 opening += piece
         pos = stop
+
+
+def _value_behind(buffer: bytes, pos: int) -> tuple[int, int]:
+    """Return where the struct begins and ends that follows a version marker and a symbol table at a position.
+
+    The end may be beyond that of the buffer; both are 0 where something else follows.
+    """
+    try:
+        table = pos + 4
+        value = binary_reader.extent(buffer, table)[1]
+        if not 0xE0 < buffer[table] < 0xEF or not 0xD0 <= buffer[value] < 0xDF:
+            return 0, 0
+        return value, binary_reader.extent(buffer, value)[1]
+    except IndexError:
+        return 0, len(buffer) + 1
+    except IonError:
+        return 0, 0
 
 
 def _text(read: Read, head: bytes, max_value_bytes: int, max_depth: int, origin: int, lines: int) -> Iterator[IonValue]:

@@ -91,6 +91,13 @@ def encode_metadata(metadata: Struct) -> bytes:
     return _METADATA_NAMES.opening + _metadata(_METADATA_NAMES, _METADATA_NAMES.ids, metadata)
 
 
+def metadata_of_octets(id_: bytes, version: bytes, tx_time: bytes, tx_id: bytes) -> bytes:
+    """Return what encode_metadata returns, from the binary of each value."""
+    names = _METADATA_NAMES.ids
+    fields = b"".join((names["id"], id_, names["version"], version, names["txTime"], tx_time, names["txId"], tx_id))
+    return _METADATA_NAMES.opening + headed(_STRUCT, fields)
+
+
 def _first_texts(revisions: Sequence[Struct]) -> tuple[str, ...]:
     """Return the local symbols of the first document whose binary can be copied."""
     for revision in revisions:

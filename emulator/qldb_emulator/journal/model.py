@@ -45,6 +45,15 @@ class Block:
     redaction_info: Struct | None = None
     revisions: tuple[Struct, ...] | None = None
 
+    @property
+    def time_ms(self) -> int:
+        """Its time in milliseconds since the epoch."""
+        return self.timestamp.epoch_ms()
+
+    def decoded(self) -> Block:
+        """Return the block itself: ``stored.StoredBlock`` has the same method."""
+        return self
+
     def to_ion(self) -> Struct:
         """Return the block as the service writes it: the names and the order of the layout, absent parts absent."""
         struct: dict[str, Any] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..extras import install_command
 from .seam import LogError
 
 if TYPE_CHECKING:
@@ -26,7 +27,5 @@ def open_logs(url: str) -> PostgresLogs:
     try:
         from .postgres import PostgresLogs
     except ImportError as error:
-        raise LogError(
-            f"A journal in PostgreSQL needs psycopg: pip install 'qldb-emulator[postgres]' ({error})"
-        ) from error
+        raise LogError(f"A journal in PostgreSQL needs psycopg: {install_command('postgres')} ({error})") from error
     return PostgresLogs(url)

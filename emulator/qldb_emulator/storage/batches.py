@@ -121,16 +121,15 @@ class BatchWriter(Writer):
         return self._writer.revision_at(doc_no, at_seq)
 
     def insert_revision(self, row: RevisionRow) -> None:
-        self.insert_revisions((row,))
+        if row.doc_no in self._doc_nos:
+            self.flush()  # a document's rows must change in the order of its revisions
+        self._document_ids.add(row.document_id)
+        self._doc_nos.add(row.doc_no)
+        self._put_revision(row)
 
     def insert_revisions(self, rows: Iterable[RevisionRow]) -> None:
-        rows = tuple(rows)
-        if not self._doc_nos.isdisjoint([row.doc_no for row in rows]):
-            self.flush()  # a document's rows must change in the order of its revisions
         for row in rows:
-            self._document_ids.add(row.document_id)
-            self._doc_nos.add(row.doc_no)
-        super().insert_revisions(rows)
+            self.insert_revision(row)
 
     def put_index_entries(self, entries: Iterable[IndexEntry], seq: int) -> None:
         entries = list(entries)

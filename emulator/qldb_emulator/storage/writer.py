@@ -211,10 +211,14 @@ class Writer(Reads):
 
     def insert_revision(self, row: RevisionRow) -> None:
         """Add a revision; see insert_revisions."""
-        if row.version or (row.data is None and row.data_hash is None):
-            self.insert_revisions((row,))
-        else:
-            self._put(INSERT_REVISION, _insertion(row))
+        self._put_revision(row)
+
+    def _put_revision(self, row: RevisionRow) -> None:
+        self._put(INSERT_REVISION, _insertion(row))
+        if row.data is None and row.data_hash is None:
+            self._put(END_DOCUMENT, (row.seq, row.seq, row.table_no, row.doc_no))
+        elif row.version:
+            self._put(ADVANCE_DOCUMENT, (row.seq, row.table_no, row.doc_no, row.seq))
 
     def insert_revisions(self, rows: Iterable[RevisionRow]) -> None:
         """Add revisions of existing documents, in the order of their blocks, one for each document and block.

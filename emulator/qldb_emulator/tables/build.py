@@ -113,7 +113,7 @@ def extract(
     verifier = JournalVerifier(tips, at_start=False)
     writer = SpoolWriter(Path(folder, f"{number:08}"), options.only)
     for block, _ in segment_blocks(source, segment, verifier):
-        writer.add(rows_of(block, options.flatten, verifier.data_hashes))
+        writer.add(rows_of(block.decoded(), options.flatten, verifier.data_hashes))
     return verifier.verdict(), writer.finish()
 
 

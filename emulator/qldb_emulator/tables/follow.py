@@ -157,7 +157,7 @@ class Follower:
             block, findings = verifier.take(value)
             if block is None:
                 raise FollowError(f"{self._source} is broken: {findings[0]}")
-            blocks.append(block)
+            blocks.append(block.decoded())
         return blocks, merge(before, verifier.verdict())
 
     # --- Rows ------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from .inputs import InputError, SavedAnswer, SavedDigest, read_answer, read_dige
 from .parallel import available_cores, process_pool
 from .receipts import ReceiptReport, verify_block, verify_receipt, verify_revision
 from .segments import Piece, Segment, Source, plan, verify_segment
-from .sources import Journal, choose_journal, journals, read_values
+from .sources import Journal, choose_journal, journals, read_blocks, read_values
 from .verdict import MergeError, SegmentVerdict, VerificationReport, finish, merge
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "plan",
     "process_pool",
     "read_answer",
+    "read_blocks",
     "read_digest",
     "read_proof",
     "read_tip",

@@ -3,7 +3,7 @@
 ::
 
     audit = Audit("directory ./export", journal, digest)
-    for block, ion in audit.blocks(read_values(container, journal)): ...
+    for block, ion in audit.blocks(read_blocks(container, journal)): ...
     report = audit.report()          # JournalReport: verdict, findings, what could not be proved
 
 The caller pulls, so an import stores each block as it is verified.
@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from ..journal.merkle import NodeID, Read, RightEdge
 from ..journal.model import Block, BlockAddress
+from ..journal.stored import StoredBlock
 from ..records import dataclass
 from .chain import JournalVerifier
 from .checks import Finding, show
@@ -153,7 +154,7 @@ class Audit:
         """Whether anything is wrong so far."""
         return self.verifier.findings_total > 0
 
-    def blocks(self, values: Iterable[Reading]) -> Iterator[tuple[Block, bytes | None]]:
+    def blocks(self, values: Iterable[Reading]) -> Iterator[tuple[Block | StoredBlock, bytes | None]]:
         """The blocks among the values, each after its checks, with its Ion binary if it came with one.
 
         What is wrong is in the report.

@@ -13,8 +13,10 @@ from ..ion.values import IonValue
 from ..journal.merkle import Node
 from ..journal.model import Block, BlockAddress
 from ..journal.parse import BlockFormatError, block_from_ion
+from ..journal.stored import StoredBlock
 from .checks import Counts, Finding, Inspection, findings_if_own, inspect_block, is_own
 from .json_blocks import is_json_block, restored
+from .sound import Kind, add_counts, kind_of_sound
 from .verdict import (
     BEFORE_ALL,
     BlockEdge,
@@ -28,6 +30,15 @@ from .verdict import (
     file_findings,
     finish,
 )
+
+_Placed = tuple[Position, Block | StoredBlock]
+
+
+def _edge(placed: _Placed | None) -> BlockEdge | None:
+    if placed is None:
+        return None
+    position, block = placed
+    return BlockEdge(position, block.address, block.block_hash, block.previous_block_hash)
 
 
 class JournalVerifier:
@@ -54,9 +65,8 @@ class JournalVerifier:
         self._versions = versions
         self._at_start = at_start
         self._start = self._position = BEFORE_ALL
-        self._first: BlockEdge | None = None
-        self._last: BlockEdge | None = None
-        self._previous: Block | None = None
+        self._first: _Placed | None = None
+        self._last: _Placed | None = None
         self.data_hashes: dict[int, bytes] = {}
         """Of the last block: id() of a revision -> the Ion Hash of its data.  Tables have that hash, too."""
         self._counts = Counts()
@@ -71,17 +81,17 @@ class JournalVerifier:
         self._redactions = 0
         self._json_blocks = 0
         self._file: FilePiece | None = None
-        self._file_first: BlockEdge | None = None
-        self._file_last: BlockEdge | None = None
+        self._file_first: _Placed | None = None
+        self._file_last: _Placed | None = None
         self._file_spoilt = False
         self._open_files: list[FilePiece] = []
         self._file_count = 0
         self._forms: dict[str, None] = {}
 
     @property
-    def previous(self) -> Block | None:
+    def previous(self) -> Block | StoredBlock | None:
         """The last block taken in."""
-        return self._previous
+        return None if self._last is None else self._last[1]
 
     @property
     def findings_total(self) -> int:
@@ -104,7 +114,10 @@ class JournalVerifier:
         if self._file is None:
             return
         piece = replace(
-            self._file, is_spoilt=self._file_spoilt, first_block=self._file_first, last_block=self._file_last
+            self._file,
+            is_spoilt=self._file_spoilt,
+            first_block=_edge(self._file_first),
+            last_block=_edge(self._file_last),
         )
         if piece.begins and piece.ends:
             self._findings = self._findings.joined(file_findings(piece))
@@ -119,13 +132,16 @@ class JournalVerifier:
         return self.take(value)[1]
 
     def take(
-        self, value: IonValue, place: Callable[[], BlockAddress | None] = lambda: None
-    ) -> tuple[Block | None, list[Finding]]:
-        """Take in the next block as an Ion value, JSON's loss of types made good as far as can be.
+        self, value: IonValue | StoredBlock, place: Callable[[], BlockAddress | None] = lambda: None
+    ) -> tuple[Block | StoredBlock | None, list[Finding]]:
+        """Take in the next block as an Ion value, JSON's loss of types made good as far as can be; or as it is stored.
 
         place: gives the address it should have, for a finding about a value that has none.
         The block, or None for a value that is not a block, and everything that is wrong with it.
         """
+        if type(value) is StoredBlock:
+            self._forms["Ion"] = None
+            return value, [] if self._add_sound(value) else self.add(value.decoded())
         from_json = is_json_block(value)
         try:
             block = block_from_ion(restored(value) if from_json else value)
@@ -151,7 +167,8 @@ class JournalVerifier:
         from_json = from_json or self._types_lost
         self._json_blocks += from_json
         unproven = self._counts.deletions_unproven
-        look = inspect_block(block, self._previous, own, self._counts, from_json, self._at_start)
+        previous = None if self._last is None else self._last[1]
+        look = inspect_block(block, previous, own, self._counts, from_json, self._at_start)
         self.data_hashes = look.data_hashes
         if self._versions is not None:
             self._check_versions(look, self._versions)
@@ -174,8 +191,8 @@ class JournalVerifier:
             start=self._start,
             stop=self._position,
             at_start=self._at_start,
-            first=self._first,
-            last=self._last,
+            first=_edge(self._first),
+            last=_edge(self._last),
             counts=replace(self._counts),
             findings=self._findings.joined(),
             if_service=self._if_service.joined(),
@@ -225,16 +242,51 @@ class JournalVerifier:
         if not self._at_start:
             self._if_own.add(position, findings_if_own(look))
 
-    def _pass(self, block: Block, position: Position) -> None:
-        self._previous = block
-        self._last = BlockEdge(position, block.address, block.block_hash, block.previous_block_hash)
+    def _add_sound(self, block: StoredBlock) -> bool:
+        """Take in the next block if all that holds for it alone is known to hold.  False: it is not taken in.
+
+        Then nothing is changed, and ``add`` tells what is wrong, or that nothing is.
+        """
+        if self._types_lost or self._versions is not None or self._known_from is not None:
+            return False
+        kind = kind_of_sound(block)
+        if kind is None or not self._fits(block, kind):
+            return False
+        position = self._next()
+        self.data_hashes = {}
+        add_counts(self._counts, block, kind)
+        if kind == "service":
+            self._undecided += 1
+        elif self._own_from is None:
+            self._own_from = block.address.sequence_no
+        self._grow(block, position)
+        self._pass(block, position)
+        return True
+
+    def _fits(self, block: StoredBlock, kind: Kind) -> bool:
+        """Whether a sound block of this kind may stand here."""
+        if kind == "service" and (self._own_from is not None or not self._at_start):
+            return False  # whether it is sound depends on what stands before it
+        if self._last is None:
+            return not (
+                kind == "own" and self._at_start and block.previous_block_hash and not block.address.sequence_no
+            )
+        previous = self._last[1]
+        return (
+            block.previous_block_hash == previous.block_hash
+            and block.address.sequence_no == previous.address.sequence_no + 1
+            and block.address.strand_id == previous.address.strand_id
+        )
+
+    def _pass(self, block: Block | StoredBlock, position: Position) -> None:
+        self._last = position, block
         if self._first is None:
             self._first = self._last
         if self._file_first is None:
             self._file_first = self._last
         self._file_last = self._last
 
-    def _grow(self, block: Block, position: Position) -> None:
+    def _grow(self, block: Block | StoredBlock, position: Position) -> None:
         if self._problem is not None:
             return
         number = block.address.sequence_no
@@ -248,7 +300,7 @@ class JournalVerifier:
             self._tip_nodes[number] = tuple(self._nodes)
 
     def _check_versions(self, look: Inspection, versions: MutableMapping[str, int]) -> None:
-        first = look.block.address if self._first is None else self._first.address
+        first = look.block.address if self._first is None else self._first[1].address
         for position, revision in enumerate(look.block.revisions or ()):
             metadata = revision.get("metadata")
             if metadata is None:

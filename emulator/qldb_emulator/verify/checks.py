@@ -49,6 +49,7 @@ from ..ion.hash import hash_value
 from ..ion.values import IonValue, Timestamp
 from ..journal import hashing, merkle
 from ..journal.model import Block, BlockAddress, Struct
+from ..journal.stored import StoredBlock
 from ..records import dataclass
 
 
@@ -155,7 +156,12 @@ def check_block(block: Block, previous: Block | None = None, own: bool | None = 
 
 
 def inspect_block(
-    block: Block, previous: Block | None, own: bool, counts: Counts, types_lost: bool = False, at_start: bool = True
+    block: Block,
+    previous: Block | StoredBlock | None,
+    own: bool,
+    counts: Counts,
+    types_lost: bool = False,
+    at_start: bool = True,
 ) -> Inspection:
     """Run every check on a block, adding to *counts*.
 

@@ -11,7 +11,7 @@ from .containers import Container
 from .inputs import SavedDigest
 from .parallel import Checkpoint, process_pool, verify_segments
 from .segments import Source, plan, segment_bytes
-from .sources import Journal, choose_journal, read_values
+from .sources import Journal, choose_journal, read_blocks
 from .verdict import SegmentVerdict, merge
 
 Progress = Callable[[int], None]
@@ -85,6 +85,6 @@ def verify_container(
 ) -> JournalReport:
     """Verify one journal of an open container, in this process.  progress: is told of bytes.  Raises SourceError."""
     audit = Audit(container.description, journal, digest)
-    for _ in audit.blocks(read_values(container, journal, progress)):
+    for _ in audit.blocks(read_blocks(container, journal, progress)):
         pass
     return audit.report()

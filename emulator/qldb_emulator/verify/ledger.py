@@ -342,7 +342,8 @@ class LedgerAudit:
     def blocks(self) -> Iterator[Block]:
         """Every block, after its checks.  Raises what ``stored`` raises."""
         self._check.file()
-        for block, _ in self.audit.blocks(self._check.values()):
+        for found, _ in self.audit.blocks(self._check.values()):
+            block = found.decoded()
             self._check.block(block)
             yield block
             self._progress(1)

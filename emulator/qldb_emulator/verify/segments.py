@@ -28,6 +28,8 @@ from ..ion.stream import MAX_VALUE_BYTES, read_items
 from ..ion.symbols import SYMBOL_TABLE_ID
 from ..ion.values import IonValue
 from ..journal.model import Block, BlockAddress
+from ..journal.read_stored import read_block
+from ..journal.stored import StoredBlock
 from ..records import dataclass
 from .chain import JournalVerifier
 from .checks import Finding
@@ -119,7 +121,7 @@ def segment_blocks(
     segment: Segment,
     verifier: JournalVerifier,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[tuple[Block, bytes | None]]:
+) -> Iterator[tuple[Block | StoredBlock, bytes | None]]:
     """The blocks of a segment, each after its checks, with its Ion binary if it came with one.
 
     verifier: takes in what is found.  progress: is told of bytes as they are read.  Raises SourceError.
@@ -152,7 +154,7 @@ class FileReader:
         self._verifier.begin_file(piece, start_byte)
         self._next = BlockAddress(piece.strand_id, piece.first)
 
-    def take(self, value: IonValue | Finding) -> Block | None:
+    def take(self, value: IonValue | StoredBlock | Finding) -> Block | StoredBlock | None:
         """The block that a value is, after its checks; None when it is not a block."""
         if isinstance(value, Finding):
             self._verifier.note(value if value.address is not None else replace(value, address=self._next), True)
@@ -164,8 +166,8 @@ class FileReader:
         return block
 
 
-PieceReading = tuple[bool, IonValue | Finding, bytes | None]
-"""Whether it is the first of its piece; a value, or a Finding in the place of values; the value's own Ion binary."""
+PieceReading = tuple[bool, IonValue | StoredBlock | Finding, bytes | None]
+"""Whether it is the first of its piece; a value or a block, or a Finding in the place of values; its own Ion binary."""
 
 
 def piece_values(
@@ -177,7 +179,7 @@ def piece_values(
         with container.open(part.name, piece.start, piece.stop) as stream:
             read = _opened(stream.read, piece.opening, progress)
             origin = piece.start - len(piece.opening)
-            for value, ion in read_items(read, origin=origin, lines=piece.lines):
+            for value, ion in read_items(read, origin=origin, lines=piece.lines, quick=read_block):
                 yield begun, value, ion
                 begun = False
         if begun and part.last is not None:

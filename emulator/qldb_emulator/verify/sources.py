@@ -17,10 +17,12 @@ from dataclasses import field, replace
 
 from ..ids import ID_LENGTH
 from ..ion.codec import IonError
-from ..ion.stream import read_items, read_stream
+from ..ion.stream import Quick, read_items, read_stream
 from ..ion.values import IonValue
 from ..journal.exports import COMPLETED, STARTED, data_name
 from ..journal.model import BlockAddress
+from ..journal.read_stored import read_block
+from ..journal.stored import StoredBlock
 from ..records import dataclass
 from .checks import Finding
 from .containers import Container, DamagedError, Item, SourceError
@@ -43,8 +45,11 @@ class Part:
     last: int | None
 
 
-Reading = tuple[Part, IonValue | Finding, bytes | None]
-"""A value, the file it is from, and its own Ion binary if it has one; or a Finding in the place of values."""
+Reading = tuple[Part, IonValue | StoredBlock | Finding, bytes | None]
+"""The file that a value is from, the value, and its own Ion binary if it has one; or a Finding instead of values.
+
+From ``read_blocks`` a block in the usual form is a StoredBlock.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +136,25 @@ def read_values(
 
     progress: is told of bytes as they are read.  Raises SourceError.
     """
+    return _read(container, journal, progress, None)
+
+
+def read_blocks(
+    container: Container, journal: Journal, progress: Callable[[int], None] | None = None
+) -> Iterator[Reading]:
+    """The same for an ``Audit``: a block in the usual form comes as a StoredBlock, with all its hashes."""
+    return _read(container, journal, progress, read_block)
+
+
+def _read(
+    container: Container, journal: Journal, progress: Callable[[int], None] | None, quick: Quick | None
+) -> Iterator[Reading]:
     for part in journal.parts:
         is_empty = True
         try:
             with container.open(part.name) as stream:
                 read = stream.read if progress is None else _told(stream.read, progress)
-                for value, ion in read_items(read):
+                for value, ion in read_items(read, quick=quick):
                     is_empty = False
                     yield part, value, ion
             if is_empty and part.last is not None:
@@ -230,8 +248,10 @@ def _peeked(container: Container, others: Iterable[Item]) -> list[Part]:
     return parts
 
 
-def address_of(value: IonValue) -> BlockAddress | None:
+def address_of(value: IonValue | StoredBlock) -> BlockAddress | None:
     """The address of what may be a block, as far as it has one."""
+    if type(value) is StoredBlock:
+        return value.address
     address = value.get("blockAddress") if isinstance(value, dict) else None
     if not isinstance(address, dict):
         return None
@@ -241,7 +261,7 @@ def address_of(value: IonValue) -> BlockAddress | None:
     return None
 
 
-def form_of(value: IonValue) -> str:
+def form_of(value: IonValue | StoredBlock) -> str:
     """Whether a block came as JSON or as Ion."""
     return "JSON" if is_json_block(value) else "Ion"
 

@@ -6,8 +6,10 @@ nothing but the block and the state that earlier blocks left.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import field, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import QldbError
 from ...ion.codec import dumps, loads
@@ -15,8 +17,9 @@ from ...ion.values import IonValue
 from ...journal.block import RedactionError, redact
 from ...journal.encode import encode_metadata
 from ...journal.merkle import RightEdge
-from ...journal.model import Block, Struct
+from ...journal.model import Block
 from ...journal.parse import block_from_ion
+from ...journal.stored import StoredBlock
 from ...limits import UNLIMITED
 from ...log.seam import Rewrite
 from ...partiql.language.errors import PartiqlError
@@ -28,7 +31,7 @@ from ...storage.rows import RevisionRow
 from .conflicts import CATALOGUE, ReadMark, document_mark, key_mark, name_mark, revision_marks, table_mark
 from .ddl import DDL_NODES, DdlEffect, ddl_effect, is_ddl_text, table_tags
 from .facts import Tags, stored_table_tags, write_table_tags
-from .keys import field_key
+from .keys import field_key, stored_key
 
 if TYPE_CHECKING:
     from ...storage.reads import Reads
@@ -58,7 +61,7 @@ class Applied:
 
 
 def apply_block(
-    writer: Writer, catalogue: Catalogue, block: Block, ion: bytes | None, edge: RightEdge | None
+    writer: Writer, catalogue: Catalogue, block: Block | StoredBlock, ion: bytes | None, edge: RightEdge | None
 ) -> Applied:
     """Store a block and everything that follows from it, within the writer's SQLite transaction.
 
@@ -67,9 +70,8 @@ def apply_block(
     Raises ApplyError.
     """
     sequence_no = block.address.sequence_no
-    writer.insert_block(
-        sequence_no, block.transaction_id, block.timestamp.epoch_ms(), block.block_hash, ion or dumps(block.to_ion())
-    )
+    ion = ion or dumps(block.decoded().to_ion())
+    writer.insert_block(sequence_no, block.transaction_id, block.time_ms, block.block_hash, ion)
     if edge is not None:
         _, *above = edge.append(block.block_hash)
         if above:  # the leaf itself is stored in the block's row
@@ -77,15 +79,14 @@ def apply_block(
     return derive(writer, catalogue, block)
 
 
-def derive(writer: Writer, catalogue: Catalogue, block: Block) -> Applied:
+def derive(writer: Writer, catalogue: Catalogue, block: Block | StoredBlock) -> Applied:
     """Derive everything that follows from a stored block; rebuilding calls only this."""
     applied = Applied(catalogue)
-    info = block.transaction_info or {}
-    for table_id, index in _apply_ddl(writer, applied, block, info):
+    for table_id, index in _apply_ddl(writer, applied, block):
         _build_index(writer, applied.catalogue, table_id, index, block.address.sequence_no)
     if block.revisions is not None:
-        _apply_revisions(writer, applied, block, info)
-    if block.redaction_info is not None:
+        _apply_revisions(writer, applied, block)
+    if isinstance(block, Block) and block.redaction_info is not None:
         _apply_redactions(writer, applied, block)
     return applied
 
@@ -111,10 +112,9 @@ def stored_edge(file: Reads, sequence_no: int) -> RightEdge:
 # --- DDL -----------------------------------------------------------------------------------------------------
 
 
-def _apply_ddl(writer: Writer, applied: Applied, block: Block, info: Struct) -> list[tuple[str, IndexInfo]]:
+def _apply_ddl(writer: Writer, applied: Applied, block: Block | StoredBlock) -> list[tuple[str, IndexInfo]]:
     new_indexes: list[tuple[str, IndexInfo]] = []
-    for position, statement in enumerate(info.get("statements", ())):
-        text = statement["statement"]
+    for position, text in enumerate(_texts_of(block)):
         if not is_ddl_text(text):
             continue
         node = _parse_ddl(text)
@@ -129,6 +129,12 @@ def _apply_ddl(writer: Writer, applied: Applied, block: Block, info: Struct) -> 
         if index is not None:
             new_indexes.append((effect.table.table_id, index))
     return [(table_id, index) for table_id, index in new_indexes if _has_index(applied.catalogue, table_id, index)]
+
+
+def _texts_of(block: Block | StoredBlock) -> list[str]:
+    if isinstance(block, StoredBlock):
+        return [statement.text.decode() for statement in block.statements]
+    return [statement["statement"] for statement in (block.transaction_info or {}).get("statements", ())]
 
 
 def _has_index(catalogue: Catalogue, table_id: str, index: IndexInfo) -> bool:
@@ -195,31 +201,91 @@ def _build_index(writer: Writer, catalogue: Catalogue, table_id: str, index: Ind
 # --- Revisions ---------------------------------------------------------------------------------------------
 
 
-def _apply_revisions(writer: Writer, applied: Applied, block: Block, info: Struct) -> None:
-    documents = info.get("documents", {})
-    revisions = {r["metadata"]["id"]: r for r in block.revisions or () if "metadata" in r}
-    # ``documents`` has the order of the statements; scans show documents in this order.
-    for document_id in dict.fromkeys((*(d for d in documents if d in revisions), *revisions)):
-        table = _table_of(writer, applied, block, documents.get(document_id), document_id)
-        _apply_revision(writer, applied, block, table, revisions[document_id])
+class _Revision(NamedTuple):
+    """A revision of a block, as it is stored.
+
+    data: self-contained Ion binary, None without data.  document: the same decoded, as far as it was decoded.
+    """
+
+    document_id: str
+    version: int
+    tx_time_ms: int
+    hash: bytes
+    data: bytes | None
+    data_hash: bytes | None
+    metadata: bytes
+    document: IonValue | None
+
+    def key(self, field_name: str) -> bytes | None:
+        """Return the key of its document in an index on this field; None if it is not found there."""
+        if self.data is None:
+            return None
+        return stored_key(self.data, field_name) if self.document is None else field_key(self.document, field_name)
 
 
-def _table_of(writer: Writer, applied: Applied, block: Block, entry: Struct | None, document_id: str) -> TableInfo:
-    """Return the table of a document.
+def _revisions_of(block: Block | StoredBlock) -> Iterator[_Revision]:
+    if isinstance(block, StoredBlock):
+        for position, found in enumerate(block.revisions or ()):
+            data = block.data(found)
+            if data is None and found.has_data:
+                data = dumps((block.decoded().revisions or ())[position]["data"])
+            data_hash = None if found.has_data else found.data_hash
+            yield _Revision(
+                *(found.document_id, found.version, found.time_ms, found.hash, data, data_hash, found.metadata, None)
+            )
+        return
+    for revision in block.revisions or ():
+        if "metadata" not in revision:
+            continue
+        metadata = revision["metadata"]
+        document = revision.get("data")
+        yield _Revision(
+            document_id=metadata["id"],
+            version=metadata["version"],
+            tx_time_ms=metadata["txTime"].epoch_ms(),
+            hash=revision["hash"],
+            data=dumps(document) if "data" in revision else None,
+            data_hash=revision.get("dataHash"),
+            metadata=encode_metadata(metadata),
+            document=document,
+        )
+
+
+def _tables_of(block: Block | StoredBlock) -> dict[str, tuple[str, str]]:
+    """Return (id, name) of the table of each document, by the document's id, in the order of the statements."""
+    if isinstance(block, StoredBlock):
+        return {each: (table.table_id, table.table_name) for each, table in block.documents.items()}
+    documents = (block.transaction_info or {}).get("documents", {})
+    return {each: (entry["tableId"], entry["tableName"]) for each, entry in documents.items()}
+
+
+def _apply_revisions(writer: Writer, applied: Applied, block: Block | StoredBlock) -> None:
+    tables = _tables_of(block)
+    revisions = {revision.document_id: revision for revision in _revisions_of(block)}
+    # The order of the statements: scans show documents in this order.
+    for document_id in dict.fromkeys((*(d for d in tables if d in revisions), *revisions)):
+        table = _table_of(writer, applied, block, tables.get(document_id), document_id)
+        _apply_revision(writer, applied, block.address.sequence_no, table, revisions[document_id])
+
+
+def _table_of(
+    writer: Writer, applied: Applied, block: Block | StoredBlock, named: tuple[str, str] | None, document_id: str
+) -> TableInfo:
+    """Return the table of a document.  named: its id and name as the block says them.
 
     A block of the service names ids that this emulator did not make.  A table of an earlier CREATE TABLE takes the id
     at its first document.  A table that was created before the journal begins is created when it is first named.
     """
-    if entry is None:
+    if named is None:
         info = writer.document_info(document_id)
         table = None if info is None else next((t for t in applied.catalogue.tables if t.number == info.table_no), None)
         if table is None:
             raise ApplyError(f"block {block.address.sequence_no} does not say which table document {document_id} is in")
         return table
-    table = applied.catalogue.by_id(entry["tableId"])
+    table = applied.catalogue.by_id(named[0])
     if table is not None:
         return table
-    return _adopt_table(writer, applied, entry["tableId"], entry["tableName"], block.address.sequence_no)
+    return _adopt_table(writer, applied, *named, block.address.sequence_no)
 
 
 def _adopt_table(writer: Writer, applied: Applied, table_id: str, name: str, sequence_no: int) -> TableInfo:
@@ -238,11 +304,9 @@ def _adopt_table(writer: Writer, applied: Applied, table_id: str, name: str, seq
     return table
 
 
-def _apply_revision(writer: Writer, applied: Applied, block: Block, table: TableInfo, revision: Struct) -> None:
-    sequence_no = block.address.sequence_no
-    metadata = revision["metadata"]
-    document_id = metadata["id"]
-    doc_no = writer.insert_new_document(document_id, table.number, sequence_no) if metadata["version"] == 0 else None
+def _apply_revision(writer: Writer, applied: Applied, sequence_no: int, table: TableInfo, revision: _Revision) -> None:
+    document_id, version, tx_time_ms, hash_, data, data_hash, metadata, _ = revision
+    doc_no = writer.insert_new_document(document_id, table.number, sequence_no) if version == 0 else None
     if doc_no is None:
         known = writer.document_info(document_id)
         if known is None:  # its first revisions are in blocks before the first block of the journal
@@ -250,31 +314,22 @@ def _apply_revision(writer: Writer, applied: Applied, block: Block, table: Table
         else:
             doc_no = known.doc_no
             _close_entries(writer, applied.marks, table, doc_no, known.last_seq, sequence_no)
-    has_data = "data" in revision
-    data = revision.get("data")
-    row = RevisionRow(
-        doc_no=doc_no,
-        document_id=document_id,
-        table_no=table.number,
-        version=metadata["version"],
-        seq=sequence_no,
-        tx_time_ms=metadata["txTime"].epoch_ms(),
-        hash=revision["hash"],
-        data=dumps(data) if has_data else None,
-        data_hash=revision.get("dataHash"),
-        metadata=encode_metadata(metadata),
+    writer.insert_revision(
+        RevisionRow(
+            *(doc_no, document_id, table.number, version, sequence_no),
+            *(tx_time_ms, hash_, data, data_hash, metadata),
+        )
     )
-    writer.insert_revision(row)
-    keys = _keys(table, data) if has_data else []
+    keys = _keys(table, revision.key)
     if keys:
         writer.put_index_entries([(index.number, key, doc_no) for index, key in keys], sequence_no)
     ids_and_keys = [(index.index_id, key) for index, key in keys]
     applied.marks.update(revision_marks(table.table_id, document_id, ids_and_keys))
 
 
-def _keys(table: TableInfo, document: IonValue) -> list[tuple[IndexInfo, bytes]]:
-    """Return the keys under which a document is found in its table's indexes."""
-    found = ((index, field_key(document, index.field_name)) for index in table.indexes)
+def _keys(table: TableInfo, key_of: Callable[[str], bytes | None]) -> list[tuple[IndexInfo, bytes]]:
+    """Return the keys under which a document is found in its table's indexes.  key_of: the key by a field's name."""
+    found = [(index, key_of(index.field_name)) for index in table.indexes]
     return [(index, key) for index, key in found if key is not None]
 
 
@@ -288,7 +343,7 @@ def _close_entries(
     before = writer.revision_at(doc_no, last_seq) if table.indexes else None
     if before is None or before.data is None:
         return
-    keys = _keys(table, loads(before.data))
+    keys = _keys(table, partial(stored_key, before.data))
     marks.update(key_mark(index.index_id, key) for index, key in keys)
     writer.close_index_entries([(index.number, key, doc_no) for index, key in keys], sequence_no)
 

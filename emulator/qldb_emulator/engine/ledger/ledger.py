@@ -21,6 +21,7 @@ from ...storage.ledger_file import LedgerFile
 from .committer import Committer
 from .documents import DocumentCache
 from .facts import LedgerFacts, Tags, changed_rows, read_facts, rows_after, write_rows
+from .retries import Retries
 from .tables import TableCache
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Ledger:
         )
         self.commit_lock = self.committer.lock
         self.writes = self.committer.writes
+        self.retries = Retries()
         if log.is_shared:
             self._follow_facts()
         # Blocks of other servers are folded by the first request, not here: that may take long, and the register's lock

@@ -10,6 +10,8 @@ statement runs on         ends with its transaction's time, at an abort or the e
                           of its session or ledger, and when its client is gone
 another principal's       ``No such session``                                         inferred
 OCC conflict              the transaction is gone, the session stays                  recorded
+start after a conflict    waits for the transaction that began before, a second at    ours
+                          most (``ledger.retries``)
 abort, any time           success                                                     inferred
 expired transaction       ``Transaction <id> has expired`` once; then it is gone      documented
 expired session           ``Session <id> has expired``; then ``No such session``      documented
@@ -58,6 +60,7 @@ from ...storage.errors import StorageError
 from ...storage.ledger_file import IN_PLACE_SECONDS
 from ..arns import qldb_arn
 from ..ledger.register import Register, storage_problem
+from ..ledger.retries import TURNS
 from ..workbench.faults import KINDS, Event, Faults
 from ..workbench.statement_log import StatementLog
 from .cursors import Cursor, Page
@@ -97,6 +100,8 @@ class Session:
         self.budget = Budget(self.check_running, ledger.limits.statement_memory_bytes)
         self.running: Transaction | None = None  # whose statement runs
         self.is_client_gone = client_is_there  # of the command that runs now
+        self.turns = 0  # how many transactions have to wait for their turn, because one met a conflict
+        self._has_turn = False
 
     def has_expired(self, now: float) -> bool:
         """Whether the session has exceeded its maximum age.  now: of its ledger's clock, monotonic."""
@@ -111,6 +116,15 @@ class Session:
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
             self.ledger.writes.close(transaction.id)
+        if self._has_turn:
+            self._has_turn = False
+            self.ledger.retries.give(self)
+
+    def wait_for_turn(self) -> None:
+        """After a conflict: wait until the transaction that began before has ended (see ``ledger.retries``)."""
+        if self.turns:
+            self._has_turn = True
+            self.ledger.retries.take(self)
 
     def check_running(self) -> None:
         """Raise what ends a running statement: the end of its time, transaction, session or ledger, a gone client.
@@ -351,9 +365,14 @@ class Sessions:
             self._end_expired_transactions(ledger)
             if ledger.writes.open_count() >= limit:
                 raise SESSION_LIMIT(limit=limit)
-        if ledger.log.is_shared:
-            ledger.catch_up()  # so that the snapshot has everything that any server answered before
-        transaction = session.transaction = Transaction(ledger, ledger.ids.new_id(), now)
+        session.wait_for_turn()
+        try:
+            if ledger.log.is_shared:
+                ledger.catch_up()  # so that the snapshot has everything that any server answered before
+            transaction = session.transaction = Transaction(ledger, ledger.ids.new_id(), ledger.clock.monotonic())
+        except BaseException:
+            session.end_transaction()  # gives the turn away
+            raise
         transaction.budget = session.budget
         return CommandResult({"TransactionId": transaction.id})
 
@@ -449,9 +468,12 @@ class Sessions:
             proposal = transaction.proposal()
             if proposal is not None:
                 committer.commit(proposal)
+            if session.turns:
+                session.turns -= 1
             self._statement_log.end(transaction.id, None)
         except QldbError as error:
             if error.shape == OCC_CONFLICT.shape:
+                session.turns = TURNS
                 error.debug |= conflict_header(transaction, committer.writes)
             self._statement_log.end(transaction.id, error)
             raise

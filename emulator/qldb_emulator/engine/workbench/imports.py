@@ -17,6 +17,7 @@ from ...ion.stream import ahead
 from ...journal.merkle import RightEdge
 from ...journal.model import Block
 from ...journal.parse import block_from_ion
+from ...journal.stored import StoredBlock
 from ...partiql.planning.catalogue import Catalogue
 from ...records import dataclass
 from ...storage.batches import BatchWriter
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 BATCH_BLOCKS = 256  # a SQLite transaction for each costs a fifth of the import when blocks are small
 PROBLEMS_KEPT = 20
+
+AnyBlock = Block | StoredBlock
 
 # Documented: the API model's LedgerName.
 _LEDGER_NAME = re.compile(r"(?!^.*--)(?!^[0-9]+$)(?!^-)(?!.*-$)^[A-Za-z0-9-]{1,32}\Z")
@@ -52,7 +55,7 @@ def is_ledger_name(name: str) -> bool:
     return _LEDGER_NAME.match(name) is not None
 
 
-def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]], state: FoldState | None = None) -> Folded:
+def fold(file: LedgerFile, blocks: Iterable[tuple[AnyBlock, bytes | None]], state: FoldState | None = None) -> Folded:
     """Store blocks in a new ledger's file, with everything that follows from them.
 
     blocks: each with its Ion binary if available.  state: of the end of an earlier call; this call changes it.
@@ -77,59 +80,93 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[Block, bytes | None]], state: 
                 state.last = number
                 state.blocks += 1
                 if state.first_ms is None:
-                    state.first_ms = block.timestamp.epoch_ms()
+                    state.first_ms = block.time_ms
         if count < BATCH_BLOCKS:
             return Folded(state.blocks, state.first_ms, tuple(state.problems))
 
 
-def _with_size(found: tuple[Block, bytes | None]) -> tuple[tuple[Block, bytes], int]:
+def _with_size(found: tuple[AnyBlock, bytes | None]) -> tuple[tuple[AnyBlock, bytes], int]:
     """Return a block with its binary, and the size of that in bytes: for ``ahead``."""
     block, given = found
-    ion = given or dumps(block.to_ion())
+    ion = given or dumps(block.decoded().to_ion())
     return (block, ion), len(ion)
 
 
 class NotImported(Exception):
-    """The journal is broken, and no ledger was created.  report: what is wrong."""
+    """No ledger was created: the journal is broken, or has no block.  report: the verdict on it."""
 
     def __init__(self, report: Any) -> None:
         super().__init__()
         self.report = report
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The ledger that an import creates.
+
+    strand_id: of the journal.  now_ms: the time of the import.
+    even_if_broken: take all blocks that can be read of a broken journal, for looking into it.
+    """
+
+    name: str
+    strand_id: str
+    now_ms: int
+    is_writable: bool
+    even_if_broken: bool = False
+
+
 def import_audited(
     directory: DataDirectory,
     region: str,
-    name: str,
-    strand_id: str,
+    wanted: Wanted,
     audit: Any,
-    blocks: Iterator[tuple[Block, bytes | None]],
-    now_ms: int,
-    is_writable: bool,
+    blocks: Iterator[tuple[AnyBlock, bytes | None]],
 ) -> Any:
     """Create a ledger from blocks while they are audited; return the report.  The file appears complete or not at all.
 
     audit: a ``verify.Audit``, which has ``has_findings`` and returns the ``report()``; blocks: those that it yields.
-    Raises NotImported for a broken journal, ApplyError, StorageError.
+    Raises NotImported, ApplyError, StorageError.
     """
-    with directory.appearing(region, name) as file:
-        folded = fold(file, (block for block in blocks if not audit.has_findings))
+    with directory.appearing(region, wanted.name) as file:
+        # All blocks are pulled, so that all are in the report; after a finding none is stored.
+        folded = fold(file, (block for block in blocks if wanted.even_if_broken or not audit.has_findings))
         report = audit.report()
-        if report.verdict == "broken" or not folded.blocks:
-            raise NotImported(report)
-        if folded.problems:
-            raise ApplyError(folded.problems[0])
-        about = {
-            "source": report.source,
-            "verdict": report.verdict,
-            "forms": list(report.forms),
-            "not_proved": list(report.limits),
-            "not_redacted": list(folded.problems),
-        }
-        facts = imported_facts(name, strand_id, now_ms, is_writable, report.verification.digest_problem, folded, about)
-        with file.write() as writer:
-            write_rows(writer, rows_from_facts(facts))
+        accept(file, wanted, report, folded)
     return report
+
+
+def accept(file: LedgerFile, wanted: Wanted, report: Any, folded: Folded) -> None:
+    """Make a file a ledger: write its facts, if the report allows it.  The one place that has this rule.
+
+    report: a ``verify.JournalReport`` on the blocks that were folded into the file.
+    Raises NotImported; ApplyError when a redaction could not be carried out; StorageError.
+    """
+    if not folded.blocks or (report.verdict == "broken" and not wanted.even_if_broken):
+        raise NotImported(report)
+    if folded.problems and not wanted.even_if_broken:
+        raise ApplyError(folded.problems[0])
+    about = {
+        "source": report.source,
+        "verdict": report.verdict,
+        "forms": list(report.forms),
+        "not_proved": list(report.limits),
+        "not_redacted": list(folded.problems),
+        "imported_ms": wanted.now_ms,
+        "blocks": folded.blocks,
+    }
+    facts = LedgerFacts(
+        name=wanted.name,
+        strand_id=wanted.strand_id,
+        creation_ms=wanted.now_ms if folded.first_ms is None else folded.first_ms,
+        # The permissions mode is not in a journal; deletion protection was QLDB's default.
+        permissions_mode="ALLOW_ALL",
+        deletion_protection=True,
+        is_read_only=not wanted.is_writable,
+        digest_problem=report.verification.digest_problem,
+        imported=about,
+    )
+    with file.write() as writer:
+        write_rows(writer, rows_from_facts(facts))
 
 
 @dataclass(slots=True)
@@ -159,26 +196,3 @@ class FoldState:
             first_ms=block_from_ion(loads(ion)).timestamp.epoch_ms(),
             problems=list(problems),
         )
-
-
-def imported_facts(
-    name: str,
-    strand_id: str,
-    now_ms: int,
-    is_writable: bool,
-    digest_problem: str | None,
-    folded: Folded,
-    about: dict[str, Any],
-) -> LedgerFacts:
-    """Return the facts of an imported ledger.  about: its origin, and the findings."""
-    return LedgerFacts(
-        name=name,
-        strand_id=strand_id,
-        creation_ms=now_ms if folded.first_ms is None else folded.first_ms,
-        # The permissions mode is not in a journal; deletion protection was QLDB's default.
-        permissions_mode="ALLOW_ALL",
-        deletion_protection=True,
-        is_read_only=not is_writable,
-        digest_problem=digest_problem,
-        imported={**about, "imported_ms": now_ms, "blocks": folded.blocks},
-    )

@@ -1,0 +1,139 @@
+"""A block as ``read_stored`` finds it in its octets: its parts and their hashes, its documents undecoded."""
+
+from __future__ import annotations
+
+from ..ion.codec import loads
+from ..ion.values import Timestamp
+from .model import Block, BlockAddress
+from .parse import block_from_ion
+
+
+class StoredStatement:
+    """A statement of a block.
+
+    text: in UTF-8.  text_hash: the Ion Hash of the text.  start_ms: when it began, in milliseconds since the epoch.
+    digest: as the block has it.
+    """
+
+    __slots__ = ("digest", "start_ms", "text", "text_hash")
+
+    def __init__(self, text: bytes, text_hash: bytes, start_ms: int, digest: bytes) -> None:
+        self.text = text
+        self.text_hash = text_hash
+        self.start_ms = start_ms
+        self.digest = digest
+
+
+class StoredRevision:
+    """A revision of a document.
+
+    hash: as the block has it.
+    document_id, version, time_ms, transaction_id: of its metadata; time_ms in milliseconds since the epoch.
+    metadata: that as self-contained Ion binary, as ``encode_metadata`` writes it.  metadata_hash: its Ion Hash.
+    span: from where to where its data is in the binary of the block, type octet included; (0, 0) without data.
+    opening: marker and symbol table that make the data self-contained, as our own writer writes both; None where only
+    decoding the data and writing it leads there.
+    data_hash: the Ion Hash of the data, computed; of a redacted revision, as the block has it; None for a deletion.
+    """
+
+    __slots__ = (
+        *("data_hash", "document_id", "hash", "metadata", "metadata_hash", "opening", "span", "time_ms"),
+        *("transaction_id", "version"),
+    )
+
+    def __init__(
+        self,
+        hash_: bytes,
+        document_id: str,
+        version: int,
+        time_ms: int,
+        transaction_id: str,
+        metadata: bytes,
+        metadata_hash: bytes,
+        span: tuple[int, int],
+        opening: bytes | None,
+        data_hash: bytes | None,
+    ) -> None:
+        self.hash = hash_
+        self.document_id = document_id
+        self.version = version
+        self.time_ms = time_ms
+        self.transaction_id = transaction_id
+        self.metadata = metadata
+        self.metadata_hash = metadata_hash
+        self.span = span
+        self.opening = opening
+        self.data_hash = data_hash
+
+    @property
+    def has_data(self) -> bool:
+        """Whether its data is in the block: it is neither a deletion nor redacted."""
+        return self.span[1] > 0
+
+
+class ChangedTable:
+    """What a block says about a document that it changed."""
+
+    __slots__ = ("table_id", "table_name")
+
+    def __init__(self, table_name: str, table_id: str) -> None:
+        self.table_name = table_name
+        self.table_id = table_id
+
+
+class StoredBlock:
+    """A block with the same parts as a ``Block``, as far as most readers need them; ``decoded`` gives the rest.
+
+    ion: its self-contained binary.  time_ms: its time in milliseconds since the epoch.
+    header_hash, info_hash: the Ion Hashes of header and transactionInfo, the latter None without one.
+    statements, documents: of transactionInfo; documents by id.
+    revisions: None if there is no such field.
+    """
+
+    __slots__ = (
+        *("_decoded", "address", "block_hash", "documents", "entries_hash", "entries_hash_list", "header_hash"),
+        *("info_hash", "ion", "previous_block_hash", "revisions", "statements", "time_ms", "transaction_id"),
+    )
+
+    def __init__(
+        self,
+        ion: bytes,
+        address: BlockAddress,
+        transaction_id: str,
+        time_ms: int,
+        block_hash: bytes,
+        entries_hash: bytes,
+        previous_block_hash: bytes,
+        entries_hash_list: tuple[bytes, ...],
+        header_hash: bytes,
+    ) -> None:
+        self.ion = ion
+        self.address = address
+        self.transaction_id = transaction_id
+        self.time_ms = time_ms
+        self.block_hash = block_hash
+        self.entries_hash = entries_hash
+        self.previous_block_hash = previous_block_hash
+        self.entries_hash_list = entries_hash_list
+        self.header_hash = header_hash
+        self.info_hash: bytes | None = None
+        self.statements: list[StoredStatement] = []
+        self.documents: dict[str, ChangedTable] = {}
+        self.revisions: list[StoredRevision] | None = None
+        self._decoded: Block | None = None
+
+    @property
+    def timestamp(self) -> Timestamp:
+        """Its time."""
+        return Timestamp.from_epoch_ms(self.time_ms)
+
+    def decoded(self) -> Block:
+        """Return the same block with all of its values; decoded at the first call."""
+        if self._decoded is None:
+            self._decoded = block_from_ion(loads(self.ion))
+        return self._decoded
+
+    def data(self, revision: StoredRevision) -> bytes | None:
+        """Return a revision's data as self-contained Ion binary; None when ``opening`` is None, or without data."""
+        start, stop = revision.span
+        return None if revision.opening is None or not stop else revision.opening + self.ion[start:stop]
