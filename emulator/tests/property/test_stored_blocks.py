@@ -41,7 +41,7 @@ def stored(ion: bytes) -> StoredBlock | None:
 
 
 def reference(ion: bytes) -> Block | None:
-    """Decode a block; None for what is no block."""
+    """Decode a block; None if it is not a block."""
     try:
         return block_from_ion(loads(ion))
     except (IonError, BlockFormatError):
