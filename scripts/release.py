@@ -168,7 +168,10 @@ def check_installs(wheel: Path, sdist: Path, name: str) -> list[str]:
             places = {"PIPX_HOME": f"{work}/pipx", "PIPX_BIN_DIR": f"{work}/bin", "PIPX_MAN_DIR": f"{work}/man"}
             run("pipx", "install", wheel, **places)
             try_installed("pipx", Path(work) / "bin/qldb-emulator", name)
-            if not (Path(work) / "man/man1/qldb-emulator.1").exists():
+            # pipx before 1.3, such as Debian 12's, leaves manual pages in the environment.
+            has_man = "PIPX_MAN_DIR" in run("pipx", "environment", **places)
+            man = Path(work) / ("man" if has_man else "pipx/venvs/qldb-emulator/share/man")
+            if not (man / "man1/qldb-emulator.1").exists():
                 raise ReleaseError("installed with pipx, there is no manual page")
         else:
             missing.append("pipx")

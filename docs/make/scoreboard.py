@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # file of results -> what it is
 SUITES = {
     "package": "the package's own tests, newest amazon.ion",
-    "package-oldest-ion": "the package's own tests, amazon.ion 0.9.3 (what pyqldb pins)",
+    "package-oldest-ion": "those of them with amazon.ion as oracle, with its version 0.9.3 (what pyqldb pins)",
     "client-python": "pyqldb 3.2.4 and boto3 1.40.60 over HTTP: the tutorial, the talk, proofs, conflicts, SIGKILL",
     "client-newest": "the newest boto3 and pyqldb, given their clients back; journal streams",
     "client-awscli": "AWS CLI 1: all twenty operations",

@@ -36,6 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers", type=Path, help="the directory of the command moto_server")
     parser.add_argument("--node-modules", type=Path, help="where the Node.js driver is; its rows are skipped without")
     parser.add_argument("--libraries", type=Path, help="a Python with amazon.ion, ionhash, lark, py-partiql-parser")
+    parser.add_argument("--go-load", type=Path, help="the program of clients/go; its rows are skipped without")
     given = parser.parse_args()
     unknown = set(given.only) - {row.name for row in all_rows()}
     if unknown:
@@ -51,7 +52,9 @@ def main() -> int:
             print(f"{row.name:<19} {goal_text(row):<11} {row.what} / {row.against} ({row.source})")
         return 0
     size = scale.QUICK if given.quick else scale.FULL if given.full else scale.DEFAULT
-    tools = Tools(given.client, given.peers and given.peers / "moto_server", given.node_modules, given.libraries)
+    tools = Tools(
+        given.client, given.peers and given.peers / "moto_server", given.node_modules, given.libraries, given.go_load
+    )
     given.directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=given.directory) as directory:
         tempfile.tempdir = directory  # ephemeral ledgers too: the system's place for small files may be memory

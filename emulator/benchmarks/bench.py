@@ -34,6 +34,7 @@ class Tools:
 
     client: a Python with pyqldb.  moto_server: moto's command.  node_modules: where the Node.js driver is installed.
     libraries: a Python with the newest amazon.ion, ionhash, lark and py-partiql-parser.
+    go_load: the program of ``clients/go``.
     None means that the rows which need it cannot run.
     """
 
@@ -41,6 +42,7 @@ class Tools:
     moto_server: Path | None = None
     node_modules: Path | None = None
     libraries: Path | None = None
+    go_load: Path | None = None
 
 
 class Bench:
@@ -69,6 +71,10 @@ class Bench:
         count = max(1, self.scale.count * (MORE_MICROSECONDS if unit == "µs" else 1) // share)
         means = alternate([left, right], self.scale.repetitions, count, self.random)
         return in_unit(means[0], means[1], unit, note)
+
+    def at_end(self, close: Callable[[], None]) -> None:
+        """Call this when the family is over, too."""
+        self._stack.callback(close)
 
     def say(self, text: str) -> None:
         """Tell the user what is going on."""

@@ -44,7 +44,18 @@ def facts(directory: Path, tools: Tools) -> dict[str, str]:
         found["libraries"] = ", ".join(f"{name} {version_in(tools.libraries, name)}" for name in libraries)
     if tools.node_modules is not None:
         found["node client"] = f"node {output(['node', '--version'])}, {package_versions(tools.node_modules)}"
+    if tools.go_load is not None:
+        lines = output(["go", "version", "-m", str(tools.go_load)]).split("\n")
+        found["go client"] = ", ".join(
+            [lines[0].split()[-1], *(_module(line) for line in lines if "qldb-driver" in line)]
+        )
     return found
+
+
+def _module(line: str) -> str:
+    """Return name and version from a line of what ``go version -m`` prints: dep, path, version, checksum."""
+    _, path, version = line.split()[:3]
+    return f"{path.split('/')[-2]} {version}"
 
 
 def commit() -> str:

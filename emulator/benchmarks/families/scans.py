@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,23 +49,23 @@ def fetching(bench: Bench, is_cold: bool) -> Case:
     is_cold: with a new connection.
     """
     where, documents = f"{path(bench).as_uri()}?mode=ro", bench.scale.scanned
-    reader = sqlite3.connect(where, uri=True)
+    readers = [sqlite3.connect(where, uri=True)]
 
     def fetch() -> None:
         count = 0
-        for (_,) in reader.execute(FETCH):
+        for (_,) in readers[0].execute(FETCH):
             count += 1
         assert count == documents, f"{count} documents are stored"
 
     whole = timed(fetch)
 
     def run() -> float:
-        nonlocal reader
         if is_cold:
-            reader.close()
-            reader = sqlite3.connect(where, uri=True)
+            readers.pop().close()
+            readers.append(sqlite3.connect(where, uri=True))
         return whole() / documents
 
+    weakref.finalize(run, lambda: readers.pop().close())  # a case has no end of its own
     return run
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..extras import install_command
+
 ANY_CREDENTIALS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
@@ -34,7 +36,7 @@ class AwsMissingError(AwsError):
 
     def __init__(self, package: str) -> None:
         # In a text, the message follows the code: "moto is not installed: ..."
-        super().__init__(package, "is not installed: pip install 'qldb-emulator[aws]'", False)
+        super().__init__(package, f"is not installed: {install_command('aws')}", False)
 
 
 def client(service: str, region: str, endpoint: str | None = None) -> Any:

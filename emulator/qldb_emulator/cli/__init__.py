@@ -17,6 +17,7 @@ from .. import __version__
 from ..compiled import build
 from .config import config_file, defaults_for, read_config
 from .groups import MainGroup
+from .importing import without_collections
 from .localstack import serve_defaults
 
 # An option without a variable of its own has QLDB_EMULATOR_COMMAND_OPTION.
@@ -61,7 +62,8 @@ class LazyGroup(MainGroup):
         if known is None:
             return None
         module, attribute, _ = known
-        command: click.Command = getattr(importlib.import_module(f".{module}", __package__), attribute)
+        with without_collections():
+            command: click.Command = getattr(importlib.import_module(f".{module}", __package__), attribute)
         return command
 
     def resolve_command(
@@ -72,7 +74,8 @@ class LazyGroup(MainGroup):
         if command is None or name is None:
             return name, command, rest
         path = config_file()
-        defaults = {} if path is None else defaults_for(command, read_config(path).get(name, {}), name, path)
+        tables = {} if path is None else read_config(path, COMMANDS)
+        defaults = {} if path is None else defaults_for(command, tables.get(name, {}), name, path)
         if name == "serve":
             defaults |= serve_defaults(os.environ)
         if defaults:

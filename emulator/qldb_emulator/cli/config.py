@@ -17,6 +17,7 @@ environment, the environment before the file.  The first file that is there coun
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,20 @@ def config_file() -> Path | None:
     return next((path for path in (Path(FILE_NAME), user_directory() / "config.toml") if path.is_file()), None)
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """The tables of a file.  Raises UsageError."""
+def read_config(path: Path, commands: Collection[str]) -> dict[str, Any]:
+    """The tables of a file, each named after one of the commands.  Raises UsageError."""
     import tomllib  # most commands run without a file
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise click.UsageError(f"{path}: {error}") from error
+    for name in tables:
+        if name not in commands:
+            raise click.UsageError(
+                f"{path}: there is no command {name!r}; a table has the name of one, such as [serve]"
+            )
+    return tables
 
 
 def defaults_for(command: click.Command, table: Any, name: str, path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Literal
 import click
 
 from ..clock import SystemClock
+from ..extras import install_command
 from ..records import dataclass
 from .connection import json_option, url_option
 from .failure import EXIT_FAILED
@@ -59,21 +60,27 @@ ASK_SECONDS = 20
 
 
 def python_environment(environment: Mapping[str, str]) -> PythonEnvironment:
-    """The environment that the user's programs run in: the active one, else the one of this command.
+    """The environment that the user's programs run in.
 
-    ``qldb-emulator`` may be installed elsewhere, for example by pipx or uv.
+    The active one; else that of this command, if a client of QLDB is installed in it; else that of the python3 which
+    a shell finds: ``qldb-emulator`` may have an environment of its own, as made by pipx, uv or scripts/qldb-emulator.
     """
     active = environment.get("VIRTUAL_ENV")
-    python = Path(active, "bin", "python") if active else Path(sys.executable)
-    if not python.is_file():
-        python = Path(sys.executable)
+    if active and Path(active, "bin", "python").is_file():
+        return _asked(str(Path(active, "bin", "python")))
+    own = _asked(sys.executable)
+    other = shutil.which("python3", path=environment.get("PATH"))
+    return own if own.packages or other is None else _asked(other)
+
+
+def _asked(python: str) -> PythonEnvironment:
     try:
         asked = subprocess.run(
-            [str(python), "-c", _ASK, *PACKAGES], capture_output=True, text=True, timeout=ASK_SECONDS, check=True
+            [python, "-c", _ASK, *PACKAGES], capture_output=True, text=True, timeout=ASK_SECONDS, check=True
         )
         executable, version, packages = json.loads(asked.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):
-        return PythonEnvironment(str(python), "unknown", {})
+        return PythonEnvironment(python, "unknown", {})
     return PythonEnvironment(executable, version, packages)
 
 
@@ -223,7 +230,7 @@ def check_patroni(url: str) -> list[Finding]:
     try:
         from ..log.postgres_checks import examine_patroni
     except ImportError as error:
-        return [Finding("patroni", "bad", str(error), "pip install 'qldb-emulator[postgres]'")]
+        return [Finding("patroni", "bad", str(error), install_command("postgres"))]
     found = examine_patroni(url)
     return [Finding(found.check, found.state, found.text, found.remedy)]
 
@@ -258,7 +265,8 @@ def examine(url: str, environment: Mapping[str, str], home: Path) -> list[Findin
 def doctor(url: str, journal: str | None, patroni: str | None, as_json: bool) -> None:
     """Check SDK versions, endpoint, credentials, region, server and clock, with a fix for each problem.
 
-    Looks at the Python environment that is active ($VIRTUAL_ENV), else at its own.  Exit code 1 if something is bad.
+    Looks at the Python environment that is active ($VIRTUAL_ENV), else at its own, or at that of python3 if no client
+    is installed in its own.  Exit code 1 if something is bad.
     """
     findings = examine(url, os.environ, Path.home())
     if journal is not None:

@@ -65,6 +65,7 @@ def explain(
     if len(names) > 1 or (names and ledger is not None):
         raise click.UsageError("Give one statement, in quotes, and at most one ledger before it")
     ledger = names[0] if names else ledger
+    options.server_of(click.get_current_context(), url)
     infos = [] if ledger is None else list(_tables_of_ledger(ledger, data_dir, url, region))
     for path in catalogues:
         infos += [_table_of_row(row, path) for row in _rows(path)]

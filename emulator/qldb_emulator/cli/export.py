@@ -67,7 +67,9 @@ def export(
     span = (_milliseconds(start, 0, "--start"), _milliseconds(end, FOREVER_MS, "--end"))
     if span[0] >= span[1]:
         raise click.UsageError("--start must be before --end")
-    with _source(url, data_dir, region, options.region_of_server(context, region), ledger) as file:
+    with _source(
+        options.server_of(context, url), data_dir, region, options.region_of_server(context, region), ledger
+    ) as file:
         count = export_ledger(file, ledger, directory, output_format.upper(), prefix, span)
     click.echo(f"Exported {counted(count, 'block')} of ledger {ledger} to {directory}")
 

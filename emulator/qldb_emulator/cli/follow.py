@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..driver.http import UnreachableError
 from . import options
+from .connection import answering, transport
 from .failure import Failure, complain
 from .options import Unreadable
+from .words import counted
 
 if TYPE_CHECKING:
     from ..storage.ledger_file import LedgerFile
     from ..tables import Follower
+    from .remote import ServerBlocks
 
 POLL_SECONDS = 0.2
 RETRY_SECONDS = (0.5, 1, 2, 5, 10)  # after a lost connection; the last one again and again
@@ -30,48 +35,102 @@ RETRY_SECONDS = (0.5, 1, 2, 5, 10)  # after a lost connection; the last one agai
 @click.option("--only", metavar="TABLE", multiple=True, help="Only this table; may be given several times.")
 @click.option("--flatten", is_flag=True, help="Give the fields of structs columns of their own, as owner_name.")
 @click.option("--once", is_flag=True, help="Bring the tables up to date and end.")
+@options.server_url
 @options.data_dir
 @options.region
+@click.pass_context
+@answering
 def follow(
-    ledger: str, target: str, only: tuple[str, ...], flatten: bool, once: bool, data_dir: Path | None, region: str
+    context: click.Context,
+    ledger: str,
+    target: str,
+    only: tuple[str, ...],
+    flatten: bool,
+    once: bool,
+    url: str | None,
+    data_dir: Path | None,
+    region: str,
 ) -> None:
     """Keep tables up to date from a ledger, also while its server runs: every block exactly once.
 
-    It may be interrupted, killed and started again at any time; so may the server and the database.
+    It may be interrupted, killed and started again at any time; so may the server and the database.  With --url or
+    QLDB_EMULATOR_URL the blocks are fetched from that server, one by one.
     """
     from ..tables import Follower, TargetError, open_store
     from ..tables.build import Options
     from ..tables.rows import TableMapError
 
-    with options.named_ledger(ledger, data_dir, region) as (file, name):
-        strand_id = file.meta("strand_id", "")
-        source = f"ledger {name} in {file.path}"
+    url = options.server_of(context, url, ledger)
+    with _blocks(ledger, url, options.region_of_server(context, region), data_dir, region) as blocks:
+        strand_id = blocks.strand_id  # asked first: without such a ledger, no file appears as the target
         try:
             store = open_store(target)
             try:
-                follower = Follower(store, strand_id, source, Options(frozenset(only) or None, flatten))
-                _run(file, follower, target, once)
+                wanted = Options(frozenset(only) or None, flatten)
+                follower = Follower(store, strand_id, blocks.description, wanted)
+                _run(blocks, follower, target, once)
             finally:
                 store.close()
         except (TargetError, TableMapError) as error:
             raise Failure(str(error)) from error
 
 
-def _run(file: LedgerFile, follower: Follower, target: str, once: bool) -> None:
+@contextmanager
+def _blocks(
+    ledger: str, url: str | None, region_of_server: str | None, data_dir: Path | None, region: str
+) -> Iterator[FileBlocks | ServerBlocks]:
+    """Where the blocks are: on a server, or in a ledger's file."""
+    if url is not None:
+        from .remote import ServerBlocks
+
+        yield ServerBlocks(transport(url, region_of_server), ledger)
+        return
+    with options.named_ledger(ledger, data_dir, region) as (file, name):
+        yield FileBlocks(file, name)
+
+
+class FileBlocks:
+    """The blocks in a ledger's file, as they are now."""
+
+    def __init__(self, file: LedgerFile, name: str) -> None:
+        self.description = f"ledger {name} in {file.path}"
+        self.strand_id: str = file.meta("strand_id", "")
+        self._file = file
+
+    def first(self) -> int:
+        """The number of the first block."""
+        return next((number for number, _ in self._file.blocks(0, None, 1)), 0)
+
+    def values(self, start: int, count: int) -> Iterator[Any]:
+        """Up to count blocks from a number on.  Raises Unreadable."""
+        from ..ion.codec import IonError, loads
+
+        for number, ion in self._file.blocks(start, start + count - 1):
+            try:
+                yield loads(ion)
+            except IonError as error:
+                raise Unreadable(f"block {number} of {self._file.path} cannot be read: {error}") from error
+
+    def block_hash(self, number: int) -> bytes | None:
+        """The hash of a block; None if there is no such block."""
+        return self._file.merkle_nodes([(0, number)]).get((0, number))
+
+
+def _run(blocks: FileBlocks | ServerBlocks, follower: Follower, target: str, once: bool) -> None:
     """Step by step; a lost connection is waited for, unless the tables are brought up to date once."""
     from ..tables import ConnectionLost
 
-    first = next((number for number, _ in file.blocks(0, None, 1)), 0)
+    first = blocks.first()
     failures = total = 0
     checked = False
     while True:
         try:
             if not checked:
-                follower.check_last(lambda number: _block_hash(file, number))
+                follower.check_last(blocks.block_hash)
                 checked = True
-            taken = follower.step(lambda start, count: _values(file, start, count), first)
+            taken = follower.step(blocks.values, first)
             failures = 0
-        except ConnectionLost as error:
+        except (ConnectionLost, UnreachableError) as error:
             if once:
                 raise
             complain(f"{error}; trying again")
@@ -82,21 +141,6 @@ def _run(file: LedgerFile, follower: Follower, target: str, once: bool) -> None:
         if taken:
             continue
         if once:
-            click.echo(f"{target} is up to date; {total:,} blocks were new.")
+            click.echo(f"{target} is up to date; {counted(total, 'new block')}.")
             return
         time.sleep(POLL_SECONDS)
-
-
-def _values(file: LedgerFile, start: int, count: int) -> Iterator[Any]:
-    from ..ion.codec import IonError, loads
-
-    for number, ion in file.blocks(start, start + count - 1):
-        try:
-            yield loads(ion)
-        except IonError as error:
-            raise Unreadable(f"block {number} of {file.path} cannot be read: {error}") from error
-
-
-def _block_hash(file: LedgerFile, number: int) -> bytes | None:
-    nodes = file.merkle_nodes([(0, number)])
-    return nodes.get((0, number))

@@ -6,15 +6,31 @@ import inspect
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import click
 
 from .failure import EXIT_BROKEN_PIPE, EXIT_FAILED, EXIT_INTERRUPTED
 
+_SIMILAR = 0.6  # of 1, as difflib measures it
+
 
 class Group(click.Group):
-    """A group that lists its commands with the whole first sentence of their help."""
+    """A group that lists commands with the whole first sentence of their help, and suggests one for a misspelling."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command and its arguments.  Raises UsageError for an unknown one."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = get_close_matches(args[0], self.list_commands(ctx), cutoff=_SIMILAR)
+            close = close or [name for name in self.list_commands(ctx) if name.startswith(args[0])]
+            if close and "Did you mean" not in error.message:
+                raise click.UsageError(f"{error.message} Did you mean {' or '.join(close)}?", ctx) from error
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = []

@@ -6,12 +6,15 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from . import options
+from .connection import answering, transport
 from .failure import EXIT_FAILED, Failure
+from .import_remote import import_into_server
+from .journal import into_log
 from .options import Unreadable
 from .verify import report_json, report_text, write_html
 
@@ -39,10 +42,18 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Import into this file, so that the same command goes on after an interruption; it becomes the ledger.",
 )
+@click.option(
+    "--journal",
+    "shared",
+    metavar="URL",
+    help="Import into the database that servers share (postgresql://...), not into a file.  They may be running.",
+)
 @options.report_forms
+@options.server_url
 @options.data_dir
 @options.region
 @click.pass_context
+@answering
 def import_(
     context: click.Context,
     source: str,
@@ -55,14 +66,17 @@ def import_(
     writable: bool,
     even_if_broken: bool,
     checkpoint: Path | None,
+    shared: str | None,
     as_json: bool,
     html_file: Path | None,
+    url: str | None,
     data_dir: Path | None,
     region: str,
 ) -> None:
     """Verify an exported journal and make it a ledger that can be queried.
 
     Every block, document, id and hash is as it was; a digest kept from QLDB is compared with --digest and --tip.
+    With --url or QLDB_EMULATOR_URL the archive is sent to that server, which verifies and imports it.
     """
     from ..clock import SystemClock
     from ..engine.workbench.imports import NotImported, Wanted, is_ledger_name
@@ -74,12 +88,23 @@ def import_(
         raise click.UsageError("--even-if-broken is for looking into a journal: it cannot be --writable")
     if checkpoint is not None and even_if_broken:
         raise click.UsageError("--checkpoint is for whole journals: it cannot be used with --even-if-broken")
+    if shared is not None and (even_if_broken or checkpoint is not None):
+        raise click.UsageError("--journal takes whole journals at once: neither --even-if-broken nor --checkpoint")
+    url = options.server_of(context, url) if shared is None else None
+    if url is not None and checkpoint is not None:
+        raise click.UsageError("--checkpoint is for the data directory: a server imports in one go")
+    if url is not None and html_file is not None:
+        raise click.UsageError("--html is for the data directory: verify --html writes the same about the archive")
     try:
         container = open_container(source, region, s3_endpoint)
         try:
             journal = choose_journal(container, strand, export_id)
             saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
-            with _directory(data_dir) as directory:
+            if url is not None:
+                server = transport(url, options.region_of_server(context, region))
+                where = (server, source, container, journal, saved, name, export_id)
+                _show_answer(context, import_into_server(*where, writable, even_if_broken), url, as_json)
+            with _directory(data_dir) if shared is None else into_log(shared, region, name) as directory:
                 wanted = Wanted(name, journal.strand_id, SystemClock().now_ms(), writable, even_if_broken)
                 place = (directory, region, wanted, container, journal, saved)
                 report = import_journal(*place) if checkpoint is None else import_by_segments(*place, checkpoint)
@@ -97,6 +122,17 @@ def import_(
     else:
         click.echo(f"{report_text(report)}\n\n{done}")
     context.exit(EXIT_FAILED if report.verdict == "broken" else 0)
+
+
+def _show_answer(context: click.Context, report: dict[str, Any], url: str, as_json: bool) -> NoReturn:
+    """Print what a server says of an import, as this command says it of its own, and end."""
+    ledger = report["ledger"]
+    done = f"Imported as ledger {ledger} at {url}." if ledger else "Nothing was imported."
+    if as_json:
+        click.echo(json.dumps({**report["details"], "ledger": ledger}, indent=2))
+    else:
+        click.echo(f"{report['summary']}\n\n{done}")
+    context.exit(EXIT_FAILED if report["verdict"] == "broken" else 0)
 
 
 def _directory(given: Path | None) -> DataDirectory:

@@ -204,6 +204,18 @@ def _to_log(directory: DataDirectory, logs: PostgresLogs, region: str, name: str
         return blocks, _digest(file)
 
 
+@contextmanager
+def into_log(url: str, region: str, name: str) -> Iterator[DataDirectory]:
+    """A directory for a ledger's file, whose journal is in the log afterwards.  Raises Failure."""
+    from ..storage.directory import DataDirectory
+
+    with _open(url) as logs, DataDirectory(None) as directory:
+        if logs.facts_of(region, name) is not None:  # before the long work; the move itself makes sure
+            raise Failure(f"There is a ledger {name} already in region {region} in this log")
+        yield directory
+        _to_log(directory, logs, region, name)
+
+
 def _rows(file: LedgerFile) -> Iterator[BlockRow]:
     from ..log.seam import BlockRow
 
@@ -223,6 +235,7 @@ def _to_file(directory: DataDirectory, logs: PostgresLogs, region: str, name: st
     if rows is None:
         raise Failure(f"There is no ledger {name} in region {region} in this log")
     strand_id = rows["strand_id"]
+    _refuse_in_use(logs, strand_id, name)
     if directory.exists(region, name):
         with directory.open(region, name) as cache:
             is_cache = bool(cache.meta(IS_CACHE))
@@ -250,6 +263,15 @@ def _to_file(directory: DataDirectory, logs: PostgresLogs, region: str, name: st
         # Last, so that the journal is in one place at least whatever happens.
         logs.remove_at(strand_id, tip)
     return folded.blocks, digest
+
+
+def _refuse_in_use(logs: PostgresLogs, strand_id: str, name: str) -> None:
+    """Raise Failure when a server that is alive owns a ledger: its sessions would be lost."""
+    peers = logs.servers.peers()
+    for known in logs.servers.ledgers():
+        owner = peers.get(known.owner or "")
+        if known.ledger_id == strand_id and owner is not None and owner.is_alive:
+            raise Failure(f"The server at {owner.url} uses the ledger {name}. Stop it first")
 
 
 def _digest(file: LedgerFile) -> str:

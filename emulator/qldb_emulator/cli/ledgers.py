@@ -8,6 +8,7 @@ import click
 
 from .confirmation import confirmed, yes_option
 from .connection import answering, json_option, region_option, show, transport, url_option
+from .failure import Failure
 from .groups import Group
 from .words import iso_time
 
@@ -55,10 +56,10 @@ def all_ledgers(url: str, region: str | None) -> list[Members]:
 )
 @click.option(
     "--deletion-protection/--no-deletion-protection",
-    default=False,
+    default=True,
     show_default=True,
     envvar="QLDB_EMULATOR_DELETION_PROTECTION",
-    help="Refuse DeleteLedger until the protection is removed.",
+    help="Refuse to delete the ledger until the protection is removed, or without --force; the default is QLDB's.",
 )
 @url_option
 @region_option
@@ -67,7 +68,7 @@ def all_ledgers(url: str, region: str | None) -> list[Members]:
 def create(
     name: str, permissions_mode: str, deletion_protection: bool, url: str, region: str | None, as_json: bool
 ) -> None:
-    """Create the ledger NAME."""
+    """Create the ledger NAME, protected from deletion as QLDB's are by default."""
     members = {"Name": name, "PermissionsMode": permissions_mode, "DeletionProtection": deletion_protection}
     answer = transport(url, region).call("CreateLedger", members)
     show(answer, as_json, f"created {name}")
@@ -106,14 +107,16 @@ def _value(key: str, value: Any) -> str:
 def delete(name: str, force: bool, yes: bool, url: str, region: str | None) -> None:
     """Delete the ledger NAME with everything in it.
 
-    Asks first.  Without a terminal to ask at, --yes is needed.
+    Asks first.  Without a terminal to ask at, --yes is needed.  A ledger that is protected from deletion, as those of
+    "ledgers create" and of QLDB are by default, needs --force, too.
     """
     server = transport(url, region)
-    # A ledger that is not found, or that the server will refuse to delete, is not worth a question.
+    # A ledger that is not found, or that cannot be deleted, is not worth a question.
     is_protected = server.call("DescribeLedger", {"Name": name})["DeletionProtection"]
-    if force or not is_protected:
-        confirmed(f"Delete the ledger {name} at {url} with everything in it?", yes)
-    if force:
+    if is_protected and not force:
+        raise Failure(f"The ledger {name} is protected from deletion: say --force")
+    confirmed(f"Delete the ledger {name} at {url} with everything in it?", yes)
+    if is_protected:
         server.call("UpdateLedger", {"Name": name, "DeletionProtection": False})
     server.call("DeleteLedger", {"Name": name})
     click.echo(f"deleted {name}")

@@ -34,6 +34,12 @@ from .words import counted
     is_flag=True,
     help="CSV: a column of integers, of decimals, or of true and false has values of that type instead of strings.",
 )
+@click.option(
+    "--delimiter",
+    metavar="CHARACTER",
+    callback=lambda _context, _option, value: _one_character(value),
+    help="CSV: what separates fields; \\t is a tab.  [default: a comma, or a tab in a file named .tsv]",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar and no count.")
 @url_option
 @region_option
@@ -45,6 +51,7 @@ def load(
     create: bool,
     form: str | None,
     detect_types: bool,
+    delimiter: str | None,
     quiet: bool,
     url: str,
     region: str | None,
@@ -58,17 +65,32 @@ def load(
     try:
         if create:
             create_missing_table(own, table)
-        text = load_file(own, file, table, form, detect_types, quiet)
+        text = load_file(own, file, table, form, detect_types, quiet, delimiter)
     finally:
         own.end()
     if not quiet:
         click.echo(text)
 
 
-def load_file(own: LedgerSession, file: Path, table: str, form: str | None, detects_types: bool, is_quiet: bool) -> str:
+def _one_character(text: str | None) -> str | None:
+    found = "\t" if text == "\\t" else text
+    if found is not None and (len(found) != 1 or found in '"\r\n'):
+        raise click.BadParameter(f"{text!r} is not one character other than a quote or a line break")
+    return found
+
+
+def load_file(
+    own: LedgerSession,
+    file: Path,
+    table: str,
+    form: str | None,
+    detects_types: bool,
+    is_quiet: bool,
+    delimiter: str | None = None,
+) -> str:
     """Load a file and return what to say.  Raises Failure, KeyboardInterrupt."""
     try:
-        records = read_records(file, form or form_of(file), detects_types)
+        records = read_records(file, form or form_of(file), detects_types, delimiter)
         with progress(file.stat().st_size, "Loading", is_quiet) as advance:
             done = 0
 

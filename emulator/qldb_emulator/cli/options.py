@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..verify import SavedDigest
 
 EXIT_UNREADABLE = 3
+LEDGER_SUFFIX = ".qldb"
 
 data_dir = click.option(
     "--data-dir",
@@ -33,7 +35,8 @@ region = click.option(
 server_url = click.option(
     "--url",
     metavar="URL",
-    help="Read the ledger from the server at this address instead of the data directory.",
+    envvar="QLDB_EMULATOR_URL",
+    help="The ledger is on the server at this address, not in the data directory.",
 )
 s3_endpoint = click.option(
     "--s3-endpoint",
@@ -106,6 +109,34 @@ def region_of_server(context: click.Context, region: str) -> str | None:
     return region if is_given else None
 
 
+def server_of(context: click.Context, url: str | None, source: str = "") -> str | None:
+    """The server to use, or None for the data directory and for a source that is a path or in S3.
+
+    What the command line says counts before the environment: --data-dir, or a path, before QLDB_EMULATOR_URL.  The
+    endpoint of AWS's clients is not looked at: it is set in most shells, and a ledger's file can be read without a
+    server and shows more than one.  Raises UsageError if the command line names two places.
+    """
+    is_directory_given = context.get_parameter_source("data_dir") is ParameterSource.COMMANDLINE
+    is_path = os.sep in source or source.endswith(LEDGER_SUFFIX) or os.path.exists(source)
+    if url is None or not (is_directory_given or is_path):
+        return url
+    if context.get_parameter_source("url") is not ParameterSource.COMMANDLINE:
+        return None
+    if is_directory_given:
+        raise click.UsageError("--url and --data-dir: the ledger is in one of them")
+    if os.sep in source:
+        raise click.UsageError(f"--url is for the name of a ledger: {source} is a path")
+    return url
+
+
+def endpoint_hint() -> str:
+    """What to try if a ledger is not in the data directory, and the environment names a server."""
+    from .connection import ENDPOINT_VARIABLES
+
+    set_ones = [name for name in ENDPOINT_VARIABLES if os.environ.get(name)]
+    return f"; if it is on a server: --url ${set_ones[0]}" if set_ones else ""
+
+
 def directory_of(given: Path | None) -> Path:
     """The data directory."""
     return given or Path.home() / ".qldb-emulator"
@@ -158,7 +189,7 @@ def ledger_path(given: Path | None, region: str, name: str) -> Path:
     except (OSError, ValueError) as error:
         raise Unreadable(str(error)) from error
     hint = f"; there is one in region {', '.join(elsewhere)} (--region)" if elsewhere else ""
-    raise Unreadable(f"Ledger {name} is not found in region {region} in {root}{hint}")
+    raise Unreadable(f"Ledger {name} is not found in region {region} in {root}{hint or endpoint_hint()}")
 
 
 @contextmanager

@@ -10,14 +10,17 @@ import base64
 import tempfile
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from ..driver.http import HttpTransport
+from ..errors import QldbError
 from ..ion.codec import dumps, loads
 from ..journal.model import BlockAddress
 from ..storage.rows import Tip
 from .failure import Failure
-from .options import progress
+from .options import Unreadable, progress
 
 
 class FetchedJournal:
@@ -79,20 +82,75 @@ class FetchedJournal:
         return None if last is None or first > last else (first, last)
 
 
+class ServerBlocks:
+    """The blocks of a ledger as a server has them now, one request for each: for a reader that goes on."""
+
+    def __init__(self, server: HttpTransport, ledger: str) -> None:
+        self.description = f"ledger {ledger} at {server.url}"
+        self._server = server
+        self._ledger = ledger
+
+    @property
+    def strand_id(self) -> str:
+        """The strand's id.  Raises Unreadable, UnreachableError, as all methods do."""
+        return self.digest()[1].strand_id
+
+    def digest(self) -> tuple[bytes, BlockAddress]:
+        """The digest of now, and its tip."""
+        answer = self._call("GetDigest")
+        address: Any = loads(answer["DigestTipAddress"]["IonText"])
+        return base64.b64decode(answer["Digest"]), BlockAddress(str(address["strandId"]), int(address["sequenceNo"]))
+
+    def first(self) -> int:
+        """The number of the first block."""
+        return 0
+
+    def values(self, start: int, count: int) -> Iterator[Any]:
+        """Up to count blocks from a number on."""
+        tip = self.digest()[1]
+        for number in range(start, min(start + count - 1, tip.sequence_no) + 1):
+            yield self.block(tip.strand_id, number)
+
+    def block(self, strand_id: str, number: int) -> Any:
+        """One block as an Ion value."""
+        place = f'{{strandId:"{strand_id}",sequenceNo:{number}}}'
+        return loads(self._call("GetBlock", BlockAddress={"IonText": place})["Block"]["IonText"])
+
+    def block_hash(self, number: int) -> bytes | None:
+        """The hash of a block; None if there is no such block."""
+        found = next(self.values(number, 1), None)
+        return None if found is None else bytes(found["blockHash"])
+
+    def _call(self, operation: str, **members: Any) -> dict[str, Any]:
+        """What the server refuses cannot be read: the same exit code as for a file."""
+        try:
+            return self._server.call(operation, {"Name": self._ledger, **members})
+        except QldbError as error:
+            raise Unreadable(error.message) from error
+
+
 def fetch_journal(server: HttpTransport, ledger: str) -> FetchedJournal:
-    """Every block of a ledger, up to the digest of now.  Raises QldbError, UnreachableError, Failure."""
-    answer = server.call("GetDigest", {"Name": ledger})
-    address: Any = loads(answer["DigestTipAddress"]["IonText"])
-    tip = BlockAddress(str(address["strandId"]), int(address["sequenceNo"]))
-    journal = FetchedJournal(ledger, server.url, base64.b64decode(answer["Digest"]), tip)
+    """Every block of a ledger, up to the digest of now.  Raises Unreadable, UnreachableError, Failure."""
+    blocks = ServerBlocks(server, ledger)
+    digest, tip = blocks.digest()
+    journal = FetchedJournal(ledger, server.url, digest, tip)
     try:
         with progress(tip.sequence_no + 1, "Fetching") as done:
             for number in range(tip.sequence_no + 1):
-                place = f'{{strandId:"{tip.strand_id}",sequenceNo:{number}}}'
-                block = server.call("GetBlock", {"Name": ledger, "BlockAddress": {"IonText": place}})["Block"]
-                journal.append(loads(block["IonText"]))
+                journal.append(blocks.block(tip.strand_id, number))
                 done(1)
     except BaseException:
         journal.close()
         raise
     return journal
+
+
+@contextmanager
+def fetched_export(server: HttpTransport, ledger: str) -> Iterator[tuple[Path, FetchedJournal]]:
+    """A ledger's journal as an export in a temporary directory.  Raises Unreadable, UnreachableError, Failure."""
+    from .export import FOREVER_MS, export_ledger
+
+    with closing(fetch_journal(server, ledger)) as fetched, tempfile.TemporaryDirectory() as folder:
+        directory = Path(folder, "journal")
+        export_ledger(fetched, ledger, directory, "ION_BINARY", "", (0, FOREVER_MS))
+        yield directory, fetched

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
@@ -29,6 +30,7 @@ from ..settings import (
 )
 from .failure import Failure
 from .hooks import INIT_DIRECTORY, Hooks
+from .importing import without_collections
 from .logs import log_to_stderr
 from .seed import Seeds
 from .tracing import Tracing
@@ -62,6 +64,20 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     if len(value) != 12 or not (value.isascii() and value.isdigit()):
         raise click.BadParameter("an account id has twelve digits")
     return value
+
+
+def check_advertise(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """An address without a path: requests of clients are sent on to it as they are."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        is_address = bool(parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
+    except ValueError:
+        is_address = False
+    if not is_address or parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
+        raise click.BadParameter(f"{value!r} is no address of a server, such as http://server1.internal:7532")
+    return value.rstrip("/")
 
 
 def check_hosts(_context: click.Context, _parameter: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
@@ -137,6 +153,7 @@ def check_hosts(_context: click.Context, _parameter: click.Parameter, values: Se
     "--advertise",
     metavar="URL",
     envvar="QLDB_EMULATOR_ADVERTISE",
+    callback=check_advertise,
     help="Where the other servers of --journal reach this one.  [default: its own address]",
 )
 @click.option(
@@ -496,12 +513,13 @@ def run_server(
     aws_url: of an S3 and Kinesis that run along.  hooks: programs of boot, start and shutdown.  traces: where
     OpenTelemetry traces go.  Raises Failure.
     """
-    from ..engine.emulator import Emulator
-    from ..storage.errors import StorageError
-    from ..web.access import Access
-    from ..web.app import create_dispatcher
-    from ..web.listening import ListenError
-    from ..web.server import Server
+    with without_collections():
+        from ..engine.emulator import Emulator
+        from ..storage.errors import StorageError
+        from ..web.access import Access
+        from ..web.app import create_dispatcher
+        from ..web.listening import ListenError
+        from ..web.server import Server
 
     try:
         authenticator = None if auth_file is None else authenticator_of(auth_file)
@@ -568,11 +586,16 @@ def join_others(emulator: Emulator, dispatcher: Dispatcher, url: str, authority:
     if dispatcher.gateway.forwarder is not None and authority is not None:
         import ssl
 
-        dispatcher.gateway.forwarder.trusts = ssl.create_default_context(cafile=authority)
+        trusts = ssl.create_default_context()  # with the authorities of SSL_CERT_FILE, for other servers' certificates
+        trusts.load_verify_locations(authority)
+        dispatcher.gateway.forwarder.trusts = trusts
     try:
         emulator.steward.start(url)
     except StorageError as error:
         raise Failure(str(error)) from error
+    forwarder = dispatcher.gateway.forwarder
+    if forwarder is not None:  # beside the rest: a server that is silent takes some seconds
+        threading.Thread(target=forwarder.warn_of_unreachable, name="qldb-emulator-reach", daemon=True).start()
 
 
 class Start:

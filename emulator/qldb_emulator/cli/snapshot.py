@@ -50,7 +50,7 @@ def list_(ledger: str | None, url: str, region: str | None, as_json: bool) -> No
 
 def _line(row: Members) -> str:
     last = row["lastBlockMs"]
-    moment = "" if last is None else f", the last of {iso_time(last // 1000)}"
+    moment = "" if last is None else f", the last of {iso_time(last / 1000)}"
     return f"{counted(row['blocks'], 'block')}{moment}, {row['bytes'] / 1024:.0f} KiB"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
+from .connection import answering, transport
 from .failure import Failure
-from .options import Unreadable
-from .verify import EXIT_CODES, LEDGER_SUFFIX, ledger_audit, report_json, report_text
+from .options import LEDGER_SUFFIX, Unreadable
+from .verify import EXIT_CODES, ledger_audit, report_json, report_text
 
 if TYPE_CHECKING:
+    from ..driver.http import HttpTransport
     from ..tables import TablesReport, TablesVerdict
     from ..tables.build import Options
     from ..tables.targets import Target
@@ -39,9 +42,11 @@ if TYPE_CHECKING:
 @options.journal_source
 @options.jobs
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@options.server_url
 @options.data_dir
 @options.region
 @click.pass_context
+@answering
 def tables(
     context: click.Context,
     source: str,
@@ -56,10 +61,14 @@ def tables(
     s3_endpoint: str | None,
     jobs: int | None,
     as_json: bool,
+    url: str | None,
     data_dir: Path | None,
     region: str,
 ) -> None:
-    """Verify a journal and write it as tables: the history and the current state of each, the blocks, the verdict."""
+    """Verify a journal and write it as tables: the history and the current state of each, the blocks, the verdict.
+
+    A name that is no path is a ledger's, in the data directory, or with --url on that server.
+    """
     from ..tables import BrokenJournal, TargetError
     from ..tables.build import Options
     from ..tables.rows import TableMapError
@@ -67,7 +76,15 @@ def tables(
     wanted = Options(frozenset(only) or None, flatten, even_if_broken)
     try:
         with options.opened_target(target) as opened:
-            if source.startswith("s3://") or (os.path.exists(source) and not source.endswith(LEDGER_SUFFIX)):
+            url = options.server_of(context, url, source)
+            if url is not None:
+                if strand is not None or export_id is not None:
+                    raise click.UsageError("a ledger has one journal: --strand and --export are for exports")
+                server = transport(url, options.region_of_server(context, region))
+                made = _from_server(source, server, opened, wanted, digest, tip, jobs)
+            elif os.sep in source and "://" not in source and not os.path.exists(source):
+                raise Unreadable(f"{source}: no such file or directory")
+            elif source.startswith("s3://") or (os.path.exists(source) and not source.endswith(LEDGER_SUFFIX)):
                 made = _from_export(source, opened, wanted, (digest, tip, strand, export_id), region, s3_endpoint, jobs)
             else:
                 if strand is not None or export_id is not None:
@@ -108,6 +125,32 @@ def _from_export(
             container.close()
     except SourceError as error:
         raise Unreadable(str(error)) from error
+
+
+def _from_server(
+    ledger: str,
+    server: HttpTransport,
+    target: Target,
+    wanted: Options,
+    digest: str | None,
+    tip: str | None,
+    jobs: int | None,
+) -> TablesReport:
+    from ..tables import build_tables
+    from ..verify import SavedDigest, Source, available_cores, choose_journal
+    from .remote import fetched_export
+
+    with fetched_export(server, ledger) as (directory, fetched):
+        place = Source(str(directory))
+        container = place.open()
+        container.description = fetched.description
+        with contextlib.closing(container):
+            journal = choose_journal(container)
+            of_now = SavedDigest(fetched.digest, fetched.tip_address)
+            saved = options.saved_digest(digest, tip, lambda: journal.strand_id) or of_now
+            count = available_cores() if jobs is None else jobs
+            with options.progress(journal.size, "Reading") as done:
+                return build_tables(place, container, journal, target, wanted, saved, count, None, done)
 
 
 def _from_ledger(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from ..extras import install_command
 from .failure import Failure
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Tracing:
             from opentelemetry.sdk.trace import TracerProvider
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
         except ImportError as error:
-            raise Failure(f'--traces needs the extra otel ({error}): pip install "qldb-emulator[otel]"') from error
+            raise Failure(f"--traces needs the extra otel ({error}): {install_command('otel')}") from error
         from urllib.parse import urlsplit
 
         parts = urlsplit(url)

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,14 +14,13 @@ import click
 from .. import __version__
 from . import options
 from .connection import answering, transport
-from .options import Unreadable
+from .options import LEDGER_SUFFIX, Unreadable
 
 if TYPE_CHECKING:
     from ..verify import Journal, JournalReport
     from ..verify.ledger import LedgerAudit
 
 EXIT_CODES = {"whole": 0, "broken": 1, "incomplete": 4}
-LEDGER_SUFFIX = ".qldb"
 
 
 @click.command(
@@ -75,10 +73,12 @@ def verify(
     """Verify a ledger, or an exported journal: a directory, a zip, a file, or s3://bucket/prefix.
 
     A name that is no path is a ledger's, in the data directory; a running server need not be stopped.
-    With --url it is a ledger of that server: its blocks are fetched, and compared with --digest or the digest of now.
+    With --url or QLDB_EMULATOR_URL it is a ledger of that server: its blocks are fetched, and compared with --digest
+    or the digest of now.
     """
     evidence = report_file or (Path("report.json") if key is not None or authority is not None else None)
     inputs: list[dict[str, Any]] = []
+    url = options.server_of(context, url, target)
     if url is not None:
         if evidence is not None:
             raise click.UsageError("a ledger goes on changing: export it, and sign the verification of the export")
@@ -128,14 +128,11 @@ def hashed_inputs(
 
 
 def verify_remote(ledger: str, url: str, region: str | None, digest: str | None, tip: str | None) -> JournalReport:
-    """Return the report on a journal that a server sends.  Raises QldbError, UnreachableError, Failure."""
+    """Return the report on a journal that a server sends.  Raises Unreadable, UnreachableError, Failure."""
     from ..verify import SavedDigest, choose_journal, open_container, verify_container
-    from .export import FOREVER_MS, export_ledger
-    from .remote import fetch_journal
+    from .remote import fetched_export
 
-    with closing(fetch_journal(transport(url, region), ledger)) as fetched, TemporaryDirectory() as folder:
-        directory = Path(folder, "journal")
-        export_ledger(fetched, ledger, directory, "ION_BINARY", "", (0, FOREVER_MS))
+    with fetched_export(transport(url, region), ledger) as (directory, fetched):
         container = open_container(str(directory), "", None)
         container.description = fetched.description
         with closing(container):

@@ -7,6 +7,7 @@ import binascii
 import http.client
 import json
 import socket
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -87,6 +88,36 @@ class HttpTransport:
             return self._request(method, f"{path}?{query}" if query else path, None, self._headers)
         return self._request(method, path, json.dumps(rest), self._headers)
 
+    def interface(self, method: str, path: str, body: bytes = b"", content_type: str = "application/json") -> Members:
+        """Send one request to the JSON interface.  path: below ``/_qldb``.  Raises QldbError, UnreachableError."""
+        return self._request(method, self._interface_path(path), body, {**self._headers, "Content-Type": content_type})
+
+    def interface_lines(self, method: str, path: str, body: bytes) -> Iterator[Members]:
+        """Send the same, for an answer that comes as lines of JSON; yield each when it comes.
+
+        The connection is closed with the generator, which lets the server end its work.
+        Raises QldbError, UnreachableError.
+        """
+        headers = {**self._headers, "Accept": "application/x-ndjson"}
+        self._connection.close()  # an idle one may be closed by now, and this request is sent only once
+        try:
+            answer = self._sent(method, self._interface_path(path), body, headers)
+            if answer.status >= 300:
+                self._members_of(answer.status, answer.read())
+            for line in answer:
+                yield self._members_of(200, line)
+        except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, UnreachableError):
+                raise
+            raise UnreachableError(f"The connection to {self.url} broke off: {_reason(error)}") from error
+        finally:
+            self._connection.close()
+
+    def _interface_path(self, path: str) -> str:
+        if self._region is None:
+            return f"/_qldb{path}"
+        return f"/_qldb{path}{'&' if '?' in path else '?'}region={quote(self._region, safe='')}"
+
     def close(self) -> None:
         """Drop the connection, and with it a pending answer.  The next request opens a new one."""
         self._connection.close()
@@ -95,8 +126,11 @@ class HttpTransport:
         """Return another connection to the same server, for another thread."""
         return HttpTransport(self.url, self._region, self._keys)
 
-    def _request(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Members:
-        status, data = self._exchange(method, path, body, headers)
+    def _request(self, method: str, path: str, body: str | bytes | None, headers: dict[str, str]) -> Members:
+        return self._members_of(*self._exchange(method, path, body, headers))
+
+    def _members_of(self, status: int, data: bytes) -> Members:
+        """Return the object of an answer.  Raises QldbError if it is an error, UnreachableError if it is not QLDB's."""
         try:
             answer = json.loads(data) if data else {}
         except ValueError:
@@ -110,7 +144,7 @@ class HttpTransport:
             raise QldbError(shape, str(answer.get("Message") or answer.get("message") or shape), answer)
         return answer
 
-    def _exchange(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> tuple[int, bytes]:
+    def _exchange(self, method: str, path: str, body: str | bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
         is_new = self._connection.sock is None
         try:
             return self._send(method, path, body, headers)
@@ -127,7 +161,13 @@ class HttpTransport:
             self._connection.close()
             raise UnreachableError(f"No emulator answers at {self.url}: {_reason(error)}") from error
 
-    def _send(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> tuple[int, bytes]:
+    def _send(self, method: str, path: str, body: str | bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        answer = self._sent(method, path, body, headers)
+        return answer.status, answer.read()
+
+    def _sent(
+        self, method: str, path: str, body: str | bytes | None, headers: dict[str, str]
+    ) -> http.client.HTTPResponse:
         connection = self._connection
         if connection.sock is None:
             connection.connect()
@@ -135,15 +175,15 @@ class HttpTransport:
             assert made is not None
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.request(method, path, body, self._signed(method, path, body, headers))
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+        return connection.getresponse()
 
-    def _signed(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> dict[str, str]:
+    def _signed(self, method: str, path: str, body: str | bytes | None, headers: dict[str, str]) -> dict[str, str]:
         if self._keys is None or self._region is None:
             return headers
         place, _, query = path.partition("?")
         named = {"host": self._host, **{name.lower(): text for name, text in headers.items()}}
-        request = SignedRequest(method, place, query, named, (body or "").encode())
+        data = body if isinstance(body, bytes) else (body or "").encode()
+        request = SignedRequest(method, place, query, named, data)
         return {**headers, "Host": self._host, **sign(request, *self._keys, self._region, self._clock.now_ms())}
 
 

@@ -75,7 +75,9 @@ class Emulator:
         servers = self.logs.servers
         if servers is None:
             return None
-        steward = Steward(servers, self.ledgers, self.streams, self.exports, self.ids, self.ledgers.close_open)
+        steward = Steward(
+            servers, self.ledgers, self.streams, self.exports, self.ids, self.ledgers.close_open, self.sessions.move
+        )
         self.streams.runs_here = self.exports.runs_here = steward.owns
         self.sessions.name_token = steward.token
         return steward

@@ -2,8 +2,9 @@
 
 ::
 
-    every second   beat ─► who is there, which ledgers have which owner ─► fold what others appended
-                        ─► deliver the streams and exports of ledgers that this server owns, and of no others
+    every second   beat      say that this server is alive ─► who is there, which ledgers have which owner
+                   follow    fold what others appended ─► deliver the streams and exports of this server's own ledgers
+                   balance   take over a ledger of a server that has more of them
 
 Nothing here is needed for safety.  A steward that stands still makes its server slow to follow, and in the end the
 others take it for dead.
@@ -14,9 +15,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import LEDGER_LOG_UNUSABLE, QldbError
 from ..ids import IdSource
@@ -37,12 +38,21 @@ logger = logging.getLogger(__name__)
 
 _ID_CHARACTERS = 12
 STOP_SECONDS = 10.0
+UNEVEN_LEDGERS = 2
+"""How many more ledgers than this one another server owns before this one takes over one of them."""
+UNEVEN_SECONDS = 10.0
+"""For how long, so that servers which start one after the other do not pass ledgers round.  Longer than a life."""
+DOUBLE_BEATS = 20
+"""How many beats another server may have the same address.  One that was killed does for 8."""
+
+T = TypeVar("T")
 
 
 class Steward:
     """This server among the others.
 
     on_deposed: ends everything that began while this server had the id that it lost.
+    on_moved: called with a ledger that another server has taken over: its sessions are to go there.
     """
 
     def __init__(
@@ -53,6 +63,7 @@ class Steward:
         exports: Exports,
         ids: IdSource,
         on_deposed: Callable[[], None],
+        on_moved: Callable[[Ledger], None],
     ) -> None:
         self._servers = servers
         self._ledgers = ledgers
@@ -60,13 +71,18 @@ class Steward:
         self._exports = exports
         self._ids = ids
         self._on_deposed = on_deposed
+        self._on_moved = on_moved
         self._url = ""
         self._peers: dict[str, Peer] = {}
         self._known: dict[tuple[str, str], OwnedLedger] = {}
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._problem: str | None = None
+        self._is_leaving = False
+        self._threads: list[threading.Thread] = []
+        self._problems: dict[object, str] = {}  # what was said, by what it was said of
         self._stuck: str | None = None
+        self._doubles = 0  # how many beats another server has had this one's address
+        self._uneven_since: float | None = None
+        self._mine: set[tuple[str, str]] = set()
         self.lags: dict[tuple[str, str], int] = {}
 
     # --- life --------------------------------------------------------------------------------------------
@@ -75,15 +91,23 @@ class Steward:
         """Join the others.  url: where they reach this server.  Raises LogError."""
         self._url = url
         self._join()
-        self._thread = threading.Thread(target=self._run, name="qldb-emulator-steward", daemon=True)
-        self._thread.start()
+        # A fold may take minutes.  Meanwhile this server must go on to say that it is alive.
+        for name, work in (("beat", self._beat), ("follow", self._follow_others), ("balance", self._balance)):
+            thread = threading.Thread(target=self._run, args=(work,), name=f"qldb-emulator-{name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def close(self) -> None:
         """Leave the others: ledgers of this server get another owner at once."""
+        self._is_leaving = True
         self._stop.set()
-        if self._thread is None:
+        if not self._threads:
             return
-        self._thread.join(STOP_SECONDS)
+        self._ledgers.interrupt()
+        self._servers.break_off()  # a commit that waits for a standby would keep everything else waiting
+        deadline = time.monotonic() + STOP_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
         try:
             self._servers.leave()
         except LogError as error:
@@ -96,21 +120,28 @@ class Steward:
         self._look()
         logger.info("server %s at %s, one of %d", server_id, self._url, sum(p.is_alive for p in self._peers.values()))
 
-    def _run(self) -> None:
+    def _run(self, work: Callable[[], None]) -> None:
         while not self._stop.wait(BEAT_SECONDS):
             try:
-                self._round()
-                if self._problem is not None:
-                    logger.info("the log answers again")
-                    self._problem = None
-            except (StorageError, QldbError) as error:
-                if str(error) != self._problem:  # said once
-                    logger.warning("this server cannot follow the others: %s", error)
-                    self._problem = str(error)
+                with self._saying(work, "this server cannot follow the others"):
+                    work()
             except Exception:
                 logger.exception("the steward met a fault; it goes on")
 
-    def _round(self) -> None:
+    @contextmanager
+    def _saying(self, what: object, text: str) -> Iterator[None]:
+        """Say once what keeps ``what`` from being done, and once that it is done again."""
+        try:
+            yield
+        except (StorageError, QldbError) as error:
+            if str(error) != self._problems.get(what) and not self._is_leaving:
+                logger.warning("%s: %s", text, error)
+                self._problems[what] = str(error)
+        else:
+            if self._problems.pop(what, None) is not None:
+                logger.info("no longer: %s", text)
+
+    def _beat(self) -> None:
         if not self._servers.beat():
             logger.warning("the other servers took this one for dead; it starts again, and its sessions have ended")
             self._on_deposed()
@@ -120,23 +151,43 @@ class Steward:
             self._stuck = stuck
             logger.warning("%s", stuck or "PostgreSQL does not keep commits waiting any more")
         self._look()
-        self._follow()
-        self._serve_outgoing()
+        self._warn_of_double()
+
+    def _warn_of_double(self) -> None:
+        """Say when another server has the address of this one; one that was killed has, too, until its life is over."""
+        is_double = any(peer.is_alive and self._is_mine(peer) for peer in self._peers.values())
+        self._doubles = self._doubles + 1 if is_double else 0
+        if self._doubles == DOUBLE_BEATS:
+            logger.warning(
+                "another server says that it is reached at %s, too. Requests for one arrive at the other: give each "
+                "server an --advertise of its own, not that of the balancer",
+                self._url,
+            )
+
+    def _is_mine(self, peer: Peer) -> bool:
+        """Whether another server's address is that of this one, so that no request can reach the other."""
+        return peer.url == self._url and peer.server_id != self._servers.server_id
 
     def _look(self) -> None:
         self._peers = self._servers.peers()
         self._known = {(known.region, known.name): known for known in self._servers.ledgers()}
 
-    def _follow(self) -> None:
-        """Fold what others appended to ledgers that are open here."""
-        lags = {}
-        for ledger in self._ledgers.open_ledgers():
-            place = (ledger.region, ledger.name)
+    def _follow_others(self) -> None:
+        """Fold what others appended to ledgers that are open here; deliver what this server's own have to deliver."""
+        ledgers = {(ledger.region, ledger.name): ledger for ledger in self._ledgers.open_ledgers()}
+        self.lags = {place: self._lag(ledger) for place, ledger in ledgers.items()}
+        for place, ledger in ledgers.items():
             known = self._known.get(place)
-            lags[place] = max(0, known.sequence_no - ledger.last_sequence_no) if known is not None else 0
-            if known is None or known.ledger_id != ledger.strand_id or lags[place]:
-                self._ledgers.find(*place)  # catches up; forgets one that is gone
-        self.lags = lags
+            if known is None or known.ledger_id != ledger.strand_id or self.lags[place]:
+                # One ledger that cannot be used must not keep the others from being followed.
+                with self._saying(place, f"ledger {ledger.name} cannot follow its log"):
+                    self._ledgers.find(*place)  # catches up; forgets one that is gone
+        self._serve_outgoing()
+
+    def _lag(self, ledger: Ledger) -> int:
+        """How many blocks of a ledger were in the log at the last look, and are not folded yet."""
+        known = self._known.get((ledger.region, ledger.name))
+        return 0 if known is None else max(0, known.sequence_no - ledger.last_sequence_no)
 
     # --- what owners do ----------------------------------------------------------------------------------
 
@@ -147,20 +198,82 @@ class Steward:
 
     def _serve_outgoing(self) -> None:
         for region, name in self._servers.waiting_ledgers():
-            rows = self._ledgers.rows_of(region, name)
-            if rows is None:
-                continue
-            facts = facts_from_rows(rows)
-            if has_running_streams(facts) or has_running_exports(facts):
-                self._servers.claim(facts.strand_id)
-                self._look()
-                self._ledgers.find(region, name)
+            with self._saying((region, name, "outgoing"), f"ledger {name} cannot deliver its streams and exports"):
+                self._adopt(region, name)
         for ledger in self._ledgers.open_ledgers():
-            if self.owns(ledger):
-                self._streams.go_on(ledger)
-                self._exports.go_on(ledger)
-            else:
-                self._streams.end_ledger(ledger)
+            with self._saying((ledger.region, ledger.name, "owned"), f"ledger {ledger.name} delivers nothing"):
+                if self.owns(ledger):
+                    self._streams.go_on(ledger)
+                    self._exports.go_on(ledger)
+                else:
+                    self._streams.end_ledger(ledger)
+
+    def _claim_used(self) -> None:
+        """Own the ledgers that are used here and have no owner: their sessions began while it was about to be gone."""
+        for ledger in self._ledgers.open_ledgers():
+            known = self._known.get((ledger.region, ledger.name))
+            if known is not None and ledger.writes.open_count() and not self._is_alive(known.owner):
+                self._servers.claim(known.ledger_id)
+
+    def _adopt(self, region: str, name: str) -> None:
+        """Own a ledger that no server owns, if it has anything to deliver.  Raises StorageError, QldbError."""
+        rows = self._ledgers.rows_of(region, name)
+        if rows is None:
+            return
+        facts = facts_from_rows(rows)
+        if has_running_streams(facts) or has_running_exports(facts):
+            self._servers.claim(facts.strand_id)
+            self._look()
+            self._ledgers.find(region, name)
+
+    # --- balance -----------------------------------------------------------------------------------------
+
+    def _balance(self) -> None:
+        """Take over a ledger of a server that has owned two more than this one for some time.
+
+        So ledgers spread again after a server was away, one at a time.  This server folds the ledger first.  Safety
+        does not depend on any of it: the server that had the ledger appends what it still has, slot by slot.
+        """
+        self._notice_moved()
+        self._claim_used()
+        busiest, ledgers = self._busiest()
+        if busiest is None:
+            self._uneven_since = None
+            return
+        now = time.monotonic()
+        if self._uneven_since is None:
+            self._uneven_since = now
+        if now - self._uneven_since < UNEVEN_SECONDS:
+            return
+        chosen = min(ledgers, key=lambda known: known.sequence_no)  # the least to fold
+        self._ledgers.find(chosen.region, chosen.name)
+        if self._servers.take_over(chosen.ledger_id, busiest):
+            logger.info("ledger %s was owned by server %s, and is now owned by this one", chosen.name, busiest)
+        self._look()
+
+    def _busiest(self) -> tuple[str | None, list[OwnedLedger]]:
+        """The server that owns the most ledgers, and these; None when it has hardly more than this one."""
+        owned: dict[str, list[OwnedLedger]] = {
+            peer.server_id: [] for peer in self._peers.values() if peer.is_alive and not self._is_mine(peer)
+        }
+        mine = owned.setdefault(self.server_id, [])
+        for known in self._known.values():
+            if known.owner in owned:
+                owned[known.owner].append(known)
+        busiest = max(sorted(owned), key=lambda server_id: len(owned[server_id]))
+        if len(owned[busiest]) < len(mine) + UNEVEN_LEDGERS:
+            return None, []
+        return busiest, owned[busiest]
+
+    def _notice_moved(self) -> None:
+        """Send the sessions of ledgers away that another server has taken over."""
+        mine = set(self.owned())
+        moved, self._mine = self._mine - mine, mine
+        for ledger in self._ledgers.open_ledgers():
+            place = (ledger.region, ledger.name)
+            known = self._known.get(place)
+            if place in moved and known is not None and self._is_alive(known.owner):
+                self._on_moved(ledger)
 
     # --- where a session belongs -------------------------------------------------------------------------
 
@@ -174,7 +287,8 @@ class Steward:
                 return None
         if known is None or known.owner == self._servers.server_id or known.owner is None:
             return None  # no such ledger: this server says so
-        return self._peers.get(known.owner)
+        owner = self._peers.get(known.owner)
+        return None if owner is None or self._is_mine(owner) else owner
 
     def _is_alive(self, server_id: str | None) -> bool:
         peer = self._peers.get(server_id or "")
@@ -198,10 +312,14 @@ class Steward:
         return f"{token}-{ledger.strand_id}-{self.server_id}"
 
     def named_by(self, token: str) -> Home | None:
-        """What a token of this server says, for a session that is not here any more."""
-        ledger_id = token.partition("-")[2].partition("-")[0]
-        # Without a server: this one is alive, and the commit of a session that is over is not under way.
-        return Home("", ledger_id, None) if ledger_id else None
+        """What a token says, for a session that is not here."""
+        _, _, rest = token.partition("-")
+        ledger_id, _, server_id = rest.partition("-")
+        if not ledger_id:
+            return None
+        # Of this server: it is alive, and the commit of a session that is over is not under way.  Another id is that of
+        # a server which had this address, so nothing reaches it: it counts as gone.
+        return Home("" if server_id == self._servers.server_id else server_id, ledger_id, None)
 
     def home_of(self, token: str) -> Home | None:
         """Where a session is; None when it is here, or when the token names no server."""
@@ -215,10 +333,20 @@ class Steward:
                 self._peers = self._servers.peers()  # it may have come since the last look
             peer = self._peers.get(server_id)
         # One that has not said for a while that it is alive is asked all the same: perhaps it is the log that was away.
-        return Home(server_id, ledger_id, None if peer is None else peer.url)
+        return Home(server_id, ledger_id, None if peer is None or self._is_mine(peer) else peer.url)
 
     def ledger_name(self, ledger_id: str) -> str | None:
-        """The name of a ledger by the id of its strand."""
+        """The name of a ledger by the id of its strand; None when there is no such ledger.
+
+        Waits for the log as ``was_committed`` does, when this server has not heard of the ledger.
+        """
+        name = self._name_of(ledger_id)
+        if name is None:
+            self._until_answered(ledger_id, self._look)  # it may be younger than the last look
+            name = self._name_of(ledger_id)
+        return name
+
+    def _name_of(self, ledger_id: str) -> str | None:
         return next((known.name for known in self._known.values() if known.ledger_id == ledger_id), None)
 
     def was_committed(self, home: Home, transaction_id: str) -> bool:
@@ -227,19 +355,28 @@ class Steward:
         Waits for a log that does not answer, for until it does this is not known.  Raises LEDGER_LOG_UNUSABLE, which
         says so, when that takes too long.
         """
+        return self._until_answered(
+            home.ledger_id, lambda: self._servers.settle(home.server_id, home.ledger_id, transaction_id)
+        )
+
+    def _until_answered(self, ledger_id: str, ask: Callable[[], T]) -> T:
         deadline = time.monotonic() + UNKNOWN_OUTCOME_SECONDS
         while True:
             try:
-                return self._servers.settle(home.server_id, home.ledger_id, transaction_id)
+                return ask()
             except LogError as error:
-                if time.monotonic() > deadline:
-                    name, reason = self.ledger_name(home.ledger_id), OUTCOME_STAYS_UNKNOWN.format(reason=error)
+                if time.monotonic() > deadline or self._is_leaving:
+                    name, reason = self._name_of(ledger_id) or ledger_id, OUTCOME_STAYS_UNKNOWN.format(reason=error)
                     raise LEDGER_LOG_UNUSABLE(name=name, reason=reason) from error
             time.sleep(UNKNOWN_OUTCOME_PAUSE_SECONDS)
 
     def owned(self) -> list[tuple[str, str]]:
         """(region, name) of the ledgers that this server owns."""
         return sorted(place for place, known in self._known.items() if known.owner == self._servers.server_id)
+
+    def addresses(self) -> list[str]:
+        """Where the servers are reached that are alive, this one among them."""
+        return sorted({peer.url for peer in self._peers.values() if peer.is_alive})
 
     def alive(self) -> int:
         """How many servers there are."""

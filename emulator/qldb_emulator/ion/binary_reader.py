@@ -428,6 +428,8 @@ def read_timestamp(data: bytes, pos: int, stop: int) -> Timestamp:
     while pos < stop and len(parts) < 6:
         part, pos = varuint(data, pos)
         parts.append(part)
+    if not parts:
+        raise IonError(f"a timestamp without a year before byte {stop}")
     if pos > stop or len(parts) == 4:
         raise IonError(f"a timestamp ends within a field, or has an hour without a minute, before byte {stop}")
     fraction = _read_fraction(data, pos, stop) if pos < stop else ""

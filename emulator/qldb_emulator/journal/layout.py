@@ -9,8 +9,9 @@ Source: journal.md 1.1 to 1.3 (recorded in two complete blocks; what may be abse
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from enum import Enum
+
+from ..records import dataclass
 
 
 class Scalar(Enum):

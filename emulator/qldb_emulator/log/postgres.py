@@ -7,7 +7,7 @@ PostgreSQL means is told in ``postgres_connections``.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import psycopg
@@ -33,7 +33,8 @@ from .seam import (
 class PostgresLog:
     """The journal of one ledger.  See seam.Log.
 
-    The engine calls every method but ``read`` and ``hash_at`` with the ledger's commit lock, so ``_epoch`` needs none.
+    The engine calls every method but ``read``, ``hash_at`` and ``facts`` with the ledger's commit lock, so ``_epoch``
+    needs none.
     """
 
     is_shared: Literal[True] = True
@@ -68,34 +69,22 @@ class PostgresLog:
 
     def append_at(self, rows: Iterable[BlockRow], rewrites: Iterable[Rewrite] = ()) -> None:
         blocks, rewritten = list(rows), list(rewrites)
-        first, last = blocks[0], blocks[-1]
-        values = {
-            "ledger_id": self._ledger_id,
-            "epoch": self._epoch,
-            "first_seq": first.sequence_no,
-            "first_hash": first.previous_hash,
-            "last_seq": last.sequence_no,
-            "last_hash": last.block_hash,
-            "seqs": [block.sequence_no for block in blocks],
-            "hashes": [block.block_hash for block in blocks],
-            "previous_hashes": [block.previous_hash or None for block in blocks],
-            "transaction_ids": [block.transaction_id for block in blocks],
-            "times": [block.timestamp_ms for block in blocks],
-            "ions": [block.ion for block in blocks],
-        }
+        statement = sql.APPEND_ONE if len(blocks) == 1 else sql.APPEND
+        values = {"ledger_id": self._ledger_id, "epoch": self._epoch}
+        values |= _of_one(blocks[0]) if len(blocks) == 1 else _of_many(blocks)
 
         def append(connection: psycopg.Connection[Any]) -> int:
             if not rewritten:
-                return int(connection.execute(sql.APPEND, values).rowcount)
+                return int(connection.execute(statement, values).rowcount)
             with connection.transaction():
-                count = int(connection.execute(sql.APPEND, values).rowcount)
+                count = int(connection.execute(statement, values).rowcount)
                 if count:
                     for rewrite in rewritten:
                         connection.execute(sql.REWRITE, (rewrite.ion, self._ledger_id, rewrite.sequence_no))
                 return count
 
         if self._connections.write(append) == 0:
-            raise SlotTaken(f"Slot {first.sequence_no} is taken, or another server fenced the ledger")
+            raise SlotTaken(f"Slot {blocks[0].sequence_no} is taken, or another server fenced the ledger")
 
     def fence(self) -> None:
         # Waits for an append that holds the ledger's row; one that comes later finds another epoch than its own.  The
@@ -156,12 +145,13 @@ class PostgresLogs:
             except LogError as error:
                 # Two servers that begin at the same time: one of them makes the tables.
                 if read(lambda c: c.execute(sql.EXISTS).fetchone()) != (True,):
-                    raise LogError(f"The tables of the journal cannot be made: {error}") from error
+                    hint = "; make them once as a user with CREATE on the database" if _is_denied(error) else ""
+                    raise LogError(f"The tables of the journal cannot be made: {error}{hint}") from error
         (version,) = read(lambda c: c.execute(sql.READ_VERSION).fetchone()) or (0,)
         if version != sql.VERSION:
             raise LogError(
                 f"The journal in PostgreSQL at {self.connections.place} has version {version}, "
-                f"and this server knows version {sql.VERSION}"
+                f"and this server knows version {sql.VERSION}. Use the version of qldb-emulator that made it"
             )
 
     def regions(self) -> list[str]:
@@ -196,10 +186,8 @@ class PostgresLogs:
             raise LedgerGone("The ledger was deleted")
         return PostgresLog(self.connections, row[0], self.servers)
 
-    def delete(self, region: str, name: str) -> None:
-        found = self.connections.read(lambda c: c.execute(sql.LEDGER_ID, (region, name)).fetchone())
-        if found is not None:
-            self.connections.write(lambda c: _delete(c, sql.DELETE_LEDGER, (found[0],)))
+    def delete(self, region: str, name: str, strand_id: str) -> None:
+        self.connections.write(lambda c: _delete(c, sql.DELETE_LEDGER, (strand_id,)))
 
     # --- whole journals, for ``qldb-emulator journal`` ---------------------------------------------------
 
@@ -239,6 +227,39 @@ class PostgresLogs:
 
     def close(self) -> None:
         self.connections.close()
+
+
+def _is_denied(error: LogError) -> bool:
+    return isinstance(error.__cause__, errors.InsufficientPrivilege)
+
+
+def _of_one(block: BlockRow) -> dict[str, Any]:
+    """The values of sql.APPEND_ONE."""
+    return {
+        "seq": block.sequence_no,
+        "hash": block.block_hash,
+        "previous_hash": block.previous_hash,
+        "transaction_id": block.transaction_id,
+        "time_ms": block.timestamp_ms,
+        "ion": block.ion,
+    }
+
+
+def _of_many(blocks: Sequence[BlockRow]) -> dict[str, Any]:
+    """The values of sql.APPEND."""
+    first, last = blocks[0], blocks[-1]
+    return {
+        "first_seq": first.sequence_no,
+        "first_hash": first.previous_hash,
+        "last_seq": last.sequence_no,
+        "last_hash": last.block_hash,
+        "seqs": [block.sequence_no for block in blocks],
+        "hashes": [block.block_hash for block in blocks],
+        "previous_hashes": [block.previous_hash or None for block in blocks],
+        "transaction_ids": [block.transaction_id for block in blocks],
+        "times": [block.timestamp_ms for block in blocks],
+        "ions": [block.ion for block in blocks],
+    }
 
 
 def _delete(connection: psycopg.Connection[Any], statement: str, asked: tuple[Any, ...]) -> bool:

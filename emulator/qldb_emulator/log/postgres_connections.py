@@ -11,12 +11,15 @@ the connection is lost under a read           asked once more    on a new connec
 the connection is lost under a write          UnknownOutcome     the COMMIT may have taken place, or may still do so
 success, with a warning                       UnknownOutcome     the wait for the synchronous standby was cancelled
 serialization failure, deadlock               SlotTaken          the write was undone; it may be tried again
+the transaction is read-only                  Unreachable        the primary is a standby now; nothing was written
 any other error                               LogError           the write was undone
 ============================================  =================  ===================================================
 """
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,10 +33,20 @@ from .seam import LogError, SlotTaken, UnknownOutcome, Unreachable
 
 CONNECT_SECONDS = 5
 """How long making a connection may take.  An append has no limit: see docs/cluster.md."""
+DEFAULTS = {
+    "connect_timeout": CONNECT_SECONDS,
+    "application_name": "qldb-emulator",
+    # A standby takes no blocks, and shows what the primary had a moment ago: a transaction must not begin there.
+    "target_session_attrs": "read-write",
+}
+"""Options of libpq that an address may set otherwise."""
 KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 15_000}
 """After some 11 seconds of silence a host counts as lost (libpq's names; seconds, and milliseconds for the last)."""
 IDLE_MAX = 16
 """Connections that are kept open without being used."""
+BREAK_OFF_SECONDS = 2.0
+"""How long a server that stops goes on waiting for the database: commits may wait without limit for a standby."""
+_LIGHTLY = "SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '2s', true)"
 
 _SAFE_COMMIT = ("on", "remote_apply")
 """Values of synchronous_commit with which an acknowledged commit survives the loss of the primary."""
@@ -48,8 +61,12 @@ class Connection:
         self.warnings: list[str] = []
         try:
             self.psycopg: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True)
+        except psycopg.Error as error:
+            raise Unreachable(f"PostgreSQL at {place(url)} does not answer: {_line(error)}") from error
+        try:
             self._prepare()
         except psycopg.Error as error:
+            self.close()
             raise Unreachable(f"PostgreSQL at {place(url)} does not answer: {_line(error)}") from error
 
     def _prepare(self) -> None:
@@ -69,6 +86,11 @@ class Connection:
         """Whether it may be used again."""
         return not self.psycopg.closed and self.psycopg.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
+    def break_off(self) -> None:
+        """End what another thread waits for: it loses the connection."""
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.psycopg.fileno())) as held:
+            held.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Let go of it."""
         with suppress(psycopg.Error):
@@ -83,10 +105,11 @@ class Connections:
             given = conninfo.conninfo_to_dict(url)
         except psycopg.Error as error:
             raise LogError(f"{place(url)} is no address of a PostgreSQL database: {_line(error)}") from error
-        wanted = {"connect_timeout": CONNECT_SECONDS, "application_name": "qldb-emulator", **KEEPALIVE, **given}
+        wanted = {**DEFAULTS, **KEEPALIVE, **given}
         self.place = place(url)
         self._url = conninfo.make_conninfo(**wanted)
         self._idle: list[Connection] = []
+        self._used: set[Connection] = set()
         self._writing: dict[int, float] = {}  # thread -> when its write began
         self._lock = threading.Lock()
         self._is_closed = False
@@ -116,6 +139,10 @@ class Connections:
                 done = work(connection.psycopg)
             except (errors.SerializationFailure, errors.DeadlockDetected) as error:
                 raise SlotTaken(f"PostgreSQL undid a write: {_line(error)}") from error
+            except errors.ReadOnlySqlTransaction as error:
+                self._drop_idle()
+                connection.close()
+                raise Unreachable(f"PostgreSQL at {self.place} takes no writes any more: {_line(error)}") from error
             except psycopg.Error as error:
                 if error.sqlstate is None or connection.psycopg.closed or connection.warnings:
                     self._drop_idle()
@@ -126,16 +153,32 @@ class Connections:
                 raise UnknownOutcome(f"PostgreSQL says of a write: {connection.warnings[0]}")
             return done
 
+    def write_lightly(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+        """Do one transaction that may be lost in a failover, so it waits for no standby, nor long for another server.
+
+        Raises as ``write`` does.
+        """
+
+        def do(connection: psycopg.Connection[Any]) -> T:
+            with connection.transaction():
+                connection.execute(_LIGHTLY)
+                return work(connection)
+
+        return self.write(do)
+
     @contextmanager
     def _taken(self) -> Iterator[Connection]:
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         if connection is None:
             connection = Connection(self._url)
+        with self._lock:
+            self._used.add(connection)
         try:
             yield connection
         finally:
             with self._lock:
+                self._used.discard(connection)
                 is_kept = connection.is_usable and not self._is_closed and len(self._idle) < IDLE_MAX
                 if is_kept:
                     self._idle.append(connection)
@@ -155,6 +198,16 @@ class Connections:
         """For how many seconds the write has been under way that waits longest."""
         began = list(self._writing.values())
         return time.monotonic() - min(began) if began else 0.0
+
+    def break_off(self) -> None:
+        """End what still waits for the database after BREAK_OFF_SECONDS: this server stops."""
+        deadline = time.monotonic() + BREAK_OFF_SECONDS
+        while self._used and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with self._lock:
+            used = list(self._used)
+        for connection in used:
+            connection.break_off()
 
     def _drop_idle(self) -> None:
         with self._lock:

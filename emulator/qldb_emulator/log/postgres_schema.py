@@ -77,6 +77,19 @@ FROM taken, unnest(
 ) AS row (seq, hash, previous_hash, transaction_id, time_ms, ion)
 """
 
+# The same for one block, which is the usual number.  Arrays would cost a third of the statement's time.
+APPEND_ONE = f"""
+WITH taken AS (
+    UPDATE {SCHEMA}.ledger SET seq = %(seq)s, hash = %(hash)b
+    WHERE ledger_id = %(ledger_id)s AND seq = %(seq)s - 1 AND hash = %(previous_hash)b AND epoch = %(epoch)s
+    RETURNING ledger_id
+)
+INSERT INTO {SCHEMA}.block (ledger_id, seq, hash, previous_seq, previous_hash, transaction_id, time_ms, ion)
+SELECT ledger_id, %(seq)s, %(hash)b, %(seq)s - 1, nullif(%(previous_hash)b, ''), %(transaction_id)s, %(time_ms)s,
+    %(ion)b
+FROM taken
+"""
+
 REWRITE = f"UPDATE {SCHEMA}.block SET ion = %b WHERE ledger_id = %s AND seq = %s"
 
 TIP = f"""
@@ -139,6 +152,7 @@ JOIN_SERVERS = f"""
 INSERT INTO {SCHEMA}.server (server_id, url, until)
 VALUES (%s, %s, clock_timestamp() + %s * interval '1 second')
 """
+FORGET_SERVERS = f"DELETE FROM {SCHEMA}.server WHERE until < clock_timestamp() - %s * interval '1 second'"
 LEAVE = f"DELETE FROM {SCHEMA}.server WHERE server_id = %s"
 PEERS = f"SELECT server_id, url, until > clock_timestamp() FROM {SCHEMA}.server"
 LEDGERS = f"SELECT region, name, ledger_id, owner, seq FROM {SCHEMA}.ledger"
@@ -147,6 +161,11 @@ UPDATE {SCHEMA}.ledger SET owner = %(server_id)s
 WHERE ledger_id = %(ledger_id)s
   AND EXISTS (SELECT FROM {SCHEMA}.server WHERE server_id = %(server_id)s)
   AND (owner IS NULL OR owner NOT IN (SELECT server_id FROM {SCHEMA}.server WHERE until > clock_timestamp()))
+"""
+TAKE_OVER = f"""
+UPDATE {SCHEMA}.ledger SET owner = %(server_id)s
+WHERE ledger_id = %(ledger_id)s AND owner = %(owner)s
+  AND EXISTS (SELECT FROM {SCHEMA}.server WHERE server_id = %(server_id)s)
 """
 OWNER = f"SELECT owner FROM {SCHEMA}.ledger WHERE ledger_id = %s"
 DISOWN = f"UPDATE {SCHEMA}.ledger SET owner = NULL WHERE owner = %s"

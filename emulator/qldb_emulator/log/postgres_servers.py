@@ -8,7 +8,7 @@ import psycopg
 
 from . import postgres_schema as sql
 from .postgres_connections import Connections
-from .servers import LIFE_SECONDS, STUCK_SECONDS, OwnedLedger, Peer
+from .servers import FORGET_SECONDS, LIFE_SECONDS, STUCK_SECONDS, OwnedLedger, Peer
 
 
 class PostgresServers:
@@ -19,20 +19,27 @@ class PostgresServers:
         self.server_id: str | None = None
 
     def join(self, server_id: str, url: str) -> None:
-        self._connections.write(lambda c: c.execute(sql.JOIN_SERVERS, (server_id, url, LIFE_SECONDS)))
+        def enter(connection: psycopg.Connection[Any]) -> None:
+            connection.execute(sql.FORGET_SERVERS, (FORGET_SECONDS,))
+            connection.execute(sql.JOIN_SERVERS, (server_id, url, LIFE_SECONDS))
+
+        self._connections.write_lightly(enter)
         self.server_id = server_id
 
     def beat(self) -> bool:
-        count = self._connections.write(lambda c: c.execute(sql.BEAT, (LIFE_SECONDS, self.server_id)).rowcount)
+        count = self._connections.write_lightly(lambda c: c.execute(sql.BEAT, (LIFE_SECONDS, self.server_id)).rowcount)
         return bool(count)
 
     def leave(self) -> None:
         def go(connection: psycopg.Connection[Any]) -> None:
-            with connection.transaction():
-                connection.execute(sql.DISOWN, (self.server_id,))
-                connection.execute(sql.LEAVE, (self.server_id,))
+            connection.execute(sql.LEAVE, (self.server_id,))
+            # Last: a commit that waits for a standby keeps the row of its ledger.
+            connection.execute(sql.DISOWN, (self.server_id,))
 
-        self._connections.write(go)
+        self._connections.write_lightly(go)
+
+    def break_off(self) -> None:
+        self._connections.break_off()
 
     def peers(self) -> dict[str, Peer]:
         rows = self._connections.read(lambda c: c.execute(sql.PEERS).fetchall())
@@ -47,7 +54,11 @@ class PostgresServers:
             row = connection.execute(sql.OWNER, (ledger_id,)).fetchone()
             return None if row is None else row[0]
 
-        return self._connections.write(own)
+        return self._connections.write_lightly(own)
+
+    def take_over(self, ledger_id: str, owner: str) -> bool:
+        asked = {"server_id": self.server_id, "ledger_id": ledger_id, "owner": owner}
+        return bool(self._connections.write_lightly(lambda c: c.execute(sql.TAKE_OVER, asked).rowcount))
 
     def waiting_ledgers(self) -> list[tuple[str, str]]:
         return self._connections.read(lambda c: c.execute(sql.WAITING).fetchall())

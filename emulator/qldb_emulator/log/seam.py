@@ -187,8 +187,11 @@ class Logs(Protocol):
         """Return the journal of a ledger, whose file is open.  Raises LedgerGone."""
         ...
 
-    def delete(self, region: str, name: str) -> None:
-        """Delete a journal and all its blocks.  Does nothing if it does not exist."""
+    def delete(self, region: str, name: str, strand_id: str) -> None:
+        """Delete a journal and all its blocks.  Does nothing if it does not exist.
+
+        strand_id: names are used again, so that of a ledger which another server deleted may be that of a new one.
+        """
         ...
 
     def close(self) -> None:

@@ -12,6 +12,8 @@ BEAT_SECONDS = 1.0
 """How often a server says that it is alive, and looks who else is."""
 LIFE_SECONDS = 8.0
 """How long a server counts as alive after it said so, by the clock of the log.  Its ledgers then get another owner."""
+FORGET_SECONDS = 86_400.0
+"""How long the others keep a server in mind that has not said that it is alive.  If it is, it gets a new id."""
 STUCK_SECONDS = 5.0
 """How long a write may wait for the log before that is said.  It goes on waiting: see docs/cluster.md."""
 
@@ -57,6 +59,10 @@ class Servers(Protocol):
         """Stop being one of them: its ledgers are free."""
         ...
 
+    def break_off(self) -> None:
+        """End what waits for the log for longer than a moment, for this server stops.  Its outcome stays unknown."""
+        ...
+
     def peers(self) -> dict[str, Peer]:
         """Every server by its id, this one among them."""
         ...
@@ -67,6 +73,10 @@ class Servers(Protocol):
 
     def claim(self, ledger_id: str) -> str | None:
         """Own a ledger, unless a server that is alive does; returns the id of its owner.  None: no such ledger."""
+        ...
+
+    def take_over(self, ledger_id: str, owner: str) -> bool:
+        """Own a ledger that another server owns, which is alive; whether that server still owned it."""
         ...
 
     def waiting_ledgers(self) -> list[tuple[str, str]]:

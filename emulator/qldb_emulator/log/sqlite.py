@@ -75,7 +75,7 @@ class SqliteLogs:
     def open(self, region: str, name: str, file: LedgerFile) -> Log:
         return SqliteLog(file)
 
-    def delete(self, region: str, name: str) -> None:
+    def delete(self, region: str, name: str, strand_id: str) -> None:
         """The journal goes with its file."""
 
     def close(self) -> None:

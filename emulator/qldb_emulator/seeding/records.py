@@ -21,6 +21,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..extras import install_command
 from ..ion.codec import IonError, is_binary, load_all, loads
 from ..ion.values import IonValue, strip_annotations
 
@@ -60,13 +61,14 @@ def form_of(path: Path) -> str:
     return found
 
 
-def read_records(path: Path, form: str, detects_types: bool = False) -> Iterator[Record]:
+def read_records(path: Path, form: str, detects_types: bool = False, delimiter: str | None = None) -> Iterator[Record]:
     """Yield the records of a file in order, each a struct.  Raises RecordsError, OSError.
 
     detects_types: of CSV; a column whose cells are all integers, decimals or true and false has values of that type.
+    delimiter: of CSV, the character between fields; by default a comma, or a tab in a file named .tsv.
     """
     if form == "csv":
-        found = _csv(path, detects_types)
+        found = _csv(path, detects_types, delimiter)
     else:
         found = {"json": _json, "jsonl": _json_lines, "ion": _ion, "parquet": _parquet}[form](path)
     for record in found:
@@ -78,9 +80,12 @@ def read_records(path: Path, form: str, detects_types: bool = False) -> Iterator
 # --- CSV -----------------------------------------------------------------------------------------------------
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+_OTHER_DELIMITERS = (";", "\t", "|")
+
+
+def _rows(path: Path, delimiter: str | None) -> Iterator[tuple[int, list[str]]]:
     """Yield (line, cells) of every row.  Raises RecordsError."""
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    delimiter = delimiter or ("\t" if path.suffix.lower() == ".tsv" else ",")
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         try:
@@ -95,14 +100,19 @@ def _not_utf8(error: UnicodeDecodeError) -> str:
     return f"the byte 0x{error.object[error.start]:02x} is not UTF-8"
 
 
-def _csv(path: Path, detects_types: bool) -> Iterator[Record]:
-    rows = _rows(path)
+def _csv(path: Path, detects_types: bool, delimiter: str | None) -> Iterator[Record]:
+    rows = _rows(path, delimiter)
     _, names = next(rows, (0, []))
+    other = next((each for each in _OTHER_DELIMITERS if len(names) == 1 and each in names[0]), None)
+    if other is not None and delimiter is None:
+        shown = other.replace("\t", "\\t")
+        text = f"the header is one field, {names[0]!r}; say --delimiter '{shown}' if that separates fields"
+        raise RecordsError(f"{path}:1: {text}")
     repeated = {name for name in names if names.count(name) > 1}
     if not names or repeated:
         what = f"the header names {sorted(repeated)[0]!r} twice" if repeated else "there is no header"
         raise RecordsError(f"{path}:1: {what}")
-    kinds = _kinds(path, names) if detects_types else ["string"] * len(names)
+    kinds = _kinds(path, names, delimiter) if detects_types else ["string"] * len(names)
     size, seen = path.stat().st_size, 0
     for line, cells in rows:
         if len(cells) != len(names):
@@ -113,11 +123,11 @@ def _csv(path: Path, detects_types: bool) -> Iterator[Record]:
         yield Record(f"{path}:{line}", value, min(seen, size))
 
 
-def _kinds(path: Path, names: list[str]) -> list[str]:
+def _kinds(path: Path, names: list[str], delimiter: str | None) -> list[str]:
     """Return the kind of each column, from all of its cells: the first kind that fits them all."""
     possible = [["int", "decimal", "bool"] for _ in names]
     is_filled = [False] * len(names)
-    rows = _rows(path)
+    rows = _rows(path, delimiter)
     next(rows, None)
     for _, cells in rows:
         for number, text in enumerate(cells[: len(names)]):
@@ -221,7 +231,7 @@ def _parquet(path: Path) -> Iterator[Record]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise RecordsError(f"{path}: reading Parquet needs pyarrow: pip install 'qldb-emulator[parquet]'") from error
+        raise RecordsError(f"{path}: reading Parquet needs pyarrow: {install_command('parquet')}") from error
     size, number = path.stat().st_size, 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:

@@ -6,16 +6,18 @@ Snapshots are ledger files, too: ``<data directory>/<region>/.snapshots/<ledger 
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .connections import Durability
 from .errors import StorageError
 from .ledger_file import UNFINISHED, LedgerFile, move_database, remove_database
 from .lock import DirectoryLock
+
+if TYPE_CHECKING:
+    import tempfile
 
 SUFFIX = ".qldb"
 SNAPSHOTS = ".snapshots"
@@ -41,6 +43,8 @@ class DataDirectory:
     def __init__(self, root: Path | None = None, durability: Durability | None = None) -> None:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if root is None:
+            import tempfile  # takes 5 ms, with what it imports
+
             self._temporary = tempfile.TemporaryDirectory(prefix="qldb-emulator-")
             root = Path(self._temporary.name)
         self.root = root

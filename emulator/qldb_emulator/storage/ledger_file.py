@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import shutil
 import sqlite3
 import threading
 import time
@@ -385,6 +384,8 @@ def move_database(path: Path, target: Path, durability: Durability) -> None:
     """Give a closed ledger file another place, also on another disk.  Raises StorageError when something is there."""
     if target.exists():
         raise StorageError(f"There is already a ledger file {target}")
+    import shutil  # only here: it takes 4 ms, with what it imports
+
     with _appearing(target, durability) as unfinished:
         shutil.move(path, unfinished)
     remove_database(path)

@@ -30,10 +30,21 @@ _MANY_ROWS = 8  # from here on checking them column by column takes less time th
 # tuple.__new__ takes a third of the time of RevisionRow._make, which checks the length again
 _new_row = partial(tuple.__new__, RevisionRow)
 
-_COLUMNS = (
-    f"r.revision_no >> {SEQ_BITS}, r.document_id, r.table_no, r.version, r.revision_no & {LIVE}, r.tx_time_ms,"
-    " r.hash, r.data, r.data_hash, r.metadata, r.crc, r.data_crc"
-)
+
+def _columns(doc_no: str = f"r.revision_no >> {SEQ_BITS}", crc: str = "r.crc") -> str:
+    """Return SQL for the columns of a RevisionRow and its two checksums.
+
+    doc_no: the document's number, as the row says it that led to the revision; the key of the revision begins with it.
+    """
+    return (
+        f"{doc_no}, r.document_id, r.table_no, r.version, r.revision_no & {LIVE}, r.tx_time_ms,"
+        f" r.hash, r.data, r.data_hash, r.metadata, {crc}, r.data_crc"
+    )
+
+
+_COLUMNS = _columns()
+# No checksum, and so a damaged row, when the revision is of another document than the row that led to it says.
+_COLUMNS_OF_DOCUMENT = _columns("d.doc_no", "CASE WHEN r.document_id = d.document_id THEN r.crc END")
 
 
 def _revision_at(doc_no: str, at_seq: str) -> str:
@@ -46,9 +57,9 @@ def _revision_at(doc_no: str, at_seq: str) -> str:
 
 _LIVE_DOCUMENTS = "d.table_no = :table_no AND d.doc_no > :after AND d.until_seq > :at_seq AND d.seq <= :at_seq"
 
-# LEFT JOIN: a document or entry whose revision is missing gives a row of NULLs, which _checked detects.
+# LEFT JOIN: a document or entry whose revision is missing gives NULLs, which _checked detects.
 SQL_SCAN = f"""
-    SELECT {_COLUMNS}, d.doc_no, d.document_id FROM document d LEFT JOIN revision r ON r.revision_no =
+    SELECT {_COLUMNS_OF_DOCUMENT} FROM document d LEFT JOIN revision r ON r.revision_no =
         CASE WHEN d.last_seq <= :at_seq THEN d.doc_no << {SEQ_BITS} | d.last_seq
              ELSE {_revision_at("d.doc_no", ":at_seq")} END
     WHERE {_LIVE_DOCUMENTS} ORDER BY d.doc_no LIMIT :size"""
@@ -62,7 +73,7 @@ SQL_SCAN_DOCUMENTS = f"""
     ORDER BY d.doc_no LIMIT :size"""
 
 SQL_SEEK_INDEX = f"""
-    SELECT {_COLUMNS}, e.doc_no FROM index_entry e
+    SELECT {_columns("e.doc_no")} FROM index_entry e
     LEFT JOIN revision r ON r.revision_no = {_revision_at("e.doc_no", "?")}
     WHERE e.index_no = ? AND e.key = ? AND e.until_seq > ? AND e.seq <= ? LIMIT ?"""
 
@@ -70,7 +81,7 @@ SQL_SEEK_INDEX_DOCUMENTS = """
     SELECT doc_no FROM index_entry WHERE index_no = ? AND key = ? AND until_seq > ? AND seq <= ?"""
 
 SQL_SEEK_DOCUMENT = f"""
-    SELECT {_COLUMNS}, d.doc_no, d.document_id FROM document d
+    SELECT {_COLUMNS_OF_DOCUMENT} FROM document d
     LEFT JOIN revision r ON r.revision_no = {_revision_at("d.doc_no", "?")}
     WHERE d.document_id = ? AND d.table_no = ? AND d.until_seq > ? AND d.seq <= ?"""
 
@@ -281,7 +292,7 @@ class Reads(ABC):
         after: yield only documents with a greater ``doc_no``.
         """
         parameters = {"table_no": table_no, "at_seq": at_seq, "after": after}
-        for rows in self._pages(SQL_SCAN, parameters, batch, key=lambda row: row[12]):
+        for rows in self._pages(SQL_SCAN, parameters, batch):
             yield self._checked(rows)
 
     def scan_documents(self, table_no: int, at_seq: int, batch: int = BATCH_ROWS) -> Iterator[list[DocumentRow]]:
@@ -392,18 +403,14 @@ class Reads(ABC):
                 yield self._checked(rows)
 
     def _checked(self, rows: list[Any]) -> list[RevisionRow]:
-        """Check rows of _COLUMNS against the row that led to each.  Raises StorageError for a damaged row."""
+        """Check rows of _columns against their checksums.  Raises StorageError for a damaged or missing revision."""
         if len(rows) >= _MANY_ROWS and are_whole(rows):
             return [_new_row(row[:10]) for row in rows]
         checked = []
         for row in rows:
-            columns, led_by = row[:10], row[12:]
+            columns = row[:10]
             try:
-                is_whole = (
-                    revision_crc(columns) == row[10]
-                    and data_crc(row[0], row[7]) == row[11]
-                    and (not led_by or led_by == (row[0], row[1])[: len(led_by)])
-                )
+                is_whole = revision_crc(columns) == row[10] and data_crc(row[0], row[7]) == row[11]
             except DAMAGES:
                 is_whole = False
             if not is_whole:
@@ -412,8 +419,8 @@ class Reads(ABC):
         return checked
 
     def _damage_of_revision(self, row: Any) -> StorageError:
-        if row[0] is None:
-            return self._damaged(f"a revision of document number {row[12]} is missing")
+        if row[4] is None:
+            return self._damaged(f"a revision of document number {row[0]} is missing")
         return self._damaged(f"the revision of document {row[1]!r} in block {row[4]} does not match its checksum")
 
     def _damage_of_document(self, rows: list[Any]) -> StorageError:

@@ -44,7 +44,7 @@ class PostgresTarget:
         try:
             import psycopg
         except ImportError as error:
-            raise missing("postgresql", "psycopg 3", error) from error
+            raise missing("postgres", "psycopg 3", error) from error
         self.psycopg: Any = psycopg
         self._url = url
         self._open: Any = None

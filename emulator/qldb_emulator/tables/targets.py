@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..extras import install_command
 from .layout import SCHEMA_VERSION, Columns, Dialect
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Target(Protocol):
 
 def missing(extra: str, library: str, error: ImportError) -> TargetError:
     """What to say when an extra is not installed."""
-    return TargetError(f"this target needs {library}: pip install 'qldb-emulator[{extra}]' ({error})")
+    return TargetError(f"this target needs {library}: {install_command(extra)} ({error})")
 
 
 def check_version(row: dict[str, Any], description: str) -> None:

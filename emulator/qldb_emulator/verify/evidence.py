@@ -20,6 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
+from ..extras import install_command
 from ..records import dataclass
 from .audit import JournalReport
 from .checks import show
@@ -40,7 +41,7 @@ class EvidenceError(Exception):
 
 
 def _extra(error: ImportError) -> EvidenceError:
-    return EvidenceError(f"signing and time stamps need: pip install 'qldb-emulator[evidence]' ({error})")
+    return EvidenceError(f"signing and time stamps need: {install_command('evidence')} ({error})")
 
 
 # --- What is said --------------------------------------------------------------------------------------------

@@ -41,7 +41,11 @@ def _reset(call: AdminCall) -> Members:
 
 
 def _ledgers(call: AdminCall) -> Members:
-    return {"ledgers": [describe(ledger) for ledger in call.emulator.ledgers.in_region(call.region)]}
+    ledgers = call.emulator.ledgers
+    found = (
+        ledgers.find(call.region, name) for name in ledgers.names(call.region)
+    )  # with all blocks, which are counted
+    return {"ledgers": [describe(ledger) for ledger in found if ledger is not None]}
 
 
 def _fork(call: AdminCall) -> Members:

@@ -12,7 +12,11 @@ is gone; any other command              ``No such session``, after which drivers
 is gone; the command is StartSession    a session on this server
 ======================================  ======================================================================
 
-A request is forwarded once at most: the one that gets it answers it.
+A server is gone when nothing listens at its address, or when it is silent.  A connection that breaks does not mean
+that: what may be asked twice is then asked again on a new connection (``REPEATABLE``), a commit among it.  The other
+server then tells a commit that it has finished already from one that never reached it.
+
+A request is forwarded once at most: the server that gets it answers it.
 """
 
 from __future__ import annotations
@@ -20,14 +24,16 @@ from __future__ import annotations
 import http.client
 import logging
 import select
+import socket
 import ssl
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..context import RequestContext
 from ..engine.session.permissions import authorize_command
-from ..errors import NO_SUCH_SESSION, SERVICE_UNAVAILABLE
+from ..errors import NO_OPEN_TRANSACTION, NO_SUCH_SESSION, SERVICE_UNAVAILABLE, QldbError
 from ..wire.send_command import serialize_command_result
 from .answer import Answer
 from .http1 import Request
@@ -37,11 +43,19 @@ if TYPE_CHECKING:
 
 FORWARDED = "x-qldb-emulator-forwarded"
 """A request with this field is not forwarded again."""
+FIRST, AGAIN = "1", "again"
+"""Its values.  again: the answer to the same request was lost, so it may have been carried out."""
+REPEATABLE = frozenset(("StartSession", "CommitTransaction", "AbortTransaction", "EndSession"))
+"""Commands that may be sent again when a connection breaks.  A statement is not among them: it would run twice."""
+PAUSES_SECONDS = (0.05, 0.25, 0.5)
+"""How long to wait before a request is sent again."""
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 120.0
 """Longer than any command takes: 30 seconds for a transaction, and 60 for a commit whose outcome is not known yet."""
 IDLE_MAX = 32
 """Connections to one server that are kept open."""
+
+HEALTH = "/_qldb/health"
 
 _NOT_PASSED_ON = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "expect", "te"))
 _NOT_PASSED_BACK = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"))
@@ -51,6 +65,10 @@ logger = logging.getLogger(__name__)
 
 class PeerGone(Exception):
     """The other server does not answer."""
+
+
+class ConnectionBroken(PeerGone):
+    """The connection to the other server broke.  The server may be well, and may have got the request."""
 
 
 class Forwarder:
@@ -73,8 +91,9 @@ class Forwarder:
 
         Raises QldbError.
         """
-        if not self._steward.server_id:
+        if token is None and not self._steward.server_id:
             # It listens, and is not one of the servers yet: a session could not name it, nor could others fence it.
+            # Commands of sessions elsewhere are served: a commit that is sent again must learn what became of it.
             raise SERVICE_UNAVAILABLE()
         if FORWARDED in request.headers:
             return None
@@ -87,7 +106,7 @@ class Forwarder:
             return None
         if home.url is not None:
             try:
-                return self.send(home.url, request)
+                return self._insist(home.url, request, name)
             except PeerGone as error:
                 logger.warning("server %s does not answer: %s", home.server_id, error)
         return self._of_a_server_that_is_gone(home, name, members, context)
@@ -97,7 +116,7 @@ class Forwarder:
         if owner is None:
             return None
         try:
-            return self.send(owner.url, request)
+            return self._insist(owner.url, request, "StartSession")
         except PeerGone as error:
             # The session begins here.  That is slower while two servers append, and it is right.
             logger.warning("server %s, which owns %s, does not answer: %s", owner.server_id, ledger_name, error)
@@ -124,23 +143,68 @@ class Forwarder:
         }
         return serialize_command_result(name, result, 0)
 
-    def after_its_session(
-        self, name: str, token: str | None, members: dict[str, Any], context: RequestContext
+    def instead_of(
+        self,
+        error: QldbError,
+        request: Request,
+        name: str,
+        token: str | None,
+        members: dict[str, Any],
+        context: RequestContext,
     ) -> bytes | None:
-        """The answer to a command whose session was here and is over; None when that is ``No such session``.
+        """The answer to a commit that this server refused, because it came before; None when the refusal stands.
 
-        A commit may come twice: its connection was lost, and meanwhile the others took this server for dead, which
-        ends its sessions.  Raises QldbError.
+        A commit may come twice: its connection was lost.  Meanwhile its session may be over, because the others took
+        this server for dead.  Or another server lost the connection, and asks again.  Raises QldbError.
         """
-        home = self._steward.named_by(token) if token is not None and name == "CommitTransaction" else None
+        if name != "CommitTransaction" or token is None:
+            return None
+        is_over = error.message == NO_SUCH_SESSION.text or (
+            error.message == NO_OPEN_TRANSACTION.text and request.headers.get(FORWARDED) == AGAIN
+        )
+        home = self._steward.named_by(token) if is_over else None
         return None if home is None else self._of_a_server_that_is_gone(home, name, members, context)
 
     # --- HTTP --------------------------------------------------------------------------------------------
 
-    def send(self, url: str, request: Request) -> Answer:
+    def _insist(self, url: str, request: Request, name: str) -> Answer:
+        """Send a request to another server; again when the connection breaks, if that is harmless.  Raises PeerGone."""
+        attempt = FIRST
+        for pause in PAUSES_SECONDS if name in REPEATABLE else ():
+            try:
+                return self.send(url, request, attempt)
+            except ConnectionBroken as error:
+                logger.info("%s is sent again: %s", name, error)
+                attempt = AGAIN
+                time.sleep(pause)
+        return self.send(url, request, attempt)
+
+    def warn_of_unreachable(self) -> None:
+        """Say which servers cannot be reached from here, this one's own address among them.
+
+        A wrong --advertise, or certificates that servers do not trust, would make them take each other for dead.
+        """
+        for url in self._steward.addresses():
+            try:
+                connection = self._connection(url)
+                try:
+                    connection.request("GET", HEALTH)
+                    connection.getresponse().read()
+                finally:
+                    connection.close()
+            except (OSError, http.client.HTTPException) as error:
+                logger.warning(
+                    "no server is reached at %s, which --advertise of one of them says: %s. Unless it has just "
+                    "stopped, give an address that all servers reach, and certificates of an authority that all trust "
+                    "(SSL_CERT_FILE names it)",
+                    url,
+                    error or type(error).__name__,
+                )
+
+    def send(self, url: str, request: Request, attempt: str = FIRST) -> Answer:
         """Send a request to another server.  Raises PeerGone."""
         headers = {key: value for key, value in request.headers.items() if key not in _NOT_PASSED_ON}
-        headers |= {FORWARDED: "1", "content-length": str(len(request.body))}
+        headers |= {FORWARDED: attempt, "content-length": str(len(request.body))}
         try:
             connection = self._connection(url)
             try:
@@ -150,8 +214,10 @@ class Forwarder:
             except BaseException:
                 connection.close()
                 raise
-        except (OSError, http.client.HTTPException) as error:
+        except (TimeoutError, ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError) as error:
             raise PeerGone(f"{url}: {error or type(error).__name__}") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise ConnectionBroken(f"{url}: {error or type(error).__name__}") from error
         if response.will_close:
             connection.close()
         else:
@@ -167,8 +233,7 @@ class Forwarder:
                 connection = idle.pop() if idle else None
             if connection is None:
                 break
-            # One that can be read without a request was closed by the other server.
-            if connection.sock is not None and not select.select([connection.sock], [], [], 0)[0]:
+            if connection.sock is not None and not _is_readable(connection.sock):
                 return connection
             connection.close()
         parts = urlsplit(url)
@@ -200,3 +265,10 @@ class Forwarder:
         for idle in kept.values():
             for connection in idle:
                 connection.close()
+
+
+def _is_readable(connection: socket.socket) -> bool:
+    """Whether a connection can be read without a request: then the other server has closed it."""
+    poll = select.poll()  # select itself refuses descriptors above 1,023, which many clients use up
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))

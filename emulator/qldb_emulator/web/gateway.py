@@ -112,9 +112,7 @@ class Gateway:
             try:
                 return self._run(name, token, members, context, started)
             except QldbError as error:
-                if error.message != errors.NO_SUCH_SESSION.text:
-                    raise
-                found = self.forwarder.after_its_session(name, token, members, context)
+                found = self.forwarder.instead_of(error, request, name, token, members, context)
                 if found is None:
                     raise
         return found if isinstance(found, Answer) else _answer(200, SESSION, context.request_id, found)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..clock import Clock, utc
+from ..extras import install_command
 from ..records import dataclass
 
 DAYS = 825  # Apple's systems trust no certificate for longer
@@ -125,7 +126,7 @@ def _libraries() -> tuple[Any, Any]:
         from cryptography import x509
     except ImportError as error:
         raise TlsError(
-            "a certificate is made by trustme, which is not installed: pip install 'qldb-emulator[tls]', "
+            f"a certificate is made by trustme, which is not installed: {install_command('tls')}, "
             "or give one by --tls-cert and --tls-key"
         ) from error
     return trustme, x509

@@ -171,6 +171,8 @@ class MemoryLog:
 
     def facts(self) -> tuple[int, Facts]:
         with self._store.lock:
+            if self._journal.is_gone:
+                raise LedgerGone("The ledger was deleted")
             return self._journal.version, dict(self._journal.facts)
 
     def put_facts(self, version: int, changes: Facts) -> int:
@@ -225,10 +227,11 @@ class MemoryLogs:
                 raise LedgerGone("The ledger was deleted")
             return MemoryLog(self._store, journal)
 
-    def delete(self, region: str, name: str) -> None:
+    def delete(self, region: str, name: str, strand_id: str) -> None:
         with self._store.lock:
-            journal = self._store.journals.pop((region, name), None)
-            if journal is not None:
+            journal = self._store.journals.get((region, name))
+            if journal is not None and journal.facts["strand_id"] == strand_id:
+                del self._store.journals[region, name]
                 journal.is_gone = True
 
     def close(self) -> None:

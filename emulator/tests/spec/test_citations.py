@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,8 @@ CITATION = re.compile(
 
 
 def tracked() -> list[Path]:
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed: the files of the project are not known")
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
         pytest.skip("not a git checkout: the files of the project are not known")

@@ -21,6 +21,7 @@ LEAVES = {
     "ids",
     "limits",
     "errors",
+    "extras",
     "records",
     "settings",
 }

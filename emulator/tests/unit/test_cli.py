@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -75,14 +76,32 @@ def test_every_command_and_every_option_says_what_it_is(name: str) -> None:
 
 
 def test_ledgers_are_created_listed_described_and_deleted(run: Run) -> None:
-    assert run("ledgers", "create", "cars", "--deletion-protection").stdout == "created cars\n"
+    assert run("ledgers", "create", "cars").stdout == "created cars\n"
     assert run("ledgers", "list").stdout == "cars  ACTIVE\n"
     assert [row["Name"] for row in json.loads(run("ledgers", "list", "--json").stdout)] == ["cars"]
     assert "PermissionsMode: ALLOW_ALL" in run("ledgers", "describe", "cars").stdout
     refused = run("ledgers", "delete", "cars")
-    assert (refused.exit_code, "DeletionProtection enabled" in refused.stderr) == (1, True)
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        "Error: The ledger cars is protected from deletion: say --force\n",
+    )
     assert run("ledgers", "delete", "cars", "--force", "--yes").stdout == "deleted cars\n"
     assert run("ledgers", "list").stdout == "no ledgers\n"
+
+
+def test_a_ledger_without_protection_is_deleted_without_force(run: Run) -> None:
+    run("ledgers", "create", "cars", "--no-deletion-protection")
+    run("ledgers", "create", "boats", QLDB_EMULATOR_DELETION_PROTECTION="0")
+    for name in ("cars", "boats"):
+        assert run("ledgers", "delete", name, "--yes").stdout == f"deleted {name}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"), [(("ledgrs",), "ledgers"), (("led",), "ledgers"), (("snapshot", "tak"), "take")]
+)
+def test_a_misspelled_command_gets_a_suggestion(run: Run, words: tuple[str, ...], meant: str) -> None:
+    answer = run(*words)
+    assert (answer.exit_code, f"Did you mean {meant}?" in answer.stderr) == (2, True), answer.stderr
 
 
 def test_many_ledgers_are_listed_over_all_pages(run: Run) -> None:
@@ -262,6 +281,29 @@ def test_doctor_looks_at_the_active_environment(run: Run, tmp_path) -> None:
     text = run("doctor", VIRTUAL_ENV=str(tmp_path / "venv"), AWS_DATA_PATH="", HOME=str(tmp_path)).stdout
     assert f"Python 3.12.1 at {python}" in text
     assert "botocore 1.44.5 has no QLDB" in text
+
+
+def test_doctor_of_an_environment_of_its_own_looks_at_the_python_that_a_shell_finds(
+    run: Run, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As made by pipx, uv or scripts/qldb-emulator."""
+
+    def python(folder: str, packages: str) -> Path:
+        path = tmp_path / folder / "python3"
+        path.parent.mkdir()
+        path.write_text(f"""#!/bin/sh\necho '["{path}", "3.12.1", {packages}]'\n""")
+        path.chmod(0o755)
+        return path
+
+    found = python("found", '{"botocore": "1.40.60", "pyqldb": "3.2.3"}')
+    own = python("own", "{}")
+    monkeypatch.setattr("sys.executable", str(own))
+    where = {"VIRTUAL_ENV": "", "PATH": str(found.parent), "HOME": str(tmp_path)}
+    assert f"Python 3.12.1 at {found}\n" in run("doctor", **where).stdout
+    assert f"Python 3.12.1 at {own}\n" in run("doctor", **{**where, "PATH": ""}).stdout
+    shared = python("shared", '{"botocore": "1.40.60"}')
+    monkeypatch.setattr("sys.executable", str(shared))
+    assert f"Python 3.12.1 at {shared}\n" in run("doctor", **where).stdout
 
 
 def test_requests_are_signed_with_the_keys_that_official_clients_would_use(tmp_path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from helpers.local_driver import CONTEXT, LocalSession, new_emulator
@@ -34,7 +35,7 @@ def run(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[R
         everything = {"QLDB_EMULATOR_URL": url, "HOME": str(tmp_path), "XDG_CONFIG_HOME": None, **environment}
         return CliRunner().invoke(main, arguments, input=stdin, env=everything)
 
-    runner("ledgers", "create", "cars")
+    runner("ledgers", "create", "cars", "--no-deletion-protection")
     yield runner
     runner("reset", "--yes")
 
@@ -57,6 +58,55 @@ def test_every_command_follows_the_same_variables(
     assert (answer.exit_code, "http://127.0.0.1:9" in answer.stderr) == (3, True)
 
 
+def _commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from _commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+def test_every_command_about_a_ledger_can_ask_a_server_and_takes_its_address_in_one_way() -> None:
+    """Left out are commands that make or replace what a server has, and commands about files alone."""
+    without = {"completion", "serve", "verify-receipt", "verify-report", "verify-tables", "journal", "models"}
+    found = {}
+    for path, command in _commands(main):
+        for option in command.params:
+            if option.name == "url" and "--url" in option.opts:
+                found[path] = option.envvar
+    assert {path[0] for path, _ in _commands(main)} - {path[0] for path in found} == without
+    assert set(found.values()) == {"QLDB_EMULATOR_URL"}
+
+
+def test_what_the_command_line_says_counts_before_the_address_in_the_environment(run: Run, tmp_path: Path) -> None:
+    """run() sets QLDB_EMULATOR_URL, where there is a ledger cars."""
+    run("shell", "cars", "-c", "CREATE TABLE Car")
+    assert run("verify", "cars").exit_code == 0
+    for arguments in (("verify", "cars"), ("export", "cars", "out"), ("tables", "cars", "--to", "csv:out")):
+        assert run(*arguments, "--data-dir", "nowhere").exit_code == 3, arguments
+        both = run(*arguments, "--data-dir", "nowhere", "--url", "http://127.0.0.1:9")
+        assert (both.exit_code, "the ledger is in one of them" in both.stderr) == (2, True)
+    assert run("export", "cars", "out").exit_code == 0
+    assert "directory out" in run("verify", "out").stdout
+    path = run("verify", "./out", "--url", "http://127.0.0.1:9")
+    assert (path.exit_code, "--url is for the name of a ledger" in path.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "command", [("verify", "cars"), ("export", "cars", "out"), ("follow", "cars", "--to", "sqlite:f")]
+)
+def test_a_ledger_that_may_be_on_a_server_is_looked_for_in_the_data_directory_only(
+    run: Run, url: str, command: tuple[str, ...]
+) -> None:
+    """The endpoint of AWS's clients is set in most shells, and a file needs no server."""
+    answer = run(*command, QLDB_EMULATOR_URL="", AWS_ENDPOINT_URL_QLDB=url)
+    assert answer.exit_code == 3
+    assert answer.stderr.endswith("; if it is on a server: --url $AWS_ENDPOINT_URL_QLDB\n")
+
+
 # --- the configuration file ----------------------------------------------------------------------------------
 
 
@@ -76,6 +126,8 @@ def test_options_come_from_the_file_unless_they_are_given(run: Run, tmp_path: Pa
     ("text", "message"),
     [
         ('[shell]\nfrmt = "csv"', "[shell] has no option 'frmt'"),
+        ("[serv]\nport = 1", "there is no command 'serv'"),
+        ("port = 1", "there is no command 'port'"),
         ("shell = 1", "[shell] must be a table of options"),
         ("[shell", "qldb-emulator.toml: "),
         ('[shell]\nformat = "xml"', "'xml' is not one of"),
@@ -102,7 +154,7 @@ def test_deleting_a_ledger_asks(run: Run) -> None:
     assert run("ledgers", "list").stdout == "cars  ACTIVE\n"
     assert run("ledgers", "delete", "nope").stderr == "Error: The Ledger with name nope is not found\n"
     assert run("ledgers", "delete", "cars", "--yes").stdout == "deleted cars\n"
-    run("ledgers", "create", "cars")
+    run("ledgers", "create", "cars", "--no-deletion-protection")
     assert run("ledgers", "delete", "cars", stdin="y\n").stdout == "deleted cars\n"
 
 
@@ -152,8 +204,30 @@ def test_a_ledger_is_exported_and_verified_over_the_api(run: Run, url: str, tmp_
     assert (verified.exit_code, "at block 3: equal" in verified.stdout) == (0, True), verified.output
     other = run("verify", "cars", "--url", url, "--digest", "A" * 43 + "=", "--tip", "3")
     assert (other.exit_code, "broken" in other.stdout) == (1, True)
-    assert run("verify", "nope", "--url", url).stderr == "Error: The Ledger with name nope is not found\n"
+    nope = run("verify", "nope", "--url", url)
+    # Exit code 1 would say that the journal is broken.
+    assert (nope.exit_code, nope.stderr) == (3, "Error: The Ledger with name nope is not found\n")
     assert run("export", "cars", str(tmp_path / "no"), "--url", "http://127.0.0.1:9").exit_code == 3
+    assert not (tmp_path / "no").exists()
+
+
+def test_tables_are_written_and_followed_over_the_api(run: Run, url: str, tmp_path: Path) -> None:
+    run("shell", "cars", "-c", "CREATE TABLE Car; INSERT INTO Car {'VIN': '1'}")
+    made = run("tables", "cars", "--to", "csv:out", "--url", url)
+    assert made.exit_code == 0, made.output
+    assert "Wrote 1 revision of 1 table and 3 blocks to csv:out:" in made.stdout
+    assert f"source       ledger cars at {url}" in made.stdout
+    assert run("verify-tables", "csv:out").exit_code == 4  # whole, without a digest to compare with
+    assert run("follow", "cars", "--to", "sqlite:f", "--once").stdout == "sqlite:f is up to date; 3 new blocks.\n"
+    run("shell", "cars", "-c", "UPDATE Car SET VIN = '2'")
+    assert run("follow", "cars", "--to", "sqlite:f", "--once").stdout == "sqlite:f is up to date; 1 new block.\n"
+    assert run("verify-tables", "sqlite:f").exit_code == 4
+    run("ledgers", "create", "other")
+    other = run("follow", "other", "--to", "sqlite:f", "--once")
+    assert (other.exit_code, "has the tables of strand" in other.stderr) == (1, True)
+    for command in (("tables", "nope", "--to", "csv:no"), ("follow", "nope", "--to", "sqlite:no", "--once")):
+        answer = run(*command)
+        assert (answer.exit_code, answer.stderr) == (3, "Error: The Ledger with name nope is not found\n")
     assert not (tmp_path / "no").exists()
 
 

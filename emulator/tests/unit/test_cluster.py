@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,17 @@ from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
 from helpers.postgres import Postgres, postgres
 
 from qldb_emulator.clock import SystemClock
+from qldb_emulator.engine import steward as steward_module
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.ledger import committer
-from qldb_emulator.errors import QldbError
+from qldb_emulator.errors import LEDGER_LOG_UNUSABLE, QldbError
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.journal.hashing import CommitDigest
+from qldb_emulator.log import postgres_servers
 from qldb_emulator.log.postgres import PostgresLogs
 from qldb_emulator.log.postgres_connections import Connections
-from qldb_emulator.log.seam import LogError, UnknownOutcome
+from qldb_emulator.log.postgres_schema import SCHEMA, WAITS_FOR_STANDBY
+from qldb_emulator.log.seam import LogError, UnknownOutcome, Unreachable
 from qldb_emulator.settings import Settings
 from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
@@ -43,15 +47,16 @@ def url(database: Postgres) -> str:
 
 
 class Member:
-    """A server among others, in this process."""
+    """A server among others, in this process.  joins: otherwise it listens only, as one does that starts."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, joins: bool = True) -> None:
         self.emulator = Emulator(Settings(is_ephemeral=True, journal=url), SystemClock(), RandomIds(SystemClock()))
         self.server = Server(create_dispatcher(self.emulator))
         self.server.start()
         assert self.emulator.steward is not None
         self.steward = self.emulator.steward
-        self.steward.start(self.server.url)
+        if joins:
+            self.steward.start(self.server.url)
         self._clients: dict[str, Any] = {}
 
     def session_client(self) -> Any:
@@ -102,10 +107,10 @@ def pair(url: str) -> Iterator[list[Member]]:
         yield found
 
 
-def begin(member: Member) -> tuple[str, str]:
+def begin(member: Member, name: str = "cars") -> tuple[str, str]:
     """A session and its open transaction: (token, transaction id)."""
     client = member.session_client()
-    token = client.send_command(StartSession={"LedgerName": "cars"})["StartSession"]["SessionToken"]
+    token = client.send_command(StartSession={"LedgerName": name})["StartSession"]["SessionToken"]
     return token, client.send_command(SessionToken=token, StartTransaction={})["StartTransaction"]["TransactionId"]
 
 
@@ -163,10 +168,15 @@ def owner_and_other(pair: list[Member]) -> tuple[Member, Member]:
 
 def die(member: Member) -> None:
     """What others see of a SIGKILL: no request is answered, and the server says no more that it is alive."""
-    member.steward._stop.set()
-    assert member.steward._thread is not None
-    member.steward._thread.join()
+    halt(member)
     member.server.stop()
+
+
+def halt(member: Member) -> None:
+    """Do nothing by itself from now on: the test says what happens when."""
+    member.steward._stop.set()
+    for thread in member.steward._threads:
+        thread.join()
 
 
 def test_a_session_whose_server_is_gone_is_no_session(pair: list[Member]) -> None:
@@ -190,6 +200,277 @@ def test_a_commit_whose_server_is_gone_is_answered_as_the_log_says(pair: list[Me
     with pytest.raises(ClientError, match="No such session"):
         commit(other, *open_, digests[1])
     assert held(other) == [1]
+
+
+def test_a_commit_is_answered_by_a_server_that_starts_and_is_not_one_of_them_yet(url: str) -> None:
+    """The one that committed it was killed and starts again at its address: 503 would say that nothing took place."""
+    with members(url, 1) as (owner,):
+        new_ledger(owner.emulator).run("CREATE TABLE T")
+        token, transaction_id = begin(owner)
+        digest = insert(owner, token, transaction_id)
+        commit(owner, token, transaction_id, digest)  # and the answer is lost
+        die(owner)
+        started = Member(url, joins=False)
+        try:
+            assert commit(started, token, transaction_id, digest)["TransactionId"] == transaction_id
+            with pytest.raises(ClientError, match="No such session"):
+                insert(started, token, transaction_id)
+        finally:
+            started.close()
+
+
+def test_a_commit_to_a_ledger_that_is_younger_than_the_last_look_is_answered(pair: list[Member]) -> None:
+    owner, other = owner_and_other(pair)
+    halt(other)
+    token, transaction_id = begin(owner)
+    digest = insert(owner, token, transaction_id)
+    commit(owner, token, transaction_id, digest)
+    die(owner)
+    other.steward._known = {}
+    assert commit(other, token, transaction_id, digest)["TransactionId"] == transaction_id
+
+
+class Breaking:
+    """Breaks connections between servers.  when: before the request is sent, or after it was carried out."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, when: str, times: int) -> None:
+        self.left = times
+        request, getresponse = HTTPConnection.request, HTTPConnection.getresponse
+
+        def broken_request(connection: HTTPConnection, *given: Any, **named: Any) -> Any:
+            if when == "before":
+                self.break_one()
+            return request(connection, *given, **named)
+
+        def broken_response(connection: HTTPConnection) -> Any:
+            response = getresponse(connection)
+            if when == "after":
+                self.break_one()
+            return response
+
+        monkeypatch.setattr(HTTPConnection, "request", broken_request)
+        monkeypatch.setattr(HTTPConnection, "getresponse", broken_response)
+
+    def break_one(self) -> None:
+        if self.left:
+            self.left -= 1
+            raise ConnectionResetError("a fault says so")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_connection_that_breaks_is_no_server_that_is_gone(
+    pair: list[Member], monkeypatch: pytest.MonkeyPatch, when: str, times: int
+) -> None:
+    owner, other = owner_and_other(pair)
+    server_id = owner.steward.server_id
+    token, transaction_id = begin(other)
+    digest = insert(other, token, transaction_id)
+    bystander = begin(owner)
+    breaking = Breaking(monkeypatch, when, times)
+    assert commit(other, token, transaction_id, digest)["CommitDigest"] == digest.value
+    assert breaking.left == 0
+    commit(owner, *bystander)  # sessions of the owner go on
+    assert owner.emulator.logs.servers is not None
+    assert owner.emulator.logs.servers.beat()
+    assert owner.steward.server_id == server_id
+    assert held(other) == held(owner) == [1]
+
+
+def test_a_session_begins_on_the_owner_though_a_connection_breaks(
+    pair: list[Member], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, other = owner_and_other(pair)
+    Breaking(monkeypatch, "after", 1)
+    assert begin(other)[0].endswith(owner.steward.server_id)
+
+
+def test_a_statement_is_not_sent_twice(pair: list[Member], monkeypatch: pytest.MonkeyPatch) -> None:
+    _, other = owner_and_other(pair)
+    token, transaction_id = begin(other)
+    Breaking(monkeypatch, "after", 1)
+    with pytest.raises(ClientError, match="No such session"):
+        insert(other, token, transaction_id)
+
+
+def test_a_commit_that_failed_and_is_asked_again_by_a_server_is_no_commit(
+    pair: list[Member], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, other = owner_and_other(pair)
+    token, transaction_id = begin(other)
+    insert(other, token, transaction_id)
+    Breaking(monkeypatch, "after", 1)
+    with pytest.raises(ClientError, match="No such session"):
+        commit(other, token, transaction_id)  # with the digest of no statement
+    assert held(other) == []
+
+
+def test_a_commit_that_a_client_sends_twice_finds_no_open_transaction(pair: list[Member]) -> None:
+    """As in the service: only servers ask for an answer that was lost."""
+    for member in pair:
+        token, transaction_id = begin(member)
+        digest = insert(member, token, transaction_id)
+        commit(member, token, transaction_id, digest)
+        with pytest.raises(ClientError, match="No open transaction"):
+            commit(member, token, transaction_id, digest)
+
+
+def test_ledgers_spread_when_a_server_comes_late(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steward_module, "UNEVEN_SECONDS", 0.0)
+    with members(url, 1) as (first,), ExitStack() as stack:
+        halt(first)
+        sessions = {}
+        for name in ("a", "b", "c"):
+            new_ledger(first.emulator, name).run("CREATE TABLE T")
+            sessions[name] = begin(first, name)
+        first.steward._look()
+        first.steward._balance()
+        assert len(first.steward.owned()) == 3
+        second = Member(url)
+        stack.callback(second.close)
+        halt(second)
+        for _ in range(5):  # one is taken over, and no more: then they own 2 and 1
+            second.steward._look()
+            second.steward._balance()
+        [(_, moved)] = second.steward.owned()
+        first.steward._look()
+        first.steward._balance()
+        assert len(first.steward.owned()) == 2
+        for name, (token, transaction_id) in sessions.items():
+            commit(second, token, transaction_id, insert(second, token, transaction_id))  # what was open is finished
+            if name == moved:
+                with pytest.raises(ClientError, match="No such session"):
+                    first.session_client().send_command(SessionToken=token, StartTransaction={})
+                assert begin(first, name)[0].endswith(second.steward.server_id)
+            else:
+                first.session_client().send_command(SessionToken=token, StartTransaction={})
+                assert begin(second, name)[0].endswith(first.steward.server_id)
+
+
+def test_ledgers_stay_for_some_time_where_they_are(url: str) -> None:
+    with members(url, 2) as (first, second):
+        halt(first), halt(second)
+        for name in ("a", "b", "c"):
+            new_ledger(first.emulator, name)
+            begin(first, name)
+        second.steward._look()
+        second.steward._balance()
+        assert second.steward.owned() == []
+
+
+def test_a_ledger_that_cannot_be_used_keeps_no_other_from_being_followed(
+    pair: list[Member], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner, other = owner_and_other(pair)
+    halt(other)
+    new_ledger(owner.emulator, "aged").run("CREATE TABLE T")
+    assert held(other) == []
+    find = other.emulator.ledgers.find
+    find(REGION, "aged")
+    behind = other.emulator.ledgers._open[REGION, "cars"]
+    for name in ("aged", "cars"):
+        LocalSession(owner.emulator, name).run("INSERT INTO T ?", {"k": 1})
+
+    def failing(region: str, name: str) -> Any:
+        if name == "aged":
+            raise LEDGER_LOG_UNUSABLE(name=name, reason="it went back")
+        return find(region, name)
+
+    monkeypatch.setattr(other.emulator.ledgers, "find", failing)
+    other.emulator.ledgers._open = dict(sorted(other.emulator.ledgers._open.items()))  # the broken one first
+    other.steward._look()
+    for _ in range(2):
+        other.steward._follow_others()
+    assert behind.last_sequence_no == owner.emulator.ledgers._open[REGION, "cars"].last_sequence_no
+    assert caplog.text.count("ledger aged cannot follow its log") == 1  # said once
+
+
+def test_a_server_says_that_it_is_alive_while_it_folds(pair: list[Member], monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, other = owner_and_other(pair)
+    held(other)
+    beats, folds, go_on = [], threading.Event(), threading.Event()
+    servers = other.emulator.logs.servers
+    assert servers is not None
+    beat = servers.beat
+    monkeypatch.setattr(servers, "beat", lambda: beats.append(folds.is_set()) or beat())
+
+    def fold(region: str, name: str) -> None:
+        folds.set()
+        go_on.wait(30)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(other.emulator.ledgers, "find", fold)
+        LocalSession(owner.emulator, "cars").run("INSERT INTO T ?", {"k": 1})
+        try:
+            wait_for(lambda: beats.count(True) >= 2)
+        finally:
+            go_on.set()
+
+
+def test_a_long_fold_ends_when_its_server_stops(pair: list[Member]) -> None:
+    owner, other = owner_and_other(pair)
+    held(other)
+    halt(other)
+    LocalSession(owner.emulator, "cars").run("INSERT INTO T ?", {"k": 1})
+    other.emulator.ledgers.interrupt()
+    with pytest.raises(QldbError, match="lets go of the ledger"):
+        other.emulator.ledgers.find(REGION, "cars")
+
+
+def test_two_servers_with_one_address_are_told(
+    pair: list[Member], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steward_module, "DOUBLE_BEATS", 2)
+    halt(pair[0])
+    peers = pair[0].steward._peers
+    pair[0].steward._peers = {k: p._replace(url=pair[0].server.url) for k, p in peers.items()}
+    for _ in range(4):
+        pair[0].steward._warn_of_double()
+    assert caplog.text.count("give each server an --advertise of its own") == 1
+
+
+def test_servers_that_cannot_be_reached_are_told(pair: list[Member], caplog: pytest.LogCaptureFixture) -> None:
+    forwarder = pair[0].server._dispatcher.gateway.forwarder
+    assert forwarder is not None
+    forwarder.warn_of_unreachable()
+    assert caplog.text == "" or "no server is reached" not in caplog.text
+    halt(pair[0])
+    _, peer = pair[0].steward._peers.popitem()
+    wrong = peer.url.replace("http://", "https://")
+    for number, url in enumerate((wrong, "http://nowhere.invalid:7532")):
+        pair[0].steward._peers[f"wrong{number}"] = peer._replace(url=url)
+    forwarder.warn_of_unreachable()
+    assert caplog.text.count("no server is reached at ") == 2
+    assert f"no server is reached at {wrong}, which --advertise of one of them says: " in caplog.text
+
+
+def test_what_was_kept_of_a_server_that_is_long_gone_is_forgotten(url: str) -> None:
+    logs = PostgresLogs(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for server_id, hours in (("old", 25), ("late", 1)):
+            connection.execute(
+                f"INSERT INTO {SCHEMA}.server VALUES (%s, 'http://gone', now() - %s * interval '1 hour')",
+                (server_id, hours),
+            )
+    logs.servers.join("new", "http://new")
+    assert sorted(logs.servers.peers()) == ["late", "new"]
+    logs.close()
+
+
+def test_a_database_that_takes_no_writes_is_none_for_a_journal(url: str) -> None:
+    """A standby, for one: it shows what the primary had a moment ago, so a transaction must not begin there."""
+    name = url.rpartition("/")[2]
+    connections = Connections(url)
+    connections.write(lambda c: c.execute("CREATE TABLE t (n integer)"))
+    connections.read(lambda c: c.execute("SET default_transaction_read_only = on"))
+    with pytest.raises(Unreachable, match="takes no writes any more"):
+        connections.write(lambda c: c.execute("INSERT INTO t VALUES (1)"))
+    connections.write(lambda c: c.execute("INSERT INTO t VALUES (2)"))  # on a new connection
+    connections.write(lambda c: c.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode()))
+    connections.close()
+    again = Connections(url)
+    with pytest.raises(Unreachable, match="read-only"):
+        again.read(lambda c: c.execute("SELECT 1"))
 
 
 def test_a_server_that_was_taken_for_dead_commits_nothing_that_was_settled(pair: list[Member]) -> None:
@@ -308,6 +589,107 @@ def wait_for(condition: Any, seconds: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@contextmanager
+def missing_standby(url: str) -> Iterator[None]:
+    """PostgreSQL waits with each COMMIT for a synchronous standby that is not there."""
+
+    def set_names(value: str) -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = {value}".encode())
+            connection.execute("SELECT pg_reload_conf()")
+
+    def is_missed() -> bool:
+        """Whether a COMMIT waits: PostgreSQL takes a moment to follow its settings."""
+        with psycopg.connect(url, autocommit=True, options="-c synchronous_commit=on") as probe:
+            warnings: list[str] = []
+            probe.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
+            timer = threading.Timer(0.2, probe.cancel)
+            timer.start()
+            probe.execute("SELECT pg_logical_emit_message(true, 'probe', '')")
+            timer.join()
+            return bool(warnings)
+
+    set_names("'absent'")
+    try:
+        wait_for(is_missed)
+        yield
+    finally:
+        set_names("''")
+
+
+def waits_for_standby(url: str) -> bool:
+    with psycopg.connect(url, autocommit=True) as connection:
+        return connection.execute(WAITS_FOR_STANDBY).fetchone() == (True,)
+
+
+def test_servers_that_wait_for_a_standby_say_so_count_as_alive_and_stop(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(postgres_servers, "STUCK_SECONDS", 0.3)
+    with members(url) as (first, second):
+        new_ledger(first.emulator).run("CREATE TABLE T")
+        token, transaction_id = begin(first)
+        digest = insert(first, token, transaction_id)
+        told: list[Any] = []
+
+        def committing() -> None:
+            try:
+                told.append(commit(first, token, transaction_id, digest))
+            except Exception as error:
+                told.append(error)
+
+        thread = threading.Thread(target=committing)
+        with missing_standby(url):
+            thread.start()
+            wait_for(lambda: "waits for its synchronous standby" in caplog.text, 10)
+            assert told == []  # it may be lost in a failover, so it is not answered
+            began = time.monotonic()
+            for member in (first, second):
+                assert member.emulator.logs.servers is not None
+                assert member.emulator.logs.servers.beat()
+            assert time.monotonic() - began < 2
+            first.server.stop()
+            first.emulator.close()
+            assert time.monotonic() - began < 12
+            assert waits_for_standby(url)
+        thread.join()
+        assert not isinstance(told[0], dict)
+        wait_for(lambda: not waits_for_standby(url))
+        assert held(second) == [1]  # it was in the log all the time
+        assert commit(second, token, transaction_id, digest)["TransactionId"] == transaction_id
+
+
+def test_a_connection_is_kept_above_the_descriptors_that_select_takes(pair: list[Member]) -> None:
+    import os
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, before[1]), before[1]))
+    held_open = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        _, other = owner_and_other(pair)
+        for _ in range(3):
+            token, transaction_id = begin(other)
+            commit(other, token, transaction_id, insert(other, token, transaction_id))
+    finally:
+        for descriptor in held_open:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_ledger_without_an_owner_gets_the_server_that_uses_it(pair: list[Member]) -> None:
+    owner, other = owner_and_other(pair)
+    halt(other)
+    owner.server.stop()
+    begin(other)  # the owner cannot be reached, and counts as alive: the session is here
+    owner.steward.close()
+    other.steward._look()
+    assert other.steward.owned() == []
+    other.steward._balance()
+    other.steward._look()
+    assert other.steward.owned() == [(REGION, "cars")]
 
 
 def test_a_stream_is_delivered_by_the_owner_and_by_the_next_one(pair: list[Member]) -> None:

@@ -136,6 +136,9 @@ def test_other_forms_are_read_and_hash_alike(octets: str, value: Any) -> None:
         pytest.param(MARKER + bytes.fromhex("e68184e00100ea"), "annotations", id="a marker inside"),
         pytest.param(MARKER + bytes.fromhex("65c00fe1829e"), "not a date", id="the 30th of February"),
         pytest.param(MARKER + bytes.fromhex("61c0"), "without a year", id="a timestamp without a year"),
+        pytest.param(
+            MARKER + bytes.fromhex("620080"), "without a year", id="a timestamp of a padded offset, without a year"
+        ),
         pytest.param(MARKER + bytes.fromhex("67800fe1889598a5"), "out of range", id="hour 24"),
         pytest.param(MARKER + bytes.fromhex("6b800fe3899093a585c303e8"), "less than a second", id="1000 milliseconds"),
     ],

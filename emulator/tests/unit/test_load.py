@@ -64,6 +64,26 @@ def test_every_form_gives_the_same_documents(run: Run, tmp_path: Path, name: str
     assert rows(run) == [{"code": "007", "price": "1.50"}, {"code": 'a "b",c'}]
 
 
+@pytest.mark.parametrize(("delimiter", "shown"), [(";", ";"), ("\t", "\\t"), ("|", "|")])
+def test_csv_with_another_delimiter_is_refused_until_it_is_named(
+    run: Run, tmp_path: Path, delimiter: str, shown: str
+) -> None:
+    (tmp_path / "items.csv").write_text(f"code{delimiter}price\n007{delimiter}1,50\n")
+    refused = run("load", "shop", "items.csv", "--table", "Item", "--create")
+    name = repr(f"code{delimiter}price")
+    hint = f"the header is one field, {name}; say --delimiter '{shown}' if that separates fields"
+    assert (refused.exit_code, hint in refused.stderr) == (1, True), refused.stderr
+    assert run("load", "shop", "items.csv", "--table", "Item", "--delimiter", shown).exit_code == 0
+    assert rows(run) == [{"code": "007", "price": "1,50"}]
+
+
+@pytest.mark.parametrize("delimiter", ["", ";;", '"', "\n"])
+def test_a_delimiter_is_one_character(run: Run, tmp_path: Path, delimiter: str) -> None:
+    (tmp_path / "items.csv").write_text("code\n007\n")
+    answer = run("load", "shop", "items.csv", "--table", "Item", "--delimiter", delimiter)
+    assert (answer.exit_code, "is not one character" in answer.stderr) == (2, True), answer.stderr
+
+
 def test_parquet_keeps_its_types(run: Run, tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow, the extra parquet")
     parquet = pytest.importorskip("pyarrow.parquet")

@@ -21,6 +21,7 @@ from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.ledger import committer
 from qldb_emulator.engine.ledger.following import next_blocks
 from qldb_emulator.engine.ledger.ledger import Ledger
+from qldb_emulator.engine.workbench.snapshots import reset_ledgers
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import loads
@@ -366,6 +367,79 @@ def test_a_disk_that_fails_after_the_log_took_the_block_does_not_undo_the_commit
     first.run("INSERT INTO T ?", {"k": 1})
     assert first.run("SELECT VALUE k FROM T") == [1] == second.run("SELECT VALUE k FROM T")
     assert same_journal(*pair)
+
+
+def test_facts_whose_local_commit_failed_are_read_again_from_the_log(
+    pair: tuple[Emulator, Emulator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = ledger_of(pair[0])
+    file: Any = ledger.file
+    write = file.write
+
+    @contextmanager
+    def failing(**options: Any) -> Iterator[Any]:
+        monkeypatch.setattr(file, "write", write)
+        with write(**options) as writer:
+            yield writer
+            raise StorageError("The disk said no")
+
+    monkeypatch.setattr(file, "write", failing)
+    with pytest.raises(QldbError, match="The disk said no"):
+        pair[0].call("UpdateLedger", {"Name": "cars", "DeletionProtection": True}, CONTEXT)
+    told = [emulator.call("DescribeLedger", {"Name": "cars"}, CONTEXT)["DeletionProtection"] for emulator in pair]
+    assert told == [True, True]
+
+
+def test_a_ledger_is_deleted_by_its_strand_so_that_a_new_one_of_its_name_stays(
+    store: Store, pair: tuple[Emulator, Emulator]
+) -> None:
+    first, second = pair
+    old = ledger_of(first)
+    second.call("DeleteLedger", {"Name": "cars"}, CONTEXT)
+    new_ledger(second).run("CREATE TABLE New")
+    first.ledgers.delete(old)  # it was late: another server has done so
+    assert LocalSession(first, "cars").run("SELECT VALUE name FROM information_schema.user_tables") == ["New"]
+    new = ledger_of(first)
+    first.ledgers.delete(old)
+    first.ledgers._forget(REGION, "cars", old)
+    assert ledger_of(first) is new
+    assert not new.is_closed
+
+
+def test_opening_a_ledger_folds_nothing_and_the_first_request_folds_all(store: Store) -> None:
+    """The register's lock is held meanwhile, and a long journal must not keep other ledgers from being opened."""
+    with servers(store) as (first, second):
+        busy_ledger(first)
+        opened: list[int] = []
+        second.ledgers.on_open = lambda ledger: opened.append(ledger.last_sequence_no)
+        assert ledger_of(second).last_sequence_no == ledger_of(first).last_sequence_no
+        assert opened == [-1]
+        assert same_journal(first, second)
+
+
+def test_listing_ledgers_folds_no_journal_and_shows_what_other_servers_changed(store: Store) -> None:
+    with servers(store) as (first, second):
+        busy_ledger(first)
+        for _ in range(2):
+            assert [row["Name"] for row in second.call("ListLedgers", {}, CONTEXT)["Ledgers"]] == ["cars"]
+        (opened,) = second.ledgers.open_ledgers()
+        assert opened.last_sequence_no == -1
+        first.call("UpdateLedger", {"Name": "cars", "DeletionProtection": True}, CONTEXT)
+        assert second.ledgers.in_region(REGION) == [opened]
+        assert opened.facts.deletion_protection
+        first.call("UpdateLedger", {"Name": "cars", "DeletionProtection": False}, CONTEXT)
+        second.call("CreateLedger", {"Name": "more", "PermissionsMode": "ALLOW_ALL"}, CONTEXT)
+        assert opened.last_sequence_no == -1
+        first.call("DeleteLedger", {"Name": "cars"}, CONTEXT)
+        assert [row["Name"] for row in second.call("ListLedgers", {}, CONTEXT)["Ledgers"]] == ["more"]
+
+
+def test_a_reset_deletes_ledgers_that_this_server_has_no_file_of(store: Store) -> None:
+    with servers(store) as (first, second):
+        new_ledger(first)
+        new_ledger(first, "more")
+        assert reset_ledgers(second) == ["cars", "more"]
+        assert first.call("ListLedgers", {}, CONTEXT)["Ledgers"] == []
 
 
 # --- All of it at once ---------------------------------------------------------------------------------------

@@ -146,6 +146,13 @@ def test_the_error_comes_before_the_note_on_the_open_transaction(run: Run) -> No
     assert answer.exit_code == 1
 
 
+def test_a_script_that_leaves_its_transaction_open_has_failed(run: Run) -> None:
+    answer = run(stdin="begin\nDELETE FROM Car;\n")
+    assert answer.stderr == "Error: the open transaction was not committed: nothing of it is kept\n"
+    assert answer.exit_code == 1
+    assert run(stdin="begin\nDELETE FROM Car;\nabort\n").exit_code == 0
+
+
 def test_a_script_of_awss_shell_runs_with_an_option(run: Run) -> None:
     script = "start transaction\nDELETE FROM Car WHERE VIN = '1'\ncommit\nSELECT * FROM Nope\n\\show tables\n"
     answer = run("--aws-script", stdin=script + "SELECT VALUE VIN FROM Car\n")

@@ -19,6 +19,7 @@ from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.engine.ledger import following
 from qldb_emulator.engine.outgoing import delivery
 from qldb_emulator.engine.workbench.snapshots import fork_ledger, restore_snapshot, take_snapshot
+from qldb_emulator.extras import install_command
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.ion.codec import loads
 from qldb_emulator.settings import Settings
@@ -247,7 +248,7 @@ def test_requests_that_cannot_be_are_refused(world, changes, parameter, text):
 
 
 KINESIS_ERRORS = [
-    (AwsMissingError("boto3"), "Streaming to Kinesis: boto3 is not installed: pip install 'qldb-emulator[aws]'"),
+    (AwsMissingError("boto3"), f"Streaming to Kinesis: boto3 is not installed: {install_command('aws')}"),
     (
         AwsError("ResourceNotFoundException", "Stream s under account 1 not found.", True),
         "QLDB encountered an error validating Kinesis Data Streams: Response from Kinesis: "

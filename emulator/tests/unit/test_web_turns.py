@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from qldb_emulator.web import turns as module
-from qldb_emulator.web.turns import HURRIED_SECONDS, LONG_SECONDS, SWITCH_SECONDS, Turns
+from qldb_emulator.web.turns import CROWD, CROWDED_SECONDS, HURRIED_SECONDS, LONG_SECONDS, SWITCH_SECONDS, Turns
 
 A, B = 1, 2
 NOW = 100.0
@@ -63,3 +63,28 @@ def test_a_long_request_alone_changes_nothing(threads: Threads) -> None:
 
 def test_an_end_without_a_beginning_is_nothing(threads: Threads) -> None:
     assert threads.end(A, NOW) == SWITCH_SECONDS
+
+
+def test_a_crowd_of_short_requests_makes_turns_long_until_half_of_it_is_answered(threads: Threads) -> None:
+    for thread in range(CROWD - 1):
+        assert threads.begin(thread, NOW) == SWITCH_SECONDS
+    assert threads.begin(CROWD, NOW) == CROWDED_SECONDS
+    for thread in range(CROWD // 2 - 1):
+        assert threads.end(thread, NOW) == CROWDED_SECONDS
+    assert threads.end(CROWD, NOW) == SWITCH_SECONDS
+
+
+def test_requests_of_a_crowd_that_wait_for_each_other_are_not_long(threads: Threads) -> None:
+    for thread in range(CROWD):
+        threads.begin(thread, NOW)
+    assert threads.begin(CROWD, LATER) == CROWDED_SECONDS
+
+
+def test_a_request_that_is_long_for_a_crowd_makes_turns_short(threads: Threads) -> None:
+    threads.begin(A, NOW)
+    later = NOW + LONG_SECONDS * (CROWD + 1)
+    for thread in range(10, 10 + CROWD):
+        threads.begin(thread, later)
+    assert threads.begin(B, later) == HURRIED_SECONDS
+    assert threads.end(B, later) == HURRIED_SECONDS
+    assert threads.end(A, later) == CROWDED_SECONDS

@@ -11,7 +11,7 @@ from ...ion.codec import IonError, loads
 from ...ion.values import IonValue
 from ..config import user_directory
 from ..connection import failures, region_option, url_option
-from ..failure import Failure
+from ..failure import EXIT_FAILED, Failure
 from .favourites import Favourites
 from .formats import FORMATS
 from .output import Output, default_pager
@@ -141,9 +141,10 @@ def _run(shell: Shell, is_prompt: bool, statements: tuple[str, ...], values: lis
         shell.interrupt()
         raise
     finally:
+        is_lost = shell.transaction is not None and not is_prompt
         shell.leave()
         shell.output.close()
-    return code
+    return code or (EXIT_FAILED if is_lost else 0)  # a script that loses its work has failed
 
 
 def _run_scripts(shell: Shell, statements: tuple[str, ...], values: list[IonValue], file: Path | None) -> bool:

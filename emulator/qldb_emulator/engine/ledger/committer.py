@@ -164,6 +164,7 @@ class Committer:
         self.writes = WriteLog()
         self.news = BlockNews()
         self.is_closed = False
+        self.is_ending = False  # set without the lock, before is_closed
         self._file = file
         self._log = log
         self._strand_id = strand_id
@@ -290,8 +291,8 @@ class Committer:
                 if deadline is None:
                     deadline = self._clock.monotonic() + UNKNOWN_OUTCOME_SECONDS
                 # No client may be answered before it is known whether its block is in the log.
-                while not self._settles_after(error):
-                    if self._clock.monotonic() > deadline:
+                while self.is_ending or not self._settles_after(error):
+                    if self.is_ending or self._clock.monotonic() > deadline:
                         raise UnknownOutcome(OUTCOME_STAYS_UNKNOWN.format(reason=error)) from error
 
     def _validated(self, batch: Sequence[Waiting], before: int) -> list[PendingBlock]:
@@ -439,7 +440,7 @@ class Committer:
                     self._write((first,), is_change=True)
                 except (SlotTaken, UnknownOutcome) as error:
                     # Another server's block 0 will do.
-                    if self._clock.monotonic() > deadline:
+                    if self._clock.monotonic() > deadline or self.is_ending:
                         raise
                     self._settles_after(error)
         self._file.sync()
@@ -454,6 +455,8 @@ class Committer:
         with self.lock:
             end = self._log.tip()
             while self.tip.sequence_no < end.sequence_no:
+                if self.is_ending:
+                    raise Unreachable("The server lets go of the ledger")
                 rows = self._log.read(self.tip.sequence_no + 1)
                 if not rows:
                     raise self._went_back()

@@ -21,6 +21,7 @@ from ...storage.ledger_file import LedgerFile
 from .committer import Committer
 from .documents import DocumentCache
 from .facts import LedgerFacts, Tags, changed_rows, read_facts, rows_after, write_rows
+from .retries import Retries
 from .tables import TableCache
 
 logger = logging.getLogger(__name__)
@@ -62,8 +63,12 @@ class Ledger:
         )
         self.commit_lock = self.committer.lock
         self.writes = self.committer.writes
-        self.catch_up()
-        if self.last_sequence_no < 0:
+        self.retries = Retries()
+        if log.is_shared:
+            self._follow_facts()
+        # Blocks of other servers are folded by the first request, not here: that may take long, and the register's lock
+        # keeps other ledgers from being opened meanwhile.
+        if self.last_sequence_no < 0 and log.tip().sequence_no < 0:
             # Not after CreationDateTime: a stream or export from that time on must have this block (journal.md 1.5).
             self.committer.begin_journal(ids.new_id(), self.facts.creation_ms)
         if file.has_entries_of_dropped_indexes():  # no transaction is open yet that could need them
@@ -107,11 +112,22 @@ class Ledger:
             return
         version = self.committer.catch_up()
         if version != self._facts_version:
-            with self.commit_lock:
-                self._facts_version, rows = self.log.facts()
-                with self._file.write(sync=False) as writer:
-                    write_rows(writer, rows)
-                self.facts = rows_after(self.facts, rows)
+            self._follow_facts()
+
+    def catch_up_facts(self) -> None:
+        """Take the facts that other servers have changed, and fold nothing.  Raises StorageError."""
+        # Not by log.tip(), which takes a new epoch, and needs the lock: a fold may hold that for minutes.
+        if self.log.is_shared and self.log.facts()[0] != self._facts_version:
+            self._follow_facts()
+
+    def _follow_facts(self) -> None:
+        """Take the facts of a shared log.  Raises StorageError."""
+        with self.commit_lock:
+            version, rows = self.log.facts()
+            with self._file.write(sync=False) as writer:
+                write_rows(writer, rows)
+            self._facts_version = version
+            self.facts = rows_after(self.facts, rows)
 
     def make_durable(self) -> None:
         """Sync every block so far: an answer must not depend on a block that a power cut could undo.
@@ -194,12 +210,14 @@ class Ledger:
                     # As with a block: first the log, then the COMMIT of the ledger's own file.
                     with self.file.write(sync=not is_progress, is_progress=is_progress) as writer:
                         write_rows(writer, rows)
-                        self._facts_version = self.log.put_facts(self._facts_version, rows)
+                        version = self.log.put_facts(self._facts_version, rows)
                 except (SlotTaken, UnknownOutcome) as error:
                     # Only a shared log raises these.  Its present facts are the ones to change.
                     self.committer.pause_after(error)
                     self.catch_up()
                     continue
+                # Not before the COMMIT: if that fails, the facts of the log are read again.
+                self._facts_version = version
                 self.facts = after
                 return
 
@@ -257,6 +275,7 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file and the log."""
+        self.committer.is_ending = True  # a long fold gives up the lock
         with self.commit_lock:
             try:
                 self.committer.flush_deferred()

@@ -65,13 +65,18 @@ class Register:
 
         Raises LEDGER_FILE_UNUSABLE.
         """
+        return self._found(region, name, Ledger.catch_up)
+
+    def _found(self, region: str, name: str, follow: Callable[[Ledger], None]) -> Ledger | None:
+        """Return a ledger that has followed its log as far as ``follow`` does; None if it does not exist."""
+        ledger: Ledger | None = None
         try:
             ledger = self._find(region, name)
             if ledger is not None and self._logs.is_shared:
-                ledger.catch_up()
+                follow(ledger)
         except LedgerGone:  # another server deleted it; there may be a new ledger of the same name
-            self._forget(region, name)
-            return self.find(region, name)
+            self._forget(region, name, ledger)
+            return self._found(region, name, follow)
         except StorageError as error:
             raise storage_problem(name, error) from error
         if ledger is None or ledger.state != "DELETED":
@@ -142,14 +147,18 @@ class Register:
         self.on_open(ledger)
         return ledger
 
-    def _forget(self, region: str, name: str) -> None:
-        """Close a ledger that another server deleted, and delete its file."""
+    def _forget(self, region: str, name: str, ledger: Ledger | None) -> None:
+        """Close a ledger that another server deleted, and delete its file.
+
+        Does nothing if another request did so first: by now the name may be that of a new ledger.
+        """
         with self.lock:
-            ledger = self._open.pop((region, name), None)
-            if ledger is not None:
-                self.on_delete(ledger)
-                ledger.close()
-            if ledger is not None and self._directory.exists(region, name):
+            if ledger is None or self._open.get((region, name)) is not ledger:
+                return
+            del self._open[region, name]
+            self.on_delete(ledger)
+            ledger.close()
+            if self._directory.exists(region, name):
                 self._directory.delete(region, name)
 
     def open_where(self, wanted: Callable[[LedgerFacts], bool]) -> None:
@@ -205,7 +214,7 @@ class Register:
         except BaseException as error:  # a disk without room for the first block, or a log that does not answer
             self._directory.delete(region, name)
             with suppress(LogError):
-                self._logs.delete(region, name)
+                self._logs.delete(region, name, facts.strand_id)
             if isinstance(error, StorageError):
                 raise storage_problem(name, error) from error
             raise
@@ -213,11 +222,12 @@ class Register:
     def delete(self, ledger: Ledger) -> None:
         """Delete a ledger for good: its journal and its file.  Does nothing if it is deleted already."""
         with self.lock:
-            if self._open.pop((ledger.region, ledger.name), None) is not ledger:
+            if self._open.get((ledger.region, ledger.name)) is not ledger:
                 return
+            del self._open[ledger.region, ledger.name]
             self.on_delete(ledger)
             ledger.close()
-            self._logs.delete(ledger.region, ledger.name)
+            self._logs.delete(ledger.region, ledger.name, ledger.strand_id)
             self._directory.delete(ledger.region, ledger.name)
 
     def restore(self, ledger: Ledger, source: LedgerFile) -> Ledger:
@@ -272,9 +282,17 @@ class Register:
         return self._logs.names(region)
 
     def in_region(self, region: str) -> list[Ledger]:
-        """Return the ledgers of a region, in any state, by name.  Raises LEDGER_FILE_UNUSABLE."""
-        found = (self.find(region, name) for name in self.names(region))
+        """Return the ledgers of a region, in any state, by name, with the facts that their logs have now.
+
+        Their blocks may lag behind a shared log: to list ledgers must not take as long as to fold all their journals.
+        Raises LEDGER_FILE_UNUSABLE.
+        """
+        found = (self._found(region, name, Ledger.catch_up_facts) for name in self.names(region))
         return [ledger for ledger in found if ledger is not None]
+
+    def regions(self) -> list[str]:
+        """Return the regions that have ledgers; some may be empty."""
+        return self._logs.regions()
 
     def elsewhere(self, region: str, name: str) -> str:
         """Return, for an error text, the other regions that have a ledger of this name; empty without any."""
@@ -298,6 +316,11 @@ class Register:
     def open_ledgers(self) -> list[Ledger]:
         """Return the ledgers that are open now."""
         return list(self._open.values())
+
+    def interrupt(self) -> None:
+        """End the folding of other servers' blocks: the ledgers are closed soon."""
+        for ledger in self.open_ledgers():
+            ledger.committer.is_ending = True
 
     def close(self) -> None:
         """Close every ledger."""

@@ -10,6 +10,8 @@ statement runs on         ends with its transaction's time, at an abort or the e
                           of its session or ledger, and when its client is gone
 another principal's       ``No such session``                                         inferred
 OCC conflict              the transaction is gone, the session stays                  recorded
+start after a conflict    waits for the transaction that began before, a second at    ours
+                          most (``ledger.retries``)
 abort, any time           success                                                     inferred
 expired transaction       ``Transaction <id> has expired`` once; then it is gone      documented
 expired session           ``Session <id> has expired``; then ``No such session``      documented
@@ -58,6 +60,7 @@ from ...storage.errors import StorageError
 from ...storage.ledger_file import IN_PLACE_SECONDS
 from ..arns import qldb_arn
 from ..ledger.register import Register, storage_problem
+from ..ledger.retries import TURNS
 from ..workbench.faults import KINDS, Event, Faults
 from ..workbench.statement_log import StatementLog
 from .cursors import Cursor, Page
@@ -89,6 +92,7 @@ class Session:
         self.lock = threading.Lock()
         self.transaction: Transaction | None = None
         self.is_ended = False
+        self.is_moving = False  # its ledger has another owner: it ends when its transaction is over
         self.principal = principal
         self.abandoned: Transaction | None = None
         # One for all transactions: with one of its own, a transaction would lie in a cycle, and its memory would be
@@ -96,6 +100,8 @@ class Session:
         self.budget = Budget(self.check_running, ledger.limits.statement_memory_bytes)
         self.running: Transaction | None = None  # whose statement runs
         self.is_client_gone = client_is_there  # of the command that runs now
+        self.turns = 0  # how many transactions have to wait for their turn, because one met a conflict
+        self._has_turn = False
 
     def has_expired(self, now: float) -> bool:
         """Whether the session has exceeded its maximum age.  now: of its ledger's clock, monotonic."""
@@ -110,6 +116,15 @@ class Session:
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
             self.ledger.writes.close(transaction.id)
+        if self._has_turn:
+            self._has_turn = False
+            self.ledger.retries.give(self)
+
+    def wait_for_turn(self) -> None:
+        """After a conflict: wait until the transaction that began before has ended (see ``ledger.retries``)."""
+        if self.turns:
+            self._has_turn = True
+            self.ledger.retries.take(self)
 
     def check_running(self) -> None:
         """Raise what ends a running statement: the end of its time, transaction, session or ledger, a gone client.
@@ -297,6 +312,15 @@ class Sessions:
             if session.ledger is ledger:
                 self._forget(token, session)
 
+    def move(self, ledger: Ledger) -> None:
+        """Let the sessions of a ledger end, each after its transaction: the ledger has another owner now.
+
+        Drivers answer ``No such session`` with a new session, and that one begins on the owner.
+        """
+        for session in list(self._sessions.values()):
+            if session.ledger is ledger:
+                session.is_moving = True
+
     def _forget(self, token: str, session: Session) -> None:
         session.is_ended = True
         session.end_transaction()
@@ -317,7 +341,12 @@ class Sessions:
             self._started += 1
             expired = []
             if self._started % self.SWEEP_EVERY == 0:
-                expired = [(t, s) for t, s in self._sessions.items() if s.has_expired(s.ledger.clock.monotonic())]
+                # Not one whose command runs: if that is a commit, it must be over before "No such session" is said.
+                expired = [
+                    (t, s)
+                    for t, s in self._sessions.items()
+                    if s.has_expired(s.ledger.clock.monotonic()) and not s.lock.locked()
+                ]
         for old_token, session in expired:
             self._forget(old_token, session)
         return CommandResult({"SessionToken": token})
@@ -326,6 +355,9 @@ class Sessions:
         if session.transaction is not None:
             session.open_transaction(now)  # raises TRANSACTION_EXPIRED, once
             raise TRANSACTION_ALREADY_OPEN()
+        if session.is_moving:
+            session.is_ended = True
+            raise NO_SUCH_SESSION()
         ledger = session.ledger
         ledger.documents.check_in_place(IN_PLACE_SECONDS)
         limit = ledger.limits.sessions_per_ledger
@@ -333,9 +365,14 @@ class Sessions:
             self._end_expired_transactions(ledger)
             if ledger.writes.open_count() >= limit:
                 raise SESSION_LIMIT(limit=limit)
-        if ledger.log.is_shared:
-            ledger.catch_up()  # so that the snapshot has everything that any server answered before
-        transaction = session.transaction = Transaction(ledger, ledger.ids.new_id(), now)
+        session.wait_for_turn()
+        try:
+            if ledger.log.is_shared:
+                ledger.catch_up()  # so that the snapshot has everything that any server answered before
+            transaction = session.transaction = Transaction(ledger, ledger.ids.new_id(), ledger.clock.monotonic())
+        except BaseException:
+            session.end_transaction()  # gives the turn away
+            raise
         transaction.budget = session.budget
         return CommandResult({"TransactionId": transaction.id})
 
@@ -431,9 +468,12 @@ class Sessions:
             proposal = transaction.proposal()
             if proposal is not None:
                 committer.commit(proposal)
+            if session.turns:
+                session.turns -= 1
             self._statement_log.end(transaction.id, None)
         except QldbError as error:
             if error.shape == OCC_CONFLICT.shape:
+                session.turns = TURNS
                 error.debug |= conflict_header(transaction, committer.writes)
             self._statement_log.end(transaction.id, error)
             raise

@@ -135,7 +135,7 @@ def reset_ledgers(parts: Parts, region: str | None = None, ledger: str | None = 
         if ledger is not None:
             doomed = [any_ledger(parts, ledger, region or parts.settings.region)]
         else:
-            regions = [region] if region is not None else parts.directory.regions()
+            regions = [region] if region is not None else ledgers.regions()
             doomed = [found for place in regions for found in ledgers.in_region(place)]
         for found in doomed:
             parts.sessions.end_all(found)

@@ -44,7 +44,7 @@ curl -s '{url}/_qldb/ledgers/{ledger}/statements' \\
     ),
     (
         "Python",
-        "pip install pyqldb boto3 qldb-emulator (which has the models that boto3 lost)",
+        "pip install pyqldb boto3, beside this package, which has the models that boto3 lost",
         """
 from qldb_emulator.client import driver
 

@@ -21,6 +21,7 @@ from .schemas import (
     ION,
     ION_TEXT,
     LINES,
+    NEW_UPLOAD,
     OCTETS,
     OPEN_TRANSACTION,
     PAGE,
@@ -257,8 +258,18 @@ def _file_operations(
             "/uploads",
             "startUpload",
             with_files(uploads.start_upload),
-            "Begin to upload a file, for verify or import; it comes in pieces.",
+            "Begin to upload a file, for verify or import; it comes in pieces.  With the name of the ledger to be, an "
+            "import that will be refused is refused now.",
             UPLOAD,
+            body=NEW_UPLOAD,
+        ),
+        Operation(
+            "GET",
+            "/uploads/<upload>",
+            "describeUpload",
+            with_files(uploads.describe_upload),
+            "How much of a file has arrived: where the next piece begins.",
+            PIECE,
         ),
         Operation(
             "PUT",

@@ -136,8 +136,11 @@ PIECE = struct("*", bytes=COUNT)
 REMOVED = struct("*", removed=FLAG)
 OCTETS: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
 _A_DIGEST: Schema = {"type": ["string", "object"], "description": "Base64, hexadecimal, or GetDigest's answer."}
-WITH_DIGEST = struct("", digest=_A_DIGEST)
-IMPORT = struct("name", name=TEXT, writable=FLAG, digest=_A_DIGEST)
+NEW_UPLOAD = struct("", name=TEXT)
+WITH_DIGEST = struct("", digest=_A_DIGEST, strand=TEXT, export=TEXT, source=TEXT)
+IMPORT = struct(
+    "name", name=TEXT, writable=FLAG, evenIfBroken=FLAG, digest=_A_DIGEST, strand=TEXT, export=TEXT, source=TEXT
+)
 LINES: Schema = {"type": "string", "description": "JSON lines: {progress}, then {report} or {error}."}
 _IONTEXT = struct("IonText", IonText=TEXT)
 RECEIPT = struct("digest", Revision=_IONTEXT, Block=_IONTEXT, Proof=_IONTEXT, digest=_A_DIGEST)

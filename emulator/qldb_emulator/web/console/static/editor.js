@@ -24,11 +24,16 @@ let shownBy = "plan";
 
 function paint() {
   const parts = tokens(text.value).map((token) => {
-    const isWrong = wrong !== null && (token.start === wrong || (token.start < wrong && wrong < token.start + token.text.length));
+    const isWrong =
+      wrong !== null && (token.start === wrong || (token.start < wrong && wrong < token.start + token.text.length));
     if (token.kind === "space" && !isWrong) return token.text;
     return element("span", { class: `t-${token.kind}${isWrong ? " t-wrong" : ""}` }, token.text);
   });
-  under.replaceChildren(...parts, wrong !== null && wrong >= text.value.length ? element("span", { class: "t-wrong" }, " ") : "", "\n");
+  under.replaceChildren(
+    ...parts,
+    wrong !== null && wrong >= text.value.length ? element("span", { class: "t-wrong" }, " ") : "",
+    "\n",
+  );
   under.scrollTop = text.scrollTop;
 }
 
@@ -56,7 +61,14 @@ function fitParameters() {
   const wanted = parameterCount(text.value);
   const inputs = all("input", parameters);
   for (let n = inputs.length; n < wanted; n++)
-    parameters.append(element("label", {}, `${n + 1}`, element("input", { size: 18, spellcheck: "false", placeholder: '"text", 42, {a: 1}', autocomplete: "off" })));
+    parameters.append(
+      element(
+        "label",
+        {},
+        `${n + 1}`,
+        element("input", { size: 18, spellcheck: "false", placeholder: '"text", 42, {a: 1}', autocomplete: "off" }),
+      ),
+    );
   for (const input of inputs.slice(wanted)) input.parentElement.remove();
   parameters.hidden = !wanted;
 }
@@ -76,7 +88,8 @@ const explain = pausing(350, async () => {
       found.push(await call("POST", `${ledger}/explain`, { statement: part.text }));
     } catch (error) {
       // A statement may use what an earlier one makes: then only a mistake of syntax is sure to be one.
-      if (asked === text.value && (parts.length === 1 || /^(Parser|Lexer)/.test(error.message))) show(error, part.start, "plan");
+      if (asked === text.value && (parts.length === 1 || /^(Parser|Lexer)/.test(error.message)))
+        show(error, part.start, "plan");
       if (asked === text.value && !found.length) planBox.hidden = true;
       return;
     }
@@ -89,7 +102,11 @@ const explain = pausing(350, async () => {
   find("[data-reads]").replaceChildren(...unique("reads").map((line) => element("li", {}, line)));
   find("[data-scans]").replaceChildren(
     ...unique("scans").map((line) =>
-      element("p", { class: "problem amber" }, `This reads ${line.replace(": a scan", "")}. It gets slower as the table grows and conflicts with every write to it; an index on a field that is compared with = avoids that.`),
+      element(
+        "p",
+        { class: "problem amber" },
+        `This reads ${line.replace(": a scan", "")}. It gets slower as the table grows and conflicts with every write to it; an index on a field that is compared with = avoids that.`,
+      ),
     ),
   );
 });
@@ -109,8 +126,13 @@ text.addEventListener("input", () => {
 const list = find("[data-completion]");
 const names = [
   ...all(".table[data-table]").map((table) => ({ text: table.dataset.table, kind: "table" })),
-  ...[...new Set(all("[data-field]").map((button) => button.dataset.insert))].map((each) => ({ text: each, kind: "field" })),
-  ...all("[data-insert]").filter((b) => /^(history|_ql|information)/.test(b.dataset.insert)).map((b) => ({ text: b.dataset.insert, kind: "view" })),
+  ...[...new Set(all("[data-field]").map((button) => button.dataset.insert))].map((each) => ({
+    text: each,
+    kind: "field",
+  })),
+  ...all("[data-insert]")
+    .filter((b) => /^(history|_ql|information)/.test(b.dataset.insert))
+    .map((b) => ({ text: b.dataset.insert, kind: "view" })),
   ...KEYWORDS.map((each) => ({ text: each, kind: "word" })),
 ];
 let chosen = 0;
@@ -122,14 +144,28 @@ function wordBefore() {
 function complete(isAsked) {
   const word = wordBefore();
   const lower = word.toLowerCase();
-  const found = word.length > 1 || isAsked ? names.filter((each) => each.text.toLowerCase().startsWith(lower) && each.text !== word).slice(0, 12) : [];
+  const found =
+    word.length > 1 || isAsked
+      ? names.filter((each) => each.text.toLowerCase().startsWith(lower) && each.text !== word).slice(0, 12)
+      : [];
   const isOpen = found.length > 0;
   list.hidden = !isOpen;
   if (!isOpen) return text.removeAttribute("aria-activedescendant");
   chosen = 0;
   list.replaceChildren(
     ...found.map((each, place) =>
-      element("li", { role: "option", id: `c${place}`, "data-word": each.text, "aria-selected": place === 0, onmousedown: (event) => (event.preventDefault(), take(each.text)) }, each.text, element("small", {}, each.kind)),
+      element(
+        "li",
+        {
+          role: "option",
+          id: `c${place}`,
+          "data-word": each.text,
+          "aria-selected": place === 0,
+          onmousedown: (event) => (event.preventDefault(), take(each.text)),
+        },
+        each.text,
+        element("small", {}, each.kind),
+      ),
     ),
   );
   text.setAttribute("aria-activedescendant", "c0");
@@ -183,15 +219,37 @@ document.addEventListener("click", (event) => {
 // --- history and saved statements ---------------------------------------------------------------------------------
 
 function showLists() {
-  for (const [kind, place] of [["saved", "[data-saved]"], ["history", "[data-history]"]]) {
+  for (const [kind, place] of [
+    ["saved", "[data-saved]"],
+    ["history", "[data-history]"],
+  ]) {
     const items = kept.get(keys[kind], []);
     find(place).replaceChildren(
       ...items.slice(0, 15).map((item) =>
         element(
           "li",
           {},
-          element("button", { type: "button", class: "insert", title: item, onclick: () => put(item) }, item.replace(/\s+/g, " ")),
-          element("button", { type: "button", class: "drop-it", "aria-label": `Forget ${item.slice(0, 40)}`, onclick: () => (kept.set(keys[kind], items.filter((each) => each !== item)), showLists()) }, "×"),
+          element(
+            "button",
+            { type: "button", class: "insert", title: item, onclick: () => put(item) },
+            item.replace(/\s+/g, " "),
+          ),
+          element(
+            "button",
+            {
+              type: "button",
+              class: "drop-it",
+              "aria-label": `Forget ${item.slice(0, 40)}`,
+              onclick: () => (
+                kept.set(
+                  keys[kind],
+                  items.filter((each) => each !== item),
+                ),
+                showLists()
+              ),
+            },
+            "×",
+          ),
         ),
       ),
       ...(items.length ? [] : [element("li", { class: "kind" }, kind === "saved" ? "nothing saved" : "nothing yet")]),
@@ -212,7 +270,10 @@ function remember(kind, statement) {
   showLists();
 }
 
-find("[data-save]").addEventListener("click", () => (remember("saved", text.value.trim()), say("Saved in this browser.")));
+find("[data-save]").addEventListener(
+  "click",
+  () => (remember("saved", text.value.trim()), say("Saved in this browser.")),
+);
 
 // --- transactions -------------------------------------------------------------------------------------------------
 
@@ -253,7 +314,12 @@ async function guarded(action) {
 begin.addEventListener("click", () =>
   guarded(async () => {
     const answer = await call("POST", `${ledger}/transactions`);
-    transaction = { path: `${ledger}/transactions/${answer.transactionId}`, id: answer.transactionId, seconds: answer.seconds, ends: performance.now() + answer.seconds * 1000 };
+    transaction = {
+      path: `${ledger}/transactions/${answer.transactionId}`,
+      id: answer.transactionId,
+      seconds: answer.seconds,
+      ends: performance.now() + answer.seconds * 1000,
+    };
     showTransaction();
   }),
 );
@@ -305,18 +371,28 @@ async function run() {
     let found;
     if (transaction) {
       found = [];
-      for (const body of bodies) found.push(await call("POST", `${transaction.path}/statements`, { ...body, values: "ion-binary" }));
+      for (const body of bodies)
+        found.push(await call("POST", `${transaction.path}/statements`, { ...body, values: "ion-binary" }));
     } else if (bodies.length === 1) {
       found = [await call("POST", `${ledger}/statements`, { ...bodies[0], values: "ion-binary", maxRows: ROWS })];
     } else {
-      const answer = await call("POST", `${ledger}/statements`, { statements: bodies, values: "ion-binary", maxRows: ROWS });
-      found = answer.results.map((each) => ({ ...each, transactionId: answer.transactionId, milliseconds: answer.milliseconds }));
+      const answer = await call("POST", `${ledger}/statements`, {
+        statements: bodies,
+        values: "ion-binary",
+        maxRows: ROWS,
+      });
+      found = answer.results.map((each) => ({
+        ...each,
+        transactionId: answer.transactionId,
+        milliseconds: answer.milliseconds,
+      }));
     }
     results.replaceChildren(...found.map((answer, place) => new Result(bodies[place], answer).box));
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     show(error, parts.length === 1 ? parts[0].start : 0);
-    if (error.status === 404 || error.answer.__type === "InvalidSessionException") (transaction = null), showTransaction();
+    if (error.status === 404 || error.answer.__type === "InvalidSessionException")
+      ((transaction = null), showTransaction());
   } finally {
     find("[data-run]").disabled = false;
     results.setAttribute("aria-busy", "false");
@@ -345,21 +421,54 @@ class Result {
   draw() {
     const count = this.rows.length;
     const tabs = element("div", { class: "tabs", role: "tablist", "aria-label": "Views" });
-    tabs.append(...VIEWS.map((view) => element("button", { type: "button", role: "tab", "aria-selected": view === this.view, onclick: () => this.choose(view) }, view)));
+    tabs.append(
+      ...VIEWS.map((view) =>
+        element(
+          "button",
+          { type: "button", role: "tab", "aria-selected": view === this.view, onclick: () => this.choose(view) },
+          view,
+        ),
+      ),
+    );
     const head = element(
       "div",
       { class: "result-head" },
-      element("strong", {}, `${this.isCut || this.next ? "first " : ""}${count.toLocaleString("en")} row${count === 1 ? "" : "s"}`),
-      element("span", { class: "kind" }, [this.milliseconds === undefined ? "" : `${this.milliseconds} ms`, this.readIOs === undefined ? "" : `${this.readIOs} reads`].filter(Boolean).join(" · ")),
+      element(
+        "strong",
+        {},
+        `${this.isCut || this.next ? "first " : ""}${count.toLocaleString("en")} row${count === 1 ? "" : "s"}`,
+      ),
+      element(
+        "span",
+        { class: "kind" },
+        [
+          this.milliseconds === undefined ? "" : `${this.milliseconds} ms`,
+          this.readIOs === undefined ? "" : `${this.readIOs} reads`,
+        ]
+          .filter(Boolean)
+          .join(" · "),
+      ),
       element("span", { class: "grow" }),
       tabs,
       element("button", { type: "button", onclick: () => this.download() }, "Download"),
     );
     const more = [];
-    if (this.next) more.push(element("button", { type: "button", onclick: () => guarded(() => this.fetchMore()) }, "More rows"));
-    else if (this.isCut && count < MORE_ROWS) more.push(element("button", { type: "button", onclick: () => guarded(() => this.runAgain()) }, `Show up to ${MORE_ROWS.toLocaleString("en")}`));
+    if (this.next)
+      more.push(element("button", { type: "button", onclick: () => guarded(() => this.fetchMore()) }, "More rows"));
+    else if (this.isCut && count < MORE_ROWS)
+      more.push(
+        element(
+          "button",
+          { type: "button", onclick: () => guarded(() => this.runAgain()) },
+          `Show up to ${MORE_ROWS.toLocaleString("en")}`,
+        ),
+      );
     if (this.isCut) more.push(element("span", { class: "kind" }, "Download streams every row."));
-    this.box.replaceChildren(head, element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Rows" }, this.content()), element("div", { class: "row" }, ...more));
+    this.box.replaceChildren(
+      head,
+      element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Rows" }, this.content()),
+      element("div", { class: "row" }, ...more),
+    );
   }
 
   choose(view) {
@@ -373,7 +482,12 @@ class Result {
     if (!this.rows.length) return element("p", { class: "empty" }, "No rows.");
     if (this.view === "Ion") return element("pre", {}, this.rows.map((row) => ionText(row)).join("\n"));
     if (this.view === "JSON") return element("pre", {}, `[\n${this.rows.map((row) => jsonText(row)).join(",\n")}\n]`);
-    if (this.view === "Tree") return element("div", { class: "tree" }, ...this.rows.map((row, place) => branch(`${place}`, row, this.rows.length < 6)));
+    if (this.view === "Tree")
+      return element(
+        "div",
+        { class: "tree" },
+        ...this.rows.map((row, place) => branch(`${place}`, row, this.rows.length < 6)),
+      );
     return grid(this.rows);
   }
 
@@ -385,7 +499,11 @@ class Result {
   }
 
   async runAgain() {
-    const answer = await call("POST", `${ledger}/statements`, { ...this.body, values: "ion-binary", maxRows: MORE_ROWS });
+    const answer = await call("POST", `${ledger}/statements`, {
+      ...this.body,
+      values: "ion-binary",
+      maxRows: MORE_ROWS,
+    });
     this.rows = answer.rows.map((row) => readIon(fromBase64(row)));
     this.isCut = answer.truncated;
     this.draw();
@@ -397,7 +515,11 @@ class Result {
     let rows = this.rows.map((row) => (isJson ? jsonText(row) : ionText(row)));
     if (this.isCut) {
       rows = [];
-      const options = { method: "POST", body: JSON.stringify({ ...this.body, values: isJson ? "json" : "ion-text" }), headers: { "Content-Type": "application/json", Accept: "application/x-ndjson" } };
+      const options = {
+        method: "POST",
+        body: JSON.stringify({ ...this.body, values: isJson ? "json" : "ion-text" }),
+        headers: { "Content-Type": "application/json", Accept: "application/x-ndjson" },
+      };
       await guarded(async () => {
         for await (const line of lines(`${ledger}/statements`, options)) {
           if (line.error) throw new Refused(400, line.error);
@@ -406,34 +528,85 @@ class Result {
         }
       });
     }
-    save(`${name}-rows.${isJson ? "json" : "ion"}`, [isJson ? `[\n${rows.join(",\n")}\n]\n` : `${rows.join("\n")}\n`], type);
+    save(
+      `${name}-rows.${isJson ? "json" : "ion"}`,
+      [isJson ? `[\n${rows.join(",\n")}\n]\n` : `${rows.join("\n")}\n`],
+      type,
+    );
   }
 }
 
 const NUMBERS = new Set(["int", "decimal", "float"]);
-const short = (value) => (value.items || value.fields ? ionText(value).replace(/\s*\n\s*/g, " ") : value.type === "string" && !value.isNull ? value.text : scalarText(value));
+const short = (value) =>
+  value.items || value.fields
+    ? ionText(value).replace(/\s*\n\s*/g, " ")
+    : value.type === "string" && !value.isNull
+      ? value.text
+      : scalarText(value);
 
 function cell(value) {
   if (value === undefined) return element("td", { class: "none" }, "");
   const written = short(value);
-  return element("td", { class: value.isNull ? "none" : NUMBERS.has(value.type) ? "num" : null, title: value.type }, written.length > 300 ? `${written.slice(0, 300)}…` : written);
+  return element(
+    "td",
+    { class: value.isNull ? "none" : NUMBERS.has(value.type) ? "num" : null, title: value.type },
+    written.length > 300 ? `${written.slice(0, 300)}…` : written,
+  );
 }
 
 function grid(rows) {
-  const columns = [...new Set(rows.flatMap((row) => (row.fields ? row.fields.map((each) => each.name) : [])))].slice(0, 60);
+  const columns = [...new Set(rows.flatMap((row) => (row.fields ? row.fields.map((each) => each.name) : [])))].slice(
+    0,
+    60,
+  );
   const isPlain = rows.some((row) => !row.fields || row.isNull);
-  const head = element("tr", {}, ...columns.map((column) => element("th", { scope: "col" }, column ?? "$0")), isPlain ? element("th", { scope: "col" }, "value") : null);
-  const body = rows.map((row) => element("tr", {}, ...columns.map((column) => cell(row.fields?.find((each) => each.name === column)?.value)), isPlain ? cell(row.fields && !row.isNull ? undefined : row) : null));
+  const head = element(
+    "tr",
+    {},
+    ...columns.map((column) => element("th", { scope: "col" }, column ?? "$0")),
+    isPlain ? element("th", { scope: "col" }, "value") : null,
+  );
+  const body = rows.map((row) =>
+    element(
+      "tr",
+      {},
+      ...columns.map((column) => cell(row.fields?.find((each) => each.name === column)?.value)),
+      isPlain ? cell(row.fields && !row.isNull ? undefined : row) : null,
+    ),
+  );
   return element("table", { class: "grid" }, element("thead", {}, head), element("tbody", {}, ...body));
 }
 
 function branch(label, value, isOpen) {
   const key = element("span", { class: "n-key" }, `${label}: `);
-  const names = value.annotations.length ? element("span", { class: "n-type" }, `${value.annotations.join("::")}:: `) : null;
-  const children = value.isNull ? null : value.items?.map((item, place) => [place, item]) ?? value.fields?.map((each) => [each.name ?? "$0", each.value]);
-  if (!children) return element("div", { class: "leaf" }, key, names, element("span", { class: value.type === "string" || value.type === "symbol" ? "n-string" : "n-number" }, scalarText(value)), element("span", { class: "n-type" }, ` ${value.type}`));
-  const box = element("details", { open: isOpen }, element("summary", {}, key, names, element("span", { class: "n-type" }, `${value.type} of ${children.length}`)));
-  const fill = () => box.childElementCount === 1 && box.append(...children.slice(0, 500).map(([each, item]) => branch(each, item, false)));
+  const names = value.annotations.length
+    ? element("span", { class: "n-type" }, `${value.annotations.join("::")}:: `)
+    : null;
+  const children = value.isNull
+    ? null
+    : (value.items?.map((item, place) => [place, item]) ??
+      value.fields?.map((each) => [each.name ?? "$0", each.value]));
+  if (!children)
+    return element(
+      "div",
+      { class: "leaf" },
+      key,
+      names,
+      element(
+        "span",
+        { class: value.type === "string" || value.type === "symbol" ? "n-string" : "n-number" },
+        scalarText(value),
+      ),
+      element("span", { class: "n-type" }, ` ${value.type}`),
+    );
+  const box = element(
+    "details",
+    { open: isOpen },
+    element("summary", {}, key, names, element("span", { class: "n-type" }, `${value.type} of ${children.length}`)),
+  );
+  const fill = () =>
+    box.childElementCount === 1 &&
+    box.append(...children.slice(0, 500).map(([each, item]) => branch(each, item, false)));
   box.addEventListener("toggle", fill);
   if (isOpen) fill();
   return box;
@@ -442,7 +615,8 @@ function branch(label, value, isOpen) {
 // --- begin --------------------------------------------------------------------------------------------------------
 
 const before = kept.get(keys.text, null);
-if (new URLSearchParams(location.search).has("statement")) text.value = new URLSearchParams(location.search).get("statement");
+if (new URLSearchParams(location.search).has("statement"))
+  text.value = new URLSearchParams(location.search).get("statement");
 else if (before) text.value = before;
 if (isReadOnly) begin.hidden = true;
 paint();

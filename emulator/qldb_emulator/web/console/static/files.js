@@ -7,7 +7,11 @@ import { element } from "./dom.js";
 export async function upload(file, told) {
   const { uploadId, pieceBytes } = await call("POST", "/_qldb/uploads");
   for (let offset = 0; offset < file.size; offset += pieceBytes) {
-    const response = await fetch(at(`/_qldb/uploads/${uploadId}?offset=${offset}`), { method: "PUT", body: file.slice(offset, offset + pieceBytes), headers: { "Content-Type": "application/octet-stream" } });
+    const response = await fetch(at(`/_qldb/uploads/${uploadId}?offset=${offset}`), {
+      method: "PUT",
+      body: file.slice(offset, offset + pieceBytes),
+      headers: { "Content-Type": "application/octet-stream" },
+    });
     if (!response.ok) throw new Refused(response.status, await response.json().catch(() => ({})));
     told((100 * Math.min(file.size, offset + pieceBytes)) / file.size);
   }
@@ -16,7 +20,11 @@ export async function upload(file, told) {
 
 /** Let the server verify or import an upload; its report.  Throws Refused. */
 export async function work(uploadId, what, members, told) {
-  const options = { method: "POST", body: JSON.stringify(members), headers: { "Content-Type": "application/json", Accept: "application/x-ndjson" } };
+  const options = {
+    method: "POST",
+    body: JSON.stringify(members),
+    headers: { "Content-Type": "application/json", Accept: "application/x-ndjson" },
+  };
   try {
     for await (const line of lines(`/_qldb/uploads/${uploadId}/${what}`, options)) {
       if (line.error) throw new Refused(400, line.error);
@@ -32,7 +40,10 @@ export async function work(uploadId, what, members, told) {
 /** A report as nodes. */
 export function reportBox(report, by) {
   const facts = (report.facts ?? []).flatMap((fact) => [element("dt", {}, fact.name), element("dd", {}, fact.value)]);
-  const list = (title, sentences) => (sentences?.length ? [element("h4", {}, title), element("ul", {}, ...sentences.map((each) => element("li", {}, each)))] : []);
+  const list = (title, sentences) =>
+    sentences?.length
+      ? [element("h4", {}, title), element("ul", {}, ...sentences.map((each) => element("li", {}, each)))]
+      : [];
   return element(
     "div",
     { class: `verdict ${report.verdict}` },

@@ -3,7 +3,9 @@
 const subtle = globalThis.crypto?.subtle;
 
 /** Who computes the hashes on this page, in words. */
-export const hasher = subtle ? "your browser's SubtleCrypto" : "this page's own SHA-256, for browsers offer SubtleCrypto to https and localhost only";
+export const hasher = subtle
+  ? "your browser's SubtleCrypto"
+  : "this page's own SHA-256, for browsers offer SubtleCrypto to https and localhost only";
 
 /** The SHA-256 of octets. */
 export async function sha256(octets) {
@@ -42,7 +44,8 @@ export async function root(leaves) {
   let level = leaves;
   while (level.length > 1) {
     const above = [];
-    for (let i = 0; i < level.length; i += 2) above.push(i + 1 < level.length ? await dot(level[i], level[i + 1]) : level[i]);
+    for (let i = 0; i < level.length; i += 2)
+      above.push(i + 1 < level.length ? await dot(level[i], level[i + 1]) : level[i]);
     level = above;
   }
   return level[0] ?? new Uint8Array();
@@ -82,7 +85,11 @@ export function sha256Here(octets) {
     for (let i = 0; i < 16; i++) words[i] = view.getInt32(start + 4 * i);
     for (let i = 16; i < 64; i++) {
       const [x, y] = [words[i - 15], words[i - 2]];
-      words[i] = words[i - 16] + (turn(x, 7) ^ turn(x, 18) ^ (x >>> 3)) + words[i - 7] + (turn(y, 17) ^ turn(y, 19) ^ (y >>> 10));
+      words[i] =
+        words[i - 16] +
+        (turn(x, 7) ^ turn(x, 18) ^ (x >>> 3)) +
+        words[i - 7] +
+        (turn(y, 17) ^ turn(y, 19) ^ (y >>> 10));
     }
     let [a, b, c, d, e, f, g, h] = state;
     for (let i = 0; i < 64; i++) {

@@ -5,8 +5,34 @@
 
 import { joined, sha256 } from "./hashes.js";
 
-const SYSTEM = [null, "$ion", "$ion_1_0", "$ion_symbol_table", "name", "version", "imports", "symbols", "max_id", "$ion_shared_symbol_table"];
-const TYPES = ["null", "bool", "int", "int", "float", "decimal", "timestamp", "symbol", "string", "clob", "blob", "list", "sexp", "struct"];
+const SYSTEM = [
+  null,
+  "$ion",
+  "$ion_1_0",
+  "$ion_symbol_table",
+  "name",
+  "version",
+  "imports",
+  "symbols",
+  "max_id",
+  "$ion_shared_symbol_table",
+];
+const TYPES = [
+  "null",
+  "bool",
+  "int",
+  "int",
+  "float",
+  "decimal",
+  "timestamp",
+  "symbol",
+  "string",
+  "clob",
+  "blob",
+  "list",
+  "sexp",
+  "struct",
+];
 const DEPTH = 300;
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const encoder = new TextEncoder();
@@ -206,14 +232,17 @@ function floatText(octets) {
 // --- as text ------------------------------------------------------------------------------------------------------
 
 const PLAIN = /^(?!(?:null|true|false|nan)$)[A-Za-z_$][A-Za-z0-9_$]*$/;
-const symbolText = (text) => (text === null ? "$0" : PLAIN.test(text) && !/^\$[0-9]+$/.test(text) ? text : quoted(text, "'"));
+const symbolText = (text) =>
+  text === null ? "$0" : PLAIN.test(text) && !/^\$[0-9]+$/.test(text) ? text : quoted(text, "'");
 
 function quoted(text, mark, last = 0x10ffff) {
   const escapes = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", [mark]: `\\${mark}` };
   let made = "";
   for (const character of text) {
     const code = character.codePointAt(0);
-    made += escapes[character] ?? (code < 32 || (code > 126 && code < 160) || code > last ? `\\x${code.toString(16).padStart(2, "0")}` : character);
+    made +=
+      escapes[character] ??
+      (code < 32 || (code > 126 && code < 160) || code > last ? `\\x${code.toString(16).padStart(2, "0")}` : character);
   }
   return mark + made + mark;
 }
@@ -297,7 +326,20 @@ export function jsonText(value, indent = "") {
 const BEGIN = 0x0b;
 const END = 0x0e;
 const ESCAPE = 0x0c;
-const CODES = { bool: 1, int: 2, float: 4, decimal: 5, timestamp: 6, symbol: 7, string: 8, clob: 9, blob: 10, list: 11, sexp: 12, struct: 13 };
+const CODES = {
+  bool: 1,
+  int: 2,
+  float: 4,
+  decimal: 5,
+  timestamp: 6,
+  symbol: 7,
+  string: 8,
+  clob: 9,
+  blob: 10,
+  list: 11,
+  sexp: 12,
+  struct: 13,
+};
 
 function escaped(octets) {
   const found = [];
@@ -309,7 +351,8 @@ function escaped(octets) {
 }
 
 const framed = (tag, content) => joined([BEGIN, tag], content, [END]);
-const symbolPart = (text) => (text === null ? Uint8Array.from([BEGIN, 0x71, END]) : framed(0x70, escaped(encoder.encode(text))));
+const symbolPart = (text) =>
+  text === null ? Uint8Array.from([BEGIN, 0x71, END]) : framed(0x70, escaped(encoder.encode(text)));
 
 function scalarOctets(value) {
   if (value.type === "string" || value.type === "symbol") return encoder.encode(value.text);
@@ -340,7 +383,8 @@ async function serialised(value) {
   }
   if (value.fields) {
     const hashes = [];
-    for (const field of value.fields) hashes.push(await sha256(joined(symbolPart(field.name), await serialised(field.value))));
+    for (const field of value.fields)
+      hashes.push(await sha256(joined(symbolPart(field.name), await serialised(field.value))));
     hashes.sort(ascending);
     return framed(0xd0, escaped(joined(...hashes)));
   }
@@ -368,8 +412,10 @@ export function field(value, name) {
 
 /** (path, value) of every scalar of a document, in order. */
 export function* scalars(value, path = "") {
-  if (value.items && !value.isNull) for (const [place, item] of value.items.entries()) yield* scalars(item, `${path}[${place}]`);
-  else if (value.fields && !value.isNull) for (const each of value.fields) yield* scalars(each.value, path ? `${path}.${each.name}` : `${each.name}`);
+  if (value.items && !value.isNull)
+    for (const [place, item] of value.items.entries()) yield* scalars(item, `${path}[${place}]`);
+  else if (value.fields && !value.isNull)
+    for (const each of value.fields) yield* scalars(each.value, path ? `${path}.${each.name}` : `${each.name}`);
   else yield [path, value];
 }
 
@@ -382,5 +428,9 @@ export function change(value, text) {
   let rest = BigInt(text.replace("-", ""));
   const octets = [];
   for (; rest; rest >>= 8n) octets.unshift(Number(rest & 255n));
-  return Object.assign(value, { type: "int", octets: Uint8Array.from(octets), isNegative: text.startsWith("-") && octets.length > 0 });
+  return Object.assign(value, {
+    type: "int",
+    octets: Uint8Array.from(octets),
+    isNegative: text.startsWith("-") && octets.length > 0,
+  });
 }

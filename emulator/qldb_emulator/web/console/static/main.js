@@ -81,7 +81,12 @@ export function sure(question) {
   return new Promise((answer) => {
     const no = element("button", { type: "button" }, "No");
     const yes = element("button", { type: "button", class: "danger" }, "Yes");
-    const dialog = element("dialog", { class: "sheet" }, element("p", {}, question), element("div", { class: "row" }, no, yes));
+    const dialog = element(
+      "dialog",
+      { class: "sheet" },
+      element("p", {}, question),
+      element("div", { class: "row" }, no, yes),
+    );
     const end = (value) => () => (dialog.close(), dialog.remove(), answer(value));
     no.addEventListener("click", end(false));
     yes.addEventListener("click", end(true));
@@ -107,7 +112,11 @@ document.addEventListener("click", async (event) => {
   if (digest) {
     try {
       const answer = await call("POST", `/_qldb/ledgers/${encodeURIComponent(digest.dataset.digest)}/digest`);
-      save(`${answer.ledger}-digest-${answer.digestTipAddress.sequenceNo}.json`, [JSON.stringify(answer, null, 2)], "application/json");
+      save(
+        `${answer.ledger}-digest-${answer.digestTipAddress.sequenceNo}.json`,
+        [JSON.stringify(answer, null, 2)],
+        "application/json",
+      );
     } catch (error) {
       say(error.message);
     }

@@ -1,10 +1,13 @@
 // What the editor knows of PartiQL: its words, and where a token, a statement or a parameter begins and ends.
 
 export const KEYWORDS =
-  "ALL AND ANY AS ASC AT AVG BETWEEN BY CASE CAST COALESCE COUNT CREATE CURRENT_USER DATE_ADD DATE_DIFF DELETE DESC DISTINCT DROP ELSE END ESCAPE EXEC EXISTS EXTRACT FALSE FROM HISTORY IN INDEX INSERT INTO IS JOIN LEFT LIKE LIMIT LOWER MAX MIN MISSING NOT NULL NULLIF ON OR ORDER PIVOT POSITION REDACT_REVISION REMOVE SELECT SET SIZE SUBSTRING SUM TABLE THEN TO_STRING TO_TIMESTAMP TRIM TRUE TXID UNDROP UNPIVOT UPDATE UPPER UTCNOW VALUE VALUES WHEN WHERE WITH".split(" ");
+  "ALL AND ANY AS ASC AT AVG BETWEEN BY CASE CAST COALESCE COUNT CREATE CURRENT_USER DATE_ADD DATE_DIFF DELETE DESC DISTINCT DROP ELSE END ESCAPE EXEC EXISTS EXTRACT FALSE FROM HISTORY IN INDEX INSERT INTO IS JOIN LEFT LIKE LIMIT LOWER MAX MIN MISSING NOT NULL NULLIF ON OR ORDER PIVOT POSITION REDACT_REVISION REMOVE SELECT SET SIZE SUBSTRING SUM TABLE THEN TO_STRING TO_TIMESTAMP TRIM TRUE TXID UNDROP UNPIVOT UPDATE UPPER UTCNOW VALUE VALUES WHEN WHERE WITH".split(
+    " ",
+  );
 const WORDS = new Set(KEYWORDS);
 
-const TOKEN = /(--[^\n]*|\/\*[^]*?(?:\*\/|$))|('(?:[^']|'')*(?:'|$))|(`[^`]*(?:`|$))|("(?:[^"]|"")*(?:"|$))|(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([A-Za-z_$][\w$]*)|(\s+)|([^])/g;
+const TOKEN =
+  /(--[^\n]*|\/\*[^]*?(?:\*\/|$))|('(?:[^']|'')*(?:'|$))|(`[^`]*(?:`|$))|("(?:[^"]|"")*(?:"|$))|(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([A-Za-z_$][\w$]*)|(\s+)|([^])/g;
 const KINDS = [null, "comment", "string", "ion", "name", "number", "word", "space", "sign"];
 
 /** The tokens of a text: {kind, text, start}. */

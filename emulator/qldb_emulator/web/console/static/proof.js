@@ -9,8 +9,18 @@ import { change, field, ionHash, ionText, readIon, scalarText, scalars } from ".
 import { seal } from "./seal.js";
 
 const CHAIN = 6;
-const LABELS = { revisions: "another revision of the block", entries: "another entry of the block", "previous block": "the block before", tree: "the other side of the tree" };
-const ABOVE = { revisions: "over the block's revisions", entries: "over the block's entries", "previous block": "the block's hash", tree: "over more blocks" };
+const LABELS = {
+  revisions: "another revision of the block",
+  entries: "another entry of the block",
+  "previous block": "the block before",
+  tree: "the other side of the tree",
+};
+const ABOVE = {
+  revisions: "over the block's revisions",
+  entries: "over the block's entries",
+  "previous block": "the block's hash",
+  tree: "over more blocks",
+};
 
 const form = find("[data-proof]");
 const problem = find("[data-proof-problem]");
@@ -49,33 +59,100 @@ async function prove() {
     steps.push({ from: hash, with: fromBase64(step.hash), to: next, in: step.in });
     hash = next;
   }
-  return { about, claimed, steps, end: hash, holds: same(hash, fromBase64(found.digest)) && same(claimed, about.hash), isSelf: same(claimed, about.hash) };
+  return {
+    about,
+    claimed,
+    steps,
+    end: hash,
+    holds: same(hash, fromBase64(found.digest)) && same(claimed, about.hash),
+    isSelf: same(claimed, about.hash),
+  };
 }
 
 // --- drawing ------------------------------------------------------------------------------------------------------
 
 function node(title, octets, kind = "") {
   const text = toBase64(octets);
-  return element("div", { class: `node ${kind}`, title: text }, seal(octets), element("span", {}, element("b", {}, title), element("br"), element("code", {}, `${text.slice(0, 16)}…`)));
+  return element(
+    "div",
+    { class: `node ${kind}`, title: text },
+    seal(octets),
+    element("span", {}, element("b", {}, title), element("br"), element("code", {}, `${text.slice(0, 16)}…`)),
+  );
 }
 
 function draw(result, isChanged) {
   const mark = (octets, known) => (known === undefined ? "" : same(octets, known) ? "good" : "bad");
   const intact = original?.steps;
   const rows = [];
-  if (!found.document) rows.push(element("li", {}, node("this block", result.about.hash, mark(result.about.hash, result.claimed)), element("span", { class: "plus" }), element("span", { class: "kind" }, "from its entries and the block before")));
+  if (!found.document)
+    rows.push(
+      element(
+        "li",
+        {},
+        node("this block", result.about.hash, mark(result.about.hash, result.claimed)),
+        element("span", { class: "plus" }),
+        element("span", { class: "kind" }, "from its entries and the block before"),
+      ),
+    );
   else {
-    const other = result.about.data ? node(result.about.isRedacted ? "dataHash (redacted)" : "Ion hash of the data", result.about.data, original?.about.data ? mark(result.about.data, original.about.data) : "") : element("span", { class: "kind" }, "no data: deleted");
-    rows.push(element("li", {}, node("Ion hash of the metadata", result.about.metadata, original ? mark(result.about.metadata, original.about.metadata) : ""), element("span", { class: "plus" }, "+"), other));
+    const other = result.about.data
+      ? node(
+          result.about.isRedacted ? "dataHash (redacted)" : "Ion hash of the data",
+          result.about.data,
+          original?.about.data ? mark(result.about.data, original.about.data) : "",
+        )
+      : element("span", { class: "kind" }, "no data: deleted");
+    rows.push(
+      element(
+        "li",
+        {},
+        node(
+          "Ion hash of the metadata",
+          result.about.metadata,
+          original ? mark(result.about.metadata, original.about.metadata) : "",
+        ),
+        element("span", { class: "plus" }, "+"),
+        other,
+      ),
+    );
     rows.push(element("li", {}, element("div", { class: "down" }, "combined: SHA-256 of both, the smaller first")));
-    rows.push(element("li", {}, node("this revision", result.about.hash, mark(result.about.hash, result.claimed)), element("span", { class: "plus" }), element("span", { class: "kind" }, result.isSelf ? "equals the hash it carries" : "is not the hash it carries")));
+    rows.push(
+      element(
+        "li",
+        {},
+        node("this revision", result.about.hash, mark(result.about.hash, result.claimed)),
+        element("span", { class: "plus" }),
+        element("span", { class: "kind" }, result.isSelf ? "equals the hash it carries" : "is not the hash it carries"),
+      ),
+    );
   }
   for (const [place, step] of result.steps.entries()) {
     rows.push(element("li", {}, element("div", { class: "down" }, `with ${LABELS[step.in]}`)));
-    rows.push(element("li", {}, node(`step ${place + 1}: ${ABOVE[step.in]}`, step.to, isChanged && intact ? mark(step.to, intact[place].to) : ""), element("span", { class: "plus" }, "+"), node(LABELS[step.in], step.with, "with")));
+    rows.push(
+      element(
+        "li",
+        {},
+        node(
+          `step ${place + 1}: ${ABOVE[step.in]}`,
+          step.to,
+          isChanged && intact ? mark(step.to, intact[place].to) : "",
+        ),
+        element("span", { class: "plus" }, "+"),
+        node(LABELS[step.in], step.with, "with"),
+      ),
+    );
   }
   rows.push(element("li", {}, element("div", { class: "down" }, "must be equal to")));
-  rows.push(element("li", {}, node(`the digest, at block ${found.tip}`, fromBase64(found.digest), result.holds ? "good" : "bad"), element("span", { class: "plus" }), element("span", { class: "kind" }, result.holds ? "it is" : "it is not")));
+  rows.push(
+    element(
+      "li",
+      {},
+      node(`the digest, at block ${found.tip}`, fromBase64(found.digest), result.holds ? "good" : "bad"),
+      element("span", { class: "plus" }),
+      element("span", { class: "kind" }, result.holds ? "it is" : "it is not"),
+    ),
+  );
   find("[data-path]").replaceChildren(...rows);
   const stamp = find("[data-stamp]");
   stamp.textContent = result.holds ? "Verified" : "Broken";
@@ -113,7 +190,9 @@ function offerFields() {
 }
 
 function fillValue() {
-  const chosen = [...scalars(field(copy, "data") ?? { fields: [] })].find(([path]) => path === tamper.elements.field.value);
+  const chosen = [...scalars(field(copy, "data") ?? { fields: [] })].find(
+    ([path]) => path === tamper.elements.field.value,
+  );
   if (chosen) tamper.elements.value.value = chosen[1].text ?? scalarText(chosen[1]);
 }
 tamper.elements.field.addEventListener("change", fillValue);
@@ -146,7 +225,23 @@ async function chain() {
     const hash = await dot(await root(entries), before ?? claimedPrevious);
     const isSound = same(hash, field(block, "blockHash").octets) && (!before || same(before, claimedPrevious));
     before = hash;
-    items.push(element("li", { class: isSound ? "sound" : "broken" }, element("b", {}, `Block ${number}`), element("div", { class: "hash" }, seal(hash), element("code", {}, toBase64(hash).slice(0, 8))), element("small", {}, isSound ? "fits the one before" : number === found.number ? "its hash is another one now" : "does not fit the one before")));
+    items.push(
+      element(
+        "li",
+        { class: isSound ? "sound" : "broken" },
+        element("b", {}, `Block ${number}`),
+        element("div", { class: "hash" }, seal(hash), element("code", {}, toBase64(hash).slice(0, 8))),
+        element(
+          "small",
+          {},
+          isSound
+            ? "fits the one before"
+            : number === found.number
+              ? "its hash is another one now"
+              : "does not fit the one before",
+        ),
+      ),
+    );
   }
   box.replaceChildren(...items);
 }
@@ -183,7 +278,8 @@ async function guarded(action) {
     await action();
   } catch (error) {
     problem.textContent = error.message;
-    if (!(error instanceof Refused || error.name === "InvalidCharacterError" || error.name === "IonError")) console.error(error);
+    if (!(error instanceof Refused || error.name === "InvalidCharacterError" || error.name === "IonError"))
+      console.error(error);
   }
 }
 
@@ -196,15 +292,35 @@ form.addEventListener("submit", (event) => {
     const tip = form.elements.tip.value.trim();
     const query = new URLSearchParams({ ...(document && { document }), ...(tip && { tip }) });
     const answer = await call("GET", `${ledger}/blocks/${number}/proof?${query}`);
-    found = { ion: fromBase64(answer.ion), proof: answer.proof, digest: form.elements.digest.value.trim(), tip: answer.tip, number, document, isFetched };
+    found = {
+      ion: fromBase64(answer.ion),
+      proof: answer.proof,
+      digest: form.elements.digest.value.trim(),
+      tip: answer.tip,
+      number,
+      document,
+      isFetched,
+    };
     await show();
     find("[data-outcome]").scrollIntoView({ behavior: "smooth", block: "start" });
   });
 });
 
 find("[data-receipt]").addEventListener("click", () => {
-  const receipt = { kind: "qldb-emulator receipt", document: found.document, block: found.number, ion: toBase64(found.ion), proof: found.proof, digest: found.digest, tip: found.tip };
-  save(`receipt-${found.document || "block"}-${found.number}.json`, [JSON.stringify(receipt, null, 2)], "application/json");
+  const receipt = {
+    kind: "qldb-emulator receipt",
+    document: found.document,
+    block: found.number,
+    ion: toBase64(found.ion),
+    proof: found.proof,
+    digest: found.digest,
+    tip: found.tip,
+  };
+  save(
+    `receipt-${found.document || "block"}-${found.number}.json`,
+    [JSON.stringify(receipt, null, 2)],
+    "application/json",
+  );
 });
 
 // --- dropped files ------------------------------------------------------------------------------------------------
@@ -213,8 +329,10 @@ const drop = find("[data-drop]");
 const verdict = find("[data-verdict]");
 const progress = find("[data-upload]");
 
-for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (event) => (event.preventDefault(), drop.classList.add("over")));
-for (const name of ["dragleave", "drop"]) drop.addEventListener(name, (event) => (event.preventDefault(), drop.classList.remove("over")));
+for (const name of ["dragenter", "dragover"])
+  drop.addEventListener(name, (event) => (event.preventDefault(), drop.classList.add("over")));
+for (const name of ["dragleave", "drop"])
+  drop.addEventListener(name, (event) => (event.preventDefault(), drop.classList.remove("over")));
 drop.addEventListener("drop", (event) => event.dataTransfer.files[0] && take(event.dataTransfer.files[0]));
 find("[data-file]").addEventListener("change", (event) => {
   const [file] = event.target.files;
@@ -251,19 +369,43 @@ async function known(value) {
   if (value.kind === "qldb-emulator receipt") {
     found = { ...value, ion: fromBase64(value.ion), number: value.block, isFetched: false, isOffline: true };
     await show();
-    return [reportBox({ verdict: original.holds ? "holds" : "broken", text: original.holds ? "The receipt holds." : "The receipt does not hold." }, "Checked in this browser, without the ledger.")];
+    return [
+      reportBox(
+        {
+          verdict: original.holds ? "holds" : "broken",
+          text: original.holds ? "The receipt holds." : "The receipt does not hold.",
+        },
+        "Checked in this browser, without the ledger.",
+      ),
+    ];
   }
   if (value.Revision || value.Block) {
     if (!value.digest) value.digest = form.elements.digest.value.trim();
     const answer = await call("POST", "/_qldb/verify", value);
-    return [reportBox({ ...answer, text: answer.verdict === "holds" ? "The receipt holds." : "The receipt does not hold." }, "Checked by the server's verifier: Ion text is read there.")];
+    return [
+      reportBox(
+        { ...answer, text: answer.verdict === "holds" ? "The receipt holds." : "The receipt does not hold." },
+        "Checked by the server's verifier: Ion text is read there.",
+      ),
+    ];
   }
   if (value.digest && value.digestTipAddress) return setDigest(value.digest, value.digestTipAddress.sequenceNo);
   if (value.Digest) {
     const tip = value.DigestTipAddress ? /sequenceNo:\s*(\d+)/.exec(value.DigestTipAddress.IonText)?.[1] : "";
     return setDigest(value.Digest, tip);
   }
-  if (value.verdict && value.journal) return [reportBox({ verdict: value.verdict, text: `This report says: ${value.verdict}.`, notProved: value.not_proved, notes: value.notes }, "A report is a claim. Drop the journal itself to check it.")];
+  if (value.verdict && value.journal)
+    return [
+      reportBox(
+        {
+          verdict: value.verdict,
+          text: `This report says: ${value.verdict}.`,
+          notProved: value.not_proved,
+          notes: value.notes,
+        },
+        "A report is a claim. Drop the journal itself to check it.",
+      ),
+    ];
   return null;
 }
 
@@ -279,7 +421,9 @@ async function journal(file) {
   progress.hidden = false;
   progress.value = 0;
   const id = await upload(file, (percent) => told(percent / 2));
-  const report = await work(id, "verify", { digest: find("[data-journal-digest]").value.trim() }, (percent) => told(50 + percent / 2));
+  const report = await work(id, "verify", { digest: find("[data-journal-digest]").value.trim() }, (percent) =>
+    told(50 + percent / 2),
+  );
   return [reportBox(report, `${file.name}, checked by the server's verifier.`)];
 }
 

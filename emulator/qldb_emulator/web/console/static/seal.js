@@ -14,7 +14,8 @@ export function seal(octets) {
       if (octets[1 + column * 5 + row] & 1)
         for (const x of new Set([column, 4 - column])) {
           const square = document.createElementNS(SVG, "rect");
-          for (const [name, value] of Object.entries({ x: x * 8, y: row * 8, width: 8, height: 8 })) square.setAttribute(name, value);
+          for (const [name, value] of Object.entries({ x: x * 8, y: row * 8, width: 8, height: 8 }))
+            square.setAttribute(name, value);
           svg.append(square);
         }
   return svg;

@@ -14,9 +14,12 @@ async function draw(query) {
   picture.setAttribute("aria-busy", "true");
   const known = new Set(all("[data-block]", picture).map((each) => each.dataset.block));
   try {
-    const part = await fragment(at(`${location.pathname}/picture?${new URLSearchParams({ table: form.elements.table.value, ...query })}`));
+    const part = await fragment(
+      at(`${location.pathname}/picture?${new URLSearchParams({ table: form.elements.table.value, ...query })}`),
+    );
     if (mine !== number) return; // a later one was asked for meanwhile
-    if (form.elements.live.checked && known.size) for (const each of all("[data-block]", part)) if (!known.has(each.dataset.block)) each.classList.add("new");
+    if (form.elements.live.checked && known.size)
+      for (const each of all("[data-block]", part)) if (!known.has(each.dataset.block)) each.classList.add("new");
     picture.replaceChildren(part);
     const moment = find(".moment", picture);
     newest = Number(moment.dataset.tip);

@@ -16,15 +16,35 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const box = find("[data-diff-result]");
   try {
-    const query = new URLSearchParams({ from: form.elements.from.value, to: form.elements.to.value || "now", limit: 100 });
+    const query = new URLSearchParams({
+      from: form.elements.from.value,
+      to: form.elements.to.value || "now",
+      limit: 100,
+    });
     const found = await call("GET", `${form.dataset.diff}?${query}`);
     find("output", form).textContent = "";
     const { added, changed, removed } = found.changes;
     const rows = found.documents.map((each) =>
-      element("tr", { class: each.change }, element("td", { class: "sign" }, SIGNS[each.change]), element("th", { scope: "row" }, `${each.table} `, element("a", { href: `documents/${each.documentId}` }, `${each.documentId.slice(0, 8)}…`)), element("td", {}, each.before ? element("del", {}, element("code", {}, each.before.data ?? "redacted")) : ""), element("td", {}, each.after ? element("ins", {}, element("code", {}, each.after.data ?? "redacted")) : "")),
+      element(
+        "tr",
+        { class: each.change },
+        element("td", { class: "sign" }, SIGNS[each.change]),
+        element(
+          "th",
+          { scope: "row" },
+          `${each.table} `,
+          element("a", { href: `documents/${each.documentId}` }, `${each.documentId.slice(0, 8)}…`),
+        ),
+        element("td", {}, each.before ? element("del", {}, element("code", {}, each.before.data ?? "redacted")) : ""),
+        element("td", {}, each.after ? element("ins", {}, element("code", {}, each.after.data ?? "redacted")) : ""),
+      ),
     );
     box.replaceChildren(
-      element("p", {}, `${added} added, ${changed} changed, ${removed} removed; ${found.commonBlocks} blocks in common.`),
+      element(
+        "p",
+        {},
+        `${added} added, ${changed} changed, ${removed} removed; ${found.commonBlocks} blocks in common.`,
+      ),
       ...(rows.length ? [element("table", { class: "diff" }, element("tbody", {}, ...rows))] : []),
     );
   } catch (error) {
@@ -42,7 +62,11 @@ for (const box of all("[data-fault]"))
     try {
       if (box.checked) {
         const count = find("[data-fault-count]").value.trim();
-        const rule = { kind: box.dataset.fault, ledger: ledgerName, probability: Number(find("[data-fault-probability]").value || 1) };
+        const rule = {
+          kind: box.dataset.fault,
+          ledger: ledgerName,
+          probability: Number(find("[data-fault-probability]").value || 1),
+        };
         if (count) rule.count = Number(count);
         if (rule.kind === "latency") rule.latency_ms = Number(find("[data-fault-latency]").value);
         box.dataset.id = (await call("POST", "/_qldb/faults", rule)).id;
@@ -88,7 +112,8 @@ find("[data-import]")?.addEventListener("submit", async (event) => {
     const report = await work(id, "import", members, (percent) => (progress.value = 50 + percent / 2));
     result.replaceChildren(reportBox(report));
     const place = `${document.body.dataset.base}/ledgers/${encodeURIComponent(members.name)}/editor`;
-    if (report.ledger) result.append(element("p", {}, "It is the ledger ", element("a", { href: place }, report.ledger), " now."));
+    if (report.ledger)
+      result.append(element("p", {}, "It is the ledger ", element("a", { href: place }, report.ledger), " now."));
   } catch (error) {
     result.replaceChildren(element("p", { class: "problem" }, error.message));
   } finally {
