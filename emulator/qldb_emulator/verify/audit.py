@@ -282,8 +282,8 @@ def _limits(report: VerificationReport, check: DigestCheck | None) -> Iterator[s
 
 
 NO_DIGEST = (
-    "No digest was given to compare with (--digest). The journal agrees with itself. Only a digest that was kept from its "
-    "time can show that no other journal was put in its place."
+    "No digest was given to compare with (--digest). The journal agrees with itself. Only a digest that was kept from "
+    "its time can show that no other journal was put in its place."
 )
 
 
@@ -298,25 +298,26 @@ def _notes(report: VerificationReport, check: DigestCheck | None) -> Iterator[st
     counts = report.counts
     if counts.redacted:
         yield (
-            f"{plural(counts.redacted, 'revision', 'are')} redacted. The data is gone. The hash of the data is still there "
-            "and leads to the revision's hash."
+            f"{plural(counts.redacted, 'revision', 'are')} redacted. The data is gone. The hash of the data is still "
+            "there and leads to the revision's hash."
         )
     if counts.deletions_unproven:
         yield (
-            f"{plural(counts.deletions_unproven, 'deletion', 'have')} a hash that could not be computed again: how QLDB "
-            "made it is not known. The block's hash covers it."
+            f"{plural(counts.deletions_unproven, 'deletion', 'have')} a hash that could not be computed again: how "
+            "QLDB made it is not known. The block's hash covers it."
         )
     if counts.system_items:
         yield f"Of {plural(counts.system_items, 'system revision')} only the hash is in the journal."
     if counts.digests_unknown:
         yield (
-            f"{counts.digests_unknown:,} of {plural(counts.statements, 'statement')} had parameters. A journal does not have "
-            "the parameters, so the digests of these statements cannot be computed again. The block's hash covers them."
+            f"{counts.digests_unknown:,} of {plural(counts.statements, 'statement')} had parameters. A journal does "
+            "not have the parameters, so the digests of these statements cannot be computed again. The block's hash "
+            "covers them."
         )
     if report.profile.startswith("service"):
         yield (
-            "In blocks of QLDB itself some entries are internal and cannot be computed outside of QLDB. Only these entries "
-            "cover transactionId and blockTimestamp."
+            "In blocks of QLDB itself some entries are internal and cannot be computed outside of QLDB. Only these "
+            "entries cover transactionId and blockTimestamp."
         )
     if check is None and counts.blocks:
         yield NO_DIGEST
