@@ -325,8 +325,8 @@ class _Check:
             yield "The blocks do not begin at block 0, so no digest can be computed of them."
         if self._digest is None:
             yield (
-                "No digest was given to compare with (--digest): the tables agree with themselves; that they are of "
-                "the journal that once was, only a digest kept from that time can show."
+                "No digest was given to compare with (--digest). The tables agree with themselves. Only a digest that "
+                "was kept from the journal's time can show that they are of that journal."
             )
         elif is_equal is None:
             yield "The digest could not be compared: its tip is not among the blocks."

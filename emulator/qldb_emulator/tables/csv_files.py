@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from .layout import BLOCKS, BLOCKS_NAME, VERIFICATION, VERIFICATION_NAME, ColumnKind, Columns, Dialect
 from .spool import is_current
-from .targets import TargetError, appearing, cannot_write, check_free_directory, verification_of, verification_rows
+from .targets import TargetError, appearing, check_free_directory, verification_of, verification_rows
 from .texts import Convert, converted, date_from_text, date_text, float_text, time_from_text, time_text
 
 if TYPE_CHECKING:
@@ -70,7 +70,6 @@ class _File:
     """One file, which its stack closes."""
 
     def __init__(self, stack: ExitStack, path: Path, columns: Columns) -> None:
-        self._path = path
         self._file = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
         self._kinds = [kind for _, kind in columns]
         self._write([[_quoted(name) for name, _ in columns]])
@@ -81,10 +80,7 @@ class _File:
             self._write(converted(rows, self._kinds, FORMAT, ""))
 
     def _write(self, rows: Iterable[Iterable[str]]) -> None:
-        try:
-            self._file.write("".join([",".join(row) + "\r\n" for row in rows]))
-        except OSError as error:
-            raise cannot_write(self._path, error) from error
+        self._file.write("".join([",".join(row) + "\r\n" for row in rows]))
 
 
 def _write(path: Path, columns: Columns, chunks: Iterable[Sequence[Sequence[Any]]]) -> None:

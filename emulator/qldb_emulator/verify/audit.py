@@ -267,22 +267,23 @@ def _limits(report: VerificationReport, check: DigestCheck | None) -> Iterator[s
         yield "There is no block, so there is nothing to prove."
     elif first.sequence_no:
         yield (
-            f"The journal begins at block {first.sequence_no}. What was before it is not known; that block's "
-            "previousBlockHash is taken as it is, and no digest can be computed, because a digest covers all blocks."
+            f"The journal begins at block {first.sequence_no}, and what was before it is not known. The "
+            "previousBlockHash of that block could not be checked. No digest can be computed: it would cover every "
+            "block."
         )
     if counts.data_unproven:
         yield (
             f"{report.json_blocks} blocks went through JSON, which has no Ion types. The data of "
-            f"{counts.revisions - counts.data_unproven} of {counts.revisions} revisions could still be shown to lead "
-            f"to its hash; of {counts.data_unproven} it could not, and may be anything."
+            f"{counts.revisions - counts.data_unproven} of {counts.revisions} revisions leads to its hash. The data of "
+            f"the other {counts.data_unproven} does not, so it is not proved."
         )
     if check is not None and check.found is None:
         yield f"The digest could not be compared: {check.problem}."
 
 
 NO_DIGEST = (
-    "No digest was given to compare with. The journal agrees with itself; that it is the one that once was, only a "
-    "digest kept from that time can show (--digest)."
+    "No digest was given to compare with (--digest). The journal agrees with itself. Only a digest that was kept from "
+    "its time can show that no other journal was put in its place."
 )
 
 
@@ -297,25 +298,26 @@ def _notes(report: VerificationReport, check: DigestCheck | None) -> Iterator[st
     counts = report.counts
     if counts.redacted:
         yield (
-            f"{plural(counts.redacted, 'revision', 'are')} redacted: the data is gone, the hash of it is still there "
-            "and leads to the revision's hash."
+            f"{plural(counts.redacted, 'revision', 'are')} redacted. The data is gone. The hash of the data is still "
+            "there and leads to the revision's hash."
         )
     if counts.deletions_unproven:
         yield (
-            f"{plural(counts.deletions_unproven, 'deletion', 'have')} a hash of no form that is known for deletions. "
-            "The block covers that hash."
+            f"{plural(counts.deletions_unproven, 'deletion', 'have')} a hash that could not be computed again: how "
+            "QLDB made it is not known. The block's hash covers it."
         )
     if counts.system_items:
         yield f"Of {plural(counts.system_items, 'system revision')} only the hash is in the journal."
     if counts.digests_unknown:
         yield (
-            f"{counts.digests_unknown:,} of {plural(counts.statements, 'statement')} had parameters, which are not in "
-            "a journal: such a digest is covered by the block, and cannot be computed again."
+            f"{counts.digests_unknown:,} of {plural(counts.statements, 'statement')} had parameters. A journal does "
+            "not have the parameters, so the digests of these statements cannot be computed again. The block's hash "
+            "covers them."
         )
     if report.profile.startswith("service"):
         yield (
-            "In blocks of QLDB itself some entries are internal. transactionId and blockTimestamp are covered by those "
-            "alone, so that part cannot be recomputed outside of QLDB."
+            "In blocks of QLDB itself some entries are internal and cannot be computed outside of QLDB. Only these "
+            "entries cover transactionId and blockTimestamp."
         )
     if check is None and counts.blocks:
         yield NO_DIGEST

@@ -208,7 +208,7 @@ def test_the_page_names_table_document_and_version_and_draws_where_the_proof_fai
 def test_the_page_of_a_whole_journal_says_what_is_not_compared(tmp_path):
     text = page_of(tmp_path, [block.to_ion() for block in sample()])
     assert "not compared with one that was kept" in text
-    assert "No digest was given to compare with." in text
+    assert "No digest was given to compare with" in text
 
 
 def test_the_page_shows_what_comes_from_the_journal_as_text(tmp_path):
