@@ -180,7 +180,8 @@ def _json_lines(path: Path) -> Iterator[Record]:
             try:
                 value = loads(text)
             except IonError as error:
-                raise RecordsError(_json_problem(path, text, number, str(error))) from error
+                # Without its end, so that what is missing is missing on this line and not at the start of the next.
+                raise RecordsError(_json_problem(path, text.rstrip(), number, str(error))) from error
             yield Record(f"{path}:{number}", value, done)
 
 

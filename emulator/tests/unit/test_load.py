@@ -133,6 +133,7 @@ def test_batches_fit_the_limits_and_lose_nothing(sizes: list[int]) -> None:
             "a.json:2:7: it is not JSON: Expecting ':' delimiter\n   {\"n\" 2}]\n        ^",
         ),
         ("a.jsonl", b'{"n": 1}\n{"n": }\n', 'a.jsonl:2:7: it is not JSON: Expecting value\n  {"n": }\n        ^'),
+        ("a.jsonl", b'{"n": 1}\n{"n":\n', 'a.jsonl:2:6: it is not JSON: Expecting value\n  {"n":\n       ^'),
         ("a.jsonl", b'{"n": 1}\n7\n', "a.jsonl:2: a record must be a struct, as every document"),
         ("a.jsonl", b'{"n": 1}\n{"n": "\xff"}\n', "a.jsonl:2:8: the byte 0xff is not UTF-8"),
         ("a.csv", b"a,b\n1,2\n3\n", "a.csv:3: 1 cells, but the header has 2"),
