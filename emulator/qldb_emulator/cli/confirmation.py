@@ -14,14 +14,14 @@ yes_option = click.option("--yes", "-y", is_flag=True, envvar="QLDB_EMULATOR_YES
 def confirmed(question: str, is_answered: bool) -> None:
     """Return if the answer is yes.  is_answered: ``--yes`` was given.
 
-    Raises Abort for no, and Failure if standard input ends without an answer: a script must say --yes.
+    Raises Abort for no, and Failure if standard input ends without an answer: a script needs --yes.
     """
     if is_answered:
         return
     try:
         answer = _ask(f"{question} [y/N] ")
     except EOFError:
-        raise Failure(f"{question} There is no answer on standard input: say --yes") from None
+        raise Failure(f"{question} No answer could be read from standard input; --yes confirms it") from None
     if answer.strip().lower() not in ("y", "yes"):
         raise click.Abort
 

@@ -110,7 +110,7 @@ def _table_of_row(row: Any, path: Path) -> TableInfo:
         raise Failure(f"{path} does not hold rows of information_schema.user_tables: a row has no name")
     name, status, indexes = str(row["name"]), str(row.get("status", "ACTIVE")), row.get("indexes", [])
     if status not in _TABLE_STATUSES or not isinstance(indexes, list):
-        raise Failure(f"{path}: the row of table {name} is not as in information_schema.user_tables")
+        raise Failure(f"{path}: the row of table {name} is not one of information_schema.user_tables")
     fields = []
     for index in indexes:
         expr = index.get("expr") if isinstance(index, dict) else None
@@ -124,7 +124,7 @@ def _table_of_row(row: Any, path: Path) -> TableInfo:
 def _table_of_option(text: str, number: int) -> TableInfo:
     match = _TABLE.match(text)
     if match is None:
-        raise click.UsageError(f"--table: {text!r} is not as in Vehicle or Vehicle(VIN, Color)")
+        raise click.UsageError(f"--table: {text!r} must look like Vehicle or Vehicle(VIN, Color)")
     fields = [(name.strip(), "ONLINE") for name in (match[2] or "").split(",") if name.strip()]
     return TableInfo(f"--table {number}", match[1], "ACTIVE", _indexes(match[1], fields))
 

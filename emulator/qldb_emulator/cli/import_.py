@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from . import options
 from .connection import answering, transport
@@ -90,6 +91,8 @@ def import_(
         raise click.UsageError("--checkpoint is for whole journals: it cannot be used with --even-if-broken")
     if shared is not None and (even_if_broken or checkpoint is not None):
         raise click.UsageError("--journal takes whole journals at once: neither --even-if-broken nor --checkpoint")
+    if shared is not None and context.get_parameter_source("url") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--url and --journal: the ledger becomes one of the server, or of the database")
     url = options.server_of(context, url) if shared is None else None
     if url is not None and checkpoint is not None:
         raise click.UsageError("--checkpoint is for the data directory: a server imports in one go")

@@ -146,7 +146,7 @@ def _replace_cache(directory: Path, region: str, name: str, strand_id: str, snap
         if snapshot is not None:
             with LedgerFile.open(snapshot, "cache") as copy:
                 if copy.meta("strand_id") != strand_id or not copy.meta(IS_CACHE):
-                    raise Failure(f"{snapshot} is no copy of a server's file of this ledger")
+                    raise Failure(f"{snapshot} is not a copy of a server's file of this ledger")
         if data.exists(region, name):
             with data.open(region, name) as file:
                 is_cache = bool(file.meta(IS_CACHE))

@@ -114,7 +114,7 @@ def delete(name: str, force: bool, yes: bool, url: str, region: str | None) -> N
     # A ledger that is not found, or that cannot be deleted, is not worth a question.
     is_protected = server.call("DescribeLedger", {"Name": name})["DeletionProtection"]
     if is_protected and not force:
-        raise Failure(f"The ledger {name} is protected from deletion: say --force")
+        raise Failure(f"The ledger {name} is protected from deletion; --force deletes it all the same")
     confirmed(f"Delete the ledger {name} at {url} with everything in it?", yes)
     if is_protected:
         server.call("UpdateLedger", {"Name": name, "DeletionProtection": False})

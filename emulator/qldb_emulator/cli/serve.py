@@ -76,7 +76,7 @@ def check_advertise(_context: click.Context, _parameter: click.Parameter, value:
     except ValueError:
         is_address = False
     if not is_address or parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
-        raise click.BadParameter(f"{value!r} is no address of a server, such as http://server1.internal:7532")
+        raise click.BadParameter(f"{value!r} is not the address of a server, such as http://server1.internal:7532")
     return value.rstrip("/")
 
 
@@ -410,9 +410,9 @@ def refuse_with_journal(
             raise click.UsageError("--advertise needs --journal")
         return
     if deterministic is not None:
-        raise click.UsageError("--deterministic needs a journal of its own, so it cannot go with --journal")
+        raise click.UsageError("--deterministic needs a journal of its own, so it cannot be used with --journal")
     if stream_file is not None:
-        raise click.UsageError("--stream-file cannot go with --journal: each server would write it")
+        raise click.UsageError("--stream-file cannot be used with --journal: every server would write the file")
 
 
 @dataclass(frozen=True, slots=True)

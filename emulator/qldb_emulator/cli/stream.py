@@ -67,7 +67,7 @@ def _lines(url: str, answer: Any) -> Iterator[bytes]:
 def _no_stream(url: str, error: Exception) -> Failure:
     reason = getattr(error, "reason", error)
     text = getattr(reason, "strerror", None) or reason
-    return UnreachableFailure(f"No stream from {url}: {text}")
+    return UnreachableFailure(f"{url} does not send the stream: {text}")
 
 
 def _message(error: urllib.error.HTTPError) -> str:

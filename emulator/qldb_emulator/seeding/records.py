@@ -57,7 +57,7 @@ def form_of(path: Path) -> str:
     """Return the form that a name's ending means.  Raises RecordsError."""
     found = _SUFFIXES.get(path.suffix.lower())
     if found is None:
-        raise RecordsError(f"{path}: the name ends in none of {' '.join(_SUFFIXES)}: say --format")
+        raise RecordsError(f"{path}: the name does not end in one of {' '.join(_SUFFIXES)}; --format names the format")
     return found
 
 
@@ -106,7 +106,7 @@ def _csv(path: Path, detects_types: bool, delimiter: str | None) -> Iterator[Rec
     other = next((each for each in _OTHER_DELIMITERS if len(names) == 1 and each in names[0]), None)
     if other is not None and delimiter is None:
         shown = other.replace("\t", "\\t")
-        text = f"the header is one field, {names[0]!r}; say --delimiter '{shown}' if that separates fields"
+        text = f"the header is one field, {names[0]!r}; give --delimiter '{shown}' if that separates fields"
         raise RecordsError(f"{path}:1: {text}")
     repeated = {name for name in names if names.count(name) > 1}
     if not names or repeated:
@@ -180,7 +180,8 @@ def _json_lines(path: Path) -> Iterator[Record]:
             try:
                 value = loads(text)
             except IonError as error:
-                raise RecordsError(_json_problem(path, text, number, str(error))) from error
+                # Without its end, so that what is missing is missing on this line and not at the start of the next.
+                raise RecordsError(_json_problem(path, text.rstrip(), number, str(error))) from error
             yield Record(f"{path}:{number}", value, done)
 
 

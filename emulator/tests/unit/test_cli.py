@@ -83,7 +83,7 @@ def test_ledgers_are_created_listed_described_and_deleted(run: Run) -> None:
     refused = run("ledgers", "delete", "cars")
     assert (refused.exit_code, refused.stderr) == (
         1,
-        "Error: The ledger cars is protected from deletion: say --force\n",
+        "Error: The ledger cars is protected from deletion; --force deletes it all the same\n",
     )
     assert run("ledgers", "delete", "cars", "--force", "--yes").stdout == "deleted cars\n"
     assert run("ledgers", "list").stdout == "no ledgers\n"

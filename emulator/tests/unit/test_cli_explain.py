@@ -69,7 +69,7 @@ def test_a_ledger_gives_its_own(tmp_path: Path) -> None:
         (("SELECT * FROM x",), 1, "  SELECT * FROM x\n                ^\nName a ledger, or give --table"),
         (("SELECT abs(1) FROM <<1>>",), 1, "No such function: abs"),
         (("SELECT", "*", "FROM", "x"), 2, "Give one statement, in quotes"),
-        ((STATEMENT, "--table", "Vehicle(VIN"), 2, "is not as in Vehicle or Vehicle(VIN, Color)"),
+        ((STATEMENT, "--table", "Vehicle(VIN"), 2, "must look like Vehicle or Vehicle(VIN, Color)"),
         ((STATEMENT, "--table", "Vehicle", "--table", "Vehicle"), 2, "table Vehicle is given twice"),
     ],
 )

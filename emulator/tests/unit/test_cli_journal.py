@@ -182,7 +182,7 @@ def test_an_address_for_the_others_is_that_of_a_server(address: str) -> None:
         "serve", "--ephemeral", "--port", "0", "--journal", "postgresql://127.0.0.1:1/x", "--advertise", address
     )
     assert refused.exit_code == 2
-    assert "is no address of a server, such as http://server1.internal:7532" in refused.output
+    assert "is not the address of a server, such as http://server1.internal:7532" in refused.output
 
 
 def test_a_user_without_rights_and_an_unknown_version_are_told(url: str) -> None:

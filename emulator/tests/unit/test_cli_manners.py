@@ -150,7 +150,7 @@ def test_a_file_that_is_named_must_be_there(run: Run) -> None:
 def test_deleting_a_ledger_asks(run: Run) -> None:
     assert run("ledgers", "delete", "cars", stdin="n\n").exit_code == 1
     without = run("ledgers", "delete", "cars")
-    assert (without.exit_code, "say --yes" in without.stderr) == (1, True)
+    assert (without.exit_code, "--yes confirms it" in without.stderr) == (1, True)
     assert run("ledgers", "list").stdout == "cars  ACTIVE\n"
     assert run("ledgers", "delete", "nope").stderr == "Error: The Ledger with name nope is not found\n"
     assert run("ledgers", "delete", "cars", "--yes").stdout == "deleted cars\n"

@@ -188,6 +188,7 @@ def test_only_the_files_of_the_chosen_journal_are_sent(run: Run, url: str, archi
         (("out", "--as", "copy", "--checkpoint", "file"), 2, "--checkpoint is for the data directory"),
         (("out", "--as", "copy", "--html", "file"), 2, "--html is for the data directory"),
         (("out", "--as", "copy", "--data-dir", "data"), 2, "the ledger is in one of them"),
+        (("out", "--as", "copy", "--journal", "postgresql://x"), 2, "one of the server, or of the database"),
     ],
 )
 def test_what_cannot_be_imported_is_refused_at_once(

@@ -71,7 +71,7 @@ def test_csv_with_another_delimiter_is_refused_until_it_is_named(
     (tmp_path / "items.csv").write_text(f"code{delimiter}price\n007{delimiter}1,50\n")
     refused = run("load", "shop", "items.csv", "--table", "Item", "--create")
     name = repr(f"code{delimiter}price")
-    hint = f"the header is one field, {name}; say --delimiter '{shown}' if that separates fields"
+    hint = f"the header is one field, {name}; give --delimiter '{shown}' if that separates fields"
     assert (refused.exit_code, hint in refused.stderr) == (1, True), refused.stderr
     assert run("load", "shop", "items.csv", "--table", "Item", "--delimiter", shown).exit_code == 0
     assert rows(run) == [{"code": "007", "price": "1,50"}]
@@ -133,13 +133,14 @@ def test_batches_fit_the_limits_and_lose_nothing(sizes: list[int]) -> None:
             "a.json:2:7: it is not JSON: Expecting ':' delimiter\n   {\"n\" 2}]\n        ^",
         ),
         ("a.jsonl", b'{"n": 1}\n{"n": }\n', 'a.jsonl:2:7: it is not JSON: Expecting value\n  {"n": }\n        ^'),
+        ("a.jsonl", b'{"n": 1}\n{"n":\n', 'a.jsonl:2:6: it is not JSON: Expecting value\n  {"n":\n       ^'),
         ("a.jsonl", b'{"n": 1}\n7\n', "a.jsonl:2: a record must be a struct, as every document"),
         ("a.jsonl", b'{"n": 1}\n{"n": "\xff"}\n', "a.jsonl:2:8: the byte 0xff is not UTF-8"),
         ("a.csv", b"a,b\n1,2\n3\n", "a.csv:3: 1 cells, but the header has 2"),
         ("a.csv", b"a,a\n1,2\n", "a.csv:1: the header names 'a' twice"),
         ("a.csv", b"", "a.csv:1: there is no header"),
         ("a.ion", b"{a:", "a.ion: it is not Ion"),
-        ("a.txt", b"", "a.txt: the name ends in none of .csv"),
+        ("a.txt", b"", "a.txt: the name does not end in one of .csv"),
         (
             "a.jsonl",
             b'{"t": "' + b"x" * 140_000 + b'"}',

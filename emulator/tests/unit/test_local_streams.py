@@ -166,9 +166,12 @@ def test_the_command_says_what_is_wrong(server):
     result = _run("bikes", "--url", running.url)
     assert (result.exit_code, result.stderr) == (1, "Error: The Ledger with name bikes is not found\n")
     result = _run("cars", "--url", "http://127.0.0.1:1")
-    assert (result.exit_code, result.stderr.startswith("Error: No stream from http://127.0.0.1:1: ")) == (3, True)
+    assert (result.exit_code, result.stderr.startswith("Error: http://127.0.0.1:1 does not send the stream: ")) == (
+        3,
+        True,
+    )
     result = _run("cars", "--url", "nonsense")
-    assert (result.exit_code, result.stderr.startswith("Error: No stream from nonsense: ")) == (3, True)
+    assert (result.exit_code, result.stderr.startswith("Error: nonsense does not send the stream: ")) == (3, True)
 
 
 # --- The file -----------------------------------------------------------------------------------------------------
