@@ -62,7 +62,9 @@ class Connection:
         try:
             self.psycopg: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True)
         except psycopg.Error as error:
-            raise Unreachable(f"PostgreSQL at {place(url)} does not answer: {_line(error)}") from error
+            # libpq's words for a server that target_session_attrs refuses.
+            what = "takes no writes" if "session is read-only" in str(error) else "does not answer"
+            raise Unreachable(f"PostgreSQL at {place(url)} {what}: {_line(error)}") from error
         try:
             self._prepare()
         except psycopg.Error as error:

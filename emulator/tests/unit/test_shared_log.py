@@ -429,6 +429,8 @@ def test_listing_ledgers_folds_no_journal_and_shows_what_other_servers_changed(s
         assert opened.facts.deletion_protection
         first.call("UpdateLedger", {"Name": "cars", "DeletionProtection": False}, CONTEXT)
         second.call("CreateLedger", {"Name": "more", "PermissionsMode": "ALLOW_ALL"}, CONTEXT)
+        with pytest.raises(QldbError, match="already exists"):
+            second.call("CreateLedger", {"Name": "cars", "PermissionsMode": "ALLOW_ALL"}, CONTEXT)
         assert opened.last_sequence_no == -1
         first.call("DeleteLedger", {"Name": "cars"}, CONTEXT)
         assert [row["Name"] for row in second.call("ListLedgers", {}, CONTEXT)["Ledgers"]] == ["more"]

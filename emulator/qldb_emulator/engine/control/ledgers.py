@@ -42,7 +42,7 @@ def create_ledger(parts: Parts, members: Members, region: str) -> Members:
     tags = checked_tags(parts, {}, members.get("Tags") or {})
     key = _key_arn(parts, members.get("KmsKey"), region)
     with ledgers.lock:
-        existing = ledgers.find(region, name)
+        existing = ledgers.look_up(region, name)
         if existing is not None:
             check_not_changing(existing)
             raise LEDGER_EXISTS(name=name)

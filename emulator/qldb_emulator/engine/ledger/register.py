@@ -67,6 +67,10 @@ class Register:
         """
         return self._found(region, name, Ledger.catch_up)
 
+    def look_up(self, region: str, name: str) -> Ledger | None:
+        """Return a ledger with the facts that its log has now; its blocks may lag.  Raises LEDGER_FILE_UNUSABLE."""
+        return self._found(region, name, Ledger.catch_up_facts)
+
     def _found(self, region: str, name: str, follow: Callable[[Ledger], None]) -> Ledger | None:
         """Return a ledger that has followed its log as far as ``follow`` does; None if it does not exist."""
         ledger: Ledger | None = None
@@ -165,14 +169,13 @@ class Register:
         """Open every ledger whose facts fulfil the condition.  Log a message for each that cannot be opened."""
         for region in self._logs.regions():
             for name in self._logs.names(region):
-                with self.lock:
-                    if self.is_shut or (region, name) in self._open:
-                        continue
-                    try:
-                        if wanted(self._facts_of(region, name)):
-                            self.find(region, name)
-                    except (StorageError, QldbError) as error:
-                        logger.warning("ledger %s in region %s stays closed: %s", name, region, error)
+                try:
+                    with self.lock:
+                        if self.is_shut or (region, name) in self._open or not wanted(self._facts_of(region, name)):
+                            continue
+                    self.find(region, name)  # without the lock: it may have a long journal to fold
+                except (StorageError, QldbError) as error:
+                    logger.warning("ledger %s in region %s stays closed: %s", name, region, error)
 
     def _facts_of(self, region: str, name: str) -> LedgerFacts:
         """Return the facts of a ledger that is not open.  Raises StorageError."""
@@ -287,7 +290,7 @@ class Register:
         Their blocks may lag behind a shared log: to list ledgers must not take as long as to fold all their journals.
         Raises LEDGER_FILE_UNUSABLE.
         """
-        found = (self._found(region, name, Ledger.catch_up_facts) for name in self.names(region))
+        found = (self.look_up(region, name) for name in self.names(region))
         return [ledger for ledger in found if ledger is not None]
 
     def regions(self) -> list[str]:
