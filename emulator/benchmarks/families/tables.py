@@ -24,7 +24,7 @@ from qldb_emulator.verify import Source, choose_journal, verify_source
 from ..alternate import Case, alternate, timed
 from ..bench import Bench, BenchError, SkippedError, in_unit, package_environment
 from ..rows import Family, Row, Samples, control
-from .journals import hash_alone, journals, parse_alone, turns
+from .journals import hash_alone, journals, octets_alone, parse_alone, turns
 
 JOBS = 2
 _KIB_PER_MB = 1024
@@ -78,6 +78,12 @@ def measure_verify(bench: Bench) -> Samples:
     made = bench.shared(journals)
     note = f"{made.blocks:,} blocks of one registration each, one process; each side reads the files"
     return turns(bench, timed(lambda: verify(made.small, 1)), timed(lambda: hash_alone(made.small)), note)
+
+
+def measure_verify_of_octets(bench: Bench) -> Samples:
+    made = bench.shared(journals)
+    note = f"{made.blocks:,} blocks of one registration each, one process; both sides read them by the same reader"
+    return turns(bench, timed(lambda: verify(made.small, 1)), timed(lambda: octets_alone(made.small)), note)
 
 
 def measure_jobs(bench: Bench) -> Samples:
@@ -207,10 +213,18 @@ FAMILY = Family(
         Row(
             "verify-hashing",
             "verification of a journal",
-            "reading the same blocks and hashing them",
+            "decoding the same blocks and hashing them",
             1.3,
             "design 10",
             measure_verify,
+        ),
+        Row(
+            "verify-octets",
+            "verification of a journal",
+            "reading the same blocks with their hashes, without decoding them",
+            1.3,
+            "issue 18: a harder goal than against decoding",
+            measure_verify_of_octets,
         ),
         Row(
             "verify-jobs",

@@ -229,8 +229,7 @@ def _to_file(directory: DataDirectory, logs: PostgresLogs, region: str, name: st
     from ..engine.ledger.facts import facts_from_rows, rows_from_facts, write_rows
     from ..engine.ledger.register import IS_CACHE, OWN_JOURNAL
     from ..engine.workbench.imports import fold
-    from ..ion.codec import loads
-    from ..journal.parse import block_from_ion
+    from ..journal.read_stored import block_from_binary
 
     rows = logs.facts_of(region, name)
     if rows is None:
@@ -251,7 +250,7 @@ def _to_file(directory: DataDirectory, logs: PostgresLogs, region: str, name: st
         def blocks() -> Iterator[tuple[Any, bytes]]:
             first = 0
             while found := log.read(first, _BATCH):
-                yield from ((block_from_ion(loads(row.ion)), row.ion) for row in found)
+                yield from ((block_from_binary(row.ion), row.ion) for row in found)
                 first = found[-1].sequence_no + 1
 
         folded = fold(file, blocks())

@@ -16,7 +16,7 @@ from ..journal.parse import BlockFormatError, block_from_ion
 from ..journal.stored import StoredBlock
 from .checks import Counts, Finding, Inspection, findings_if_own, inspect_block, is_own
 from .json_blocks import is_json_block, restored
-from .sound import Kind, add_counts, kind_of_sound
+from .sound import Kind, add_counts, inspection_of_sound, kind_of_sound
 from .verdict import (
     BEFORE_ALL,
     BlockEdge,
@@ -257,6 +257,8 @@ class JournalVerifier:
         add_counts(self._counts, block, kind)
         if kind == "service":
             self._undecided += 1
+            if not self._at_start:
+                self._if_own.add(position, findings_if_own(inspection_of_sound(block)))
         elif self._own_from is None:
             self._own_from = block.address.sequence_no
         self._grow(block, position)
@@ -265,8 +267,8 @@ class JournalVerifier:
 
     def _fits(self, block: StoredBlock, kind: Kind) -> bool:
         """Whether a sound block of this kind may stand here."""
-        if kind == "service" and (self._own_from is not None or not self._at_start):
-            return False  # whether it is sound depends on what stands before it
+        if kind == "service" and self._own_from is not None:
+            return False
         if self._last is None:
             return not (
                 kind == "own" and self._at_start and block.previous_block_hash and not block.address.sequence_no

@@ -12,7 +12,7 @@ from ..journal import merkle
 from ..journal.dot import dot
 from ..journal.hashing import HASH_OF_NOTHING, statements_hash
 from ..journal.stored import StoredBlock
-from .checks import Counts
+from .checks import Counts, Inspection
 
 Kind = Literal["own", "service"]
 """Whose block it is: of this emulator or of QLDB."""
@@ -60,6 +60,16 @@ def _is_in_order(block: StoredBlock) -> bool:
     tx_times = {each.time_ms for each in revisions} or {block.time_ms}
     latest_start = max([each.start_ms for each in block.statements], default=0)
     return len(tx_times) == 1 and latest_start <= min(tx_times) <= block.time_ms
+
+
+def inspection_of_sound(block: StoredBlock) -> Inspection:
+    """Return what inspecting a sound block of the service leads to, for ``findings_if_own``."""
+    look = Inspection(block.decoded(), False, Counts(), sections=[0, 0, 0, 0])
+    if block.revisions is not None:
+        look.known["revisions"] = merkle.root([each.hash for each in block.revisions])
+    if block.info_hash is not None:
+        look.known["info"] = block.info_hash
+    return look
 
 
 def add_counts(counts: Counts, block: StoredBlock, kind: Kind) -> None:

@@ -28,7 +28,7 @@ from qldb_emulator.journal.model import Block
 from qldb_emulator.journal.parse import BlockFormatError, block_from_ion
 from qldb_emulator.journal.read_stored import read_block
 from qldb_emulator.journal.stored import StoredBlock
-from qldb_emulator.verify import JournalVerifier
+from qldb_emulator.verify import JournalVerifier, SegmentVerdict
 
 ENOUGH = 6  # how often a block must be seen until its symbol table counts as one that recurs
 
@@ -41,7 +41,7 @@ def stored(ion: bytes) -> StoredBlock | None:
 
 
 def reference(ion: bytes) -> Block | None:
-    """Decode a block; None for other octets."""
+    """Decode a block; None if it is not a block."""
     try:
         return block_from_ion(loads(ion))
     except (IonError, BlockFormatError):
@@ -92,12 +92,13 @@ def check_same(found: StoredBlock, block: Block) -> None:
         assert dumps(loads(ion)) == dumps(info)
 
 
-def verified(journal: list[bytes], quick: Any) -> Any:
-    """The verdict on blocks in a stream of Ion binary."""
-    verifier = JournalVerifier()
+def verified(journal: list[bytes], quick: Any) -> list[SegmentVerdict]:
+    """The verdicts on blocks in a stream of Ion binary: as a whole journal, and as a segment of one."""
+    verifiers = [JournalVerifier(), JournalVerifier(at_start=False)]
     for value, _ in read_items(BytesIO(b"".join(journal)).read, quick=quick):
-        verifier.take(value)
-    return verifier.verdict()
+        for verifier in verifiers:
+            verifier.take(value)
+    return [verifier.verdict() for verifier in verifiers]
 
 
 OURS = [encode_block(block) for block in sample()]
@@ -268,9 +269,9 @@ def test_any_journal_is_read_and_verified_as_by_the_full_decode(results, by_gene
         found = stored(ion)
         if found is not None:
             check_same(found, block_from_ion(loads(ion)))
-    verdict = verified(journal, read_block)
-    assert verdict == verified(journal, None)
-    assert not verdict.findings.total
+    verdicts = verified(journal, read_block)
+    assert verdicts == verified(journal, None)
+    assert not any(verdict.findings.total for verdict in verdicts)
 
 
 @settings(deadline=None)

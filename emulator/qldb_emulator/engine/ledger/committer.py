@@ -34,6 +34,7 @@ from ...journal.encode import encode_block
 from ...journal.merkle import RightEdge
 from ...journal.model import Block, BlockAddress
 from ...journal.parse import block_from_ion
+from ...journal.read_stored import block_from_binary
 from ...log.seam import (
     BlockRow,
     Deposed,
@@ -504,7 +505,7 @@ class Committer:
             writer.clear_derived()
             catalogue = Catalogue()
             for _, ion in writer.blocks():
-                catalogue = derive(writer, catalogue, block_from_ion(loads(ion))).catalogue
+                catalogue = derive(writer, catalogue, block_from_binary(ion)).catalogue
             tip = self.tip
             self.tip = Tip(tip.sequence_no, tip.block_hash, tip.time_ms, catalogue, tip.edge)
             self.state = (self.state[0], catalogue)

@@ -263,7 +263,7 @@ def _apply_revisions(writer: Writer, applied: Applied, block: Block | StoredBloc
     tables = _tables_of(block)
     revisions = {revision.document_id: revision for revision in _revisions_of(block)}
     # The order of the statements: scans show documents in this order.
-    for document_id in dict.fromkeys((*(d for d in tables if d in revisions), *revisions)):
+    for document_id in [*[d for d in tables if d in revisions], *[d for d in revisions if d not in tables]]:
         table = _table_of(writer, applied, block, tables.get(document_id), document_id)
         _apply_revision(writer, applied, block.address.sequence_no, table, revisions[document_id])
 
