@@ -44,7 +44,7 @@ def test_a_real_block_is_verified_and_queried_in_every_format(captured, tmp_path
     assert (result.exit_code, report["verdict"], report["journal"]["profile"]) == (4, "incomplete", "service")
     # Its document has dates and decimals, which JSON lost: read as such, it leads to the hash all the same.
     assert report["journal"]["counts"]["data_unproven"] == 0
-    assert report["not_proved"][0].startswith("The journal begins at block 100.")
+    assert report["not_proved"][0].startswith("The journal begins at block 100, ")
     assert run("import", file, "--as", "real", "--data-dir", tmp_path / "data").exit_code == 0
     with Emulator(Settings(data_dir=tmp_path / "data")) as emulator:
         (document,) = captured["block"]["transactionInfo"]["documents"].values()

@@ -280,7 +280,7 @@ def test_what_cannot_be_used_for_tls_is_a_clear_error(made, tmp_path):
 
 def test_without_trustme_the_text_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "trustme", None)
-    with pytest.raises(tls.TlsError, match=r"pip install 'qldb-emulator\[tls\]'"):
+    with pytest.raises(tls.TlsError, match=r"pip install 'trustme"):
         tls.made_certificate(tmp_path, ["localhost"], SystemClock())
 
 
