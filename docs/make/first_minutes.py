@@ -97,6 +97,9 @@ class User:
 
     def _show(self, command: str, output: str, seconds: float) -> None:
         plain = output.replace(str(self.folder), "~").replace(str(ROOT), "~/source")
+        # Where the interpreter of this machine is says nothing to a reader.
+        plain = plain.replace(os.path.realpath(shutil.which("python3") or "python3"), "/usr/bin/python3")
+        plain = plain.replace(shutil.which("python3") or "python3", "/usr/bin/python3")
         lines = [
             line[: LINE_WIDTH - 1] + "…" if len(line) > LINE_WIDTH else line for line in plain.rstrip().splitlines()
         ]
