@@ -66,7 +66,12 @@ def command(url: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "emulator"), "QLDB_EMULATOR_URL": url}
     words = [sys.executable, "-m", "qldb_emulator", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
-    return subprocess.Popen(words, env=environment, text=True, **{**pipes, **options})
+    # A background job of a script ignores Ctrl-C, and so would its children: these tests send it.
+    return subprocess.Popen(words, env=environment, text=True, preexec_fn=_heed_interrupts, **{**pipes, **options})
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 # --- where statements end ------------------------------------------------------------------------------------
