@@ -12,7 +12,7 @@ from types import TracebackType
 import pexpect
 import pyte
 
-from helpers.support import ROOT
+from helpers.support import ROOT, heed_interrupts
 
 TIMEOUT_SECONDS = 20.0
 PASTE_BEGINS, PASTE_ENDS = "\x1b[200~", "\x1b[201~"
@@ -50,6 +50,7 @@ class Terminal:
             dimensions=(lines, columns),
             encoding="utf-8",
             timeout=TIMEOUT_SECONDS,
+            preexec_fn=heed_interrupts,
         )
         self.screen.answer = self.process.send
 

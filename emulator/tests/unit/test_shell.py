@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers.ion_strategies import values
 from helpers.local_driver import new_emulator
-from helpers.support import ROOT
+from helpers.support import ROOT, heed_interrupts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,12 +66,7 @@ def command(url: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "emulator"), "QLDB_EMULATOR_URL": url}
     words = [sys.executable, "-m", "qldb_emulator", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
-    # A background job of a script ignores Ctrl-C, and so would its children: these tests send it.
-    return subprocess.Popen(words, env=environment, text=True, preexec_fn=_heed_interrupts, **{**pipes, **options})
-
-
-def _heed_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(words, env=environment, text=True, preexec_fn=heed_interrupts, **{**pipes, **options})
 
 
 # --- where statements end ------------------------------------------------------------------------------------
