@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shutil
@@ -23,6 +22,7 @@ from qldb_emulator.verify import Source, choose_journal, verify_source
 
 from ..alternate import Case, alternate, timed
 from ..bench import Bench, BenchError, SkippedError, in_unit, package_environment
+from ..postgres_alone import postgres
 from ..rows import Family, Row, Samples, control
 from .journals import hash_alone, journals, octets_alone, parse_alone, turns
 
@@ -119,23 +119,9 @@ def measure_tables(bench: Bench) -> Samples:
 # --- COPY ----------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def database(bench: Bench) -> Iterator[str]:
-    """The URL of a PostgreSQL of the benchmark's own."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))  # the tests' own server serves here, too
-    try:
-        helper = importlib.import_module("helpers.postgres")
-    finally:
-        sys.path.pop(0)
-    if helper.programs() is None:
-        raise SkippedError("PostgreSQL's server is not on this machine")
-    with helper.postgres() as server:
-        yield server.database("bench")
-
-
 def measure_copy(bench: Bench) -> Samples:
     bench.shared(ready)
-    url, made = bench.shared(database), bench.shared(journals)
+    url, made = bench.shared(postgres), bench.shared(journals)
     rows, kinds = _history(bench, made.small)
     chunks = [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
     text = "".join([copy_lines(chunk, kinds) for chunk in chunks])
