@@ -257,7 +257,7 @@ FAMILY = Family(
             "import with full verification",
             "reading the same blocks with their hashes, without decoding them",
             1.6,
-            "issue 18: a harder goal than against decoding",
+            "ours: a harder goal than against decoding",
             measure_import_of_octets,
         ),
         Row(
@@ -281,7 +281,7 @@ FAMILY = Family(
             "export of a ledger",
             "reading its blocks and writing them to a file",
             1.1,
-            "issue 4: at least as fast",
+            "ours: at least as fast",
             measure_export,
         ),
         Row(
@@ -289,7 +289,7 @@ FAMILY = Family(
             "memory of an import of a large journal",
             "of a small one",
             3.0,
-            "issue 4: independent of length, but for a cache of fixed size",
+            "ours: independent of length, but for a cache of fixed size",
             measure_memory,
         ),
     ),

@@ -209,7 +209,7 @@ FAMILY = Family(
             "verification of a journal",
             "reading the same blocks with their hashes, without decoding them",
             1.3,
-            "issue 18: a harder goal than against decoding",
+            "ours: a harder goal than against decoding",
             measure_verify_of_octets,
         ),
         Row(
@@ -217,7 +217,7 @@ FAMILY = Family(
             "verification by two processes",
             "by one",
             round(1 / 1.8, 2),
-            "issue 16: at least 1.8 times as fast on free cores",
+            "ours: at least 1.8 times as fast on free cores",
             measure_jobs,
         ),
         Row(
@@ -241,7 +241,7 @@ FAMILY = Family(
             "memory of writing tables of a large journal",
             "of a small one",
             1.5,
-            "issue 16: flat, but for the rows of a segment",
+            "ours: flat, but for the rows of a segment",
             measure_memory,
         ),
     ),

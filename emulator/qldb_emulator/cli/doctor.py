@@ -169,7 +169,7 @@ def check_credentials(environment: Mapping[str, str], home: Path) -> Finding:
     return Finding(
         "credentials",
         "bad",
-        "there are none, and SDKs do not send without",
+        "not set; SDKs send no request without them",
         "export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local",
     )
 
@@ -181,7 +181,7 @@ def check_region(environment: Mapping[str, str], home: Path) -> Finding:
         return Finding("region", "ok", region)
     if (home / ".aws" / "config").is_file():
         return Finding("region", "ok", "perhaps from ~/.aws/config")
-    text = "there is none, and SDKs do not start without"
+    text = "not set; SDKs refuse to start without it"
     return Finding("region", "bad", text, "export AWS_DEFAULT_REGION=us-east-1")
 
 

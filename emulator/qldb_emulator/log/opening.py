@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 SCHEMES = ("postgresql://", "postgres://")
 S3_SCHEME = "s3://"
 NO_S3 = (
-    "A journal in S3 is not supported: S3 has no place for the owners of ledgers, the facts of the control plane and "
-    "the fence that makes a lost answer final. Use postgresql://...; exports and archives go to S3 all the same"
+    "A journal in S3 is not supported (docs/cluster.md says why). Use postgresql://...; exports and archives go to S3 "
+    "all the same"
 )
 
 

@@ -70,7 +70,6 @@ class Connection:
         self._is_stopping = is_stopping
         self._tls = tls
         self._parser = RequestParser(dispatcher.gateway.limits.request_bytes)
-        self._is_client_gone = watch(accepted)
         self._is_busy = False
 
     def close_when_idle(self) -> None:
@@ -101,6 +100,7 @@ class Connection:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
             if self._tls is not None:
                 self._start_tls(self._tls)
+            self._is_client_gone = watch(self._socket)  # TLS takes the descriptor from the accepted socket
             self._set_silence(IDLE_SECONDS)
             serve()
         except (OSError, _HangUp, ConnectionDropped) as reason:
@@ -192,7 +192,6 @@ class Connection:
         plain = self._socket
         try:
             self._socket = context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
-            self._is_client_gone = watch(self._socket)  # the plain socket has given up its descriptor
             self._socket.do_handshake()
         except OSError as error:
             # The usual cause is a client that does not trust the certificate: it sends an alert.

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.postgres import Postgres, postgres, programs
+from helpers.postgres import Postgres, postgres_if_installed
 from helpers.support import ROOT
 
 from qldb_emulator.driver import LedgerSession
@@ -28,10 +28,7 @@ WAIT_SECONDS = 30
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres | None]:
-    if programs() is None:
-        yield None
-        return
-    with postgres() as running:
+    with postgres_if_installed() as running:
         yield running
 
 

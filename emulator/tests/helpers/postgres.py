@@ -134,3 +134,13 @@ def _free_port() -> int:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
         return port
+
+
+@contextmanager
+def postgres_if_installed() -> Iterator[Postgres | None]:
+    """A running server; None where PostgreSQL is not installed, for tests that have other targets as well."""
+    if programs() is None:
+        yield None
+        return
+    with postgres() as running:
+        yield running

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from helpers.journals import chain, changed, sample, service_sample, statement
 from helpers.ledgers import busy_ledger, digest
 from helpers.local_driver import LocalSession, new_ledger
-from helpers.postgres import Postgres, postgres, programs
+from helpers.postgres import Postgres, postgres_if_installed
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator
@@ -42,10 +42,7 @@ def run(*arguments: object) -> Result:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres | None]:
-    if programs() is None:
-        yield None
-        return
-    with postgres() as running:
+    with postgres_if_installed() as running:
         yield running
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from helpers.ledgers import busy_ledger, digest
-from helpers.postgres import Postgres, postgres, programs
+from helpers.postgres import Postgres, postgres_if_installed
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator
@@ -39,10 +39,7 @@ EVERY_TYPE = [
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres | None]:
-    if programs() is None:
-        yield None
-        return
-    with postgres() as running:
+    with postgres_if_installed() as running:
         yield running
 
 

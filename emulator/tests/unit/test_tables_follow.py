@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers.ledgers import busy_ledger, digest, redact
 from helpers.local_driver import LocalSession, new_ledger
-from helpers.postgres import Postgres, postgres, programs
+from helpers.postgres import Postgres, postgres_if_installed
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator
@@ -35,10 +35,7 @@ def run(*arguments: object) -> Result:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres | None]:
-    if programs() is None:
-        yield None
-        return
-    with postgres() as running:
+    with postgres_if_installed() as running:
         yield running
 
 
