@@ -68,6 +68,8 @@ def run(command: list[str], more: list[ServerProcess], variables: dict[str, str]
     if tracebacks:
         text = "".join(line for process in processes for line in process.log)
         print("the server logged a traceback:\n" + text, file=sys.stderr)
+    if any(stopped):
+        print(f"a server did not stop cleanly: exit codes {stopped}", file=sys.stderr)
     return code or any(stopped) or bool(tracebacks)
 
 
