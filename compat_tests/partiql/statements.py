@@ -145,6 +145,7 @@ TYPES = (
     "char",
     "varchar",
     "character varying",
+    "char varying",
     "clob",
     "blob",
     "list",
@@ -246,6 +247,7 @@ CALLS = (
     "max",
 )
 AGGREGATES = ("count", "sum", "avg", "min", "max", "COUNT", "Sum")
+VARIABLES = ("t", "T", "u", "U", "a", "x", "l", "s", "n", "k")
 WORDS = (
     "select",
     "from",
@@ -681,6 +683,57 @@ class Statements:
         )
         return Request(f"SELECT {select} FROM {source}{where}{self._pick('', '', '', ';')}")
 
+    def nested(self) -> Request:
+        """Queries within queries, whose variables have the names of fields."""
+        return Request(self._nested([self._pick(*VARIABLES)], 2, self._pick("T", "U")))
+
+    def _nested(self, names: list[str], depth: int, table: str = "") -> str:
+        """A query.  names: the variables around it; table: the first source, if it is a table."""
+        names, sources = list(names), []
+        for _ in range(self._pick(1, 1, 2)):
+            collection = self._pick(
+                self._reference(names),
+                f"@{self._pick(*names)}",
+                "<<{'t': 1, 'x': 2}, {'U': 3}>>",
+                "[{'a': {'t': 5}}, {'l': 1, 'l': 2}]",
+                "`a::{t:1}`",
+            )
+            source = self._pick("", "", "", "UNPIVOT ") + collection if sources or not table else table
+            alias = self._pick(*VARIABLES)
+            sources.append(f"{source} AS {alias}")
+            names += [alias, alias]  # the nearest ones more often
+        select = self._pick(
+            "*",
+            f"VALUE {self._correlated(names, depth)}",
+            f"{self._correlated(names, depth)} AS o, {self._reference(names)}",
+            f"{self._pick(*names)}.*, 1",
+            f"{self._pick(*AGGREGATES)}({self._reference(names)}) AS c",
+        )
+        join = self._pick(", ", " CROSS JOIN ", " JOIN ")
+        on = f" ON {self._reference(names)} = {self._reference(names)}" if join == " JOIN " and sources[1:] else ""
+        where = self._pick("", "", f" WHERE {self._correlated(names, depth)} = {self._reference(names)}")
+        return f"SELECT {select} FROM {join.join(sources)}{on}{where}"
+
+    def _reference(self, names: list[str]) -> str:
+        name = self._pick(*names) if self._chance(0.8) else self._pick(*VARIABLES)
+        step = self._pick("", "", *STEPS[:9])
+        return f"{self._pick('', '', '@')}{self._pick(name, name, name, chr(34) + name + chr(34))}{step}"
+
+    def _correlated(self, names: list[str], depth: int) -> str:
+        one, other = self._reference(names), self._reference(names)
+        if not depth:
+            return one
+        return str(
+            self._pick(
+                one,
+                f"[{one}, {other}]",
+                f"{one} = {other}",
+                f"({self._nested(names, depth - 1)})",
+                f"EXISTS({self._nested(names, depth - 1)})",
+                f"({self._nested(names, depth - 1)})[0]",
+            )
+        )
+
     def expressions(self) -> Request:
         return Request(self._expression(("{'a': 1}", "[1, 'x']", "<<1>>", "2", "'x'"), self._pick(1, 2, 3)))
 
@@ -775,6 +828,7 @@ KINDS = (
     ("paths", 8),
     ("names", 12),
     ("queries", 14),
+    ("nested", 5),
     ("expressions", 6),
     ("dml", 6),
     ("malformed", 18),

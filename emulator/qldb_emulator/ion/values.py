@@ -106,12 +106,15 @@ class MultiStruct(dict):  # type: ignore[type-arg]
 
     As a dict it maps each name to its *first* value; ``pairs`` has every field in order.  Immutable by convention:
     build another one with :func:`struct_of`.
+
+    is_made: a statement made it, so that its fields have positions (see MadeStruct).
     """
 
-    __slots__ = ("pairs",)
+    __slots__ = ("is_made", "pairs")
 
-    def __init__(self, pairs: Iterable[tuple[str, IonValue]]) -> None:
+    def __init__(self, pairs: Iterable[tuple[str, IonValue]], is_made: bool = False) -> None:
         self.pairs: list[tuple[str, IonValue]] = list(pairs)
+        self.is_made = is_made
         super().__init__(reversed(self.pairs))
 
     def __repr__(self) -> str:

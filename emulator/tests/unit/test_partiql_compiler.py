@@ -69,6 +69,12 @@ RESULTS = {
     "containers have an order": ("[[1] < [2], `{{YQ==}}` < `{{Yg==}}`, {'a': 1} < {'a': 2}]", ["[true,true,true]"]),
     "a bound that does not count": ("1 BETWEEN 2 AND 'x'", ["false"]),
     "the n-th field of a made struct": ("[{'a': 1}[0], `{a:1}`[0]]", ["[1,null]"]),
+    "with repeated names": ("[{'a': 1, 'a': 2}[1], {'a': 1, 'a': 2}[2], `{a:1,a:2}`[1]]", ["[2,null,null]"]),
+    "the n-th column of a row": ("SELECT r[0], r[1] FROM (SELECT 1 AS a, 2 AS a FROM <<0>>) AS r", ["{_1:1,_2:2}"]),
+    "a spread row has no positions": (
+        "SELECT r[0], s[0] FROM (SELECT * FROM <<{'a': 1}>> AS x) AS r, (SELECT x.* FROM <<{'a': 1, 'a': 2}>> AS x) s",
+        ["{}"],
+    ),
     "made names count columns": ("SELECT x.*, y.* FROM <<{'a': 1, 'b': 2}>> AS x, <<2>> AS y", ["{a:1,b:2,_3:2}"]),
     "a spread value keeps its annotations": ("SELECT * FROM <<`a::1`>> AS v", ["{_1:a::1}"]),
     "an empty struct is spread as itself": ("SELECT x.a.* FROM <<{'a': {}}>> AS x", ["{_1:{}}"]),

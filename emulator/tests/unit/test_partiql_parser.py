@@ -153,6 +153,7 @@ EXPRESSIONS: list[tuple[str, Expr]] = [
     ("CAST(a AS DOUBLE PRECISION)", Cast(a, TypeName("double precision"))),
     ("CAST(a AS char(3))", Cast(a, TypeName("character", (3,)))),
     ("CAST(a AS varchar)", Cast(a, TypeName("character varying"))),
+    ("CAST(a AS CHAR VARYING(3))", Cast(a, TypeName("character varying", (3,)))),
     ("CAST(a AS tuple)", Cast(a, TypeName("tuple"))),
     ("SUBSTRING(a, 1)", Call("substring", (a, one))),
     ("SUBSTRING(a, 1, 2)", Call("substring", (a, one, two))),

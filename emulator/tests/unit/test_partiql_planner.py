@@ -375,6 +375,36 @@ NAMES = {
         "SELECT VALUE (SELECT VALUE v.VIN || g FROM v.tags AS g) FROM Vehicle AS v",
         ['["v1a","v1b"]', "[]"],
     ),
+    "a field of the inner value before an outer alias": (
+        "SELECT VALUE (SELECT VALUE v FROM <<{'v': 1}, {'V': 2}, {'v': null}, {'w': 3}, 4>> AS x) "
+        "FROM <<'outer'>> AS v",
+        ['[1,2,null,"outer","outer"]'],
+    ),
+    "quoted, only a field of exactly that name": (
+        """SELECT VALUE (SELECT VALUE "v" FROM <<{'v': 1}, {'V': 2}>> AS x) FROM <<'outer'>> AS v""",
+        ['[1,"outer"]'],
+    ),
+    "the innermost value first, then the first source": (
+        "SELECT VALUE (SELECT VALUE (SELECT VALUE v FROM <<y, 1>> AS z) FROM [{'v': 2}, 3] AS x, [{'v': 4}] AS y) "
+        "FROM <<'outer'>> AS v",
+        ["[[4,2],[4,4]]"],
+    ),
+    "such a field starts a path": (
+        "SELECT VALUE (SELECT VALUE @v.a FROM <<{'v': {'a': 1}}, {}>> AS x) FROM <<{'a': 2}>> AS v",
+        ["[1,2]"],
+    ),
+    "in WHERE, too": (
+        "SELECT VALUE (SELECT VALUE x FROM <<{'v': 1}, {}>> AS x WHERE v = 1) FROM <<2>> AS v",
+        ["[{v:1}]"],
+    ),
+    "but neither in FROM nor in ON": (
+        "SELECT VALUE (SELECT VALUE y FROM <<{'v': 1}>> AS x, @v AS y JOIN <<{'v': 2}>> AS z ON v = 3) FROM <<3>> AS v",
+        ["[3]"],
+    ),
+    "nor does an own alias ask the other sources": (
+        "SELECT VALUE (SELECT VALUE y FROM <<{'y': 1}>> AS x, <<2>> AS y) FROM <<3>> AS v",
+        ["[2]"],
+    ),
     "a path from a table in FROM: the table's, not the alias's": (
         "SELECT VALUE g FROM Vehicle, Vehicle.tags AS g",
         ["null", "null"],

@@ -346,6 +346,10 @@ EXPRESSIONS = [
         "at line 1, column 11: invalid value used for type parameter, KEYWORD : character_varying; "
         "Type parameter must be an unsigned integer literal",
     ),
+    (
+        "a char varying",
+        f"at line 1, column 3: unexpected token found, KEYWORD : character_varying; {AFTER}",
+    ),
     ("TRIM 'a'", 'at line 1, column 6: expected left parenthesis, LITERAL : "a"; Expected LEFT_PAREN'),
     ("TRIM(LEADING 'a')", "at line 1, column 17: expected keyword, FROM; Expected FROM keyword"),
     ("TRIM('a', 'b')", "at line 1, column 9: expected right parenthesis, COMMA : ','; Expected RIGHT_PAREN"),

@@ -63,7 +63,7 @@ from ..planning.plan import (
 )
 from ..syntax import ast
 from .dml import Changes, compile_delete, compile_insert, compile_update
-from .expressions import ExpressionCompiler, Frame, Run, accumulator_of, located, to_ion
+from .expressions import ExpressionCompiler, Frame, Run, accumulator_of, located, made_struct_of, to_ion
 from .prefilter import COUNT_ONLY, BindCertainMatch, BindPrefilter, certain_match, is_plain_document, prefilter_of
 
 Kind = Literal["query", "dml", "ddl", "exec"]
@@ -304,19 +304,25 @@ class _Compiler:
             return value
         columns = projection.columns
         if len(columns) == 1 and isinstance(columns[0], Spread) and isinstance(columns[0].value, Slot):
-            return _whole_row(self._output(columns[0].value, is_output))
+            whole = _whole_row(self._output(columns[0].value, is_output))
+            if is_output or self._expressions.struct_of is struct_of:
+                return whole
+            return lambda frame: struct_of(struct_items(whole(frame)))  # what is spread has no positions
         named = [column for column in columns if isinstance(column, Column)]
         if len({column.name for column in named}) == len(columns):
             row = _row([(column.name, self._output(column.value, is_output)) for column in named])
             if is_output or self._expressions.struct_of is struct_of:
                 return row
             return lambda frame: MadeStruct(row(frame))
-        return _merged_row(
+        merged = _merged_row(
             [
                 (None if isinstance(column, Spread) else column.name, self._output(column.value, is_output))
                 for column in columns
             ]
         )
+        if is_output or self._expressions.struct_of is struct_of or len(named) < len(columns):
+            return merged
+        return lambda frame: made_struct_of(struct_items(merged(frame)))
 
     # --- Relations -----------------------------------------------------------------------------------------
 

@@ -747,8 +747,9 @@ def _negate_if(is_negated: bool, run: Run) -> Run:
 
 def made_struct_of(pairs: Iterable[tuple[str, IonValue]]) -> dict[str, IonValue]:
     """``struct_of`` for a statement that may ask for the n-th field."""
-    made = struct_of(pairs)
-    return made if type(made) is MultiStruct else MadeStruct(made)
+    listed = list(pairs)
+    made = MadeStruct(listed)
+    return made if len(made) == len(listed) else MultiStruct(listed, is_made=True)
 
 
 # --- From values of the language to Ion -----------------------------------------------------------------------

@@ -31,7 +31,7 @@ from typing import Final
 
 from ...budget import check
 from ...ion.compare import NotComparable, compare, kind, partiql_equal
-from ...ion.values import STRUCT_TYPES, Annotated, IonValue, MadeStruct, Sexp, struct_items, struct_size
+from ...ion.values import STRUCT_TYPES, Annotated, IonValue, MadeStruct, MultiStruct, Sexp, struct_items, struct_size
 from . import faults
 from .arithmetic import add, divide, multiply, negate, plus, remainder, subtract
 from .faults import type_name
@@ -366,7 +366,8 @@ def index(value: IonValue, at: IonValue) -> IonValue:
         is_ordered = type(value) is list or type(value) is Sexp
         if is_ordered:
             return value[plain] if 0 <= plain < len(value) else MISSING
-        if type(value) is MadeStruct and 0 <= plain < struct_size(value):
+        is_made = type(value) is MadeStruct or (type(value) is MultiStruct and value.is_made)
+        if is_made and 0 <= plain < struct_size(value):
             return list(struct_items(value))[plain][1]
         return MISSING
     if isinstance(plain, str):

@@ -218,7 +218,7 @@ class _Planner:
             alias = _first_name(item.alias, name_of(item.value), number)
             sources.append(self._source(item, alias, scope, is_dml))
             self._bind(item, alias, sources[-1], scope, star)
-            bound = None if condition is None else self._resolver.resolve(condition, scope.body())
+            bound = None if condition is None else self._resolver.resolve(condition, scope)
             conditions.append(None if condition is None or bound is None else _Term(bound, condition))
         return _From(scope, tuple(sources), tuple(conditions), tuple(star))
 

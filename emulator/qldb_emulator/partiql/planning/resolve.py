@@ -3,7 +3,8 @@
 The rules (the library's, ``StaticTypeVisitorTransform``; they explain every recorded error):
 
 0. in a FROM source a table's name is the table, before any alias; ``@name`` is the alias, if there is one;
-1. a name that is an alias in scope is that alias, innermost first;
+1. a name that is an alias in scope is that alias, innermost first.  If it is an alias of an outer query, a value of a
+   query between that has a field of this name comes first: its field is taken.  FROM and ON do not look for fields;
 2. else, when the FROM clause of the outermost query has exactly one source, the name is a field of that source,
    whatever tables exist;
 3. else it is an error.  Only FROM sources of the outermost query reach tables; see ``planner``.
@@ -49,7 +50,7 @@ class Scope:
     unpivoted: those of UNPIVOT sources.
     source_count: how many sources its FROM clause has.  first: the value of the first.
     is_source: inside the expression of a FROM source, so rule 0 applies.
-    is_body: FROM is behind us, so rule 2 applies.
+    is_body: FROM is behind us, so rules 1 and 2 look for fields.
     is_grouped: in the projection of an aggregate query, where the rows are gone and only aggregates remain.
     is_argument: inside the argument of an aggregate function.
     aggregates: where an aggregate function of a select list goes; None elsewhere.
@@ -140,13 +141,18 @@ class Resolver:
 
     # --- Names ---------------------------------------------------------------------------------------------
 
-    def lexical(self, node: ast.Variable, scope: Scope | None) -> Slot | Failure | None:
+    def lexical(self, node: ast.Variable, scope: Scope | None) -> ast.Expr | None:
         """The variable of a name in this scope or one around it, None when there is none (rule 1)."""
         at = scope
+        between: list[Slot] = []
         while at is not None:
             slot = at.find(node.name, node.is_quoted)
             if slot is not None:
-                return _grouped(slot.name, node.pos, at, at is scope) if at.is_grouped else replace(slot, pos=node.pos)
+                if at.is_grouped:
+                    return _grouped(slot.name, node.pos, at, at is scope)
+                return _unless_field(node, replace(slot, pos=node.pos), between)
+            if at.is_body and not at.is_grouped:
+                between.extend(at.variables.values())
             at = at.parent
         return None
 
@@ -302,6 +308,17 @@ class Resolver:
         slot = self._frame.new()
         scope.aggregates.append(AggregateCall(slot, node, argument))
         return Slot(slot, node.name, pos=node.pos)
+
+
+_MISSING: Final = ast.TypeName("missing", pos=ast.NOWHERE)
+
+
+def _unless_field(node: ast.Variable, outer: Slot, between: list[Slot]) -> ast.Expr:
+    """A variable of an outer query, unless a variable of a query between has a field of its name (rule 1)."""
+    pos, step = node.pos, ast.FieldStep(node.name, node.is_quoted, pos=node.pos)
+    fields = [ast.Path(replace(slot, pos=pos), (step,), pos=pos) for slot in between]
+    whens = tuple([(ast.Is(each, _MISSING, is_negated=True, pos=pos), each) for each in fields])
+    return ast.Case(None, whens, outer, pos=pos) if whens else outer
 
 
 def _grouped(name: str, pos: ast.Pos, scope: Scope, is_own: bool) -> Failure:

@@ -102,6 +102,7 @@ TYPE_NAMES: Final = {
     "character": ("character", 1),
     "varchar": ("character varying", 1),
     "character varying": ("character varying", 1),
+    "char varying": ("character varying", 1),
     "string": ("string", 0),
     "symbol": ("symbol", 0),
     "clob": ("clob", 0),

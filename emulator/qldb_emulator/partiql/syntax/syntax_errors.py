@@ -91,6 +91,7 @@ _MERGED: Final = {
         ("union all", "union_all"),
         ("insert into", "insert_into"),
         ("character varying", "character_varying"),
+        ("char varying", "character_varying"),
         ("double precision", "double_precision"),
         ("cross join", "cross_join"),
         ("inner join", "inner_join"),
