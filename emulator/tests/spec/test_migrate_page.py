@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from helpers.ledgers import digest
 from helpers.local_driver import LocalSession, new_ledger
-from helpers.postgres import Postgres, postgres, programs
+from helpers.postgres import Postgres, postgres
 from helpers.support import ROOT
 
 from qldb_emulator.clock import ManualClock
@@ -43,8 +43,6 @@ CARS = [
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    if programs() is None:
-        pytest.skip("needs PostgreSQL's server (apt-get install postgresql)")
     with postgres() as running:
         yield running
 

@@ -17,6 +17,7 @@ from helpers.local_driver import new_emulator, new_ledger
 
 from qldb_emulator.auth.keys import read_auth_file
 from qldb_emulator.clock import SystemClock
+from qldb_emulator.engine.arns import qldb_arn
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.ion.codec import loads
 from qldb_emulator.web.app import create_app
@@ -215,6 +216,34 @@ def test_a_policy_decides_what_is_shown(keyed: FlaskClient) -> None:
         assert keyed.get(path).status_code == 403
     answer = keyed.post("/_qldb/ledgers/cars/statements", json={"statement": "SELECT * FROM Car"})
     assert (answer.status_code, answer.json["__type"]) == (403, "AccessDeniedException")
+
+
+def test_only_who_may_read_all_tables_learns_that_there_is_no_such_document(emulator: Emulator, tmp_path: Path) -> None:
+    session = new_ledger(emulator, "kept", "STANDARD")
+    documents = {}
+    for table in ("Shown", "Kept"):
+        session.run(f"CREATE TABLE {table}")
+        [row] = session.run(f"INSERT INTO {table} ?", {"a": 1})
+        documents[table] = row["documentId"]
+    [shown] = session.run("SELECT VALUE t.tableId FROM information_schema.user_tables AS t WHERE t.name = 'Shown'")
+    arn = qldb_arn(emulator.settings.region, emulator.settings.account, "ledger/kept")
+    keys = []
+    for name, table in (("maria", "*"), ("carl", shown)):
+        actions = [("qldb:SendCommand", arn), ("qldb:PartiQLHistoryFunction", f"{arn}/table/{table}")]
+        statements = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in actions]
+        policy = {"Statement": statements}
+        keys.append({"access_key": name.upper(), "secret_key": f"secret of {name}", "user": name, "policy": policy})
+    (tmp_path / "auth.json").write_text(json.dumps({"keys": keys}))
+    client = create_app(emulator, read_auth_file(tmp_path / "auth.json", SystemClock())).test_client()
+
+    def answers(name: str, base: str) -> list[int]:
+        sign_in(client, name)
+        asked = (documents["Shown"], documents["Kept"], "1234567890123456789012")
+        return [client.get(f"{base}/ledgers/kept/documents/{document}").status_code for document in asked]
+
+    for base in ("/_qldb", BASE):
+        assert answers("maria", base) == [200, 200, 404]
+        assert answers("carl", base) == [200, 403, 403]
 
 
 def test_requests_are_those_of_ledgers_that_the_policy_allows(keyed: FlaskClient, emulator: Emulator) -> None:

@@ -291,11 +291,7 @@ class Console:
     def document(self, call: Call) -> str:
         """A document's versions as differences."""
         ledger = call.ledger("SendCommand")
-        info = ledger.file.document_info(call.path["document"])
-        table = None if info is None else documents.table_by_number(ledger, info.table_no)
-        if info is None or table is None:
-            raise ADMIN_NOT_FOUND(text=f"The ledger {ledger.name} has no document {call.path['document'][:60]}")
-        call.check_table(ledger, "PartiQLHistoryFunction", table.table_id)
+        info, table = documents.find_document(call, ledger)
         before = call.number("before", MAX_SEQUENCE_NO)
         rows, has_more = documents.versions_before(ledger, info.doc_no, before, VERSIONS_SHOWN + 1)
         shown = rows[:VERSIONS_SHOWN]

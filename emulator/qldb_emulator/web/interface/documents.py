@@ -14,7 +14,7 @@ from ...journal.model import Block
 from ...journal.parse import block_from_ion
 from ...journal.proofs import revision_position
 from ...partiql.planning.catalogue import TableInfo
-from ...storage.rows import RevisionRow
+from ...storage.rows import DocumentInfo, RevisionRow
 from .call import MAX_SEQUENCE_NO, Call, Members
 from .journal import block_value, sequence_number, time_of
 from .values import Form, base64_text, encode_row, parse_texts
@@ -156,11 +156,7 @@ def document_versions(call: Call) -> Members:
     ledger = call.ledger("SendCommand")
     before = call.number("before", MAX_SEQUENCE_NO)
     limit = call.number("limit", DEFAULT_ROWS, MAX_ROWS)
-    info = ledger.file.document_info(call.path["document"])
-    table = None if info is None else table_by_number(ledger, info.table_no)
-    if info is None or table is None:
-        raise ADMIN_NOT_FOUND(text=f"The ledger {ledger.name} has no document {call.path['document'][:60]!r}")
-    call.check_table(ledger, "PartiQLHistoryFunction", table.table_id)
+    info, table = find_document(call, ledger)
     rows, more = versions_before(ledger, info.doc_no, before, limit)
     return {
         "documentId": info.document_id,
@@ -172,10 +168,20 @@ def document_versions(call: Call) -> Members:
     }
 
 
-def table_by_number(ledger: Ledger, number: int) -> TableInfo | None:
-    """Return the table with a number of storage."""
+def find_document(call: Call, ledger: Ledger) -> tuple[DocumentInfo, TableInfo]:
+    """Return the document of the path, and its table.
+
+    Raises ACCESS_DENIED, ADMIN_NOT_FOUND.  A document that is not there could be in any table.  So only a caller who
+    may read all of them is told that it is not there: the others cannot find out which ids a table has.
+    """
     _, catalogue = ledger.snapshot()
-    return next((table for table in catalogue.tables if table.number == number), None)
+    info = ledger.file.document_info(call.path["document"])
+    table = None if info is None else next((each for each in catalogue.tables if each.number == info.table_no), None)
+    for each in catalogue.tables if table is None else (table,):
+        call.check_table(ledger, "PartiQLHistoryFunction", each.table_id)
+    if info is None or table is None:
+        raise ADMIN_NOT_FOUND(text=f"The ledger {ledger.name} has no document {call.path['document'][:60]!r}")
+    return info, table
 
 
 def versions_before(ledger: Ledger, doc_no: int, before: int, limit: int) -> tuple[list[RevisionRow], bool]:
