@@ -16,6 +16,7 @@ from psycopg import errors
 from ..storage.ledger_file import LedgerFile
 from . import postgres_schema as sql
 from .postgres_connections import Connections
+from .postgres_prepared import bigint, bigint_of
 from .postgres_servers import PostgresServers
 from .seam import (
     READ_BLOCKS,
@@ -42,15 +43,17 @@ class PostgresLog:
     def __init__(self, connections: Connections, ledger_id: str, servers: PostgresServers) -> None:
         self._connections = connections
         self._ledger_id = ledger_id
+        self._id = ledger_id.encode()
         self._servers = servers
         self._epoch = -1
 
     def tip(self) -> LogTip:
-        asked = {"ledger_id": self._ledger_id, "server_id": self._servers.server_id}
-        row = self._connections.read(lambda c: c.execute(sql.TIP, asked, binary=True).fetchone())
+        server_id = self._servers.server_id
+        row = self._connections.read_row(sql.TIP, (self._id, None if server_id is None else server_id.encode()))
         if row is None:
             raise LedgerGone("The ledger was deleted")
-        seq, block_hash, facts_version, epoch, is_member = row
+        seq, facts_version, epoch = bigint_of(row[0]), bigint_of(row[2]), bigint_of(row[3])
+        block_hash, is_member = row[1], row[4] == b"\x01"
         if is_member:
             # A server that was taken for dead keeps the epoch of before, so it can append nothing more.  Its clients
             # were told already what became of their transactions.
@@ -69,22 +72,40 @@ class PostgresLog:
 
     def append_at(self, rows: Iterable[BlockRow], rewrites: Iterable[Rewrite] = ()) -> None:
         blocks, rewritten = list(rows), list(rewrites)
-        statement = sql.APPEND_ONE if len(blocks) == 1 else sql.APPEND
-        values = {"ledger_id": self._ledger_id, "epoch": self._epoch}
-        values |= _of_one(blocks[0]) if len(blocks) == 1 else _of_many(blocks)
+        if len(blocks) == 1 and not rewritten:
+            count = self._connections.write_rows(sql.APPEND_ONE, self._of_one(blocks[0]))
+        else:
+            count = self._append_many(blocks, rewritten)
+        if count == 0:
+            raise SlotTaken(f"Slot {blocks[0].sequence_no} is taken, or another server fenced the ledger")
+
+    def _append_many(self, blocks: Sequence[BlockRow], rewrites: Sequence[Rewrite]) -> int:
+        values = {"ledger_id": self._ledger_id, "epoch": self._epoch, **_of_many(blocks)}
 
         def append(connection: psycopg.Connection[Any]) -> int:
-            if not rewritten:
-                return int(connection.execute(statement, values).rowcount)
+            if not rewrites:
+                return int(connection.execute(sql.APPEND, values).rowcount)
             with connection.transaction():
-                count = int(connection.execute(statement, values).rowcount)
+                count = int(connection.execute(sql.APPEND, values).rowcount)
                 if count:
-                    for rewrite in rewritten:
+                    for rewrite in rewrites:
                         connection.execute(sql.REWRITE, (rewrite.ion, self._ledger_id, rewrite.sequence_no))
                 return count
 
-        if self._connections.write(append) == 0:
-            raise SlotTaken(f"Slot {blocks[0].sequence_no} is taken, or another server fenced the ledger")
+        return self._connections.write(append)
+
+    def _of_one(self, block: BlockRow) -> tuple[bytes, ...]:
+        """The values of sql.APPEND_ONE."""
+        return (
+            self._id,
+            bigint(self._epoch),
+            bigint(block.sequence_no),
+            block.block_hash,
+            block.previous_hash,
+            block.transaction_id.encode(),
+            bigint(block.timestamp_ms),
+            block.ion,
+        )
 
     def fence(self) -> None:
         # Waits for an append that holds the ledger's row; one that comes later finds another epoch than its own.  The
@@ -231,18 +252,6 @@ class PostgresLogs:
 
 def _is_denied(error: LogError) -> bool:
     return isinstance(error.__cause__, errors.InsufficientPrivilege)
-
-
-def _of_one(block: BlockRow) -> dict[str, Any]:
-    """The values of sql.APPEND_ONE."""
-    return {
-        "seq": block.sequence_no,
-        "hash": block.block_hash,
-        "previous_hash": block.previous_hash,
-        "transaction_id": block.transaction_id,
-        "time_ms": block.timestamp_ms,
-        "ion": block.ion,
-    }
 
 
 def _of_many(blocks: Sequence[BlockRow]) -> dict[str, Any]:

@@ -22,13 +22,14 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import conninfo, errors
+from psycopg import conninfo, errors, pq
 
+from .postgres_prepared import BINARY, Prepared
 from .seam import LogError, SlotTaken, UnknownOutcome, Unreachable
 
 CONNECT_SECONDS = 5
@@ -51,6 +52,8 @@ _LIGHTLY = "SELECT set_config('synchronous_commit', 'off', true), set_config('lo
 _SAFE_COMMIT = ("on", "remote_apply")
 """Values of synchronous_commit with which an acknowledged commit survives the loss of the primary."""
 
+_DONE = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
+
 T = TypeVar("T")
 
 
@@ -59,6 +62,7 @@ class Connection:
 
     def __init__(self, url: str) -> None:
         self.warnings: list[str] = []
+        self._prepared: set[bytes] = set()
         try:
             self.psycopg: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True)
         except psycopg.Error as error:
@@ -82,6 +86,19 @@ class Connection:
     def _note(self, notice: errors.Diagnostic) -> None:
         if (notice.severity_nonlocalized or notice.severity) == "WARNING":
             self.warnings.append(notice.message_primary or "a warning without text")
+
+    def run(self, statement: Prepared, values: Sequence[bytes | None]) -> pq.abc.PGresult:
+        """Run a prepared statement with values in binary form.  Raises psycopg.Error."""
+        if statement.name not in self._prepared:
+            self._checked(self.psycopg.pgconn.prepare(statement.name, statement.text))
+            self._prepared.add(statement.name)
+        return self._checked(self.psycopg.pgconn.exec_prepared(statement.name, values, [BINARY] * len(values), BINARY))
+
+    def _checked(self, result: pq.abc.PGresult) -> pq.abc.PGresult:
+        if result.status in _DONE:
+            return result
+        error = errors.error_from_result(result)
+        raise psycopg.OperationalError(str(error)) if self.psycopg.closed else error
 
     @property
     def is_usable(self) -> bool:
@@ -118,9 +135,17 @@ class Connections:
 
     def read(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
         """Do what only reads; once more on a new connection when the connection is lost.  Raises LogError."""
+        return self._read(lambda connection: work(connection.psycopg))
+
+    def read_row(self, statement: Prepared, values: Sequence[bytes | None]) -> list[bytes] | None:
+        """Return the first row of a query, in binary form; None when there is none.  Raises as ``read`` does."""
+        result = self._read(lambda connection: connection.run(statement, values))
+        return [result.get_value(0, n) or b"" for n in range(result.nfields)] if result.ntuples else None
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
         try:
             with self._taken() as connection:
-                return work(connection.psycopg)
+                return work(connection)
         except errors.OperationalError as error:
             if isinstance(error, errors.QueryCanceled):
                 raise LogError(f"PostgreSQL at {self.place} cancelled a query: {_line(error)}") from error
@@ -129,16 +154,23 @@ class Connections:
         self._drop_idle()  # those of before the loss are lost, too
         try:
             with self._taken() as connection:
-                return work(connection.psycopg)
+                return work(connection)
         except psycopg.Error as error:
             raise Unreachable(f"PostgreSQL at {self.place} does not answer: {_line(error)}") from error
 
     def write(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
         """Do one transaction that writes.  Raises SlotTaken, UnknownOutcome, LogError."""
+        return self._write(lambda connection: work(connection.psycopg))
+
+    def write_rows(self, statement: Prepared, values: Sequence[bytes | None]) -> int:
+        """Run a statement that writes; return how many rows it wrote.  Raises as ``write`` does."""
+        return self._write(lambda connection: connection.run(statement, values).command_tuples or 0)
+
+    def _write(self, work: Callable[[Connection], T]) -> T:
         with self._taken() as connection, self._counted():
             connection.warnings.clear()
             try:
-                done = work(connection.psycopg)
+                done = work(connection)
             except (errors.SerializationFailure, errors.DeadlockDetected) as error:
                 raise SlotTaken(f"PostgreSQL undid a write: {_line(error)}") from error
             except errors.ReadOnlySqlTransaction as error:

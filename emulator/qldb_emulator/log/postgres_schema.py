@@ -12,6 +12,8 @@ less than ``seq``, a block has one successor only, and the block before it must 
 
 from __future__ import annotations
 
+from .postgres_prepared import Prepared
+
 SCHEMA = "qldb_journal"
 VERSION = 1
 
@@ -78,25 +80,32 @@ FROM taken, unnest(
 """
 
 # The same for one block, which is the usual number.  Arrays would cost a third of the statement's time.
-APPEND_ONE = f"""
+# $1 ledger, $2 epoch, $3 seq, $4 hash, $5 hash of the block before it, $6 transaction, $7 time, $8 the block
+APPEND_ONE = Prepared(
+    b"qldb_append_one",
+    f"""
 WITH taken AS (
-    UPDATE {SCHEMA}.ledger SET seq = %(seq)s, hash = %(hash)b
-    WHERE ledger_id = %(ledger_id)s AND seq = %(seq)s - 1 AND hash = %(previous_hash)b AND epoch = %(epoch)s
+    UPDATE {SCHEMA}.ledger SET seq = $3::bigint, hash = $4::bytea
+    WHERE ledger_id = $1::text AND epoch = $2::bigint AND seq = $3::bigint - 1 AND hash = $5::bytea
     RETURNING ledger_id
 )
 INSERT INTO {SCHEMA}.block (ledger_id, seq, hash, previous_seq, previous_hash, transaction_id, time_ms, ion)
-SELECT ledger_id, %(seq)s, %(hash)b, %(seq)s - 1, nullif(%(previous_hash)b, ''), %(transaction_id)s, %(time_ms)s,
-    %(ion)b
+SELECT ledger_id, $3::bigint, $4::bytea, $3::bigint - 1, nullif($5::bytea, ''), $6::text, $7::bigint, $8::bytea
 FROM taken
-"""
+""".encode(),
+)
 
 REWRITE = f"UPDATE {SCHEMA}.block SET ion = %b WHERE ledger_id = %s AND seq = %s"
 
-TIP = f"""
+# $1 ledger, $2 server
+TIP = Prepared(
+    b"qldb_tip",
+    f"""
 SELECT seq, hash, facts_version, epoch,
-    %(server_id)s::text IS NULL OR EXISTS (SELECT FROM {SCHEMA}.server WHERE server_id = %(server_id)s::text)
-FROM {SCHEMA}.ledger WHERE ledger_id = %(ledger_id)s
-"""
+    $2::text IS NULL OR EXISTS (SELECT FROM {SCHEMA}.server WHERE server_id = $2::text)
+FROM {SCHEMA}.ledger WHERE ledger_id = $1::text
+""".encode(),
+)
 
 HASH_AT = f"SELECT hash FROM {SCHEMA}.block WHERE ledger_id = %s AND seq = %s"
 
