@@ -28,8 +28,9 @@ from qldb_emulator.journal.hashing import CommitDigest
 from qldb_emulator.log import postgres_servers
 from qldb_emulator.log.postgres import PostgresLogs
 from qldb_emulator.log.postgres_connections import Connections
+from qldb_emulator.log.postgres_prepared import Prepared, bigint_of
 from qldb_emulator.log.postgres_schema import SCHEMA, WAITS_FOR_STANDBY
-from qldb_emulator.log.seam import LogError, UnknownOutcome, Unreachable
+from qldb_emulator.log.seam import LogError, SlotTaken, UnknownOutcome, Unreachable
 from qldb_emulator.settings import Settings
 from qldb_emulator.web.app import create_dispatcher
 from qldb_emulator.web.server import Server
@@ -814,6 +815,58 @@ def test_success_with_a_warning_is_an_outcome_that_is_not_known(url: str) -> Non
             lambda c: c.execute("DO $$ BEGIN RAISE WARNING 'The transaction may not have been replicated'; END $$")
         )
     connections.write(lambda c: c.execute("DO $$ BEGIN RAISE NOTICE 'nothing'; END $$"))
+    connections.close()
+
+
+SAYS = "CREATE FUNCTION says(text) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RAISE {} ; RETURN 1; END'"
+
+
+@pytest.mark.parametrize(
+    ("said", "means"),
+    [
+        ("NOTICE ''%'', $1", None),
+        ("WARNING ''%'', $1", UnknownOutcome),
+        ("EXCEPTION ''%'', $1 USING ERRCODE = ''40001''", SlotTaken),
+        ("EXCEPTION ''%'', $1 USING ERRCODE = ''40P01''", SlotTaken),
+        ("EXCEPTION ''%'', $1 USING ERRCODE = ''25006''", Unreachable),
+        ("EXCEPTION ''%'', $1 USING ERRCODE = ''23505''", LogError),
+    ],
+)
+def test_what_the_database_says_of_a_prepared_write(url: str, said: str, means: type[LogError] | None) -> None:
+    connections = Connections(url)
+    connections.write(lambda c: c.execute(SAYS.format(said).encode()))
+    ask = Prepared(b"ask", b"SELECT says($1::text)")
+    if means is None:
+        assert connections.write_rows(ask, (b"said so",)) == 1
+    else:
+        with pytest.raises(LogError, match="said so") as refusal:
+            connections.write_rows(ask, (b"said so",))
+        assert type(refusal.value) is means
+    assert connections.write_rows(Prepared(b"other", b"SELECT $1::text"), (None,)) == 1  # the next one is well
+    connections.close()
+
+
+def test_a_connection_that_is_lost_under_a_prepared_statement(url: str) -> None:
+    connections = Connections(url)
+    number = Prepared(b"number", b"SELECT pg_backend_pid()::bigint, $1::text")
+    lost = Prepared(b"lost", b"SELECT pg_terminate_backend(pg_backend_pid())")
+
+    def backend() -> int:
+        row = connections.read_row(number, (b"x",))
+        assert row is not None
+        assert row[1] == b"x"
+        return bigint_of(row[0])
+
+    first = backend()
+    assert backend() == first
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(%s, 5000)", (first,))
+    assert backend() != first  # asked once more on a new connection
+    with pytest.raises(Unreachable):
+        connections.read_row(lost, ())
+    with pytest.raises(UnknownOutcome):
+        connections.write_rows(lost, ())
+    assert backend() != first
     connections.close()
 
 
