@@ -31,7 +31,7 @@ from ..language.errors import PartiqlError
 from ..language.functions import function_named
 from ..language.texts import ion_text
 from ..language.values import MISSING, Bag
-from ..planning.plan import BUDGET_SLOT, DATA_SLOT, PARAMETERS_SLOT, Failure, Slot, Subquery
+from ..planning.plan import BUDGET_SLOT, DATA_SLOT, PARAMETERS_SLOT, Failure, OuterSlot, Slot, Subquery
 from ..syntax import ast
 from .aggregates import Accumulator, make_accumulator
 
@@ -108,6 +108,21 @@ class ExpressionCompiler:
     def _slot(self, node: Slot) -> Run:
         number = node.number
         return lambda frame: frame[number]
+
+    def _outer_slot(self, node: OuterSlot) -> Run:
+        outer, numbers = node.outer.number, [slot.number for slot in node.between]
+        get = _field_getter(node.field)
+
+        def find(frame: Frame) -> IonValue:
+            for number in numbers:
+                value = frame[number]
+                if type(value) in _HOLDERS:
+                    found = get(value)
+                    if found is not MISSING:
+                        return found
+            return frame[outer]
+
+        return find
 
     def _failure(self, node: Failure) -> Run:
         def fail(frame: Frame) -> IonValue:
@@ -445,6 +460,7 @@ _HANDLERS: Final[Mapping[type[ast.Expr], Callable[[ExpressionCompiler, Any], Run
     ast.Literal: ExpressionCompiler._literal,
     ast.Parameter: ExpressionCompiler._parameter,
     Slot: ExpressionCompiler._slot,
+    OuterSlot: ExpressionCompiler._outer_slot,
     Subquery: ExpressionCompiler._subquery,
     Failure: ExpressionCompiler._failure,
     ast.Path: ExpressionCompiler._path,
@@ -472,6 +488,7 @@ _MAYBE_UNKNOWN = frozenset((type(None), type(MISSING), TypedNull, Annotated))
 _TRUTH_OPERATORS = frozenset(("=", "<>", "<", "<=", ">", ">=", "AND", "OR", "NOT"))
 
 
+_HOLDERS = frozenset((*STRUCT_TYPES, Annotated))  # what may have fields
 _LONG_TEXT = 1_024  # characters; shorter texts are not reported
 _LONG_LIST = 64  # items
 _PLACE_BYTES = 16  # of an element in a list, without the list itself

@@ -9,7 +9,7 @@ from functools import cache
 from ...ion.values import Annotated, IonValue, struct_items
 from ..language.values import MISSING, Bag
 from ..syntax import ast
-from .plan import Slot
+from .plan import OuterSlot, Slot
 
 
 @cache
@@ -83,6 +83,8 @@ def is_plain(node: ast.Expr) -> bool:
         return True
     if isinstance(node, Slot):
         return node.is_plain
+    if isinstance(node, OuterSlot):
+        return node.outer.is_plain and all(slot.is_plain for slot in node.between)
     if isinstance(node, ast.Literal):
         return node.value is MISSING or not holds_bag_or_missing(node.value)
     if isinstance(node, ast.Path):

@@ -45,6 +45,18 @@ class Slot(ast.Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class OuterSlot(ast.Expr):
+    """A variable of an outer query, unless the value of a query between has a field of its name (resolve, rule 1).
+
+    field: the step to it.  between: the variables that are asked for it, in this order.
+    """
+
+    outer: Slot
+    field: ast.FieldStep
+    between: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Subquery(ast.Expr):
     """A nested SELECT: the bag of its rows."""
 

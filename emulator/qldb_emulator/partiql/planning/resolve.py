@@ -27,7 +27,7 @@ from ..language.arithmetic import INT_MAX, INT_MIN
 from ..language.errors import PartiqlError
 from ..language.values import MISSING
 from ..syntax import ast
-from .plan import FIRST_FREE_SLOT, AggregateCall, Failure, SelectPlan, Slot, Subquery
+from .plan import FIRST_FREE_SLOT, AggregateCall, Failure, OuterSlot, SelectPlan, Slot, Subquery
 
 
 class Frame:
@@ -150,7 +150,11 @@ class Resolver:
             if slot is not None:
                 if at.is_grouped:
                     return _grouped(slot.name, node.pos, at, at is scope)
-                return _unless_field(node, replace(slot, pos=node.pos), between)
+                outer = replace(slot, pos=node.pos)
+                if not between:
+                    return outer
+                step = ast.FieldStep(node.name, node.is_quoted, pos=node.pos)
+                return OuterSlot(outer, step, tuple(between), pos=node.pos)
             if at.is_body and not at.is_grouped:
                 between.extend(at.variables.values())
             at = at.parent
@@ -308,17 +312,6 @@ class Resolver:
         slot = self._frame.new()
         scope.aggregates.append(AggregateCall(slot, node, argument))
         return Slot(slot, node.name, pos=node.pos)
-
-
-_MISSING: Final = ast.TypeName("missing", pos=ast.NOWHERE)
-
-
-def _unless_field(node: ast.Variable, outer: Slot, between: list[Slot]) -> ast.Expr:
-    """A variable of an outer query, unless a variable of a query between has a field of its name (rule 1)."""
-    pos, step = node.pos, ast.FieldStep(node.name, node.is_quoted, pos=node.pos)
-    fields = [ast.Path(replace(slot, pos=pos), (step,), pos=pos) for slot in between]
-    whens = tuple([(ast.Is(each, _MISSING, is_negated=True, pos=pos), each) for each in fields])
-    return ast.Case(None, whens, outer, pos=pos) if whens else outer
 
 
 def _grouped(name: str, pos: ast.Pos, scope: Scope, is_own: bool) -> Failure:
