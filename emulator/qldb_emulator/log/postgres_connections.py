@@ -88,7 +88,10 @@ class Connection:
             self.warnings.append(notice.message_primary or "a warning without text")
 
     def run(self, statement: Prepared, values: Sequence[bytes | None]) -> pq.abc.PGresult:
-        """Run a prepared statement with values in binary form.  Raises psycopg.Error."""
+        """Run a prepared statement with values in binary form.  Raises psycopg.Error.
+
+        Other threads run while libpq waits; Ctrl-C in the main thread is noticed after the answer.
+        """
         if statement.name not in self._prepared:
             self._checked(self.psycopg.pgconn.prepare(statement.name, statement.text))
             self._prepared.add(statement.name)
