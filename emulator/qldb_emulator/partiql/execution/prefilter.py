@@ -71,9 +71,12 @@ BindCertainMatch = Callable[[list[Any]], CertainMatch | None]
 """frame -> a test of documents for a certain match, with the constants of this execution; None if there is none."""
 
 
-def certain_match(condition: ast.Expr, slot: int) -> BindCertainMatch | None:
-    """A test of a document's binary: whether a condition is certainly true for it.  None if there is none."""
-    terms = [_term(term, slot) for term in conjuncts(condition)]
+def certain_match(condition: ast.Expr, slot: int, is_revision: bool = False) -> BindCertainMatch | None:
+    """A test of a document's binary: whether a condition is certainly true for it.  None if there is none.
+
+    is_revision: the value in the slot is a revision; its field ``data`` is the document.
+    """
+    terms = [_term(term, slot, is_revision) for term in conjuncts(condition)]
     known = [(COMPARISONS[term[0]], _kept_reader(term[1]), term[2]) for term in terms if term is not None]
     if not known or len(known) < len(terms):
         return None
@@ -113,24 +116,24 @@ def _kept_reader(name: str) -> FieldReader:
     return field_reader(name, None, MISSING, _KEPT_SHAPES)
 
 
-def _term(term: ast.Expr, slot: int) -> Term | None:
+def _term(term: ast.Expr, slot: int, is_revision: bool = False) -> Term | None:
     if not isinstance(term, ast.Binary) or term.operator not in COMPARISONS:
         return None
     for operator, path, constant in (
         (term.operator, term.left, term.right),
         (_TURNED[term.operator], term.right, term.left),
     ):
-        name = _field_name(path, slot)
+        name = _field_name(path, slot, is_revision)
         if name is not None and isinstance(constant, ast.Literal | ast.Parameter):
             return operator, name, constant
     return None
 
 
-def _field_name(path: ast.Expr, slot: int) -> str | None:
+def _field_name(path: ast.Expr, slot: int, is_revision: bool) -> str | None:
     if isinstance(path, ast.Path) and isinstance(path.root, Slot) and path.root.number == slot:
-        step = path.steps[0]
-        if len(path.steps) == 1 and isinstance(step, ast.FieldStep):
-            return step.name
+        names = [step.name for step in path.steps if isinstance(step, ast.FieldStep)]
+        if len(names) == len(path.steps) and names[:-1] == (["data"] if is_revision else []):
+            return names[-1]
     return None
 
 
