@@ -20,9 +20,10 @@ Measured over 20,000 documents, two terms, a third passing the first: 0.44 µs a
 from __future__ import annotations
 
 import operator as comparisons
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
 from ...ion.field_reader import FieldReader, field_reader
@@ -33,6 +34,8 @@ from ..planning.analysis import conjuncts
 from ..planning.data import BATCH_ROWS, Batches, CertainMatch, Prefilter, Row
 from ..planning.plan import PARAMETERS_SLOT, Slot
 from ..syntax import ast
+
+_SEARCHED_TOGETHER_MAX = 1_048_576  # octets
 
 _KEPT_READERS, _KEPT_SHAPES = 256, 8  # how many field names are remembered; how many shapes of documents for each
 
@@ -217,8 +220,11 @@ class _TermsPrefilter:
 
     def positions(self, documents: Sequence[bytes]) -> Sequence[int]:
         found: Sequence[int] = range(len(documents))
-        for octets in self._needles:
-            found = [i for i in found if octets in documents[i]]
+        if self._needles:
+            first, *others = self._needles
+            found = containing(documents, first)
+            for octets in others:
+                found = [i for i in found if octets in documents[i]]
         for select in self._position_selectors:
             found = select(documents, found)
         return found
@@ -240,6 +246,28 @@ def _position_selector(operator: str, name: str, wanted: Any, is_whole: bool) ->
     return lambda documents, found: [
         i for i in found if (v := read(documents[i])).__class__ is not int or holds(v, wanted)
     ]
+
+
+def containing(documents: Sequence[bytes], octets: bytes) -> list[int]:
+    """The positions of the documents that contain these octets.
+
+    Documents of a few hundred octets are searched in one piece, which takes half the time.
+    """
+    ends = list(accumulate(map(len, documents)))
+    if not ends or ends[-1] > _SEARCHED_TOGETHER_MAX:
+        return [i for i, document in enumerate(documents) if octets in document]
+    joined, length = b"".join(documents), len(octets)
+    found = []
+    at = joined.find(octets)
+    while at >= 0:
+        position = bisect_right(ends, at)
+        end = ends[position]
+        if at + length <= end:
+            found.append(position)
+            at = joined.find(octets, end)
+        else:  # across the end of a document
+            at = joined.find(octets, at + 1)
+    return found
 
 
 def _needle(wanted: Any) -> bytes | None:
