@@ -17,9 +17,8 @@ from ..storage.directory import DataDirectory
 from ..storage.errors import StorageError
 from .ledger.register import Register
 from .outgoing.exports import Exports, has_running_exports
-from .outgoing.local_streams import LOCAL, StreamFile
 from .outgoing.stream_facts import has_running_streams
-from .outgoing.streams import OpenTarget, Streams
+from .outgoing.streams import Streams
 from .service import call_operation
 from .workbench.determinism import deterministic_sources
 from .workbench.faults import Faults
@@ -27,6 +26,8 @@ from .workbench.statement_log import StatementLog
 
 if TYPE_CHECKING:
     from .ledger.ledger import Ledger
+    from .outgoing.local_streams import StreamFile
+    from .outgoing.streams import OpenTarget
     from .session.sessions import Sessions
     from .steward import Steward
 
@@ -110,6 +111,8 @@ class Emulator:
         path = self.settings.stream_file
         if path is None:
             return None
+        from .outgoing.local_streams import LOCAL, StreamFile  # only a server with such a file needs it
+
         try:
             return StreamFile(path, lambda ledger: self.streams.arn(ledger, LOCAL))
         except OSError as error:

@@ -11,7 +11,6 @@ from dataclasses import field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...errors import QldbError
-from ...ion.codec import IonError, dumps_text, loads
 from ...records import dataclass
 
 if TYPE_CHECKING:
@@ -148,6 +147,8 @@ def _size(holder: Members) -> int:
 
 
 def _shown(holder: Members) -> str:
+    from ...ion.codec import IonError, dumps_text, loads
+
     data = holder.get("IonBinary") or holder.get("IonText") or b""
     try:
         return dumps_text(loads(data))
