@@ -1,6 +1,6 @@
 """A row whose document's octets are copied equals the row that is decoded and written.
 
-So the ways of giving out a stored document are compared: copied into a revision, copied with one more field, and by
+The ways of returning a stored document are compared: copied into a revision, copied with one more field, and by
 statements of both kinds.
 """
 

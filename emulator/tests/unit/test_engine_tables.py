@@ -218,7 +218,7 @@ def test_a_document_found_by_its_id_counts_as_one_read(session: LocalSession) ->
         "SELECT * FROM history(T) AS h WHERE h.metadata.id = ?",
     ],
 )
-def test_whole_rows_are_given_out_without_decoding_documents(decoded: list[bytes], statement: str) -> None:
+def test_whole_rows_need_no_decoded_documents(decoded: list[bytes], statement: str) -> None:
     with new_emulator() as emulator:
         session = new_ledger(emulator)
         session.run("CREATE TABLE T")
