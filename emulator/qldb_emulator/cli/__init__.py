@@ -11,14 +11,16 @@ from __future__ import annotations
 import importlib
 import os
 
-import click
-
-from .. import __version__
-from ..compiled import build
-from .config import config_file, defaults_for, read_config
-from .groups import MainGroup
 from .importing import without_collections
-from .localstack import serve_defaults
+
+with without_collections():  # click takes most of the imports of a command
+    import click
+
+    from .. import __version__
+    from ..compiled import build
+    from .config import config_file, defaults_for, read_config
+    from .groups import MainGroup
+    from .localstack import serve_defaults
 
 # An option without a variable of its own has QLDB_EMULATOR_COMMAND_OPTION.
 ENVIRONMENT_PREFIX = "QLDB_EMULATOR"

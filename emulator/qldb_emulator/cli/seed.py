@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ADMIN_REQUEST
-from ..seeding import Seeder, SeedError, sample_path
+from ..seeding.sample_files import sample_path
 
 if TYPE_CHECKING:
     from ..engine.emulator import Emulator
+    from ..seeding.files import Seeder
     from ..verify import Container
 
 
@@ -43,7 +44,9 @@ class Seeds:
 
     def run(self) -> None:
         """Run every seed.  Raises SeedError."""
+        # Late: a server without seeds does not need what they need.
         from ..driver.local import LocalTransport
+        from ..seeding.files import Seeder
 
         seeder = self._seeder = Seeder(LocalTransport(self._emulator), self.environment(), self._import_journal)
         for name in self._samples:
@@ -59,6 +62,8 @@ class Seeds:
 
     def run_after_reset(self) -> None:
         """The same for the admin interface.  Raises QldbError."""
+        from ..seeding.files import SeedError
+
         try:
             self.run()
         except SeedError as error:
@@ -82,6 +87,7 @@ class Seeds:
 
     def _import_journal(self, folder: Path, ledger: str) -> None:
         from ..engine.workbench.imports import NotImported, Wanted
+        from ..seeding.files import SeedError
         from ..verify import SourceError, choose_journal
         from .failure import Failure
         from .import_ import import_journal

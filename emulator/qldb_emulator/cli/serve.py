@@ -19,7 +19,7 @@ from click.core import ParameterSource
 
 from ..limits import PRESETS, Limits, with_limit
 from ..records import dataclass
-from ..seeding import SAMPLES, SeedError
+from ..seeding.sample_files import SAMPLES
 from ..settings import (
     DEFAULT_ACCOUNT,
     DEFAULT_HOST,
@@ -557,6 +557,8 @@ def run_server(
             seeds, dispatcher.admin, lambda: announce(server.url, settings, aws_url, authority), server, hooks
         )
         start.begin()
+        # Beside the first requests: a client begins with some that run no statement.
+        threading.Thread(target=emulator.get_ready, name="qldb-emulator-import", daemon=True).start()
         server.serve_forever()
         start.end()
         if tracing is not None:
@@ -625,6 +627,8 @@ class Start:
         self._thread.start()
 
     def _run(self) -> None:
+        from ..seeding.files import SeedError
+
         try:
             if self._hooks is not None:
                 self._hooks.start()

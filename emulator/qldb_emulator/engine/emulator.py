@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from typing import TYPE_CHECKING, Any
 
 from ..clock import Clock, SystemClock
 from ..context import CommandResult, RequestContext
@@ -14,18 +15,21 @@ from ..settings import Settings
 from ..storage.connections import Durability
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageError
-from .ledger.ledger import Ledger
 from .ledger.register import Register
 from .outgoing.exports import Exports, has_running_exports
-from .outgoing.local_streams import LOCAL, StreamFile
 from .outgoing.stream_facts import has_running_streams
-from .outgoing.streams import OpenTarget, Streams
+from .outgoing.streams import Streams
 from .service import call_operation
-from .session.sessions import Sessions
-from .steward import Steward
 from .workbench.determinism import deterministic_sources
 from .workbench.faults import Faults
 from .workbench.statement_log import StatementLog
+
+if TYPE_CHECKING:
+    from .ledger.ledger import Ledger
+    from .outgoing.local_streams import StreamFile
+    from .outgoing.streams import OpenTarget
+    from .session.sessions import Sessions
+    from .steward import Steward
 
 Members = dict[str, Any]
 
@@ -62,7 +66,8 @@ class Emulator:
         self.ledgers = Register(self.directory, self.logs, self.settings, self.clock, self.ids)
         self.faults = Faults()
         self.statement_log = StatementLog(self.settings.statement_log)
-        self.sessions = Sessions(self.ledgers, self.settings, self.clock, self.ids, self.faults, self.statement_log)
+        self._sessions: Sessions | None = None
+        self._sessions_lock = threading.Lock()
         self.streams = Streams(self.settings, self.clock, open_target)
         self.exports = Exports(self.settings, self.clock)
         self.stream_file = self._open_stream_file()
@@ -70,11 +75,31 @@ class Emulator:
         self.ledgers.on_delete = self._finish
         self.steward = self._make_steward()
 
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions.  What runs statements is imported with them: that is a quarter of a start."""
+        if self._sessions is None:
+            with self._sessions_lock:  # several first requests at once, or one beside get_ready
+                if self._sessions is None:
+                    from .session.sessions import Sessions
+
+                    self._sessions = Sessions(
+                        self.ledgers, self.settings, self.clock, self.ids, self.faults, self.statement_log
+                    )
+        return self._sessions
+
+    def get_ready(self) -> None:
+        """Import what the first statement would otherwise import and wait for.  For a thread beside the server."""
+        self.ledgers.get_ready()
+        _ = self.sessions
+
     def _make_steward(self) -> Steward | None:
         """This server among the others; None when the journals have no other server."""
         servers = self.logs.servers
         if servers is None:
             return None
+        from .steward import Steward  # only a server among others has one
+
         steward = Steward(
             servers, self.ledgers, self.streams, self.exports, self.ids, self.ledgers.close_open, self.sessions.move
         )
@@ -86,6 +111,8 @@ class Emulator:
         path = self.settings.stream_file
         if path is None:
             return None
+        from .outgoing.local_streams import LOCAL, StreamFile  # only a server with such a file needs it
+
         try:
             return StreamFile(path, lambda ledger: self.streams.arn(ledger, LOCAL))
         except OSError as error:
@@ -98,7 +125,8 @@ class Emulator:
 
     def send_command(self, command: str, token: str | None, members: Members, context: RequestContext) -> CommandResult:
         """Send one command of the session API.  Raises QldbError; ConnectionDropped when a fault rule says so."""
-        return self.sessions.send(command, token, members, context)
+        sessions = self._sessions or self.sessions
+        return sessions.send(command, token, members, context)
 
     def resume_streams(self) -> None:
         """Open the ledgers that have streams or exports to deliver; the others are opened by their first request."""

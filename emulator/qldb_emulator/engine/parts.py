@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..clock import Clock
 from ..ids import IdSource
@@ -11,7 +11,9 @@ from ..storage.directory import DataDirectory
 from .ledger.register import Register
 from .outgoing.exports import Exports
 from .outgoing.streams import Streams
-from .session.sessions import Sessions
+
+if TYPE_CHECKING:
+    from .session.sessions import Sessions
 
 
 class Parts(Protocol):
@@ -22,6 +24,8 @@ class Parts(Protocol):
     clock: Clock
     ids: IdSource
     ledgers: Register
-    sessions: Sessions
     streams: Streams
     exports: Exports
+
+    @property
+    def sessions(self) -> Sessions: ...

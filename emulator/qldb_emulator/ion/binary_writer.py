@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from ..budget import charge, check
-from .binary_reader import MAX_EXPONENT, MAX_FRACTION_DIGITS, VERSION_MARKER
+from .binary_reader import MAX_EXPONENT, MAX_FRACTION_DIGITS, VERSION_MARKER, extent, single_value
 from .numerals import EXACT, decimal_to_int
 from .symbols import MAX_DEPTH, SYSTEM_SYMBOLS, TOO_DEEP, VERSION_MARKER_TEXT, is_symbol_table
 from .values import (
@@ -63,6 +63,11 @@ _TABLE_CACHE: dict[tuple[str, ...], bytes] = {}
 _TEXTS_CACHE: dict[bytes, tuple[str, ...]] = {}  # the inverse
 _TABLE_CACHE_ENTRIES = 512
 _TABLE_CACHE_SYMBOLS = 64
+
+# What precedes a struct, and the name of one more field -> what precedes it then, and the id of the name.
+_EXTENDED: dict[tuple[bytes, str], tuple[bytes, bytes]] = {}
+_OPENING_MAX = 2048  # octets of a symbol table that is worth knowing
+_OTHER_STRUCTS = frozenset((0xD1, 0xDF))  # sorted by id; null
 
 # Every text with a system id -> the id as VarUInt, as a field name is written.
 _SYSTEM_IDS: dict[str, bytes] = {text: bytes((0x80 | number,)) for number, text in enumerate(SYSTEM_SYMBOLS)}
@@ -287,6 +292,56 @@ def opened(document: Document) -> tuple[tuple[str, ...], bytes] | None:
         start = 7 + (ion[5] << 7 | ion[6] & 0x7F)
     texts = _TEXTS_CACHE.get(ion[:start])
     return None if texts is None else (texts, ion[start:])
+
+
+def value_start(ion: bytes) -> int:
+    """Return where the value begins in self-contained binary of one value by our writer, after the symbol table.
+
+    For an annotated value without a symbol table that is the end.
+    """
+    return extent(ion, len(VERSION_MARKER))[1] if ion[len(VERSION_MARKER)] >> 4 == 14 else len(VERSION_MARKER)
+
+
+def texts_of(opening: bytes) -> tuple[str, ...] | None:
+    """Return the local symbols of a version marker and symbol table.
+
+    None if a larger table cannot begin with them: it is long, or our writer would write it in another way, because it
+    has imports, ids without text, or texts that have two ids.
+    """
+    if len(opening) > _OPENING_MAX:
+        return None
+    try:
+        # Only what follows a table tells which one is in force: here a null.
+        texts = tuple(single_value(opening + NULL_OCTETS["null"])[2])[_FIRST_LOCAL_ID:]
+        if tuple(local_texts(first_ids(texts))) != texts:
+            return None
+        return texts if opening == (opening_of(listed(texts)) if texts else VERSION_MARKER) else None
+    except (IonError, IndexError, UnicodeError):
+        return None
+
+
+def with_text_field(ion: bytes, name: str, text: str) -> bytes | None:
+    """Return self-contained binary of a struct with one more field at its end; the others are not decoded.
+
+    ion: of one struct, by our writer.  None if it has to be decoded: see texts_of; or it is no plain struct.
+    """
+    start = value_start(ion)
+    opening = ion[:start]
+    known = _EXTENDED.get((opening, name))
+    if known is None:
+        texts = texts_of(opening)
+        if texts is None:
+            return None
+        symbols = first_ids(texts)
+        field = symbol_id(name, symbols)
+        known = _opening(symbols), field
+        if len(_EXTENDED) >= _TABLE_CACHE_ENTRIES:
+            _EXTENDED.clear()
+        _EXTENDED[opening, name] = known
+    if start == len(ion) or ion[start] >> 4 != 13 or ion[start] in _OTHER_STRUCTS:
+        return None
+    octets = text.encode()
+    return known[0] + headed(13, b"".join((ion[extent(ion, start)[0] :], known[1], headed(8, octets))))
 
 
 def first_ids(texts: Iterable[str]) -> dict[str, bytes]:

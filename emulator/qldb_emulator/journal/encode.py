@@ -12,6 +12,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from ..ion.binary_reader import extent
 from ..ion.binary_writer import (
     first_ids,
     headed,
@@ -21,7 +22,9 @@ from ..ion.binary_writer import (
     opened,
     opening_of,
     symbol_id,
+    texts_of,
     timestamp_octets,
+    value_start,
     write_value,
 )
 from ..ion.codec import dumps
@@ -78,12 +81,16 @@ _WHOLE = _Part(names_within(layout.BLOCK), layout.BLOCK)
 _NO_REDACTION = _Part(names_within(layout.BLOCK, ("redactionInfo",)), layout.BLOCK)
 _NO_DOCUMENTS = _Part(names_within(layout.BLOCK, ("redactionInfo", "documents", "revisions")), layout.BLOCK)
 _REVISION = _Part(_NO_REDACTION.names, layout.REVISION)
+_SHOWN = _Part(names_within(layout.REVISION, ("dataHash",)), layout.REVISION)
 _INFO = _Part(_NO_REDACTION.names, layout.TRANSACTION_INFO)
 _METADATA = _Part(layout.METADATA.names, layout.METADATA)
 
 # Documents have few shapes.  The table is emptied when it is full, so hostile shapes cost no memory.
 _KNOWN: dict[tuple[tuple[str, ...], _Part], _Names] = {}
 _KNOWN_MAX = 256
+
+# The same for documents as they are stored, by what stands before their value.
+_SHOWN_NAMES: dict[bytes, _Names] = {}
 
 
 def encode_block(block: Block) -> bytes:
@@ -122,6 +129,62 @@ def encode_revision(revision: Struct) -> bytes:
     written = write_value(data, symbols)
     names = _names(tuple(local_texts(symbols)), _REVISION)
     return names.opening + _revision(names, names.ids, {**revision, "data": written})
+
+
+def encode_stored_revision(
+    strand_id: str, sequence_no: int, hash_: bytes, data: bytes, metadata: bytes
+) -> bytes | None:
+    """Return self-contained Ion binary of a revision, with its document's octets as they are; nothing is decoded.
+
+    The names of the document come first in the symbol table, so its symbol ids stay.
+    data, metadata: as they are stored, each self-contained Ion binary.  None for those that have another form than our
+    writers give nearly all of them: the caller decodes them.
+    """
+    start = value_start(data)
+    names = _shown_names(data[:start])
+    fields = _metadata_values(metadata)
+    if names is None or fields is None or start >= len(data):
+        return None
+    ids = names.ids
+    id_, version, time, tx_id = fields
+    strand, number = headed(_STRING, strand_id.encode()), headed(_INT, magnitude_octets(sequence_no))
+    address = headed(_STRUCT, b"".join((ids["strandId"], strand, ids["sequenceNo"], number)))
+    described = b"".join((ids["id"], id_, ids["version"], version, ids["txTime"], time, ids["txId"], tx_id))
+    shown = (ids["blockAddress"], address, ids["hash"], headed(_BLOB, hash_), ids["data"], data[start:])
+    return names.opening + headed(_STRUCT, b"".join((*shown, ids["metadata"], headed(_STRUCT, described))))
+
+
+def _shown_names(opening: bytes) -> _Names | None:
+    """Return the symbol table of a revision with a document that has this opening.
+
+    None if a larger table cannot begin with the document's.
+    """
+    known = _SHOWN_NAMES.get(opening)
+    if known is not None:
+        return known
+    texts = texts_of(opening)
+    if texts is None:
+        return None
+    if len(_SHOWN_NAMES) >= _KNOWN_MAX:
+        _SHOWN_NAMES.clear()
+    names = _SHOWN_NAMES[opening] = _Names(texts, _SHOWN)
+    return names
+
+
+def _metadata_values(metadata: bytes) -> list[bytes] | None:
+    """Return the octets of each value of a revision's metadata that encode_metadata wrote; None if it did not."""
+    position = len(_METADATA_NAMES.opening)
+    if not metadata.startswith(_METADATA_NAMES.opening):
+        return None
+    position, stop = extent(metadata, position)
+    values = []
+    for name in _METADATA_IDS:
+        start = position + len(name)
+        if start >= stop or metadata[position:start] != name:
+            return None
+        position = extent(metadata, start)[1]
+        values.append(metadata[start:position])
+    return values if position == stop == len(metadata) else None
 
 
 def encode_transaction_info(info: Struct) -> bytes:

@@ -20,8 +20,3 @@ seed fills the ledger with the folder's name, and any other file the one with th
 ``10-cars.partiql`` fills ``cars``.  A missing ledger is created.  Programs run at every start, as LocalStack ran its
 init files.
 """
-
-from .files import Seeder, SeedError
-from .tables import SAMPLES, sample_path
-
-__all__ = ["SAMPLES", "SeedError", "Seeder", "sample_path"]

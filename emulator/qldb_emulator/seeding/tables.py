@@ -15,25 +15,18 @@ A link puts the document id of another table's n-th document of the same file in
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 from ..driver import LedgerSession, OpenTransaction
 from ..ion.codec import IonError, load_all
 from ..ion.values import IonValue, strip_annotations
 
-SAMPLES = ("vehicle-registration",)
 DOCUMENTS_A_TRANSACTION = 40  # the service's limit
 _MEMBERS = {"table", "indexes", "documents", "links"}
 
 
 class TablesError(ValueError):
     """The file does not describe tables.  The text says what is wrong and where."""
-
-
-def sample_path(name: str) -> Path:
-    """Return the file of one of SAMPLES."""
-    return Path(__file__).parent / "samples" / f"{name}.ion"
 
 
 def read_tables(data: bytes, is_json: bool) -> list[dict[str, Any]]:

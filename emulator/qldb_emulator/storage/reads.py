@@ -72,6 +72,21 @@ SQL_SCAN_DOCUMENTS = f"""
     WHERE {_LIVE_DOCUMENTS} AND (r.data IS NOT NULL OR r.hash IS NULL OR r.data_crc IS NOT NULL)
     ORDER BY d.doc_no LIMIT :size"""
 
+# The same without ids and hashes, which take a quarter of the time: for a scan that needs them for few rows.
+SQL_SCAN_DATA = f"""
+    SELECT r.data, d.doc_no, r.data_crc FROM document d LEFT JOIN revision r ON r.revision_no =
+        CASE WHEN d.last_seq <= :at_seq THEN d.doc_no << {SEQ_BITS} | d.last_seq
+             ELSE {_revision_at("d.doc_no", ":at_seq")} END
+    WHERE {_LIVE_DOCUMENTS} AND (r.data IS NOT NULL OR r.hash IS NULL OR r.data_crc IS NOT NULL)
+    ORDER BY d.doc_no LIMIT :size"""
+
+SQL_NUMBERED_DOCUMENTS = f"""
+    SELECT d.document_id, r.hash, r.data, d.doc_no, CASE WHEN r.document_id = d.document_id THEN r.data_crc END
+    FROM document d LEFT JOIN revision r ON r.revision_no = {_revision_at("d.doc_no", "?")}
+    WHERE d.table_no = ? AND d.until_seq > ? AND d.seq <= ?
+        AND (r.data IS NOT NULL OR r.hash IS NULL OR r.data_crc IS NOT NULL)
+        AND d.doc_no IN (?) ORDER BY d.doc_no"""
+
 SQL_SEEK_INDEX = f"""
     SELECT {_columns("e.doc_no")} FROM index_entry e
     LEFT JOIN revision r ON r.revision_no = {_revision_at("e.doc_no", "?")}
@@ -309,6 +324,40 @@ class Reads(ABC):
                 raise self._damage_of_document(rows)
             yield rows
 
+    def scan_data(self, table_no: int, at_seq: int) -> Iterator[tuple[Sequence[int], Sequence[bytes]]]:
+        """Yield (``doc_no`` of each, its document) of what scan_documents yields, BATCH_ROWS at a time.
+
+        Takes four fifths of the time.
+        """
+        parameters = {"table_no": table_no, "at_seq": at_seq, "after": 0}
+        for rows in self._pages(SQL_SCAN_DATA, parameters, BATCH_ROWS, key=lambda row: row[1], first=BATCH_ROWS):
+            documents, numbers, crcs = zip(*rows, strict=True)
+            try:
+                is_whole = crcs == tuple(map(crc32, documents, numbers))
+            except DAMAGES:
+                is_whole = False
+            if not is_whole:
+                raise self._damage_of_document([(f"number {row[1]}", None, *row) for row in rows])
+            yield numbers, documents
+
+    def numbered_documents(self, table_no: int, numbers: Sequence[int], at_seq: int) -> list[DocumentRow]:
+        """Return the rows of these documents, given by ``doc_no`` in order, as scan_documents yields them.
+
+        A document that is redacted by now is left out.
+        """
+        # Statements of few lengths, so that SQLite prepares each once; a number that is given again counts once.
+        wanted = [*numbers, *[numbers[-1]] * (_next_power_of_two(len(numbers)) - len(numbers))]
+        sql = SQL_NUMBERED_DOCUMENTS.replace("(?)", f"({','.join('?' * len(wanted))})")
+        rows = self._rows(sql, (at_seq, table_no, at_seq, at_seq, *wanted))
+        for row in rows:
+            try:
+                is_whole = crc32(row[2], row[3]) == row[4]
+            except DAMAGES:
+                is_whole = False
+            if not is_whole:
+                raise self._damage_of_document(rows)
+        return rows
+
     def seek_index(self, index_no: int, keys: Iterable[bytes], at_seq: int, batch: int = BATCH_ROWS) -> Batches:
         """Yield the revisions current at a block that have one of these keys: key by key, within a key by document.
 
@@ -437,10 +486,18 @@ class Reads(ABC):
         return StorageError(f"The ledger file {self.path} is damaged: {what}. Run qldb-emulator verify")
 
     def _pages(
-        self, sql: str, parameters: dict[str, Any], batch: int, key: Any = lambda row: row[0]
+        self,
+        sql: str,
+        parameters: dict[str, Any],
+        batch: int,
+        key: Any = lambda row: row[0],
+        first: int = _FIRST_BATCH,
     ) -> Iterator[list[Any]]:
-        """Yield the rows of a statement with :after and :size in batches; key computes :after from the last row."""
-        parameters["size"] = min(_FIRST_BATCH, batch)
+        """Yield the rows of a statement with :after and :size in batches; key computes :after from the last row.
+
+        first: rows of the first batch, if there may be as many in any.
+        """
+        parameters["size"] = min(first, batch)
         while True:
             rows = self._rows(sql, parameters)
             if rows:
@@ -475,6 +532,11 @@ class Reads(ABC):
                 where = f"WHERE index_no IN (SELECT index_no FROM index_version WHERE until_seq = {LIVE})"
             for row in self._rows(f"SELECT * FROM {table} {where} ORDER BY {order}"):
                 yield table, row
+
+
+def _next_power_of_two(number: int) -> int:
+    """Return the least power of two that is not below a number from 1 on."""
+    return 1 << (number - 1).bit_length()
 
 
 def _revision_no(row: Any) -> int:

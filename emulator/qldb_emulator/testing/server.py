@@ -14,7 +14,8 @@ from ..engine.workbench.snapshots import fork_ledger
 from ..engine.workbench.statement_log import StatementRow
 from ..ids import RandomIds
 from ..records import dataclass
-from ..seeding import Seeder, sample_path
+from ..seeding.files import Seeder
+from ..seeding.sample_files import sample_path
 from ..settings import DEFAULT_REGION, Settings
 from ..web.app import create_dispatcher
 from ..web.server import Server

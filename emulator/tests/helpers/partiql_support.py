@@ -44,7 +44,7 @@ class MemoryLedger:
     def utc_now(self) -> Timestamp:
         return Timestamp.from_epoch_ms(1_600_000_000_000)
 
-    def scan(self, source: TableSource) -> Iterator[Row]:
+    def scan(self, source: TableSource, is_raw: bool = False) -> Iterator[Row]:
         self.accesses.append(("scan", source.table.name))
         return iter(self._current(source))
 
@@ -60,14 +60,23 @@ class MemoryLedger:
         return iter([r for r, v in rows if index.field_name in v and index_key(v[index.field_name]) in keys])
 
     def fetch(
-        self, source: TableSource, document_ids: Sequence[IonValue], certain: CertainMatch | None = None
+        self,
+        source: TableSource,
+        document_ids: Sequence[IonValue],
+        certain: CertainMatch | None = None,
+        is_raw: bool = False,
     ) -> Iterator[Row]:
         wanted = {strip_annotations(value) for value in document_ids}
         self.accesses.append(("fetch", source.table.name, sorted(map(str, wanted))))
         return iter([row for row in self._current(source) if row.document_id in wanted])
 
     def history(
-        self, table: TableInfo, start: Timestamp | None, end: Timestamp | None, document_ids: Sequence[IonValue] | None
+        self,
+        table: TableInfo,
+        start: Timestamp | None,
+        end: Timestamp | None,
+        document_ids: Sequence[IonValue] | None,
+        is_raw: bool = False,
     ) -> Iterator[Row]:
         wanted = None if document_ids is None else sorted(str(strip_annotations(value)) for value in document_ids)
         times = [None if time is None else str(time) for time in (start, end)]

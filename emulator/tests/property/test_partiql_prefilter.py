@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from qldb_emulator.ion.codec import dumps, loads_document
 from qldb_emulator.ion.values import Annotated, Symbol, struct_of
-from qldb_emulator.partiql.execution.prefilter import COMPARISONS, certain_match, prefilter_of
+from qldb_emulator.partiql.execution.prefilter import COMPARISONS, certain_match, containing, prefilter_of
 from qldb_emulator.partiql.language import semantics
 from qldb_emulator.partiql.language.errors import PartiqlError
 from qldb_emulator.partiql.planning.data import Row
@@ -111,3 +111,13 @@ def test_what_certainly_matches_matches(documents: list[Any], terms: list[tuple[
 def test_a_condition_of_other_terms_is_never_certain() -> None:
     assert certain_match(condition([("=", "c", 1)], is_whole=False), 2) is None
     assert certain_match(condition([("=", "c", 1)], is_whole=True), 3) is None
+
+
+OCTETS = st.text(alphabet="ab", max_size=6).map(str.encode)
+
+
+@given(st.lists(OCTETS, max_size=12), OCTETS.filter(bool), st.sampled_from([b"", b"c" * 1_100_000]))
+def test_octets_are_found_in_the_documents_that_have_them(documents: list[bytes], octets: bytes, long: bytes) -> None:
+    """Not across the end of a document; many long documents are searched one by one."""
+    searched = [*documents, long]
+    assert containing(searched, octets) == [n for n, document in enumerate(searched) if octets in document]

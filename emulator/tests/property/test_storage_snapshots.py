@@ -121,6 +121,11 @@ def test_every_past_block_reads_as_it_was(blocks: list[dict[str, tuple[str, byte
                 documents = [row[:4] for rows in file.scan_documents(number, seq, batch) for row in rows]
                 rows = flat(file.scan(number, seq))
                 assert documents == [(r.document_id, r.hash, r.data, r.doc_no) for r in rows if r.data is not None]
+                scanned = [pair for batch in file.scan_data(number, seq) for pair in zip(*batch, strict=True)]
+                assert scanned == [(doc_no, data) for _, _, data, doc_no in documents]
+                wanted = [doc_no for doc_no, _ in scanned][::2]
+                found = file.numbered_documents(number, wanted, seq) if wanted else []
+                assert [row[:4] for row in found] == documents[::2]
 
 
 def write_block(

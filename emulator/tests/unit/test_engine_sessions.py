@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
+from typing import Any
+
 import pytest
-from helpers.local_driver import CONTEXT, LocalSession, new_ledger
+from helpers.local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.session import sessions
+from qldb_emulator.engine.session.sessions import Sessions
 from qldb_emulator.errors import QldbError
 
 
@@ -192,3 +199,51 @@ def test_an_ion_text_parameter_is_taken(session: LocalSession) -> None:
         "Parameters": [{"IonText": "a::[1, 2.50]"}],
     }
     assert len(session.send("ExecuteStatement", **members)["FirstPage"]["Values"]) == 1
+
+
+# --- what is imported late ----------------------------------------------------------------------------------------
+
+WITHOUT_PARTIQL = """
+import sys
+from qldb_emulator.context import RequestContext
+from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.settings import Settings
+
+def is_imported():
+    return "qldb_emulator.partiql.prepare" in sys.modules
+
+with Emulator(Settings(is_ephemeral=True)) as emulator:
+    emulator.resume_streams()
+    found = emulator.call("ListLedgers", {}, RequestContext("us-east-1", "local", "4SnOdtcgpur5MmhXFEV3iE"))
+    print(found["Ledgers"], is_imported())
+    emulator.get_ready()
+    print(is_imported())
+"""
+
+
+def test_a_server_answers_before_partiql_is_imported() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PARTIQL], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines() == ["[] False", "True"]
+
+
+def test_requests_that_come_at_once_get_the_same_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one comes while the first makes them."""
+    made: list[Sessions] = []
+    found: list[Sessions] = []
+
+    def make(*arguments: Any) -> Sessions:
+        made.append(Sessions(*arguments))
+        if len(made) == 1:
+            second.start()
+            second.join(0.05)
+        return made[-1]
+
+    with new_emulator() as emulator:
+        second = threading.Thread(target=lambda: found.append(emulator.sessions))
+        monkeypatch.setattr(sessions, "Sessions", make)
+        found.append(emulator.sessions)
+        second.join()
+    assert len(made) == 1
+    assert found == made * 2

@@ -203,3 +203,47 @@ def test_a_document_found_by_its_id_counts_as_one_read(session: LocalSession) ->
     (wanted,) = session.run("SELECT VALUE id FROM T BY id WHERE k = 5")
     result = session.begin().execute_raw("SELECT t.* FROM T AS t BY id WHERE id = ?", wanted)
     assert result["ConsumedIOs"] == {"ReadIOs": 1, "WriteIOs": 0}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM T AS t BY id WHERE id = ?",
+        "SELECT * FROM _ql_committed_T AS r WHERE r.data.a = ?",
+        "SELECT * FROM _ql_committed_T AS r WHERE ? = r.data.a",
+        "SELECT r.* FROM _ql_committed_T AS r WHERE r.metadata.id = ?",
+        "SELECT * FROM _ql_committed_T AS r WHERE r.metadata.version = ?",
+        "SELECT * FROM _ql_committed_T",
+        "SELECT * FROM history(T)",
+        "SELECT * FROM history(T) AS h WHERE h.metadata.id = ?",
+    ],
+)
+def test_whole_rows_need_no_decoded_documents(decoded: list[bytes], statement: str) -> None:
+    with new_emulator() as emulator:
+        session = new_ledger(emulator)
+        session.run("CREATE TABLE T")
+        session.run("CREATE INDEX ON T (a)")
+        (row,) = session.run("INSERT INTO T ?", loads("{a: 0, b: note::[sym, {hash: 1.50}]}"))
+        decoded.clear()
+        wanted = row["documentId"] if "id = ?" in statement else 0
+        (found,) = session.run(statement, *([wanted] if "?" in statement else []))
+        assert dumps_text(found.get("data", found)).startswith("{a:0,b:note::[sym,{hash:1.50}]")
+        assert decoded == []
+
+
+def test_an_erased_revision_is_shown_with_the_hash_of_its_document() -> None:
+    with new_emulator() as emulator:
+        session = new_ledger(emulator)
+        session.run("CREATE TABLE T")
+        session.run("INSERT INTO T {'a': 1}")
+        session.run("UPDATE T SET a = 2")
+        address, document_id = session.run(
+            "SELECT h.blockAddress, h.metadata.id FROM history(T) AS h WHERE h.metadata.version = 0"
+        )[0].values()
+        (table_id,) = session.run("SELECT VALUE t.tableId FROM information_schema.user_tables AS t")
+        session.run(f"EXEC REDACT_REVISION ?, '{table_id}', '{document_id}'", address)
+        expected = texts(session.run("SELECT VALUE h FROM history(T) AS h"))
+        assert "dataHash:" in expected[0]
+        assert texts(session.run("SELECT * FROM history(T) AS h")) == expected
+        by_hash = "SELECT * FROM history(T) AS h WHERE h.dataHash IS NOT MISSING"
+        assert texts(session.run(by_hash)) == expected[:1]

@@ -16,7 +16,8 @@ from helpers.support import ROOT
 
 from qldb_emulator.driver.local import LocalTransport
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.seeding import SAMPLES, Seeder, SeedError, sample_path
+from qldb_emulator.seeding.files import Seeder, SeedError
+from qldb_emulator.seeding.sample_files import SAMPLES, sample_path
 from qldb_emulator.settings import Settings
 
 SLEEP_SECONDS = 60

@@ -11,7 +11,6 @@ from ...errors import (
     INVALID_PARAMETER,
     START_AFTER_END,
 )
-from ...journal.exports import Export
 from ..arns import is_role_arn
 from ..ledger.facts import ExportJob
 from ..outgoing.exports import journal_begins_ms
@@ -30,6 +29,8 @@ CLOCK_TOLERANCE_MS = 1_000
 
 def export_journal(parts: Parts, members: Members, region: str) -> Members:
     """ExportJournalToS3."""
+    from ...journal.exports import Export
+
     ledger = active_ledger(parts, members["Name"], region)
     configuration = members["S3ExportConfiguration"]
     encryption = configuration["EncryptionConfiguration"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ...ion.codec import loads, loads_document
+from ...ion.codec import dumps, loads, loads_document
 from ...ion.values import IonValue
+from ...journal.encode import encode_stored_revision
 from ...storage.rows import RevisionRow
 
 # A decoded document takes about ten times its Ion binary size in memory (measurements.md 3: 3.0 KB for 307 bytes).
@@ -49,15 +50,45 @@ class DocumentCache:
         return loads_document(data) if value is None else value
 
 
-def committed_shape(strand_id: str, row: RevisionRow, cache: DocumentCache) -> dict[str, IonValue]:
-    """Return a revision as the committed view and history show it (field order: captured records, partiql.md 2.2)."""
-    shape: dict[str, IonValue] = {
-        "blockAddress": {"strandId": strand_id, "sequenceNo": row.seq},
-        "hash": row.hash,
-    }
-    if row.data is not None:
-        shape["data"] = cache.decode(row.hash, row.data)
-    elif row.data_hash is not None:
-        shape["dataHash"] = row.data_hash
-    shape["metadata"] = loads(row.metadata)
-    return shape
+class StoredRevision:
+    """A revision as the committed view and history show it (field order: captured records, partiql.md 2.2).
+
+    It is a ``partiql.planning.data.RawRevision``.
+    """
+
+    __slots__ = ("_cache", "_row", "_strand_id")
+
+    def __init__(self, strand_id: str, row: RevisionRow, cache: DocumentCache) -> None:
+        self._strand_id = strand_id
+        self._row = row
+        self._cache = cache
+
+    def fields(self) -> dict[str, IonValue]:
+        """Return its fields except ``data``."""
+        return self._shape(has_data=False)
+
+    def value(self) -> dict[str, IonValue]:
+        """Return all its fields."""
+        return self._shape(has_data=True)
+
+    def ion(self) -> bytes:
+        """Return all of it as self-contained Ion binary; the document's octets are copied."""
+        row = self._row
+        written = None
+        if row.data is not None:
+            written = encode_stored_revision(self._strand_id, row.seq, row.hash, row.data, row.metadata)
+        return dumps(self.value()) if written is None else written
+
+    def _shape(self, has_data: bool) -> dict[str, IonValue]:
+        row = self._row
+        shape: dict[str, IonValue] = {
+            "blockAddress": {"strandId": self._strand_id, "sequenceNo": row.seq},
+            "hash": row.hash,
+        }
+        if row.data is not None:
+            if has_data:
+                shape["data"] = self._cache.decode(row.hash, row.data)
+        elif row.data_hash is not None:
+            shape["dataHash"] = row.data_hash
+        shape["metadata"] = loads(row.metadata)
+        return shape

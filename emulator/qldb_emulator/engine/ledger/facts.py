@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, field, fields, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from ...journal.exports import Export
 from ...records import dataclass
 from ...storage.reads import Reads
 from ...storage.writer import Writer
+
+if TYPE_CHECKING:
+    from ...journal.exports import Export
 
 KEPT_MS = 7 * 24 * 60 * 60 * 1000
 """How long a stream or export that ended is still listed, in milliseconds (documented)."""
@@ -176,7 +178,6 @@ _SCALARS = {
 }
 """Field -> name of its row.  An absent row, or null, means the field's default."""
 
-_EXPORT_FIELDS = tuple(each.name for each in fields(Export))
 Rows = Mapping[str, Any]
 
 
@@ -247,7 +248,9 @@ def _by_id(rows: Rows, prefix: str) -> dict[str, Any]:
 
 
 def _job_from_row(row: Mapping[str, Any]) -> ExportJob:
-    export = Export(**{name: row[name] for name in _EXPORT_FIELDS})
+    from ...journal.exports import Export  # late: few ledgers have exports
+
+    export = Export(**{each.name: row[each.name] for each in fields(Export)})
     return ExportJob(export, row["role_arn"], row["kms_key_arn"], row["status"], row["finished_ms"])
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...clock import Clock
 from ...errors import LEDGER_FILE_UNUSABLE, LEDGER_LOG_UNREACHABLE, LEDGER_LOG_UNUSABLE, NOT_SUPPORTED, QldbError
@@ -18,7 +18,9 @@ from ...storage.directory import DataDirectory
 from ...storage.errors import StorageError
 from ...storage.ledger_file import LedgerFile
 from .facts import LedgerFacts, changed_rows, facts_from_rows, read_facts, rows_from_facts, write_rows
-from .ledger import Ledger
+
+if TYPE_CHECKING:
+    from .ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,13 @@ def storage_problem(name: str, error: StorageError) -> QldbError:
     return problem(name=name, reason=error)
 
 
+def _ledger_class() -> type[Ledger]:
+    """Return the class of ledgers.  With it comes PartiQL, which a start need not wait for."""
+    from .ledger import Ledger
+
+    return Ledger
+
+
 class Register:
     """All ledgers of an emulator; each is opened by its first request.
 
@@ -60,16 +69,20 @@ class Register:
         self.on_open: Callable[[Ledger], None] = lambda ledger: None
         self.on_delete: Callable[[Ledger], None] = lambda ledger: None
 
+    def get_ready(self) -> None:
+        """Import what the first ledger would otherwise import and wait for."""
+        _ledger_class()
+
     def find(self, region: str, name: str) -> Ledger | None:
         """Return the ledger of a region and name, up to date with its log; None if it does not exist.
 
         Raises LEDGER_FILE_UNUSABLE.
         """
-        return self._found(region, name, Ledger.catch_up)
+        return self._found(region, name, lambda ledger: ledger.catch_up())
 
     def look_up(self, region: str, name: str) -> Ledger | None:
         """Return a ledger with the facts that its log has now; its blocks may lag.  Raises LEDGER_FILE_UNUSABLE."""
-        return self._found(region, name, Ledger.catch_up_facts)
+        return self._found(region, name, lambda ledger: ledger.catch_up_facts())
 
     def _found(self, region: str, name: str, follow: Callable[[Ledger], None]) -> Ledger | None:
         """Return a ledger that has followed its log as far as ``follow`` does; None if it does not exist."""
@@ -138,7 +151,7 @@ class Register:
     ) -> Ledger:
         try:
             log = self._logs.open(region, name, file)
-            ledger = Ledger(file, log, region, self._settings, clock or self._clock, ids or self._ids)
+            ledger = _ledger_class()(file, log, region, self._settings, clock or self._clock, ids or self._ids)
         except (KeyError, TypeError, ValueError) as error:  # facts that this program never stores
             file.close()
             raise StorageError(

@@ -102,7 +102,9 @@ class TableCache:
         """Yield the same without the rows that the prefilter excludes, and with the transaction's writes, if any."""
         kept = self._current(table_no, at_seq)
         if kept is None and not self._is_worth_keeping(table_no):
-            return self._prefiltered(table_no, at_seq, prefilter, merge_writes)
+            if merge_writes is None:
+                return self._prefiltered(table_no, at_seq, prefilter)
+            return self._prefiltered_with_writes(table_no, at_seq, prefilter, merge_writes)
         rows = iter(kept) if kept is not None else self._read(table_no, at_seq)
         return prefilter.batches(rows if merge_writes is None else merge_writes(rows))
 
@@ -140,24 +142,29 @@ class TableCache:
         count, size = self._prefiltered_scans.get(table_no, (0, 0))
         return count >= PREFILTERED_SCANS_MAX and size <= self._room()
 
-    def _prefiltered(
-        self, table_no: int, at_seq: int, prefilter: Prefilter, merge_writes: MergeWrites | None
-    ) -> Batches:
+    def _prefiltered(self, table_no: int, at_seq: int, prefilter: Prefilter) -> Batches:
         """Read from the file, and decode the rows that pass."""
-        rows: Iterator[DocumentRow | Row] = chain.from_iterable(self._file.scan_documents(table_no, at_seq))
-        if merge_writes is not None:
-            rows = merge_writes(rows)
+        size = 0
+        for numbers, documents in self._file.scan_data(table_no, at_seq):
+            size += sum(map(len, documents))
+            passing = [numbers[position] for position in prefilter.positions(documents)]
+            found = self._file.numbered_documents(table_no, passing, at_seq) if passing else []
+            yield len(numbers), list(map(self._decoded, found))
+        self._note_scan(table_no, size)
+
+    def _prefiltered_with_writes(
+        self, table_no: int, at_seq: int, prefilter: Prefilter, merge_writes: MergeWrites
+    ) -> Batches:
+        """Do the same with a transaction's own writes among the rows."""
+        stored_rows = chain.from_iterable(self._file.scan_documents(table_no, at_seq))
+        rows: Iterator[DocumentRow | Row] = merge_writes(stored_rows)
         size = 0
         while batch := list(islice(rows, BATCH_ROWS)):
             stored = [row for row in batch if not isinstance(row, Row)]
             documents = [row[2] for row in stored]
             size += sum(map(len, documents))
-            passing = [stored[position] for position in prefilter.positions(documents)]
-            if len(stored) == len(batch):
-                yield len(batch), list(map(self._decoded, passing))
-                continue
+            ids = {stored[position][0] for position in prefilter.positions(documents)}
             # The transaction's own writes are decoded already; the whole condition is applied to them.
-            ids = {row[0] for row in passing}
             yield (
                 len(batch),
                 [
@@ -166,6 +173,10 @@ class TableCache:
                     if isinstance(row, Row) or row[0] in ids
                 ],
             )
+        self._note_scan(table_no, size)
+
+    def _note_scan(self, table_no: int, size: int) -> None:
+        """Count a complete scan with a prefilter.  size: bytes of its documents."""
         with self._lock:
             if table_no not in self._tables:  # otherwise this snapshot is older than the kept table
                 self._prefiltered_scans[table_no] = self._prefiltered_scans.get(table_no, (0, 0))[0] + 1, size

@@ -28,15 +28,13 @@ from typing import TYPE_CHECKING, Protocol
 from ...aws.clients import AwsError, client, errors
 from ...clock import Clock
 from ...errors import EXPORTS_LIMIT, S3_NOT_REACHED, S3_REFUSED
-from ...ion.codec import loads
-from ...journal.exports import Export
-from ...journal.parse import block_from_ion
 from ...settings import Settings
 from ...storage.errors import StorageError
 from ...storage.reads import Reads
 from ..ledger.facts import ExportJob, LedgerFacts, read_facts
 
 if TYPE_CHECKING:
+    from ...journal.exports import Export
     from ..ledger.ledger import Ledger
 
 logger = logging.getLogger("qldb_emulator.exports")
@@ -92,6 +90,9 @@ def write_export(file: BlockSource, export: Export, put: Put, stop: threading.Ev
 
 def journal_begins_ms(file: Reads) -> int:
     """Return when a ledger was created, or its first block written if earlier, as in a fork."""
+    from ...ion.codec import loads
+    from ...journal.parse import block_from_ion
+
     created = read_facts(file).creation_ms
     if file.last_block_before(created) is None:
         return created

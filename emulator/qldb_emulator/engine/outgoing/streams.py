@@ -11,16 +11,16 @@ from ...clock import Clock
 from ...settings import Settings
 from ..arns import parse_arn, qldb_arn
 from ..ledger.facts import Stream
-from .delivery import Delivery, DeliveryTarget
 from .stream_facts import RUNNING, change_stream, streams_of
 
 if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
+    from .delivery import Delivery, DeliveryTarget
+
+    OpenTarget = Callable[[str], DeliveryTarget]
+    """Makes the target of a Kinesis data stream from its ARN."""
 
 _STOP_SECONDS = 1.0
-
-OpenTarget = Callable[[str], DeliveryTarget]
-"""Makes the target of a Kinesis data stream from its ARN."""
 
 
 class Streams:
@@ -57,6 +57,8 @@ class Streams:
         """
         if not self.runs_here(ledger):
             return
+        from .delivery import Delivery  # late: most servers deliver nothing
+
         with self._lock:
             if self._is_closed:
                 return

@@ -16,7 +16,7 @@ from ...ion.values import IonValue, Timestamp, strip_annotations
 from ...partiql.planning.catalogue import IndexInfo, TableInfo
 from ...partiql.planning.data import Batches, CertainMatch, Prefilter, RawDocument, Row, TableSource
 from ..ledger.conflicts import CATALOGUE, document_mark, key_mark, table_mark
-from ..ledger.documents import committed_shape
+from ..ledger.documents import StoredRevision
 from ..ledger.keys import field_key
 from .overlay import PendingDocument
 
@@ -49,11 +49,11 @@ class StatementReader:
 
     # --- user and committed views ------------------------------------------------------------------------
 
-    def scan(self, source: TableSource) -> Iterator[Row]:
+    def scan(self, source: TableSource, is_raw: bool = False) -> Iterator[Row]:
         table = source.table
         self._marks.add(table_mark(table.table_id))
         if source.view == "committed":
-            return self._shown_committed(self._stored_scan(table))
+            return self._shown_committed(self._stored_scan(table), is_raw)
         stored = self._ledger.tables.scan(table.number, self._transaction.snapshot) if table.number else iter(())
         overlay = self._overlay.of_table(table.table_id)
         return with_pending_writes(overlay, stored) if overlay else stored
@@ -79,6 +79,8 @@ class StatementReader:
         keys = {key for key in map(index_key, values) if key is not None}
         self._marks.update(key_mark(index.index_id, key) for key in keys)
         stored = self._stored_seek(index, sorted(keys))
+        if certain is not None and source.view == "committed":
+            return self._revisions_where_certain(stored, certain)
         overlay = self._overlay.of_table(table.table_id) if self._overlay.count else None
         if certain is not None and not overlay:
             return self._raw_where_certain(stored, certain)
@@ -92,18 +94,31 @@ class StatementReader:
             if data is not None:
                 yield Row(row.document_id, RawDocument(data) if certain(data) else decode(row.hash, data))
 
+    def _revisions_where_certain(self, stored: Iterable[RevisionRow], certain: CertainMatch) -> Iterator[Row]:
+        strand_id, cache = self._ledger.strand_id, self._ledger.cache
+        for row in stored:
+            revision = StoredRevision(strand_id, row, cache)
+            is_certain = row.data is not None and certain(row.data)
+            yield Row(row.document_id, RawDocument(revision.ion()) if is_certain else revision.value())
+
     def _stored_seek(self, index: IndexInfo, keys: list[bytes]) -> Iterator[RevisionRow]:
         if keys:
             for batch in self._file.seek_index(index.number, keys, self._transaction.snapshot):
                 yield from batch
 
     def fetch(
-        self, source: TableSource, document_ids: Sequence[IonValue], certain: CertainMatch | None = None
+        self,
+        source: TableSource,
+        document_ids: Sequence[IonValue],
+        certain: CertainMatch | None = None,
+        is_raw: bool = False,
     ) -> Iterator[Row]:
         wanted = id_texts(document_ids)
         self._marks.update(map(document_mark, wanted))
         table = source.table
         stored = self._stored_documents(table, wanted)
+        if is_raw and source.view == "committed":
+            return self._shown_committed(stored, is_raw)
         overlay = self._overlay.of_table(table.table_id)
         if certain is not None and not overlay:
             return self._raw_where_certain(stored, certain)
@@ -148,11 +163,11 @@ class StatementReader:
             if document.value is not None:
                 yield Row(document.document_id, document.value)
 
-    def _shown_committed(self, stored: Iterable[RevisionRow]) -> Iterator[Row]:
-        strand_id = self._ledger.strand_id
-        cache = self._ledger.cache
+    def _shown_committed(self, stored: Iterable[RevisionRow], is_raw: bool = False) -> Iterator[Row]:
+        strand_id, cache = self._ledger.strand_id, self._ledger.cache
         for row in stored:
-            yield Row(row.document_id, committed_shape(strand_id, row, cache))
+            revision = StoredRevision(strand_id, row, cache)
+            yield Row(row.document_id, revision if is_raw else revision.value())
 
     # --- history and catalogue ---------------------------------------------------------------------------
 
@@ -162,6 +177,7 @@ class StatementReader:
         start: Timestamp | None,
         end: Timestamp | None,
         document_ids: Sequence[IonValue] | None,
+        is_raw: bool = False,
     ) -> Iterator[Row]:
         wanted = None if document_ids is None else id_texts(document_ids)
         if wanted is None:
@@ -169,7 +185,7 @@ class StatementReader:
         else:
             self._marks.update(map(document_mark, wanted))
         start_ms, end_ms = self._history_range(start, end)
-        return self._shown_committed(self._stored_history(table, wanted, start_ms, end_ms))
+        return self._shown_committed(self._stored_history(table, wanted, start_ms, end_ms), is_raw)
 
     def _stored_history(
         self, table: TableInfo, document_ids: list[str] | None, start_ms: int | None, end_ms: int | None

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import field, fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import QldbError
-from ...ion.codec import IonError, dumps_text, loads
-from ...partiql.execution.compiler import Program
-from ...partiql.planning.explain import explain
-from ...partiql.planning.plan import HistoryScan, Scan
 from ...records import dataclass
+
+if TYPE_CHECKING:
+    from ...partiql.execution.compiler import Program
 
 Members = dict[str, Any]
 MAX_SIZE = 64 * 1024  # characters of text and bytes of parameters: the log must not fill the memory
@@ -47,6 +46,8 @@ class StatementRow:
 
     def members(self) -> Members:
         """Return the row for JSON."""
+        from ...partiql.planning.explain import explain
+
         members: Members = {
             "number": self.number,
             "ledger": self.ledger,
@@ -127,6 +128,8 @@ class StatementLog:
 
 def _scanned(node: object) -> Iterator[str]:
     """Yield the tables of every Scan, and of every HistoryScan without ids, in a plan."""
+    from ...partiql.planning.plan import HistoryScan, Scan
+
     if isinstance(node, Scan):
         yield node.source.table.name
     elif isinstance(node, HistoryScan) and node.probe is None:
@@ -144,6 +147,8 @@ def _size(holder: Members) -> int:
 
 
 def _shown(holder: Members) -> str:
+    from ...ion.codec import IonError, dumps_text, loads
+
     data = holder.get("IonBinary") or holder.get("IonText") or b""
     try:
         return dumps_text(loads(data))

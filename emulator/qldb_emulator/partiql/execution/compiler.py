@@ -13,6 +13,8 @@ from itertools import islice
 from typing import Any, Literal
 
 from ...budget import ROW_BYTES, ROWS_BETWEEN_LOOKS, UNBOUNDED, Budget
+from ...ion.binary_writer import with_text_field
+from ...ion.codec import loads_document
 from ...ion.values import (
     Annotated,
     IonValue,
@@ -26,7 +28,7 @@ from ...records import dataclass
 from ..language import faults, semantics
 from ..language.errors import PartiqlError
 from ..language.values import MISSING, Bag
-from ..planning.analysis import holds_bag_or_missing, is_plain, slots_used
+from ..planning.analysis import fields_used, holds_bag_or_missing, is_plain, slots_used
 from ..planning.data import Batches, CertainMatch, Change, Data, RawDocument, Row, TableSource
 from ..planning.plan import (
     BUDGET_SLOT,
@@ -68,6 +70,9 @@ from .prefilter import COUNT_ONLY, BindCertainMatch, BindPrefilter, certain_matc
 
 Kind = Literal["query", "dml", "ddl", "exec"]
 Open = Callable[[Frame], Iterator[None]]
+
+ShowRaw = Callable[[RawDocument, str], IonValue]
+"""(document, its id) -> the row that shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,19 +191,22 @@ class _Compiler:
     def _raw_rows(self, plan: SelectPlan, project: Run) -> Callable[[Frame], Iterator[IonValue]] | None:
         """A document that certainly matches is not decoded.  None for a query that needs more than whole documents.
 
-        ``SELECT * FROM table WHERE indexed = ...``; ``SELECT t.* FROM table AS t BY id WHERE id = ...``.
+        ``SELECT * FROM table WHERE indexed = ...``; ``SELECT * FROM table BY id WHERE id = ...``; the committed view by
+        ``data.indexed``; it and a history by any other field or none.
         """
-        filtered, columns = plan.relation, plan.projection.columns if isinstance(plan.projection, ProjectStruct) else ()
-        if not (isinstance(filtered, Filter) and len(columns) == 1) or plan.aggregates:
+        access, where, id_name = _whole_rows_of(plan)
+        if access is None:
             return None
-        access, (column,) = filtered.input, columns
-        if not isinstance(access, IndexSeek | DocumentFetch) or access.source.view != "user":
+        show = _as_it_is if id_name is None else _with_id(id_name)
+        is_revision = _shows_revisions(access)
+        used = fields_used(where, access.slot)
+        if is_revision and used is not None and "data" not in used:
+            return self._raw_revisions(access, where, bool(used), project, show)
+        if where is None or not isinstance(access, IndexSeek | DocumentFetch):
             return None
-        if not (isinstance(column, Spread) and isinstance(column.value, Slot) and column.value.number == access.slot):
-            return None
-        asks_document = access.slot in slots_used(filtered.condition)
+        asks_document = access.slot in slots_used(where)
         if isinstance(access, IndexSeek):
-            tell = certain_match(filtered.condition, access.slot)
+            tell = certain_match(where, access.slot, is_revision)
             if tell is None:
                 return None
             find = self._seek(access, tell)
@@ -206,7 +214,7 @@ class _Compiler:
             return None
         else:
             find = self._fetch(access, is_plain_document)
-        condition, slot, id_slot = self._expressions.condition(filtered.condition), access.slot, access.id_slot
+        condition, slot, id_slot = self._expressions.condition(where), access.slot, access.id_slot
 
         def pull(frame: Frame, rows: Iterator[Row]) -> Iterator[IonValue]:
             data, budget = frame[DATA_SLOT], frame[BUDGET_SLOT]
@@ -216,13 +224,43 @@ class _Compiler:
                     budget.look()
                 is_raw = type(value) is RawDocument
                 if is_raw and asks_document:  # it was asked when it was found
-                    yield value
+                    yield show(value, document_id)
                     continue
                 frame[slot] = value
                 if id_slot is not None:
                     frame[id_slot] = document_id
                 if condition(frame) is True:
-                    yield value if is_raw else project(frame)
+                    yield show(value, document_id) if is_raw else project(frame)
+
+        return lambda frame: pull(frame, find(frame))
+
+    def _raw_revisions(
+        self, access: Access, where: ast.Expr | None, asks_fields: bool, project: Run, show: ShowRaw
+    ) -> Callable[[Frame], Iterator[IonValue]]:
+        """Whole revisions whose documents are not decoded.  asks_fields: the condition reads others of their fields."""
+        match access:
+            case Scan(source=source):
+                find = _scan(source, is_raw=True)
+            case DocumentFetch():
+                find = self._fetch(access, is_raw=True)
+            case _:
+                assert isinstance(access, HistoryScan)
+                find = self._history(access, is_raw=True)
+        slot, id_slot = access.slot, access.id_slot
+        condition = None if where is None else self._expressions.condition(where)
+
+        def pull(frame: Frame, rows: Iterator[Row]) -> Iterator[IonValue]:
+            data, budget = frame[DATA_SLOT], frame[BUDGET_SLOT]
+            for document_id, value in rows:
+                data.read_ios += 1
+                if budget.is_due:
+                    budget.look()
+                is_raw = not isinstance(value, dict)
+                frame[slot] = value.fields() if is_raw and asks_fields else value
+                if id_slot is not None:
+                    frame[id_slot] = document_id
+                if condition is None or condition(frame) is True:
+                    yield show(RawDocument(value.ion()), document_id) if is_raw else project(frame)
 
         return lambda frame: pull(frame, find(frame))
 
@@ -391,8 +429,10 @@ class _Compiler:
 
         return seek
 
-    def _fetch(self, access: DocumentFetch, certain: CertainMatch | None = None) -> Callable[[Frame], Iterator[Row]]:
-        """The documents with given ids.  certain: which of them need not be decoded."""
+    def _fetch(
+        self, access: DocumentFetch, certain: CertainMatch | None = None, is_raw: bool = False
+    ) -> Callable[[Frame], Iterator[Row]]:
+        """The documents with given ids.  certain: which of them need not be decoded.  is_raw: nor any revision."""
         source, keys = access.source, self._keys(access.probe, has_unknowns=False)
 
         def fetch(frame: Frame) -> Iterator[Row]:
@@ -400,7 +440,7 @@ class _Compiler:
             if values is None:
                 return frame[DATA_SLOT].scan(source)  # type: ignore[no-any-return]
             ids = _document_ids(values)
-            return frame[DATA_SLOT].fetch(source, ids, certain) if ids else iter(())
+            return frame[DATA_SLOT].fetch(source, ids, certain, is_raw) if ids else iter(())
 
         return fetch
 
@@ -432,7 +472,7 @@ class _Compiler:
 
         return keys
 
-    def _history(self, access: HistoryScan) -> Callable[[Frame], Iterator[Row]]:
+    def _history(self, access: HistoryScan, is_raw: bool = False) -> Callable[[Frame], Iterator[Row]]:
         table = access.table
         start, end = self._time(access.start), self._time(access.end)
         keys = None if access.probe is None else self._keys(access.probe, has_unknowns=False)
@@ -441,7 +481,7 @@ class _Compiler:
             first, last = start(frame), end(frame)
             ids = None if keys is None else keys(frame)
             wanted = None if ids is None else _document_ids(ids)
-            return frame[DATA_SLOT].history(table, first, last, wanted)  # type: ignore[no-any-return]
+            return frame[DATA_SLOT].history(table, first, last, wanted, is_raw)  # type: ignore[no-any-return]
 
         return rows
 
@@ -466,8 +506,8 @@ _END = object()
 # --- Rows of sources -----------------------------------------------------------------------------------------
 
 
-def _scan(source: TableSource) -> Callable[[Frame], Iterator[Row]]:
-    return lambda frame: frame[DATA_SLOT].scan(source)
+def _scan(source: TableSource, is_raw: bool = False) -> Callable[[Frame], Iterator[Row]]:
+    return lambda frame: frame[DATA_SLOT].scan(source, is_raw)
 
 
 def _document_ids(values: list[IonValue]) -> list[IonValue]:
@@ -640,6 +680,50 @@ def _gathered(rows: Iterator[IonValue], budget: Budget) -> list[IonValue]:
         batch = list(islice(rows, ROWS_BETWEEN_LOOKS))
         found += batch
     return found
+
+
+def _whole_rows_of(plan: SelectPlan) -> tuple[Access, ast.Expr | None, str | None] | tuple[None, None, None]:
+    """The only source of a query whose rows are that source's rows as they are; its condition; the name of the id.
+
+    The name, if there is one, is that under which the document's id stands behind the fields.  None for other queries.
+    """
+    columns = plan.projection.columns if isinstance(plan.projection, ProjectStruct) else ()
+    relation: Relation = plan.relation
+    where = None
+    if isinstance(relation, Filter):
+        where, relation = relation.condition, relation.input
+    if isinstance(relation, Join | Filter) or not columns or plan.aggregates:
+        return None, None, None
+    column, *others = columns
+    if not (isinstance(column, Spread) and isinstance(column.value, Slot) and column.value.number == relation.slot):
+        return None, None, None
+    match others:
+        case []:
+            return relation, where, None
+        case [Column(name=name, value=Slot(number=number))] if number == relation.id_slot:
+            return relation, where, name
+    return None, None, None
+
+
+def _as_it_is(raw: RawDocument, _document_id: str) -> IonValue:
+    return raw
+
+
+def _with_id(name: str) -> ShowRaw:
+    def show(raw: RawDocument, document_id: str) -> IonValue:
+        written = with_text_field(raw.ion, name, document_id)
+        if written is not None:
+            return RawDocument(written)
+        return struct_of([*struct_items(loads_document(raw.ion)), (name, document_id)])
+
+    return show
+
+
+def _shows_revisions(access: Access) -> bool:
+    """Whether the values of a source are revisions, with a document in ``data``."""
+    if isinstance(access, Scan | IndexSeek | DocumentFetch):
+        return access.source.view == "committed"
+    return isinstance(access, HistoryScan)
 
 
 # --- Rows of results -----------------------------------------------------------------------------------------

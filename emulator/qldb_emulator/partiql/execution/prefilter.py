@@ -20,9 +20,10 @@ Measured over 20,000 documents, two terms, a third passing the first: 0.44 µs a
 from __future__ import annotations
 
 import operator as comparisons
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
 from ...ion.field_reader import FieldReader, field_reader
@@ -33,6 +34,8 @@ from ..planning.analysis import conjuncts
 from ..planning.data import BATCH_ROWS, Batches, CertainMatch, Prefilter, Row
 from ..planning.plan import PARAMETERS_SLOT, Slot
 from ..syntax import ast
+
+_SEARCHED_TOGETHER_MAX = 1_048_576  # octets
 
 _KEPT_READERS, _KEPT_SHAPES = 256, 8  # how many field names are remembered; how many shapes of documents for each
 
@@ -71,9 +74,12 @@ BindCertainMatch = Callable[[list[Any]], CertainMatch | None]
 """frame -> a test of documents for a certain match, with the constants of this execution; None if there is none."""
 
 
-def certain_match(condition: ast.Expr, slot: int) -> BindCertainMatch | None:
-    """A test of a document's binary: whether a condition is certainly true for it.  None if there is none."""
-    terms = [_term(term, slot) for term in conjuncts(condition)]
+def certain_match(condition: ast.Expr, slot: int, is_revision: bool = False) -> BindCertainMatch | None:
+    """A test of a document's binary: whether a condition is certainly true for it.  None if there is none.
+
+    is_revision: the value in the slot is a revision; its field ``data`` is the document.
+    """
+    terms = [_term(term, slot, is_revision) for term in conjuncts(condition)]
     known = [(COMPARISONS[term[0]], _kept_reader(term[1]), term[2]) for term in terms if term is not None]
     if not known or len(known) < len(terms):
         return None
@@ -113,24 +119,24 @@ def _kept_reader(name: str) -> FieldReader:
     return field_reader(name, None, MISSING, _KEPT_SHAPES)
 
 
-def _term(term: ast.Expr, slot: int) -> Term | None:
+def _term(term: ast.Expr, slot: int, is_revision: bool = False) -> Term | None:
     if not isinstance(term, ast.Binary) or term.operator not in COMPARISONS:
         return None
     for operator, path, constant in (
         (term.operator, term.left, term.right),
         (_TURNED[term.operator], term.right, term.left),
     ):
-        name = _field_name(path, slot)
+        name = _field_name(path, slot, is_revision)
         if name is not None and isinstance(constant, ast.Literal | ast.Parameter):
             return operator, name, constant
     return None
 
 
-def _field_name(path: ast.Expr, slot: int) -> str | None:
+def _field_name(path: ast.Expr, slot: int, is_revision: bool) -> str | None:
     if isinstance(path, ast.Path) and isinstance(path.root, Slot) and path.root.number == slot:
-        step = path.steps[0]
-        if len(path.steps) == 1 and isinstance(step, ast.FieldStep):
-            return step.name
+        names = [step.name for step in path.steps if isinstance(step, ast.FieldStep)]
+        if len(names) == len(path.steps) and names[:-1] == (["data"] if is_revision else []):
+            return names[-1]
     return None
 
 
@@ -214,8 +220,11 @@ class _TermsPrefilter:
 
     def positions(self, documents: Sequence[bytes]) -> Sequence[int]:
         found: Sequence[int] = range(len(documents))
-        for octets in self._needles:
-            found = [i for i in found if octets in documents[i]]
+        if self._needles:
+            first, *others = self._needles
+            found = containing(documents, first)
+            for octets in others:
+                found = [i for i in found if octets in documents[i]]
         for select in self._position_selectors:
             found = select(documents, found)
         return found
@@ -237,6 +246,28 @@ def _position_selector(operator: str, name: str, wanted: Any, is_whole: bool) ->
     return lambda documents, found: [
         i for i in found if (v := read(documents[i])).__class__ is not int or holds(v, wanted)
     ]
+
+
+def containing(documents: Sequence[bytes], octets: bytes) -> list[int]:
+    """The positions of the documents that contain these octets.
+
+    Documents of a few hundred octets are searched in one piece, which takes half the time.
+    """
+    ends = list(accumulate(map(len, documents)))
+    if not ends or ends[-1] > _SEARCHED_TOGETHER_MAX:
+        return [i for i, document in enumerate(documents) if octets in document]
+    joined, length = b"".join(documents), len(octets)
+    found = []
+    at = joined.find(octets)
+    while at >= 0:
+        position = bisect_right(ends, at)
+        end = ends[position]
+        if at + length <= end:
+            found.append(position)
+            at = joined.find(octets, end)
+        else:  # across the end of a document
+            at = joined.find(octets, at + 1)
+    return found
 
 
 def _needle(wanted: Any) -> bytes | None:

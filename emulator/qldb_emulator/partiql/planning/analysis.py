@@ -35,6 +35,21 @@ def slots_used(node: object) -> set[int]:
     return {part.number for part in walk(node) if isinstance(part, Slot)}
 
 
+def fields_used(node: object, slot: int) -> set[str] | None:
+    """The fields of the value in a slot that an expression reads, in lower case; None if it may read any."""
+    found: set[str] = set()
+    unknown = 0
+    for part in walk(node):
+        if isinstance(part, Slot) and part.number == slot:
+            unknown += 1
+        elif isinstance(part, ast.Path) and isinstance(part.root, Slot) and part.root.number == slot:
+            step = part.steps[0]
+            if isinstance(step, ast.FieldStep):
+                found.add(step.name.lower())
+                unknown -= 1  # for the root, which is walked, too
+    return None if unknown else found
+
+
 def has_aggregate(node: object) -> bool:
     """Whether an expression contains an aggregate function, not counting nested SELECTs."""
     return any(isinstance(part, ast.Aggregate) for part in walk(node, stop_at=ast.Select))

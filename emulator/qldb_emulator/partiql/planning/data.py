@@ -33,6 +33,18 @@ class RawDocument(NamedTuple):
     ion: bytes
 
 
+class RawRevision(Protocol):
+    """A revision of the committed view or of a history whose document is not decoded, used instead of a value."""
+
+    def fields(self) -> dict[str, IonValue]:
+        """Its fields except ``data``."""
+        ...
+
+    def ion(self) -> bytes:
+        """All of it, as self-contained Ion binary."""
+        ...
+
+
 CertainMatch = Callable[[bytes], bool]
 """Whether a condition is certainly true for a stored document, given its binary.  False when only decoding can tell."""
 
@@ -100,8 +112,8 @@ class Data(Protocol):
         """What ``UTCNOW()`` gives: UTC, milliseconds, the same throughout a statement."""
         ...
 
-    def scan(self, source: TableSource) -> Iterator[Row]:
-        """Every row of a table."""
+    def scan(self, source: TableSource, is_raw: bool = False) -> Iterator[Row]:
+        """Every row of a table.  is_raw: in the committed view, a value may be a ``RawRevision``."""
         ...
 
     def prefiltered_scan(self, source: TableSource, prefilter: Prefilter) -> Batches:
@@ -116,17 +128,21 @@ class Data(Protocol):
     ) -> Iterator[Row]:
         """Rows whose indexed field may equal any of the values, each row once (the caller tests again).
 
-        certain: for the user view; a stored row that it accepts may have a ``RawDocument`` as its value and needs no
-        further test.
+        certain: a stored document that it accepts may give a row with a ``RawDocument`` as its value, which needs no
+        further test.  In the committed view that is the whole revision.
         """
         ...
 
     def fetch(
-        self, source: TableSource, document_ids: Sequence[IonValue], certain: CertainMatch | None = None
+        self,
+        source: TableSource,
+        document_ids: Sequence[IonValue],
+        certain: CertainMatch | None = None,
+        is_raw: bool = False,
     ) -> Iterator[Row]:
         """Rows of the documents with these ids, each once.  Values that are not ids are ignored.
 
-        certain: as for ``seek``.
+        certain: as for ``seek``, in the user view.  is_raw: as for ``scan``.
         """
         ...
 
@@ -136,10 +152,11 @@ class Data(Protocol):
         start: Timestamp | None,
         end: Timestamp | None,
         document_ids: Sequence[IonValue] | None,
+        is_raw: bool = False,
     ) -> Iterator[Row]:
         """Revisions active in ``start <= time <= end`` (None: unbounded; end None with a start: now).
 
-        document_ids: None for every document, else only these.
+        document_ids: None for every document, else only these.  is_raw: a value may be a ``RawRevision``.
         """
         ...
 

@@ -522,7 +522,7 @@ def _revision(revision: Mapping[str, Any]) -> Values:
 def _workbench(call: Call, ledger: Ledger, admin: Admin) -> Values:
     from ...engine.workbench.faults import KINDS
     from ...engine.workbench.snapshots import list_snapshots
-    from ...seeding import SAMPLES
+    from ...seeding.sample_files import SAMPLES
 
     def asked(operation: str, **members: Any) -> Values:
         """What an operation of the control plane answers; nothing where the policy does not allow it."""

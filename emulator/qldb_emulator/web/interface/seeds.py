@@ -6,7 +6,8 @@ from typing import Any
 
 from ...driver import LedgerSession
 from ...errors import ADMIN_REQUEST, READ_ONLY
-from ...seeding.tables import SAMPLES, TablesError, load_tables, read_tables, sample_path
+from ...seeding.sample_files import SAMPLES, sample_path
+from ...seeding.tables import TablesError, load_tables, read_tables
 from .call import Call, Members
 
 
