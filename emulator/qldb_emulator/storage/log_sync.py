@@ -14,6 +14,7 @@ import os
 import threading
 from pathlib import Path
 
+from ..waiting import about_to_wait
 from .connections import Durability
 from .errors import unusable
 
@@ -43,6 +44,7 @@ class LogSync:
         """Return when the commits up to this number are on the disk.  Raises StorageError."""
         if self._is_off or self._synced >= through:
             return
+        about_to_wait()
         with self._lock:
             if self._synced >= through:
                 return  # another thread's sync covered this commit, too

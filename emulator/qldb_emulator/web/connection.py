@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import REQUEST_TOO_LARGE, SERIALIZATION, TOO_MANY_CONNECTIONS, ConnectionDropped, QldbError
 from .answer import Answer, Stream, encode_head
+from .crowd import Crowd
 from .dispatch import Dispatcher
-from .gateway import CONTROL, service_of
+from .gateway import CONTROL, is_session_request, service_of
 from .http1 import BodyTooLargeError, HttpError, Request, RequestParser, TlsClientError
 from .occasionally import OccasionalLog
 from .peer import watch
@@ -54,6 +56,7 @@ class Connection:
     """A connection that was accepted.
 
     is_stopping: whether the server stops; called after every request.  tls: how to speak TLS; None for plain HTTP.
+    crowd: where the connection is parked between requests while many clients are busy; None if it never is.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Connection:
         dispatcher: Dispatcher,
         is_stopping: Callable[[], bool],
         tls: ssl.SSLContext | None = None,
+        crowd: Crowd | None = None,
     ) -> None:
         self._socket = accepted
         self._address = str(address[0])
@@ -71,6 +75,11 @@ class Connection:
         self._tls = tls
         self._parser = RequestParser(dispatcher.gateway.limits.request_bytes)
         self._is_busy = False
+        self._crowd = crowd
+        self._handed: Request | Exception | None = None  # what a reader of the crowd received, for this thread
+        self._active_at = 0.0  # when the last request came while parked; time.monotonic()
+        self._wakes = threading.Lock()
+        self._wakes.acquire()
 
     def close_when_idle(self) -> None:
         """Close now if no request is running; otherwise the thread does after its answer.  For other threads."""
@@ -111,8 +120,10 @@ class Connection:
             self._socket.close()
 
     def _serve(self) -> None:
+        crowd = self._crowd
         while self._serve_one() and not self._is_stopping():
-            pass
+            if crowd is not None and crowd.wants_more and not self._is_busy:
+                self._park(crowd)
 
     # --- one request -------------------------------------------------------------------------------------------
 
@@ -123,6 +134,13 @@ class Connection:
         except HttpError as error:
             self._refuse_bytes(error)
             return False
+        return self._answer(request, None)
+
+    def _answer(self, request: Request, later: list[Callable[[], None]] | None) -> bool:
+        """Answer a request.  Return whether another may follow.
+
+        later: takes what is to be done after the answer; None to do it now.
+        """
         request.is_client_gone = self._is_client_gone
         if self._tls is not None:
             request.is_secure = True
@@ -136,14 +154,23 @@ class Connection:
             self._socket.sendall(encode_head(answer.status_line, answer.headers, keeps_alive) + body)
         finally:
             if answer.after_response is not None:
-                answer.after_response()
+                if later is None:
+                    answer.after_response()
+                else:
+                    later.append(answer.after_response)
         # A request that has arrived already is served before a stop closes the connection.
         self._is_busy = self._parser.has_begun
         return keeps_alive
 
     def _read_request(self) -> Request:
-        request = self._parser.next_request() if self._is_busy else None
-        if request is None:
+        handed, self._handed = self._handed, None
+        if isinstance(handed, Exception):
+            raise handed
+        if handed is not None:
+            return handed
+        if self._is_busy:
+            request = self._parser.next_request()
+        else:
             data = self._receive()
             self._is_busy = True
             request = self._parser.feed(data)
@@ -180,6 +207,52 @@ class Connection:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", seconds, 0))
         else:
             self._socket.settimeout(seconds)  # under TLS, a kernel time-out would only cause another read
+
+    # --- in a crowd (see ``crowd``) ----------------------------------------------------------------------------
+
+    def _park(self, crowd: Crowd) -> None:
+        """Let the crowd's reader answer the next requests.  Return when this thread has to go on."""
+        self._active_at = time.monotonic()
+        crowd.keep(self)
+        seconds: float = IDLE_SECONDS
+        while not self._wakes.acquire(timeout=seconds):
+            seconds = self._active_at + IDLE_SECONDS - time.monotonic()
+            if seconds <= 0:
+                self.abandon()  # the reader finds the end, and gives the connection back
+                seconds = IDLE_SECONDS
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._socket.fileno()
+
+    def go_on(self) -> None:
+        """Wake this connection's thread.  For the crowd."""
+        self._wakes.release()
+
+    def answer_now(self, later: list[Callable[[], None]]) -> bool:
+        """Answer what has arrived, if it is a request of the session API.  For the crowd's reader.  Never raises.
+
+        Return whether the connection may stay parked.  If not, its thread goes on with what arrived.
+        later: takes what is to be done after the answer.
+        """
+        try:
+            data = self._socket.recv(_RECEIVE_BYTES, socket.MSG_DONTWAIT)
+            if not data:
+                raise _HangUp("closed by the client")
+            self._is_busy = True
+            self._active_at = time.monotonic()
+            request = self._parser.feed(data)
+            if request is None or not is_session_request(request):
+                self._handed = request
+                return False
+            if not self._answer(request, later) or self._is_stopping():
+                raise _HangUp("no more requests")
+        except BlockingIOError:
+            return True  # nothing arrived after all
+        except Exception as error:
+            self._handed = error
+            return False
+        return not self._is_busy  # bytes of the next request are here, and the poll does not know of them
 
     # --- TLS ---------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from .connection import Connection
+from .crowd import IS_POSSIBLE, Crowd
 from .dispatch import Dispatcher
 from .listening import listen, reachable, wake
 from .occasionally import OccasionalLog
@@ -61,6 +62,7 @@ class Server:
         self._connections: dict[Connection, threading.Thread] = {}
         self._refused: dict[Connection, threading.Thread] = {}
         self._lock = threading.Lock()
+        self._crowd: Crowd | None = None
         self._refusals = threading.Semaphore(REFUSALS_MAX)
         self._stop_requests: SimpleQueue[None] = SimpleQueue()
 
@@ -108,6 +110,8 @@ class Server:
         deadline += ABANDON_SECONDS
         for _, thread in connections:
             thread.join(max(0, deadline - time.monotonic()))
+        if self._crowd is not None:
+            self._crowd.close()
         self._dispatcher.gateway.close()
 
     def serve_forever(self) -> None:
@@ -116,7 +120,10 @@ class Server:
         For a process of its own: sets the interpreter's thread switch interval (see ``turns``) and the limit of open
         files.
         """
-        self._dispatcher.gateway.turns = Turns()
+        turns = self._dispatcher.gateway.turns = Turns()
+        # Under TLS a socket does not tell what was received already; a request for another server waits for its answer.
+        if IS_POSSIBLE and self._tls is None and self._dispatcher.gateway.forwarder is None:
+            self._crowd = Crowd(lambda: turns.is_crowd)
         _raise_descriptor_limit(self._dispatcher.gateway.limits.connections + _SPARE_DESCRIPTORS)
         if self._thread is None:
             self.start()
@@ -156,7 +163,7 @@ class Server:
         if self.is_stopping:
             accepted.close()
             return
-        connection = Connection(accepted, address, self._dispatcher, lambda: self.is_stopping, self._tls)
+        connection = Connection(accepted, address, self._dispatcher, lambda: self.is_stopping, self._tls, self._crowd)
         limit = self._dispatcher.gateway.limits.connections
         # Only this thread adds connections, so their number can only be lower by now.
         if len(self._connections) < limit:

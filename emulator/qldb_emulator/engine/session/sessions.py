@@ -58,6 +58,7 @@ from ...partiql.language.errors import PartiqlError
 from ...settings import Settings
 from ...storage.errors import StorageError
 from ...storage.ledger_file import IN_PLACE_SECONDS
+from ...waiting import about_to_wait
 from ..arns import qldb_arn
 from ..ledger.register import Register, storage_problem
 from ..ledger.retries import TURNS
@@ -274,6 +275,7 @@ class Sessions:
             Event(command, ledger_name, lambda: _texts(session, members), lambda: _tables(session, members))
         )
         if strike.latency_ms:
+            about_to_wait()
             self._clock.sleep(strike.latency_ms / 1000)
         if strike.kind is None:
             return self._send(command, token, members, context)

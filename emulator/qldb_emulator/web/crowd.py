@@ -1,0 +1,338 @@
+"""Answers the requests of many connections in one thread, while many clients are busy.
+
+With a thread for each connection a request of a crowd costs several switches of threads: its thread gives the
+interpreter up at each system call, and gets it back after all others that wait for it.  One thread, here called the
+*reader*, that takes from all sockets what has arrived and answers it needs none of them
+(docs/design/020-a-crowd-has-one-reader.md).
+
+::
+
+    thread of a connection ── keep ──►  parked: the thread sleeps, the socket is in the poll
+            ▲                                     │ readable
+            └── go_on ◄── anything unusual ◄── reader: receive, parse, answer ──► parked again
+
+A connection is served by one thread at a time: by its own, or, while it is parked, by a reader.  Its own thread gets it
+back for everything but a whole request of the session API: a part of a request, one for another part of the server, an
+error, an end.  So all rules about slow clients and refusals are in ``connection`` alone.
+
+One thread at a time has the *role* of the reader.  It passes the role on, in the middle of a request, when code is
+about to wait (``waiting``), and the watch takes it away when a request takes long.  Then another thread is the reader,
+and the one before ends with its request.
+
+Linux only (epoll).  Elsewhere every connection is served by its own thread all the time.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from .. import waiting
+
+IS_POSSIBLE = hasattr(select, "epoll") and hasattr(os, "eventfd")
+
+WATCH_SECONDS = 0.005
+"""How often the watch looks.  A request that it finds twice is long, so others wait for it for at most twice as long."""
+
+IDLE_LOOKS = 100
+"""The watch sleeps when it has found no work so many times in a row."""
+
+ALONE_POLLS = 200
+"""A crowd is over when one connection at a time was readable so many times in a row."""
+
+SPARES_MAX = 16
+"""Threads without the role that are kept for it."""
+
+CLOSE_SECONDS = 0.5
+"""How long a close waits for threads that still answer a request."""
+
+
+class Member(Protocol):
+    """What the crowd needs of a connection."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to poll.  It stays open while the connection is parked."""
+
+    def answer_now(self, later: list[Callable[[], None]]) -> bool:
+        """Answer what has arrived.  Return whether the connection may stay parked.  Never raises.
+
+        later: takes what there is to do after the answer.
+        """
+
+    def go_on(self) -> None:
+        """Wake the connection's own thread."""
+
+
+class _Work:
+    """Something that a reader does: it answers a member, or does what remains after answers (None)."""
+
+    __slots__ = ("member",)
+
+    def __init__(self, member: Member | None) -> None:
+        self.member = member
+
+
+class _Reader:
+    """A thread that has the role, had it or waits for it.
+
+    work: what it does.  later: what remains to be done after its answer.  signal: released to give it the role.
+    """
+
+    __slots__ = ("later", "signal", "work")
+
+    def __init__(self) -> None:
+        self.work: _Work | None = None
+        self.later: list[Callable[[], None]] = []
+        self.signal = threading.Lock()
+        self.signal.acquire()
+
+
+class Crowd:
+    """The parked connections of a server, and the threads that answer them.
+
+    is_crowded: tells whether so many requests run at the same time that their connections should be parked.
+    Starts no thread and opens no descriptor before the first connection is parked.  Any thread may call.
+    """
+
+    def __init__(self, is_crowded: Callable[[], bool]) -> None:
+        self._is_crowded = is_crowded
+        self._is_on = False  # some are parked, and many of them are busy
+        self._lock = threading.Lock()  # of everything here but what only the reader uses
+        self._poll: select.epoll | None = None
+        self._waker = -1  # a descriptor in the poll, to wake the reader
+        self._parked: dict[int, Member] = {}  # by descriptor; the same that are in the poll
+        self._now: _Work | None = None  # of the reader; replaced by None when the role passes on
+        self._has_reader = False
+        self._spares: list[_Reader] = []
+        self._threads: set[threading.Thread] = set()
+        self._is_closed = False
+        self._watch_sleeps = False
+        self._watch_wakes = threading.Event()
+        # Only the reader uses these.
+        self._ready: deque[Member] = deque()  # readable, not answered yet
+        self._later: list[Callable[[], None]] = []  # what remains to be done after answers
+        self._alone = 0
+
+    # --- for connections ---------------------------------------------------------------------------------------
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether a connection that waits for its next request should be parked."""
+        return self._is_on or self._is_crowded()
+
+    def keep(self, member: Member) -> None:
+        """Park a connection.  Its ``go_on`` is called when its own thread must serve it again, perhaps at once."""
+        with self._lock:
+            is_kept = not self._is_closed and self._has_threads()
+            if is_kept:
+                self._is_on = True
+                self._add(member)
+        if not is_kept:
+            member.go_on()
+
+    def close(self) -> None:
+        """End all threads.  Connections that are still parked go on in their own."""
+        with self._lock:
+            self._is_closed = True
+            self._is_on = False
+            spares, self._spares = self._spares, []
+            threads = list(self._threads)
+        if self._poll is None:
+            return
+        for spare in spares:
+            spare.signal.release()
+        self._watch_wakes.set()
+        os.eventfd_write(self._waker, 1)
+        deadline = time.monotonic() + CLOSE_SECONDS
+        for thread in threads:
+            thread.join(max(0, deadline - time.monotonic()))
+        with self._lock:
+            # A reader that still answers gives its connection back itself.
+            answering = None if self._now is None else self._now.member
+            members = [member for member in list(self._parked.values()) if member is not answering and self._remove(member)]
+        for member in members:
+            member.go_on()
+        if not any(thread.is_alive() for thread in threads):
+            self._poll.close()
+            os.close(self._waker)
+
+    def _add(self, member: Member) -> None:
+        assert self._poll is not None
+        self._parked[member.fileno()] = member
+        self._poll.register(member.fileno(), select.EPOLLIN)
+
+    def _remove(self, member: Member) -> bool:
+        """Return whether it was parked: who removes it calls ``go_on``."""
+        assert self._poll is not None
+        was_parked = self._parked.pop(member.fileno(), None) is not None
+        if was_parked:
+            self._poll.unregister(member.fileno())
+        return was_parked
+
+    # --- threads -----------------------------------------------------------------------------------------------
+
+    def _has_threads(self) -> bool:
+        """Whether there is a reader and a watch; start what is missing.  Requires the lock."""
+        if self._poll is None:
+            if not self._start(self._watch):
+                return False
+            self._poll = select.epoll()
+            self._waker = os.eventfd(0)
+            self._poll.register(self._waker, select.EPOLLIN)
+        return self._has_reader or self._appoint()
+
+    def _appoint(self) -> bool:
+        """Give the role to a thread without work.  Requires the lock.  Return whether there is one."""
+        if self._spares:
+            self._spares.pop().signal.release()
+            self._has_reader = True
+        else:
+            self._has_reader = self._start(self._run)
+        return self._has_reader
+
+    def _start(self, run: Callable[[], None]) -> bool:
+        thread = threading.Thread(target=run, name="qldb-emulator-crowd", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the system allows no more threads
+            return False
+        self._threads.add(thread)
+        return True
+
+    def _run(self) -> None:
+        """Be the reader, and a spare, in turn."""
+        reader = _Reader()
+        waiting.listen(lambda: self._pass_on(reader.work))
+        try:
+            while self._read(reader):
+                with self._lock:
+                    if self._is_closed or len(self._spares) >= SPARES_MAX:
+                        break
+                    self._spares.append(reader)
+                reader.signal.acquire()
+        finally:
+            waiting.listen_no_more()
+            with self._lock:
+                self._threads.discard(threading.current_thread())
+
+    def _watch(self) -> None:
+        """Take the role away from a reader whose work takes long."""
+        idle_looks = 0
+        while not self._is_closed:
+            seen = self._now
+            time.sleep(WATCH_SECONDS)
+            if seen is None:
+                idle_looks += 1
+            else:
+                idle_looks = 0
+                self._pass_on(seen)
+            if idle_looks >= IDLE_LOOKS:
+                idle_looks = 0
+                self._watch_wakes.clear()
+                self._watch_sleeps = True
+                # The reader sets its work and then asks whether the watch sleeps.  Here it is the other way round, so
+                # one of the two sees the other.
+                if self._now is None and not self._is_closed:
+                    self._watch_wakes.wait()
+                self._watch_sleeps = False
+
+    def _pass_on(self, work: _Work | None) -> None:
+        """Let another thread be the reader, if the reader still does this work.  Never raises."""
+        with self._lock:
+            if work is None or self._now is not work or self._is_closed:
+                return
+            # First what the next reader uses: it may begin at once.
+            self._now = None
+            if work.member is not None:
+                self._remove(work.member)
+            if not self._appoint():
+                self._has_reader = True  # it stays the same
+                self._now = work
+                if work.member is not None:
+                    self._add(work.member)
+
+    # --- the reader --------------------------------------------------------------------------------------------
+
+    def _read(self, reader: _Reader) -> bool:
+        """Answer connections until the role has passed on.  Return False when the crowd is closed."""
+        while not self._is_closed:
+            if self._ready:
+                member = self._ready.popleft()
+                work = self._begin(reader, member)
+                may_stay = member.answer_now(reader.later)
+                has_role = self._end(work, member, may_stay)
+            elif self._later:
+                work = self._begin(reader, None)
+                reader.later, self._later = self._later, []
+                _do(reader.later)
+                with self._lock:
+                    has_role = self._lay_down(work)
+            else:
+                self._gather()
+                continue
+            if not has_role:
+                _do(reader.later)
+                return True
+            if reader.later:
+                # While others wait for an answer: the blocks of many readers are then written together.
+                self._later += reader.later
+                reader.later.clear()
+        return False
+
+    def _begin(self, reader: _Reader, member: Member | None) -> _Work:
+        work = reader.work = self._now = _Work(member)
+        if self._watch_sleeps:
+            self._watch_wakes.set()
+        return work
+
+    def _lay_down(self, work: _Work) -> bool:
+        """Note that the work is done.  Requires the lock.  Return whether its thread still has the role."""
+        has_role = self._now is work
+        if has_role:
+            self._now = None
+        return has_role
+
+    def _end(self, work: _Work, member: Member, may_stay: bool) -> bool:
+        """Note that a connection was answered; give it back if it may not stay.  Return the same as _lay_down."""
+        with self._lock:
+            may_stay = may_stay and not self._is_closed
+            has_role = self._lay_down(work)
+            if has_role:
+                is_given_back = not may_stay and self._remove(member)
+            else:  # it was removed when the role passed on
+                is_given_back = not may_stay
+                if may_stay:
+                    self._add(member)
+        if is_given_back:
+            member.go_on()
+        return has_role
+
+    def _gather(self) -> None:
+        """Wait until connections are readable."""
+        assert self._poll is not None
+        events = self._poll.poll()
+        if self._is_closed:
+            return
+        found = [self._parked[descriptor] for descriptor, _ in events]
+        self._alone = self._alone + 1 if len(found) == 1 else 0
+        if self._alone < ALONE_POLLS:
+            self._ready.extend(found)
+            return
+        # One client at a time is served faster by a thread of its own.
+        with self._lock:
+            self._is_on = False
+            is_removed = self._remove(found[0])
+        if is_removed:
+            found[0].go_on()
+
+
+def _do(tasks: list[Callable[[], None]]) -> None:
+    """Do what remains after answers, and forget it."""
+    for task in tasks:
+        task()
+    tasks.clear()
