@@ -41,6 +41,13 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldAnswer:
+    """An answer that must wait for the disk.  complete: waits, and returns it; never raises."""
+
+    complete: Callable[[], Answer]
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """A response of unknown length.
 

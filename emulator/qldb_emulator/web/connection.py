@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import REQUEST_TOO_LARGE, SERIALIZATION, TOO_MANY_CONNECTIONS, ConnectionDropped, QldbError
-from .answer import Answer, Stream, encode_head
-from .crowd import Crowd
+from .answer import Answer, HeldAnswer, Stream, encode_head
+from .crowd import After, Crowd
 from .dispatch import Dispatcher
 from .gateway import CONTROL, is_session_request, service_of
 from .http1 import BodyTooLargeError, HttpError, Request, RequestParser, TlsClientError
@@ -77,6 +77,7 @@ class Connection:
         self._is_busy = False
         self._crowd = crowd
         self._handed: Request | Exception | None = None  # what a reader of the crowd received, for this thread
+        self._held: tuple[HeldAnswer, Request] | None = None
         self._active_at = 0.0  # when the last request came while parked; time.monotonic()
         self._wakes = threading.Lock()
         self._wakes.acquire()
@@ -134,21 +135,21 @@ class Connection:
         except HttpError as error:
             self._refuse_bytes(error)
             return False
-        return self._answer(request, None)
-
-    def _answer(self, request: Request, later: list[Callable[[], None]] | None) -> bool:
-        """Answer a request.  Return whether another may follow.
-
-        later: takes what is to be done after the answer; None to do it now.
-        """
         request.is_client_gone = self._is_client_gone
         if self._tls is not None:
             request.is_secure = True
-        keeps_alive = request.keeps_alive
         answer = self._dispatcher.respond(request)
         if isinstance(answer, Stream):
             self._send_stream(answer, request)
             return False
+        return self._send(answer, request, None)
+
+    def _send(self, answer: Answer, request: Request, later: list[Callable[[], None]] | None) -> bool:
+        """Send an answer.  Return whether another request may follow.
+
+        later: takes what is to be done after the answer; None to do it now.
+        """
+        keeps_alive = request.keeps_alive
         body = b"" if request.method == "HEAD" else answer.body
         try:
             self._socket.sendall(encode_head(answer.status_line, answer.headers, keeps_alive) + body)
@@ -229,14 +230,16 @@ class Connection:
         """Wake this connection's thread.  For the crowd."""
         self._wakes.release()
 
-    def answer_now(self, later: list[Callable[[], None]]) -> bool:
+    def answer_now(self, later: list[Callable[[], None]]) -> After:
         """Answer what has arrived, if it is a request of the session API.  For the crowd's reader.  Never raises.
 
-        Return whether the connection may stay parked.  If not, its thread goes on with what arrived.
-        later: takes what is to be done after the answer.
+        If it is anything else, the connection's thread goes on with it.
         """
         try:
-            data = self._socket.recv(_RECEIVE_BYTES, socket.MSG_DONTWAIT)
+            try:
+                data = self._socket.recv(_RECEIVE_BYTES, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return After.STAYS  # nothing arrived after all
             if not data:
                 raise _HangUp("closed by the client")
             self._is_busy = True
@@ -244,15 +247,32 @@ class Connection:
             request = self._parser.feed(data)
             if request is None or not is_session_request(request):
                 self._handed = request
-                return False
-            if not self._answer(request, later) or self._is_stopping():
-                raise _HangUp("no more requests")
-        except BlockingIOError:
-            return True  # nothing arrived after all
+                return After.GOES_ON
+            request.is_client_gone = self._is_client_gone
+            answer = self._dispatcher.respond_in_crowd(request)
+            if isinstance(answer, HeldAnswer):
+                self._held = answer, request
+                return After.IS_HELD
+            return self._send_in_crowd(answer, request, later)
         except Exception as error:
             self._handed = error
-            return False
-        return not self._is_busy  # bytes of the next request are here, and the poll does not know of them
+            return After.GOES_ON
+
+    def answer_held(self, later: list[Callable[[], None]]) -> After:
+        """Send the answer that was held, when the disk has what it promises.  For the crowd.  Never raises."""
+        assert self._held is not None
+        (answer, request), self._held = self._held, None
+        try:
+            return self._send_in_crowd(answer.complete(), request, later)
+        except Exception as error:
+            self._handed = error
+            return After.GOES_ON
+
+    def _send_in_crowd(self, answer: Answer, request: Request, later: list[Callable[[], None]]) -> After:
+        if not self._send(answer, request, later) or self._is_stopping():
+            raise _HangUp("no more requests")
+        # If bytes of the next request are here, the poll does not know of them.
+        return After.GOES_ON if self._is_busy else After.STAYS
 
     # --- TLS ---------------------------------------------------------------------------------------------------
 

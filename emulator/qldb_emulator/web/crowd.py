@@ -30,6 +30,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from enum import Enum
 from typing import Protocol
 
 from .. import waiting
@@ -52,17 +53,29 @@ CLOSE_SECONDS = 0.5
 """How long a close waits for threads that still answer a request."""
 
 
+class After(Enum):
+    """What becomes of a connection after a request.
+
+    STAYS: it stays parked.  GOES_ON: its own thread goes on.  IS_HELD: its answer waits for the disk; until it is sent
+    the connection is not parked, so that no other request of it is answered first.
+    """
+
+    STAYS = 1
+    GOES_ON = 2
+    IS_HELD = 3
+
+
 class Member(Protocol):
-    """What the crowd needs of a connection."""
+    """What the crowd needs of a connection.  later: takes what is to be done after an answer."""
 
     def fileno(self) -> int:
         """Return the descriptor to poll.  It stays open while the connection is parked."""
 
-    def answer_now(self, later: list[Callable[[], None]]) -> bool:
-        """Answer what has arrived.  Return whether the connection may stay parked.  Never raises.
+    def answer_now(self, later: list[Callable[[], None]]) -> After:
+        """Answer what has arrived.  Never raises."""
 
-        later: takes what there is to do after the answer.
-        """
+    def answer_held(self, later: list[Callable[[], None]]) -> After:
+        """Wait until an answer that was held may be sent, and send it.  Never raises."""
 
     def go_on(self) -> None:
         """Wake the connection's own thread."""
@@ -115,6 +128,7 @@ class Crowd:
         self._watch_wakes = threading.Event()
         # Only the reader uses these.
         self._ready: deque[Member] = deque()  # readable, not answered yet
+        self._held: list[Member] = []  # their answers wait for the disk
         self._later: list[Callable[[], None]] = []  # what remains to be done after answers
         self._alone = 0
 
@@ -260,29 +274,65 @@ class Crowd:
 
     def _read(self, reader: _Reader) -> bool:
         """Answer connections until the role has passed on.  Return False when the crowd is closed."""
-        while not self._is_closed:
-            if self._ready:
-                member = self._ready.popleft()
-                work = self._begin(reader, member)
-                may_stay = member.answer_now(reader.later)
-                has_role = self._end(work, member, may_stay)
-            elif self._later:
-                work = self._begin(reader, None)
-                reader.later, self._later = self._later, []
-                _do(reader.later)
-                with self._lock:
-                    has_role = self._lay_down(work)
+        has_role = True
+        while has_role:
+            if self._ready and not self._is_closed:
+                has_role = self._answer_next(reader)
+            elif self._held or self._later:
+                has_role = self._settle(reader)
+            elif self._is_closed:
+                return False
             else:
                 self._gather()
-                continue
-            if not has_role:
-                _do(reader.later)
-                return True
-            if reader.later:
-                # While others wait for an answer: the blocks of many readers are then written together.
-                self._later += reader.later
-                reader.later.clear()
-        return False
+        return True
+
+    def _answer_next(self, reader: _Reader) -> bool:
+        """Answer the connection that has waited longest.  Return whether this thread still has the role."""
+        member = self._ready.popleft()
+        work = self._begin(reader, member)
+        after = member.answer_now(reader.later)
+        with self._lock:
+            has_role = self._lay_down(work)
+            if has_role and after is not After.STAYS:
+                self._remove(member)
+        if not has_role:  # the connection was removed when the role passed on
+            if after is After.IS_HELD:
+                after = member.answer_held(reader.later)
+            self._put_back(member, after)
+            _do(reader.later)
+            return False
+        # Done when no request waits: one sync of the disk then serves all answers that are held, and the blocks of many
+        # readers are written together.
+        self._later += reader.later
+        reader.later.clear()
+        if after is After.IS_HELD:
+            self._held.append(member)
+        elif after is After.GOES_ON:
+            member.go_on()
+        return True
+
+    def _settle(self, reader: _Reader) -> bool:
+        """Send the answers that are held, and do what remains after answers.
+
+        Return whether this thread still has the role: a wait for the disk passes it on.
+        """
+        work = self._begin(reader, None)
+        held, self._held = self._held, []
+        later, self._later = self._later, []
+        for member in held:
+            self._put_back(member, member.answer_held(later))
+        _do(later)
+        with self._lock:
+            return self._lay_down(work)
+
+    def _put_back(self, member: Member, after: After) -> None:
+        """Park a connection again, or let its own thread go on."""
+        with self._lock:
+            is_parked = after is After.STAYS and not self._is_closed
+            if is_parked:
+                self._add(member)
+        if not is_parked:
+            member.go_on()
 
     def _begin(self, reader: _Reader, member: Member | None) -> _Work:
         work = reader.work = self._now = _Work(member)
@@ -291,25 +341,10 @@ class Crowd:
         return work
 
     def _lay_down(self, work: _Work) -> bool:
-        """Note that the work is done.  Requires the lock.  Return whether its thread still has the role."""
+        """Note that some work is done.  Requires the lock.  Return whether its thread still has the role."""
         has_role = self._now is work
         if has_role:
             self._now = None
-        return has_role
-
-    def _end(self, work: _Work, member: Member, may_stay: bool) -> bool:
-        """Note that a connection was answered; give it back if it may not stay.  Return the same as _lay_down."""
-        with self._lock:
-            may_stay = may_stay and not self._is_closed
-            has_role = self._lay_down(work)
-            if has_role:
-                is_given_back = not may_stay and self._remove(member)
-            else:  # it was removed when the role passed on
-                is_given_back = not may_stay
-                if may_stay:
-                    self._add(member)
-        if is_given_back:
-            member.go_on()
         return has_role
 
     def _gather(self) -> None:

@@ -24,6 +24,7 @@ LEAVES = {
     "extras",
     "records",
     "settings",
+    "waiting",
 }
 
 # room -> the rooms it may import; leaves are open to all.
