@@ -122,9 +122,11 @@ class Connection:
 
     def _serve(self) -> None:
         crowd = self._crowd
-        while self._serve_one() and not self._is_stopping():
-            if crowd is not None and crowd.wants_more and not self._is_busy:
+        is_open = True
+        while is_open:
+            if crowd is not None and not self._is_busy and crowd.wants_more:
                 self._park(crowd)
+            is_open = self._serve_one() and not self._is_stopping()
 
     # --- one request -------------------------------------------------------------------------------------------
 

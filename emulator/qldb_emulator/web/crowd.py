@@ -24,6 +24,7 @@ Linux only (epoll).  Elsewhere every connection is served by its own thread all 
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import threading
@@ -31,14 +32,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import Protocol
 
 from .. import waiting
 
+logger = logging.getLogger(__name__)
+
 IS_POSSIBLE = hasattr(select, "epoll") and hasattr(os, "eventfd")
 
 WATCH_SECONDS = 0.005
-"""How often the watch looks.  A request that it finds twice is long, so others wait for it for at most twice as long."""
+"""How often the watch looks.  Work that it finds twice is long, so others wait for it for at most twice as long."""
 
 IDLE_LOOKS = 100
 """The watch sleeps when it has found no work so many times in a row."""
@@ -120,6 +124,7 @@ class Crowd:
         self._waker = -1  # a descriptor in the poll, to wake the reader
         self._parked: dict[int, Member] = {}  # by descriptor; the same that are in the poll
         self._now: _Work | None = None  # of the reader; replaced by None when the role passes on
+        self._has_watch = False
         self._has_reader = False
         self._spares: list[_Reader] = []
         self._threads: set[threading.Thread] = set()
@@ -142,10 +147,8 @@ class Crowd:
     def keep(self, member: Member) -> None:
         """Park a connection.  Its ``go_on`` is called when its own thread must serve it again, perhaps at once."""
         with self._lock:
-            is_kept = not self._is_closed and self._has_threads()
-            if is_kept:
-                self._is_on = True
-                self._add(member)
+            is_kept = not self._is_closed and self._is_ready() and self._add(member)
+            self._is_on = is_kept
         if not is_kept:
             member.go_on()
 
@@ -168,46 +171,56 @@ class Crowd:
         with self._lock:
             # A reader that still answers gives its connection back itself.
             answering = None if self._now is None else self._now.member
-            members = [member for member in list(self._parked.values()) if member is not answering and self._remove(member)]
+            members = [member for member in self._parked.values() if member is not answering]
+            for member in members:
+                self._remove(member)
         for member in members:
             member.go_on()
         if not any(thread.is_alive() for thread in threads):
             self._poll.close()
             os.close(self._waker)
 
-    def _add(self, member: Member) -> None:
+    def _add(self, member: Member) -> bool:
+        """Park a connection, unless the system allows no more.  Requires the lock.  Return whether it is parked."""
         assert self._poll is not None
-        self._parked[member.fileno()] = member
-        self._poll.register(member.fileno(), select.EPOLLIN)
+        descriptor = member.fileno()
+        self._parked[descriptor] = member  # first, because the reader may get it from the poll at once
+        try:
+            self._poll.register(descriptor, select.EPOLLIN)
+        except OSError:
+            del self._parked[descriptor]
+            return False
+        return True
 
-    def _remove(self, member: Member) -> bool:
-        """Return whether it was parked: who removes it calls ``go_on``."""
+    def _remove(self, member: Member) -> None:
+        """Undo ``_add``.  Requires the lock."""
         assert self._poll is not None
-        was_parked = self._parked.pop(member.fileno(), None) is not None
-        if was_parked:
-            self._poll.unregister(member.fileno())
-        return was_parked
+        del self._parked[member.fileno()]
+        self._poll.unregister(member.fileno())
 
     # --- threads -----------------------------------------------------------------------------------------------
 
-    def _has_threads(self) -> bool:
-        """Whether there is a reader and a watch; start what is missing.  Requires the lock."""
+    def _is_ready(self) -> bool:
+        """Whether there is a poll, a watch and a reader; make what is missing.  Requires the lock."""
         if self._poll is None:
-            if not self._start(self._watch):
+            try:
+                self._poll, self._waker = _open_poll()
+            except OSError:  # the system allows no more descriptors
                 return False
-            self._poll = select.epoll()
-            self._waker = os.eventfd(0)
-            self._poll.register(self._waker, select.EPOLLIN)
-        return self._has_reader or self._appoint()
+        self._has_watch = self._has_watch or self._start(self._watch)
+        if self._has_watch and not self._has_reader:
+            reader = self._without_work()
+            if reader is not None:
+                self._has_reader = True
+                reader.signal.release()
+        return self._has_watch and self._has_reader
 
-    def _appoint(self) -> bool:
-        """Give the role to a thread without work.  Requires the lock.  Return whether there is one."""
+    def _without_work(self) -> _Reader | None:
+        """Return a thread for the role, which waits for its signal; None if the system allows no more threads."""
         if self._spares:
-            self._spares.pop().signal.release()
-            self._has_reader = True
-        else:
-            self._has_reader = self._start(self._run)
-        return self._has_reader
+            return self._spares.pop()
+        reader = _Reader()
+        return reader if self._start(partial(self._run, reader)) else None
 
     def _start(self, run: Callable[[], None]) -> bool:
         thread = threading.Thread(target=run, name="qldb-emulator-crowd", daemon=True)
@@ -218,11 +231,11 @@ class Crowd:
         self._threads.add(thread)
         return True
 
-    def _run(self) -> None:
-        """Be the reader, and a spare, in turn."""
-        reader = _Reader()
+    def _run(self, reader: _Reader) -> None:
+        """Be a spare, and the reader, in turn."""
         waiting.listen(lambda: self._pass_on(reader.work))
         try:
+            reader.signal.acquire()
             while self._read(reader):
                 with self._lock:
                     if self._is_closed or len(self._spares) >= SPARES_MAX:
@@ -260,15 +273,12 @@ class Crowd:
         with self._lock:
             if work is None or self._now is not work or self._is_closed:
                 return
-            # First what the next reader uses: it may begin at once.
-            self._now = None
-            if work.member is not None:
-                self._remove(work.member)
-            if not self._appoint():
-                self._has_reader = True  # it stays the same
-                self._now = work
+            reader = self._without_work()
+            if reader is not None:
+                self._now = None
                 if work.member is not None:
-                    self._add(work.member)
+                    self._remove(work.member)
+                reader.signal.release()
 
     # --- the reader --------------------------------------------------------------------------------------------
 
@@ -328,9 +338,7 @@ class Crowd:
     def _put_back(self, member: Member, after: After) -> None:
         """Park a connection again, or let its own thread go on."""
         with self._lock:
-            is_parked = after is After.STAYS and not self._is_closed
-            if is_parked:
-                self._add(member)
+            is_parked = after is After.STAYS and not self._is_closed and self._add(member)
         if not is_parked:
             member.go_on()
 
@@ -361,13 +369,27 @@ class Crowd:
         # One client at a time is served faster by a thread of its own.
         with self._lock:
             self._is_on = False
-            is_removed = self._remove(found[0])
-        if is_removed:
-            found[0].go_on()
+            self._remove(found[0])
+        found[0].go_on()
+
+
+def _open_poll() -> tuple[select.epoll, int]:
+    """Return a poll, and a descriptor in it that wakes its reader.  Raises OSError."""
+    waker = os.eventfd(0)
+    try:
+        poll = select.epoll()
+        poll.register(waker, select.EPOLLIN)
+    except OSError:
+        os.close(waker)
+        raise
+    return poll, waker
 
 
 def _do(tasks: list[Callable[[], None]]) -> None:
     """Do what remains after answers, and forget it."""
     for task in tasks:
-        task()
+        try:
+            task()
+        except Exception:  # the connections of the others must be answered
+            logger.exception("work after an answer failed")
     tasks.clear()

@@ -71,9 +71,7 @@ class Gateway:
             principal = self._authenticate(request)
             name, token, members = self._reader.parse_send_command(request.body)
             region, access_key = credential_scope(request.headers.get("authorization"), self._region)
-            context = RequestContext(
-                region, access_key, request_id, principal, request.is_client_gone, can_hold_answer
-            )
+            context = RequestContext(region, access_key, request_id, principal, request.is_client_gone, can_hold_answer)
             if self.forwarder is None:
                 result = self._emulator.send_command(name, token, members, context)
                 if result.before_response is not None:

@@ -44,6 +44,7 @@ class Server:
 
     host: where to listen; ``host`` becomes the address.  port: 0 for any free one; ``port`` and ``url`` say after the
     start which it became.  tls: to speak TLS.
+    crowd: parks connections while many clients are busy; None for a thread for each connection all the time.
 
     In a test or fixture: ``start()`` ... ``stop()``, or ``with Server(dispatcher) as server``.  As a process:
     ``serve_forever()``, which returns after ``request_stop()``; that one is safe in a signal handler.
@@ -62,7 +63,7 @@ class Server:
         self._connections: dict[Connection, threading.Thread] = {}
         self._refused: dict[Connection, threading.Thread] = {}
         self._lock = threading.Lock()
-        self._crowd: Crowd | None = None
+        self.crowd: Crowd | None = None
         self._refusals = threading.Semaphore(REFUSALS_MAX)
         self._stop_requests: SimpleQueue[None] = SimpleQueue()
 
@@ -110,8 +111,8 @@ class Server:
         deadline += ABANDON_SECONDS
         for _, thread in connections:
             thread.join(max(0, deadline - time.monotonic()))
-        if self._crowd is not None:
-            self._crowd.close()
+        if self.crowd is not None:
+            self.crowd.close()
         self._dispatcher.gateway.close()
 
     def serve_forever(self) -> None:
@@ -123,7 +124,7 @@ class Server:
         turns = self._dispatcher.gateway.turns = Turns()
         # Under TLS a socket does not tell what was received already; a request for another server waits for its answer.
         if IS_POSSIBLE and self._tls is None and self._dispatcher.gateway.forwarder is None:
-            self._crowd = Crowd(lambda: turns.is_crowd)
+            self.crowd = Crowd(lambda: turns.is_crowd)
         _raise_descriptor_limit(self._dispatcher.gateway.limits.connections + _SPARE_DESCRIPTORS)
         if self._thread is None:
             self.start()
@@ -163,7 +164,7 @@ class Server:
         if self.is_stopping:
             accepted.close()
             return
-        connection = Connection(accepted, address, self._dispatcher, lambda: self.is_stopping, self._tls, self._crowd)
+        connection = Connection(accepted, address, self._dispatcher, lambda: self.is_stopping, self._tls, self.crowd)
         limit = self._dispatcher.gateway.limits.connections
         # Only this thread adds connections, so their number can only be lower by now.
         if len(self._connections) < limit:
