@@ -153,8 +153,10 @@ class Crowd:
             member.go_on()
 
     def close(self) -> None:
-        """End all threads.  Connections that are still parked go on in their own."""
+        """End all threads.  Connections that are still parked go on in their own.  Idempotent."""
         with self._lock:
+            if self._is_closed:
+                return
             self._is_closed = True
             self._is_on = False
             spares, self._spares = self._spares, []
@@ -303,6 +305,8 @@ class Crowd:
         after = member.answer_now(reader.later)
         with self._lock:
             has_role = self._lay_down(work)
+            if after is After.STAYS and self._is_closed:
+                after = After.GOES_ON
             if has_role and after is not After.STAYS:
                 self._remove(member)
         if not has_role:  # the connection was removed when the role passed on
