@@ -38,6 +38,9 @@ HANDSHAKE_SECONDS = 10
 """The longest that a TLS handshake may take."""
 REFUSAL_SECONDS = 2
 """The longest life of a connection beyond the maximum number."""
+REQUESTS_OUTSIDE = 64
+"""After a request that had to wait, such as for its turn after a conflict, a connection is not parked for so many
+requests: the next ones probably wait, too, and each would need a change of the crowd's reader."""
 _DRAIN_SECONDS = 2
 _RECEIVE_BYTES = 65_536
 _TLS_HANDSHAKE = b"\x16"  # the first byte of every TLS connection (RFC 8446, 5.1)
@@ -78,6 +81,7 @@ class Connection:
         self._crowd = crowd
         self._handed: Request | Exception | None = None  # what a reader of the crowd received, for this thread
         self._held: tuple[HeldAnswer, Request] | None = None
+        self._outside = 0  # for how many requests it is not parked
         self._active_at = 0.0  # when the last request came while parked; time.monotonic()
         self._wakes = threading.Lock()
         self._wakes.acquire()
@@ -125,7 +129,10 @@ class Connection:
         is_open = True
         while is_open:
             if crowd is not None and not self._is_busy and crowd.wants_more:
-                self._park(crowd)
+                if self._outside:
+                    self._outside -= 1
+                else:
+                    self._park(crowd)
             is_open = self._serve_one() and not self._is_stopping()
 
     # --- one request -------------------------------------------------------------------------------------------
@@ -228,8 +235,10 @@ class Connection:
         """Return the socket's descriptor."""
         return self._socket.fileno()
 
-    def go_on(self) -> None:
-        """Wake this connection's thread.  For the crowd."""
+    def go_on(self, had_to_wait: bool = False) -> None:
+        """Wake this connection's thread.  For the crowd.  had_to_wait: within a request."""
+        if had_to_wait:
+            self._outside = REQUESTS_OUTSIDE - 1  # the first follows without a question whether to park
         self._wakes.release()
 
     def answer_now(self, later: list[Callable[[], None]]) -> After:

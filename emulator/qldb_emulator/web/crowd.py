@@ -81,17 +81,21 @@ class Member(Protocol):
     def answer_held(self, later: list[Callable[[], None]]) -> After:
         """Wait until an answer that was held may be sent, and send it.  Never raises."""
 
-    def go_on(self) -> None:
-        """Wake the connection's own thread."""
+    def go_on(self, had_to_wait: bool = False) -> None:
+        """Wake the connection's own thread.  had_to_wait: within a request, so that it is better served by that one."""
 
 
 class _Work:
-    """Something that a reader does: it answers a member, or does what remains after answers (None)."""
+    """Something that a reader does: it answers a member, or does what remains after answers (None).
 
-    __slots__ = ("member",)
+    had_to_wait: whether its code was about to wait.
+    """
+
+    __slots__ = ("had_to_wait", "member")
 
     def __init__(self, member: Member | None) -> None:
         self.member = member
+        self.had_to_wait = False
 
 
 class _Reader:
@@ -235,7 +239,7 @@ class Crowd:
 
     def _run(self, reader: _Reader) -> None:
         """Be a spare, and the reader, in turn."""
-        waiting.listen(lambda: self._pass_on(reader.work))
+        waiting.listen(partial(self._hear_of_wait, reader))
         try:
             reader.signal.acquire()
             while self._read(reader):
@@ -270,10 +274,16 @@ class Crowd:
                     self._watch_wakes.wait()
                 self._watch_sleeps = False
 
-    def _pass_on(self, work: _Work | None) -> None:
+    def _hear_of_wait(self, reader: _Reader) -> None:
+        """Let another thread go on while this one waits.  Called in the reader's thread."""
+        if reader.work is not None:
+            reader.work.had_to_wait = True
+            self._pass_on(reader.work)
+
+    def _pass_on(self, work: _Work) -> None:
         """Let another thread be the reader, if the reader still does this work.  Never raises."""
         with self._lock:
-            if work is None or self._now is not work or self._is_closed:
+            if self._now is not work or self._is_closed:
                 return
             reader = self._without_work()
             if reader is not None:
@@ -310,9 +320,13 @@ class Crowd:
             if has_role and after is not After.STAYS:
                 self._remove(member)
         if not has_role:  # the connection was removed when the role passed on
+            had_to_wait = work.had_to_wait  # in the request itself; every answer that is held waits
             if after is After.IS_HELD:
                 after = member.answer_held(reader.later)
-            self._put_back(member, after)
+            if had_to_wait:
+                member.go_on(had_to_wait=True)
+            else:
+                self._put_back(member, after)
             _do(reader.later)
             return False
         # Done when no request waits: one sync of the disk then serves all answers that are held, and the blocks of many

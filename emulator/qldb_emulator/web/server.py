@@ -1,7 +1,7 @@
 """An HTTP/1.1 server for a dispatcher: a thread for each connection, one write for an answer.
 
-``connection`` serves a connection, ``http1`` parses its bytes, and docs/design/002-own-front.md says why the server is
-ours.  No upgrade, no HTTP/2, no second process.
+``connection`` serves a connection, ``crowd`` many of them in one thread while many clients are busy, ``http1`` parses
+their bytes, and docs/design/002-own-front.md says why the server is ours.  No upgrade, no HTTP/2, no second process.
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ class Server:
         files.
         """
         turns = self._dispatcher.gateway.turns = Turns()
-        # Under TLS a socket does not tell what was received already; a request for another server waits for its answer.
+        # Not with TLS, which may hold data that a poll of the socket does not see.  Not with other servers: a request
+        # for one of them waits for its answer.
         if IS_POSSIBLE and self._tls is None and self._dispatcher.gateway.forwarder is None:
             self.crowd = Crowd(lambda: turns.is_crowd)
         _raise_descriptor_limit(self._dispatcher.gateway.limits.connections + _SPARE_DESCRIPTORS)

@@ -17,6 +17,7 @@ from qldb_emulator import errors, waiting
 from qldb_emulator.context import CommandResult
 from qldb_emulator.web import crowd as crowds
 from qldb_emulator.web.app import create_dispatcher
+from qldb_emulator.web.connection import REQUESTS_OUTSIDE
 from qldb_emulator.web.crowd import ALONE_POLLS, IS_POSSIBLE, After, Crowd
 from qldb_emulator.web.server import Server
 
@@ -77,7 +78,8 @@ class Connection:
     def do_afterwards(self) -> None:
         self.log.append("afterwards")
 
-    def go_on(self) -> None:
+    def go_on(self, had_to_wait: bool = False) -> None:
+        self.had_to_wait = had_to_wait
         self.went_on.release()
 
     def is_answered(self) -> bool:
@@ -163,8 +165,8 @@ def test_while_one_request_waits_another_thread_answers_the_others(park, monkeyp
     release.set()
     assert all(connection.is_answered() for connection in slow)
     for connection in slow:
-        connection.send()
-        assert connection.is_answered(), "it is parked again"
+        assert connection.went_on.acquire(timeout=SECONDS), "its next requests probably wait, too"
+        assert connection.had_to_wait
 
 
 def test_a_long_request_is_noticed_though_it_says_nothing(park):
@@ -175,7 +177,10 @@ def test_a_long_request_is_noticed_though_it_says_nothing(park):
     assert other.is_answered()
     assert not long.told.acquire(blocking=False)
     release.set()
-    assert long.is_answered()
+    for _ in range(2):
+        assert long.is_answered()
+        long.send()
+    assert not long.went_on.acquire(blocking=False), "it is parked again"
 
 
 def test_the_watch_wakes_after_a_pause(park, crowd, monkeypatch):
@@ -195,7 +200,6 @@ def test_a_connection_is_served_by_one_thread_at_a_time(park):
 
     def wait() -> None:
         begun.set()
-        waiting.about_to_wait()
         assert release.wait(SECONDS)
 
     busy, other = park(After.STAYS, wait), park()
@@ -468,6 +472,24 @@ def test_a_disk_that_fails_is_the_answer_to_the_commit(client, emulator, problem
     emulator.sync = lambda: None
     client.sendall(COMMIT)
     assert receive(client) == ["200"]
+
+
+def test_a_connection_whose_request_had_to_wait_is_not_parked_for_some_time(client, server, emulator):
+    send_command = emulator.send_command
+
+    def wait(*arguments):
+        waiting.about_to_wait()
+        return send_command(*arguments)
+
+    emulator.send_command = wait
+    client.sendall(post())
+    assert receive(client) == ["200"]
+    emulator.send_command = send_command
+    for _ in range(REQUESTS_OUTSIDE):
+        assert eventually(lambda: not server.crowd._parked)
+        client.sendall(post())
+        assert receive(client) == ["200"]
+    assert eventually(lambda: bool(server.crowd._parked))
 
 
 def test_a_client_that_leaves_during_its_request_harms_no_other(server, emulator):
