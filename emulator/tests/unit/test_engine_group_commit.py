@@ -16,6 +16,7 @@ from helpers.local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.context import CommandResult
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.workbench.traces import trace
 from qldb_emulator.errors import QldbError
 from qldb_emulator.settings import Settings
 from qldb_emulator.storage import StorageError, log_sync
@@ -243,3 +244,22 @@ def test_an_answer_that_is_held_survives_the_deletion_of_its_ledger(emulator: Em
     disk.may.set()
     emulator.call("DeleteLedger", {"Name": "cars"}, CONTEXT)
     wait()
+
+
+def test_with_traces_a_commit_waits_within_its_span(emulator: Emulator, disk: Disk) -> None:
+    ended: list[tuple[str, int]] = []
+
+    class Span:
+        set_attribute = staticmethod(lambda *_: None)
+
+    class Tracer:
+        @staticmethod
+        @contextmanager
+        def start_as_current_span(name: str, **_: Any) -> Iterator[Span]:
+            yield Span()
+            ended.append((name, disk.syncs))
+
+    trace(emulator, Tracer())
+    disk.may.set()
+    assert held_insert(emulator, 2).before_response is None
+    assert ("commit", 1) in ended
