@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 from helpers.wire_support import SESSION_HEADERS, TRANSACTION_ID, FakeEmulator
@@ -523,6 +524,22 @@ def test_a_parked_connection_is_closed_when_it_is_idle_for_too_long(server, monk
     monkeypatch.setattr("qldb_emulator.web.connection.IDLE_SECONDS", 1)
     with socket.create_connection((server.host, server.port), timeout=SECONDS) as client:
         assert client.recv(1) == b""
+
+
+def test_a_parked_connection_is_idle_since_its_last_request(server, monkeypatch):
+    now = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr("qldb_emulator.web.connection.time", clock)
+    monkeypatch.setattr("qldb_emulator.web.connection.IDLE_SECONDS", 1)
+    with socket.create_connection((server.host, server.port), timeout=SECONDS) as client:
+        assert eventually(lambda: bool(server.crowd._parked))
+        now[0] = 0.9
+        client.sendall(post())
+        assert receive(client) == ["200"]
+        now[0] = 1.5
+        assert not select.select([client], [], [], 1.3)[0], "its thread has looked once, and the clock stands still"
+        client.sendall(post())
+        assert receive(client) == ["200"]
 
 
 @pytest.mark.parametrize("complete", [b"", post()], ids=["first", "after another"])
