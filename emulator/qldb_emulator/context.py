@@ -42,6 +42,7 @@ class RequestContext:
     request_id: 22 characters, the ``x-amzn-RequestId`` of the answer.
     is_client_gone: tells whether the client has closed its connection.  A system call of some 2 µs; never blocks or
       raises; any thread may call it.  Statements that run for long ask it and end early.
+    can_hold_answer: whether the caller does ``before_response`` of the result, see CommandResult.
 
     The engine's two entry points take this with the parameters, and exchange Python values under wire names::
 
@@ -72,6 +73,7 @@ class RequestContext:
     request_id: str
     principal: Principal | None = None
     is_client_gone: Callable[[], bool] = field(default=client_is_there, compare=False)
+    can_hold_answer: bool = False
 
 
 class CommandResult(NamedTuple):
@@ -80,8 +82,12 @@ class CommandResult(NamedTuple):
     members: of the result, without TimingInformation.  debug: name to ASCII text, for headers of ours.
     after_response: work that no answer needs.  The server calls it when the answer has been sent; it never raises.
     Otherwise the first request that needs that work does it, so nothing is lost if it is not called.
+    before_response: waits until the disk has what the answer promises.  The caller must call it before the answer is
+    sent, and answers with the QldbError that it raises.  Always None without ``RequestContext.can_hold_answer``: then
+    the command itself has waited.
     """
 
     members: dict[str, Any]
     debug: dict[str, str] | None = None
     after_response: Callable[[], None] | None = None
+    before_response: Callable[[], None] | None = None

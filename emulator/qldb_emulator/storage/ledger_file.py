@@ -170,6 +170,10 @@ class LedgerFile(Reads):
         """Whether a power cut would undo some commits."""
         return self._log.unsynced
 
+    def is_synced(self, through: int) -> bool:
+        """Whether ``sync`` would return at once."""
+        return self._log.is_synced(through)
+
     def sync(self, through: int | None = None) -> None:
         """Make the commits up to this number durable, by default all.  Raises StorageError.
 

@@ -14,6 +14,7 @@ import os
 import threading
 from pathlib import Path
 
+from ..waiting import about_to_wait
 from .connections import Durability
 from .errors import unusable
 
@@ -39,10 +40,15 @@ class LogSync:
         """Whether a power cut would undo some commits."""
         return not self._is_off and self._synced < self.commits
 
+    def is_synced(self, through: int) -> bool:
+        """Whether the commits up to this number need no sync."""
+        return self._is_off or self._synced >= through
+
     def sync(self, through: int) -> None:
         """Return when the commits up to this number are on the disk.  Raises StorageError."""
-        if self._is_off or self._synced >= through:
+        if self.is_synced(through):
             return
+        about_to_wait()
         with self._lock:
             if self._synced >= through:
                 return  # another thread's sync covered this commit, too

@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import REQUEST_TOO_LARGE, SERIALIZATION, TOO_MANY_CONNECTIONS, ConnectionDropped, QldbError
-from .answer import Answer, Stream, encode_head
+from .answer import Answer, HeldAnswer, Stream, encode_head
+from .crowd import After, Crowd
 from .dispatch import Dispatcher
-from .gateway import CONTROL, service_of
+from .gateway import CONTROL, is_session_request, service_of
 from .http1 import BodyTooLargeError, HttpError, Request, RequestParser, TlsClientError
 from .occasionally import OccasionalLog
 from .peer import watch
@@ -36,6 +38,9 @@ HANDSHAKE_SECONDS = 10
 """The longest that a TLS handshake may take."""
 REFUSAL_SECONDS = 2
 """The longest life of a connection beyond the maximum number."""
+REQUESTS_OUTSIDE = 64
+"""After a request that had to wait, such as for its turn after a conflict, a connection is not parked for so many
+requests: the next ones probably wait, too, and each would need a change of the crowd's reader."""
 _DRAIN_SECONDS = 2
 _RECEIVE_BYTES = 65_536
 _TLS_HANDSHAKE = b"\x16"  # the first byte of every TLS connection (RFC 8446, 5.1)
@@ -54,6 +59,7 @@ class Connection:
     """A connection that was accepted.
 
     is_stopping: whether the server stops; called after every request.  tls: how to speak TLS; None for plain HTTP.
+    crowd: where the connection is parked between requests while many clients are busy; None if it never is.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class Connection:
         dispatcher: Dispatcher,
         is_stopping: Callable[[], bool],
         tls: ssl.SSLContext | None = None,
+        crowd: Crowd | None = None,
     ) -> None:
         self._socket = accepted
         self._address = str(address[0])
@@ -71,6 +78,13 @@ class Connection:
         self._tls = tls
         self._parser = RequestParser(dispatcher.gateway.limits.request_bytes)
         self._is_busy = False
+        self._crowd = crowd
+        self._handed: Request | Exception | None = None  # what a reader of the crowd received, for this thread
+        self._held: tuple[HeldAnswer, Request] | None = None
+        self._outside = 0  # for how many requests it is not parked
+        self._active_at = 0.0  # when the last request came while parked; time.monotonic()
+        self._wakes = threading.Lock()
+        self._wakes.acquire()
 
     def close_when_idle(self) -> None:
         """Close now if no request is running; otherwise the thread does after its answer.  For other threads."""
@@ -111,8 +125,15 @@ class Connection:
             self._socket.close()
 
     def _serve(self) -> None:
-        while self._serve_one() and not self._is_stopping():
-            pass
+        crowd = self._crowd
+        is_open = True
+        while is_open:
+            if crowd is not None and not self._is_busy and crowd.wants_more:
+                if self._outside:
+                    self._outside -= 1
+                else:
+                    self._park(crowd)
+            is_open = self._serve_one() and not self._is_stopping()
 
     # --- one request -------------------------------------------------------------------------------------------
 
@@ -126,24 +147,40 @@ class Connection:
         request.is_client_gone = self._is_client_gone
         if self._tls is not None:
             request.is_secure = True
-        keeps_alive = request.keeps_alive
         answer = self._dispatcher.respond(request)
         if isinstance(answer, Stream):
             self._send_stream(answer, request)
             return False
+        return self._send(answer, request, None)
+
+    def _send(self, answer: Answer, request: Request, later: list[Callable[[], None]] | None) -> bool:
+        """Send an answer.  Return whether another request may follow.
+
+        later: takes what is to be done after the answer; None to do it now.
+        """
+        keeps_alive = request.keeps_alive
         body = b"" if request.method == "HEAD" else answer.body
         try:
             self._socket.sendall(encode_head(answer.status_line, answer.headers, keeps_alive) + body)
         finally:
             if answer.after_response is not None:
-                answer.after_response()
+                if later is None:
+                    answer.after_response()
+                else:
+                    later.append(answer.after_response)
         # A request that has arrived already is served before a stop closes the connection.
         self._is_busy = self._parser.has_begun
         return keeps_alive
 
     def _read_request(self) -> Request:
-        request = self._parser.next_request() if self._is_busy else None
-        if request is None:
+        handed, self._handed = self._handed, None
+        if isinstance(handed, Exception):
+            raise handed
+        if handed is not None:
+            return handed
+        if self._is_busy:
+            request = self._parser.next_request()
+        else:
             data = self._receive()
             self._is_busy = True
             request = self._parser.feed(data)
@@ -180,6 +217,73 @@ class Connection:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", seconds, 0))
         else:
             self._socket.settimeout(seconds)  # under TLS, a kernel time-out would only cause another read
+
+    # --- in a crowd (see ``crowd``) ----------------------------------------------------------------------------
+
+    def _park(self, crowd: Crowd) -> None:
+        """Let the crowd's reader answer the next requests.  Return when this thread has to go on."""
+        self._active_at = time.monotonic()
+        crowd.keep(self)
+        seconds: float = IDLE_SECONDS
+        while not self._wakes.acquire(timeout=seconds):
+            seconds = self._active_at + IDLE_SECONDS - time.monotonic()
+            if seconds <= 0:
+                self.abandon()  # the reader finds the end, and gives the connection back
+                seconds = IDLE_SECONDS
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._socket.fileno()
+
+    def go_on(self, had_to_wait: bool = False) -> None:
+        """Wake this connection's thread.  For the crowd.  had_to_wait: within a request."""
+        if had_to_wait:
+            self._outside = REQUESTS_OUTSIDE - 1  # the first follows without a question whether to park
+        self._wakes.release()
+
+    def answer_now(self, later: list[Callable[[], None]]) -> After:
+        """Answer what has arrived, if it is a request of the session API.  For the crowd's reader.  Never raises.
+
+        If it is anything else, the connection's thread goes on with it.
+        """
+        try:
+            try:
+                data = self._socket.recv(_RECEIVE_BYTES, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return After.STAYS  # nothing arrived after all
+            if not data:
+                raise _HangUp("closed by the client")
+            self._is_busy = True
+            self._active_at = time.monotonic()
+            request = self._parser.feed(data)
+            if request is None or not is_session_request(request):
+                self._handed = request
+                return After.GOES_ON
+            request.is_client_gone = self._is_client_gone
+            answer = self._dispatcher.respond_in_crowd(request)
+            if isinstance(answer, HeldAnswer):
+                self._held = answer, request
+                return After.IS_HELD
+            return self._send_in_crowd(answer, request, later)
+        except Exception as error:
+            self._handed = error
+            return After.GOES_ON
+
+    def answer_held(self, later: list[Callable[[], None]]) -> After:
+        """Send the answer that was held, when the disk has what it promises.  For the crowd.  Never raises."""
+        assert self._held is not None
+        (answer, request), self._held = self._held, None
+        try:
+            return self._send_in_crowd(answer.complete(), request, later)
+        except Exception as error:
+            self._handed = error
+            return After.GOES_ON
+
+    def _send_in_crowd(self, answer: Answer, request: Request, later: list[Callable[[], None]]) -> After:
+        if not self._send(answer, request, later) or self._is_stopping():
+            raise _HangUp("no more requests")
+        # If bytes of the next request are here, the poll does not know of them.
+        return After.GOES_ON if self._is_busy else After.STAYS
 
     # --- TLS ---------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import SERIALIZATION, ConnectionDropped, QldbError
 from .access import Access
-from .answer import Answer, Stream
+from .answer import Answer, HeldAnswer, Stream
 from .gateway import CONTROL, Gateway, is_session_request, service_of
 from .health import HEALTH_ROUTES
 from .http1 import Request
@@ -58,7 +58,9 @@ class Dispatcher:
         except QldbError as refusal:
             return self.gateway.refuse(refusal, service_of(request))
         if is_session_request(request):
-            return self.gateway.send_command(request)
+            answer = self.gateway.send_command(request)
+            assert isinstance(answer, Answer), "no answer is held unless it may be"
+            return answer
         path = "/" + request.path.lstrip("/")
         if request.method.upper() in ("GET", "HEAD"):
             if path == "/":
@@ -68,6 +70,14 @@ class Dispatcher:
         if path == PREFIX or path.startswith(f"{PREFIX}/"):
             return self._ask_flask(request)
         return self.gateway.call(request)
+
+    def respond_in_crowd(self, request: Request) -> Answer | HeldAnswer:
+        """Return the answer to a session request, which need not wait for the disk.  Raises only ConnectionDropped."""
+        try:
+            self.access.check(request)
+        except QldbError as refusal:
+            return self.gateway.refuse(refusal, service_of(request))
+        return self.gateway.send_command(request, can_hold_answer=True)
 
     def _gets_page(self, request: Request) -> bool:
         """Whether a browser sent the request; it gets the console.  Programs do not ask for text/html."""

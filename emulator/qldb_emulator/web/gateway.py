@@ -8,17 +8,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__, errors
-from ..context import Principal, RequestContext
+from ..context import CommandResult, Principal, RequestContext
 from ..errors import ClientGone, ConnectionDropped, QldbError
 from ..wire.errors import CONTENT_TYPES, encode_error, shows_error_type
 from ..wire.model import SESSION_TARGET
 from ..wire.parse import COMMANDS, credential_scope, parse_call
 from ..wire.send_command import CommandReader, serialize_command_result
 from ..wire.serialize import encode_json, serialize_result
-from .answer import Answer
+from .answer import Answer, HeldAnswer
 from .http1 import Request
 from .metrics import Metrics
 from .turns import Turns
@@ -57,43 +58,51 @@ class Gateway:
         if self.forwarder is not None:
             self.forwarder.close()
 
-    def send_command(self, request: Request) -> Answer:
-        """Answer a session request.  Raises only ConnectionDropped."""
+    def send_command(self, request: Request, can_hold_answer: bool = False) -> Answer | HeldAnswer:
+        """Answer a session request.  Raises only ConnectionDropped.
+
+        can_hold_answer: whether an answer may be returned that has to wait for the disk.
+        """
         started = self._begin()
         request_id = self._new_id()
+        user_agent = request.headers.get("user-agent", "")
         name = "SendCommand"
         try:
             principal = self._authenticate(request)
             name, token, members = self._reader.parse_send_command(request.body)
             region, access_key = credential_scope(request.headers.get("authorization"), self._region)
-            context = RequestContext(region, access_key, request_id, principal, request.is_client_gone)
+            context = RequestContext(region, access_key, request_id, principal, request.is_client_gone, can_hold_answer)
             if self.forwarder is None:
-                answer = self._run(name, token, members, context, started)
+                result = self._emulator.send_command(name, token, members, context)
+                if result.before_response is not None:
+                    self._end_turn()
+                    return HeldAnswer(partial(self._complete, name, result, request_id, started, user_agent))
+                answer = _encoded(name, result, request_id, started)
             else:
                 answer = self._run_where_it_belongs(request, name, token, members, context, started)
         except QldbError as error:
-            answer = self._refuse(error, SESSION, request_id, request.headers.get("user-agent", ""))
+            answer = self._refuse(error, SESSION, request_id, user_agent)
         except ConnectionDropped as reason:
             why = "its client is gone" if isinstance(reason, ClientGone) else "connection dropped by a fault rule"
             logger.info("%s request_id=%s outcome=%s", name, request_id, why)
-            if self.turns is not None:
-                self.turns.end(time.perf_counter())
+            self._end_turn()
             raise
         except Exception:
             answer = _fail(SESSION, request_id)
         self._finish(name, request_id, started, answer)
         return answer
 
-    def _run(
-        self, name: str, token: str | None, members: dict[str, Any], context: RequestContext, started: float
-    ) -> Answer:
-        """The answer to a command of a session that is here.  Raises QldbError, ConnectionDropped."""
-        result = self._emulator.send_command(name, token, members, context)
-        elapsed_ms = int((time.perf_counter() - started) * 1000)
-        encoded = serialize_command_result(name, result.members, elapsed_ms)
-        answer = _answer(200, SESSION, context.request_id, encoded, after_response=result.after_response)
-        if result.debug is not None:
-            answer.headers.extend(_debug_headers(result.debug))
+    def _complete(self, name: str, result: CommandResult, request_id: str, started: float, user_agent: str) -> Answer:
+        """The answer to a command, once the disk has what it promises.  Never raises."""
+        assert result.before_response is not None
+        try:
+            result.before_response()
+            answer = _encoded(name, result, request_id, started)
+        except QldbError as error:
+            answer = self._refuse(error, SESSION, request_id, user_agent)
+        except Exception:
+            answer = _fail(SESSION, request_id)
+        self._observe(name, request_id, time.perf_counter() - started, answer)
         return answer
 
     def _run_where_it_belongs(
@@ -110,7 +119,8 @@ class Gateway:
         found = self.forwarder.elsewhere(request, name, token, members, context)
         if found is None:
             try:
-                return self._run(name, token, members, context, started)
+                result = self._emulator.send_command(name, token, members, context)
+                return _encoded(name, result, context.request_id, started)
             except QldbError as error:
                 found = self.forwarder.instead_of(error, request, name, token, members, context)
                 if found is None:
@@ -170,9 +180,15 @@ class Gateway:
 
     def _finish(self, name: str, request_id: str, started: float, answer: Answer) -> None:
         now = time.perf_counter()
-        seconds = now - started
         if self.turns is not None:
             self.turns.end(now)
+        self._observe(name, request_id, now - started, answer)
+
+    def _end_turn(self) -> None:
+        if self.turns is not None:
+            self.turns.end(time.perf_counter())
+
+    def _observe(self, name: str, request_id: str, seconds: float, answer: Answer) -> None:
         outcome = "ok"
         if answer.status != 200:
             outcome = answer.error_type or "ok"
@@ -213,6 +229,16 @@ def is_session_request(request: Request) -> bool:
 def service_of(request: Request) -> str:
     """Return the API in whose form a request is refused."""
     return SESSION if request.headers.get("x-amz-target") == SESSION_TARGET else CONTROL
+
+
+def _encoded(name: str, result: CommandResult, request_id: str, started: float) -> Answer:
+    """The answer to a command that succeeded."""
+    elapsed_ms = int((time.perf_counter() - started) * 1000)
+    encoded = serialize_command_result(name, result.members, elapsed_ms)
+    answer = _answer(200, SESSION, request_id, encoded, after_response=result.after_response)
+    if result.debug is not None:
+        answer.headers.extend(_debug_headers(result.debug))
+    return answer
 
 
 def _answer(

@@ -1,7 +1,7 @@
 """An HTTP/1.1 server for a dispatcher: a thread for each connection, one write for an answer.
 
-``connection`` serves a connection, ``http1`` parses its bytes, and docs/design/002-own-front.md says why the server is
-ours.  No upgrade, no HTTP/2, no second process.
+``connection`` serves a connection, ``crowd`` many of them in one thread while many clients are busy, ``http1`` parses
+their bytes, and docs/design/002-own-front.md says why the server is ours.  No upgrade, no HTTP/2, no second process.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .connection import Connection
+from .crowd import IS_POSSIBLE, Crowd
 from .dispatch import Dispatcher
 from .listening import listen, reachable, wake
 from .occasionally import OccasionalLog
@@ -43,6 +44,7 @@ class Server:
 
     host: where to listen; ``host`` becomes the address.  port: 0 for any free one; ``port`` and ``url`` say after the
     start which it became.  tls: to speak TLS.
+    crowd: parks connections while many clients are busy; None for a thread for each connection all the time.
 
     In a test or fixture: ``start()`` ... ``stop()``, or ``with Server(dispatcher) as server``.  As a process:
     ``serve_forever()``, which returns after ``request_stop()``; that one is safe in a signal handler.
@@ -61,6 +63,7 @@ class Server:
         self._connections: dict[Connection, threading.Thread] = {}
         self._refused: dict[Connection, threading.Thread] = {}
         self._lock = threading.Lock()
+        self.crowd: Crowd | None = None
         self._refusals = threading.Semaphore(REFUSALS_MAX)
         self._stop_request = StopRequest()
 
@@ -108,6 +111,8 @@ class Server:
         deadline += ABANDON_SECONDS
         for _, thread in connections:
             thread.join(max(0, deadline - time.monotonic()))
+        if self.crowd is not None:
+            self.crowd.close()
         self._dispatcher.gateway.close()
 
     def serve_forever(self) -> None:
@@ -116,7 +121,11 @@ class Server:
         For a process of its own: sets the interpreter's thread switch interval (see ``turns``) and the limit of open
         files.
         """
-        self._dispatcher.gateway.turns = Turns()
+        turns = self._dispatcher.gateway.turns = Turns()
+        # Not with TLS, which may hold data that a poll of the socket does not see.  Not with other servers: a request
+        # for one of them waits for its answer.
+        if IS_POSSIBLE and self._tls is None and self._dispatcher.gateway.forwarder is None:
+            self.crowd = Crowd(lambda: turns.is_crowd)
         _raise_descriptor_limit(self._dispatcher.gateway.limits.connections + _SPARE_DESCRIPTORS)
         if self._thread is None:
             self.start()
@@ -156,7 +165,7 @@ class Server:
         if self.is_stopping:
             accepted.close()
             return
-        connection = Connection(accepted, address, self._dispatcher, lambda: self.is_stopping, self._tls)
+        connection = Connection(accepted, address, self._dispatcher, lambda: self.is_stopping, self._tls, self.crowd)
         limit = self._dispatcher.gateway.limits.connections
         # Only this thread adds connections, so their number can only be lower by now.
         if len(self._connections) < limit:

@@ -40,6 +40,11 @@ class Turns:
         self._running: dict[int, float] = {}
         self._set(SWITCH_SECONDS)
 
+    @property
+    def is_crowd(self) -> bool:
+        """Whether many requests run at the same time."""
+        return len(self._running) >= CROWD
+
     def begin(self, now: float) -> None:
         """The request of this thread begins."""
         running = self._running

@@ -7,13 +7,16 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers.local_driver import CONTEXT, LocalSession, new_emulator, new_ledger
 
+from qldb_emulator.context import CommandResult
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.workbench.traces import trace
 from qldb_emulator.errors import QldbError
 from qldb_emulator.settings import Settings
 from qldb_emulator.storage import StorageError, log_sync
@@ -184,3 +187,79 @@ def test_what_is_thrown_away_is_never_synced(monkeypatch: pytest.MonkeyPatch) ->
         session.run("CREATE TABLE T")
         get_digest(emulator)
     assert not disk.requested.is_set()
+
+
+# --- answers that the server holds ------------------------------------------------------------------------------
+
+HOLDS = replace(CONTEXT, can_hold_answer=True)
+
+
+def held_insert(emulator: Emulator, k: int) -> CommandResult:
+    """The result of a commit whose caller waits for the disk by itself."""
+    transaction = LocalSession(emulator, "cars", HOLDS).begin()
+    transaction.execute("INSERT INTO T ?", {"k": k})
+    return transaction.commit_raw()
+
+
+def test_one_sync_serves_all_answers_that_are_held(emulator: Emulator, disk: Disk) -> None:
+    held = [held_insert(emulator, k).before_response for k in range(2, 6)]
+    assert disk.syncs == 0
+    disk.may.set()
+    for wait in held:
+        assert wait is not None
+        wait()
+    assert disk.syncs == 1
+
+
+def test_a_reader_of_an_unsynced_commit_is_held_as_well(emulator: Emulator, disk: Disk) -> None:
+    held_insert(emulator, 2)
+    reader = LocalSession(emulator, "cars", HOLDS).begin()
+    assert reader.execute("SELECT VALUE k FROM T") == [1, 2]
+    wait = reader.commit_raw().before_response
+    assert wait is not None
+    task = Task(wait)
+    assert task.waits
+    disk.may.set()
+    task.end()
+    assert disk.syncs == 1
+    again = LocalSession(emulator, "cars", HOLDS).begin()
+    again.execute("SELECT VALUE k FROM T")
+    assert again.commit_raw().before_response is None, "everything that it read is on the disk"
+
+
+def test_a_disk_that_fails_is_the_answer_that_was_held(emulator: Emulator, disk: Disk) -> None:
+    wait = held_insert(emulator, 2).before_response
+    assert wait is not None
+    disk.problem = OSError(errno.EIO, "Input/output error")
+    disk.may.set()
+    with pytest.raises(QldbError, match="Input/output error"):
+        wait()
+    disk.problem = None
+    wait()
+
+
+def test_an_answer_that_is_held_survives_the_deletion_of_its_ledger(emulator: Emulator, disk: Disk) -> None:
+    wait = held_insert(emulator, 2).before_response
+    assert wait is not None
+    disk.may.set()
+    emulator.call("DeleteLedger", {"Name": "cars"}, CONTEXT)
+    wait()
+
+
+def test_with_traces_a_commit_waits_within_its_span(emulator: Emulator, disk: Disk) -> None:
+    ended: list[tuple[str, int]] = []
+
+    class Span:
+        set_attribute = staticmethod(lambda *_: None)
+
+    class Tracer:
+        @staticmethod
+        @contextmanager
+        def start_as_current_span(name: str, **_: Any) -> Iterator[Span]:
+            yield Span()
+            ended.append((name, disk.syncs))
+
+    trace(emulator, Tracer())
+    disk.may.set()
+    assert held_insert(emulator, 2).before_response is None
+    assert ("commit", 1) in ended

@@ -133,11 +133,12 @@ def test_lines_of_one_kind_are_counted_while_they_are_left_out(caplog, monkeypat
 # --- slow clients -----------------------------------------------------------------------------------------------
 
 
-def test_a_request_that_begins_and_does_not_go_on_ends_its_connection(monkeypatch):
+@pytest.mark.parametrize("complete", [b"", GET], ids=["first", "after another"])
+def test_a_request_that_begins_and_does_not_go_on_ends_its_connection(monkeypatch, complete):
     monkeypatch.setattr(connections, "PIECE_SECONDS", 1)
     with new_server() as server, connect(server) as slow, connect(server) as idle:
-        slow.sendall(GET[:-2])
-        assert until_closed(slow) == b""
+        slow.sendall(complete + GET[:-2])
+        assert until_closed(slow).count(b"HTTP/1.1 200") == (1 if complete else 0)
         assert exchange(idle).startswith(b"HTTP/1.1 200"), "a connection that is only idle lives on"
 
 

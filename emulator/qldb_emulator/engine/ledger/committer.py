@@ -195,25 +195,39 @@ class Committer:
         Raises NO_SUCH_SESSION, OCC_CONFLICT, StorageError.  Nothing was written then, except that after an
         UnknownOutcome the block may still appear.
         """
+        self._file.sync(self.commit_unsynced(proposal))
+
+    def commit_unsynced(self, proposal: Proposal) -> int:
+        """Do the same without waiting for the disk.
+
+        Return the number of a commit of the ledger's file.  No client may be told before it is synced.
+        """
         if self._log.is_shared:
             self._commit_together(proposal)
-            return
+            return 0
         with self.lock:
             # From here on no other commit of this server can come between the validation and the block.
             if self.is_closed:  # deleted, restored or closed since the transaction began
                 raise NO_SUCH_SESSION()
             self._validate(proposal)
             if not proposal.result.statements:
-                return  # every statement failed: what they read is validated, but the block would be empty
+                return 0  # every statement failed: what they read is validated, but the block would be empty
             pending = PendingBlock(proposal.result, self._clock.now_ms())
             if proposal.is_writing:
                 self._write((*self._deferred, pending), is_change=True)
             else:
                 self._reserve(pending)
-            last_change = self._last_change
-        # The lock is released.  While this commit waits for the disk, other commits are written, and one sync makes all
-        # of them durable.  A transaction that only read waits, too: what it read must be durable.
-        self._file.sync(last_change)
+            # The lock is released.  While this commit waits for the disk, other commits are written, and one sync makes
+            # all of them durable.  A transaction that only read waits, too: what it read must be durable.
+            return self._last_change
+
+    def is_synced(self, commit_no: int) -> bool:
+        """Whether the disk has a commit of the ledger's file."""
+        return self._file.is_synced(commit_no)
+
+    def sync(self, commit_no: int) -> None:
+        """Wait until the disk has a commit of the ledger's file.  Raises StorageError."""
+        self._file.sync(commit_no)
 
     def _validate(self, proposal: Proposal) -> None:
         """Raise OCC_CONFLICT if a block after the proposal's snapshot wrote what the proposal read."""

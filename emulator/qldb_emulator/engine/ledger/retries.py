@@ -12,6 +12,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 
+from ...waiting import about_to_wait
+
 TURNS = 16
 """How many transactions of a session must commit after a conflict until it begins them without waiting again."""
 
@@ -43,6 +45,7 @@ class Retries:
             self._waiting.append(place)
             # By then every transaction before this one has had its time.
             wait_seconds = min(len(self._waiting) * TURN_SECONDS, WAIT_SECONDS)
+        about_to_wait()
         if signal.acquire(timeout=wait_seconds):
             return
         with self._lock:

@@ -58,6 +58,7 @@ from ...partiql.language.errors import PartiqlError
 from ...settings import Settings
 from ...storage.errors import StorageError
 from ...storage.ledger_file import IN_PLACE_SECONDS
+from ...waiting import about_to_wait
 from ..arns import qldb_arn
 from ..ledger.register import Register, storage_problem
 from ..ledger.retries import TURNS
@@ -100,6 +101,7 @@ class Session:
         self.budget = Budget(self.check_running, ledger.limits.statement_memory_bytes)
         self.running: Transaction | None = None  # whose statement runs
         self.is_client_gone = client_is_there  # of the command that runs now
+        self.can_hold_answer = False  # the same
         self.turns = 0  # how many transactions have to wait for their turn, because one met a conflict
         self._has_turn = False
 
@@ -230,6 +232,7 @@ class Sessions:
         with session.lock:
             session.principal = principal  # another key of the same principal may have another policy
             session.is_client_gone = context.is_client_gone
+            session.can_hold_answer = context.can_hold_answer
             if session.is_ended:  # it ended while this request waited for the lock
                 raise NO_SUCH_SESSION()
             now = ledger.clock.monotonic()
@@ -274,6 +277,7 @@ class Sessions:
             Event(command, ledger_name, lambda: _texts(session, members), lambda: _tables(session, members))
         )
         if strike.latency_ms:
+            about_to_wait()
             self._clock.sleep(strike.latency_ms / 1000)
         if strike.kind is None:
             return self._send(command, token, members, context)
@@ -466,8 +470,10 @@ class Sessions:
         try:
             transaction.check_digest(members["CommitDigest"])
             proposal = transaction.proposal()
-            if proposal is not None:
-                committer.commit(proposal)
+            commit_no = 0 if proposal is None else committer.commit_unsynced(proposal)
+            is_held = session.can_hold_answer and not committer.is_synced(commit_no)
+            if not is_held:
+                committer.sync(commit_no)
             if session.turns:
                 session.turns -= 1
             self._statement_log.end(transaction.id, None)
@@ -488,7 +494,18 @@ class Sessions:
         }
         # The block of a transaction that only read can wait until the answer was sent.
         after = partial(_flush_deferred, session.ledger) if committer.has_deferred else None
-        return CommandResult(result, None, after)
+        before = partial(self._sync, session, commit_no) if is_held else None
+        return CommandResult(result, None, after, before)
+
+    @staticmethod
+    def _sync(session: Session, commit_no: int) -> None:
+        """Wait for the disk, outside the command.  Raises QldbError, the same as the command would."""
+        try:
+            session.ledger.committer.sync(commit_no)
+        except StorageError as error:
+            if session.ledger.is_closed:
+                raise NO_SUCH_SESSION() from error
+            raise storage_problem(session.ledger.name, error) from error
 
     @staticmethod
     def _abort_transaction(session: Session, now: float, members: Members) -> CommandResult:

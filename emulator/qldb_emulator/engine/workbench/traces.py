@@ -81,6 +81,7 @@ def _statement(command: Command, tracer: Any) -> Command:
 
 def _commit(command: Command, tracer: Any) -> Command:
     def traced(session: Session, now: float, members: Members) -> CommandResult:
+        session.can_hold_answer = False  # the wait for the disk belongs to the span
         with _span(tracer, "commit", session, {"qldb.transaction_id": members["TransactionId"]}):
             return command(session, now, members)
 
