@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from ..ion.codec import IonError, dumps_text, loads
 from ..records import dataclass
 from .containers import SourceError
-from .segments import Segment, Source, verify_segment
+from .segments import Segment, Source, keep_sources_open, verify_segment
 from .sources import Journal
 from .verdict import SegmentVerdict, merge
 from .verdict_ion import VerdictFormatError, verdict_from_ion, verdict_to_ion
@@ -47,7 +47,7 @@ def process_pool(jobs: int) -> Iterator[Executor]:
     """A pool of processes that share nothing with this one: none inherits its threads, files or locks."""
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
     try:
         yield pool
     except BaseException:
@@ -59,11 +59,12 @@ def process_pool(jobs: int) -> Iterator[Executor]:
     pool.shutdown()
 
 
-def _ignore_interrupts() -> None:
+def _begin() -> None:
     """Ctrl-C reaches every process of a terminal; the one that started them ends the others."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_sources_open()
 
 
 def verify_segments(
@@ -91,16 +92,18 @@ def verify_segments(
         if progress is not None:
             progress(segment.size)
 
-    left = []
-    for number, segment in enumerate(segments):
-        if number in done:
-            keep(number, segment, done[number])
-        elif executor is None:
+    def left() -> Iterator[Numbered]:
+        for number, segment in enumerate(segments):
+            if number in done:
+                keep(number, segment, done[number])
+            else:
+                yield number, segment
+
+    if executor is None:
+        for number, segment in left():
             keep(number, segment, verify_segment(source, segment, tips))
-        else:
-            left.append((number, segment))
-    if executor is not None:
-        for (number, segment), verdict in _spread(_Verify(source, tips), left, executor, workers):
+    else:  # a segment is cut while those before it are verified
+        for (number, segment), verdict in _spread(_Verify(source, tips), left(), executor, workers):
             keep(number, segment, verdict)
     return neighbours.whole()
 
