@@ -2,8 +2,8 @@
 
 Ion binary has the length of a value in front of it, so no value is read.  JSON is read as Ion text, which it is.  Of
 text, only the end of a value can be recognised without reading it, and only where texts, lobs and brackets are all that
-matters: a line break after a closing brace with no bracket left open.  Each quoted text ends on its line there, so a
-text that holds what looks like a cut is none.  Where text has anything else, no further cut is made:
+matters: a line break after a closing brace with no bracket left open.  Each quoted text ends on its line there, so
+nothing within a text is taken for a cut.  Where text has anything else, no further cut is made:
 
 ==============================  ==================================================================================
 text with                       is not cut from there on, because

@@ -74,7 +74,7 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[AnyBlock, bytes | None]], stat
                     continue
                 if number != state.last + 1:
                     state.edge = None
-                applied = apply_block(writer, state.catalogue, block, ion, state.edge)
+                applied = apply_block(writer, state.catalogue, block, ion, state.edge, is_marked=False)
                 state.catalogue = applied.catalogue
                 state.problems += applied.problems[: PROBLEMS_KEPT - len(state.problems)]
                 state.last = number
