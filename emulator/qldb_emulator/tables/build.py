@@ -12,6 +12,7 @@ from typing import Any
 from .. import __version__
 from ..ion.codec import dumps_text
 from ..journal.model import Block
+from ..journal.stored import StoredBlock
 from ..records import dataclass
 from ..verify.audit import JournalReport, findings_of_files, judge
 from ..verify.chain import JournalVerifier
@@ -115,7 +116,7 @@ def extract(
 
 
 def build_from_blocks(
-    blocks: Iterable[Block],
+    blocks: Iterable[Block | StoredBlock],
     judged: Callable[[], tuple[JournalReport, SegmentVerdict]],
     target: Target,
     options: Options,

@@ -149,6 +149,22 @@ def test_dask_runs_the_segments(journal, monkeypatch):
         assert verify_export(str(journal), jobs=2, executor=client.get_executor()).as_dict() == expected
 
 
+@pytest.mark.parametrize("command", [("verify",), ("tables", "--to", "sqlite:tables.db")], ids=["verify", "tables"])
+def test_several_processes_are_refused_for_a_ledger_file_and_not_when_a_setting_asks(journal, tmp_path, command):
+    run("import", journal, "--as", "cars", "--data-dir", tmp_path / "data")
+    name, *options = command
+    options = [option.replace("tables.db", str(tmp_path / "tables.db")) for option in options]
+    arguments = (name, "cars", *options, "--data-dir", tmp_path / "data")
+    refused = run(*arguments, "--jobs", 2)
+    assert (refused.exit_code, "a ledger is read by one process" in refused.output) == (2, True)
+    assert run(*arguments, "--jobs", 1).exit_code == 0
+    (tmp_path / "tables.db").unlink(missing_ok=True)
+    setting = CliRunner().invoke(
+        main, [str(each) for each in arguments], env={f"QLDB_EMULATOR_{name.upper()}_JOBS": "2"}
+    )
+    assert setting.exit_code == 0, setting.output
+
+
 def test_a_file_that_vanishes_while_several_processes_read_is_one_sentence(journal, tmp_path, monkeypatch):
     real = segments.plan
 
