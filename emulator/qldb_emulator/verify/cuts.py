@@ -180,21 +180,21 @@ class _Lines:
         self._start = 0
 
     def next(self, size: int) -> bytes:
-        """The lines that begin within the next *size* bytes, fewer if many; at least one.  Empty at the end.
+        """The lines that begin within the next *size* bytes, fewer if many; at least one.
 
-        A line longer than any value that is read is cut off.
+        Empty at the end, and where a line is longer than any value that is read.
         """
-        size = min(size, _SCAN_BYTES)
-        while True:
-            stop = self._data.find(b"\n", self._start + size - 1) + 1
-            if not stop and len(self._data) - self._start <= MAX_VALUE_BYTES and (more := self._read(_SCAN_BYTES)):
-                self._data = self._data[self._start :] + more
-                self._start = 0
-                continue
-            stop = stop or len(self._data)
-            lines = self._data[self._start : stop]
-            self._start = stop
-            return lines
+        wanted = self._start + min(size, _SCAN_BYTES) - 1
+        while not (stop := self._data.find(b"\n", wanted) + 1):
+            if len(self._data) - self._start > MAX_VALUE_BYTES:
+                return b""
+            if not (more := self._read(_SCAN_BYTES)):
+                stop = len(self._data)
+                break
+            wanted = max(wanted, len(self._data)) - self._start
+            self._data, self._start = self._data[self._start :] + more, 0
+        lines, self._start = self._data[self._start : stop], stop
+        return lines
 
 
 def _text_cuts(read: Read, head: bytes, wanted: int) -> Iterator[Cut]:
@@ -206,15 +206,16 @@ def _text_cuts(read: Read, head: bytes, wanted: int) -> Iterator[Cut]:
             if not lines or not scan.take(lines):
                 return
         start, before = scan.offset, scan.lines
-        value = b""
+        value: list[bytes] = []
         while not value or not scan.is_between_values:
             line = source.next(1)
-            value += line
-            if not line or len(value) > MAX_VALUE_BYTES or not scan.take(line):
+            if not line or not scan.take(line) or scan.offset - start > MAX_VALUE_BYTES:
                 return
-            if not value.strip():
-                value, start, before = b"", scan.offset, scan.lines
-        if not _is_block(value):
+            if value or not line.isspace():
+                value.append(line)
+            else:
+                start, before = scan.offset, scan.lines
+        if not _is_block(b"".join(value)):
             return
         yield Cut(start, lines=before)
         last = start

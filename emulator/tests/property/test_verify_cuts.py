@@ -9,6 +9,7 @@ import zipfile
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from helpers.journals import STRAND, sample
@@ -21,6 +22,7 @@ from qldb_emulator.ion.compare import ion_equal
 from qldb_emulator.ion.json import to_json
 from qldb_emulator.ion.stream import read_stream
 from qldb_emulator.verify import SavedDigest, choose_journal, open_container, plan, verify_container, verify_export
+from qldb_emulator.verify import cuts as cuts_module
 from qldb_emulator.verify.containers import Memory
 from qldb_emulator.verify.cuts import cuts
 
@@ -90,14 +92,17 @@ def pieces_of(data: bytes, wanted: int) -> list[bytes]:
     st.lists(st.tuples(st.sampled_from(FRAGMENTS), st.sampled_from(SEPARATORS)), max_size=12),
     st.sampled_from([1, 1, 60, 200]),
     st.integers(0, 400),
+    st.sampled_from([1 << 20, 7, 50]),
+    st.sampled_from([1 << 20, 40]),
 )
-@example([(LOOKS_LIKE_A_BLOCK, "\n"), ("[{}", "\n"), (LOOKS_LIKE_A_BLOCK, "\n"), ("]", "\n")], 1, 0)
-@example([(LOOKS_LIKE_A_BLOCK, "\n"), ("a::", "\n"), (LOOKS_LIKE_A_BLOCK, "\n")], 1, 0)
-def test_the_pieces_of_any_text_have_the_values_of_the_whole(parts, wanted, truncated):
-    """A text that is broken has a broken piece."""
+@example([(LOOKS_LIKE_A_BLOCK, "\n"), ("[{}", "\n"), (LOOKS_LIKE_A_BLOCK, "\n"), ("]", "\n")], 1, 0, 7, 1 << 20)
+@example([(LOOKS_LIKE_A_BLOCK, "\n"), ("a::", "\n"), (LOOKS_LIKE_A_BLOCK, "\n")], 1, 0, 7, 1 << 20)
+def test_the_pieces_of_any_text_have_the_values_of_the_whole(parts, wanted, truncated, scanned, longest):
+    """A text that is broken has a broken piece.  scanned, longest: bytes read at once and of a value, as the search has."""
     data = text_of(parts)
     data = data[: len(data) - truncated] if truncated < len(data) else data
-    pieces = pieces_of(data, wanted)
+    with mock.patch.multiple(cuts_module, _SCAN_BYTES=scanned, MAX_VALUE_BYTES=longest):
+        pieces = pieces_of(data, wanted)
     try:
         expected = values_of(data)
     except IonError:
