@@ -98,7 +98,7 @@ def pieces_of(data: bytes, wanted: int) -> list[bytes]:
 @example([(LOOKS_LIKE_A_BLOCK, "\n"), ("[{}", "\n"), (LOOKS_LIKE_A_BLOCK, "\n"), ("]", "\n")], 1, 0, 7, 1 << 20)
 @example([(LOOKS_LIKE_A_BLOCK, "\n"), ("a::", "\n"), (LOOKS_LIKE_A_BLOCK, "\n")], 1, 0, 7, 1 << 20)
 def test_the_pieces_of_any_text_have_the_values_of_the_whole(parts, wanted, truncated, scanned, longest):
-    """A text that is broken has a broken piece.  scanned, longest: bytes read at once and of a value, as the search has."""
+    """A broken text has a broken piece.  scanned, longest: the bytes that the search reads at once, and of a value."""
     data = text_of(parts)
     data = data[: len(data) - truncated] if truncated < len(data) else data
     with mock.patch.multiple(cuts_module, _SCAN_BYTES=scanned, MAX_VALUE_BYTES=longest):
@@ -154,7 +154,15 @@ def test_text_with_a_block_on_several_lines_is_cut_between_blocks():
 )
 def test_text_is_not_cut_behind_what_only_reading_it_can_tell(before):
     lines = [LOOKS_LIKE_A_BLOCK, LOOKS_LIKE_A_BLOCK, before, LOOKS_LIKE_A_BLOCK, LOOKS_LIKE_A_BLOCK]
-    assert len(pieces_of("\n".join(lines).encode(), 1)) == 2
+    data = "\n".join(lines).encode()
+    second = len(LOOKS_LIKE_A_BLOCK) + 1
+    for wanted in range(1, len(data)):
+        assert [cut.start for cut in cuts(io.BytesIO(data), wanted)] in ([], [second])
+
+
+def test_a_value_is_not_cut_from_its_annotation():
+    data = f"{LOOKS_LIKE_A_BLOCK}\na::\n{LOOKS_LIKE_A_BLOCK}\n".encode()
+    assert all(len(pieces_of(data, wanted)) == 1 for wanted in range(1, len(data)))
 
 
 def test_a_cut_knows_the_line_it_is_at():
