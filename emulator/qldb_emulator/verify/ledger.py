@@ -15,14 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
-from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from ..ids import derive_id
 from ..ion.binary_reader import VERSION_MARKER
 from ..ion.codec import IonError, loads
 from ..ion.compare import index_key, ion_equal
-from ..ion.field_reader import FieldReader, field_reader
 from ..ion.stream import value_behind
 from ..ion.values import IonValue, strip_annotations
 from ..journal.merkle import NodeID
@@ -46,7 +44,6 @@ Row = tuple[Any, ...]
 Key = tuple[int, bytes]
 """(index number, key)."""
 
-_READERS_KEPT = 64  # names of indexed fields
 _DDL = re.compile(r"\s*(?:--|/\*|CREATE|DROP|UNDROP)", re.IGNORECASE)
 _TABLE_NAME = re.compile(r"(?!_ql_)[A-Za-z_][A-Za-z0-9_]*\Z")  # documented: names; _ql_ is reserved
 
@@ -268,9 +265,11 @@ class _Refold:
         if data is _NO_DATA:
             if data_hash is None:  # a deletion
                 document.until_seq = document.last_seq = seq
-        else:
+        elif table.indexes:
+            # Decoded, where the fold reads one field: a mistake in that reading must not be on both sides.
+            value = data.value() if type(data) is _Octets else data
             for index in table.indexes:
-                key = _key_of(data, index.field_name)
+                key = _key(value, index.field_name)
                 if key is not None:
                     document.keys[index.number, key] = seq
         row = (document.doc_no, document_id, table.number, version, seq, time_ms, hash_, data, data_hash, metadata)
@@ -364,24 +363,6 @@ def _texts_of(block: Block | StoredBlock) -> list[str]:
 def _key(document: IonValue, field_name: str) -> bytes | None:
     value = strip_annotations(document)
     return index_key(value[field_name]) if isinstance(value, dict) and field_name in value else None
-
-
-def _key_of(data: Any, field_name: str) -> bytes | None:
-    """The key of a revision's data, whose octets are known to be sound if it comes as such."""
-    if type(data) is not _Octets:
-        return _key(data, field_name)
-    value = _reader(field_name)(data.ion)
-    if value is _ABSENT:
-        return None
-    return _key(data.value(), field_name) if value is _UNREAD else index_key(value)
-
-
-_ABSENT, _UNREAD = object(), object()
-
-
-@lru_cache(_READERS_KEPT)
-def _reader(field_name: str) -> FieldReader:
-    return field_reader(field_name, _ABSENT, _UNREAD)
 
 
 def _stored_key(data: bytes | None, field_name: str) -> bytes | None:
