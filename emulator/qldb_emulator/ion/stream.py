@@ -186,14 +186,16 @@ def _text(read: Read, head: bytes, max_value_bytes: int, max_depth: int, origin:
         try:
             text += decode.decode(data, at_end)
         except UnicodeDecodeError as error:
-            raise IonError(
-                f"neither Ion binary nor UTF-8 text: {error.reason} at byte {decoded + error.start}"
-            ) from None
+            pending = len(error.object) - len(data)  # of a character that began in the data before
+            position = decoded - pending + error.start
+            text += error.object[: error.start].decode()
+            yield from reader.read(text, False)[0]  # the values before it, as far as they are known to be over
+            raise IonError(f"neither Ion binary nor UTF-8 text: {error.reason} at byte {position}") from None
         decoded += len(data)
         data = b""
         values, rest = reader.read(text, at_end)
         yield from values
-        if at_end:
+        if at_end and not rest:
             return
         # An incomplete value is tried again with twice the text, so the work stays linear.
         wanted = CHUNK_BYTES if len(rest) < CHUNK_BYTES else len(rest)
