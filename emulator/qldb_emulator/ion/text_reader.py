@@ -164,7 +164,8 @@ class StreamReader:
         Raises IonError, with line and column in the stream, where the first value cannot be read; values before such a
         one are returned first.
         """
-        reader, values, pos = self._reader, [], 0
+        values: list[IonValue] = []
+        reader, pos = self._reader, 0
         reader.text = text
         while pos < len(text):
             reader.depth = self._max_depth
