@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 from ..ion.codec import IonError, dumps_text, loads
 from ..records import dataclass
+from . import segments as cutting
 from .containers import SourceError
 from .segments import Segment, Source, keep_sources_open, verify_segment
 from .sources import Journal
@@ -219,7 +220,7 @@ class Checkpoint:
             return
         if values[0] != about:
             raise CheckpointError(
-                f"the checkpoint {self._path} is of another journal, or of other options; remove it to start again"
+                f"the checkpoint {self._path} is of another journal, version or option; remove it to start again"
             )
         try:
             self.done = {value["segment"]: verdict_from_ion(value["verdict"]) for value in values[1:]}
@@ -246,6 +247,6 @@ def _line(value: Any) -> bytes:
 
 
 def fingerprint(journal: Journal) -> str:
-    """What tells one set of files from another: strand, names and sizes."""
+    """What tells the segments of one set of files from those of another: how they are cut, strand, names and sizes."""
     names = [[part.name, part.size, part.first, part.last] for part in journal.parts]
-    return sha256(dumps_text([journal.strand_id, names]).encode()).hexdigest()
+    return sha256(dumps_text([cutting.PLAN_VERSION, journal.strand_id, names]).encode()).hexdigest()

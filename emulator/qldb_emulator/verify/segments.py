@@ -35,6 +35,7 @@ from .verdict import FilePiece, SegmentVerdict
 
 SEGMENT_BYTES_MIN = 1 << 20  # below this, starting a process takes longer than the work
 SEGMENT_BYTES_MAX = 16 << 20
+PLAN_VERSION = 2  # goes up when ``plan`` cuts a journal in other places: checkpoints name segments by their number
 SEGMENTS_WANTED = 64  # of a journal of middle size: enough for many processes to end at about the same time
 
 

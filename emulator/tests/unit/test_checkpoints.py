@@ -83,6 +83,18 @@ def test_a_checkpoint_of_another_journal_or_none_is_refused(journal, tmp_path, m
         assert checkpoint.read_bytes() == contents
 
 
+@pytest.mark.parametrize("command", [("verify", "--jobs", "1"), ("import", "--as", "cars")], ids=["verify", "import"])
+def test_a_checkpoint_of_a_version_that_cut_in_other_places_is_refused(journal, tmp_path, monkeypatch, command):
+    name, *options = command
+    options += ["--data-dir", tmp_path / "data", "--checkpoint", tmp_path / "checkpoint"]
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "PLAN_VERSION", segments.PLAN_VERSION - 1)
+        interrupted(patch, *((parallel, "verify_segment", 3) if name == "verify" else (segments, "piece_values", 3)))
+        run(name, journal, *options)
+    result = run(name, journal, *options)
+    assert (result.exit_code in (1, 3), "remove it to start again" in result.output) == (True, True), result.output
+
+
 @pytest.mark.parametrize("calls", [0, 1, 7, 14])
 @pytest.mark.parametrize("durability", ["kept", "lost"])
 def test_an_import_goes_on_where_it_was_interrupted(journal, tmp_path, monkeypatch, calls, durability):
