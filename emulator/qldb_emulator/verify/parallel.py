@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from ..ion.codec import IonError, dumps_text, loads
 from ..records import dataclass
 from . import segments as cutting
-from .containers import SourceError
+from .containers import Container, SourceError
 from .segments import Segment, Source, keep_sources_open, verify_segment
 from .sources import Journal
 from .verdict import SegmentVerdict, merge
@@ -69,7 +69,7 @@ def _begin() -> None:
 
 
 def verify_segments(
-    source: Source,
+    source: Source | Container,
     segments: Iterable[Segment],
     tips: Iterable[int] = (),
     executor: Executor | None = None,
@@ -79,6 +79,7 @@ def verify_segments(
 ) -> SegmentVerdict:
     """The merged verdict on segments that follow each other.
 
+    source: where the files are; open for this process, a Source for an executor.
     executor: runs them; None: this process does.  workers: how many it has.  progress: is told of bytes done.
     Raises SourceError.
     """
@@ -117,7 +118,7 @@ Result = TypeVar("Result")
 class _Verify:
     """Verifies a segment, in whichever process it is called."""
 
-    source: Source
+    source: Source | Container
     tips: tuple[int, ...]
 
     def __call__(self, numbered: Numbered) -> SegmentVerdict:

@@ -8,7 +8,7 @@ a large file of    is cut
 =================  ==========================================================================================
 Ion binary         between values.  A piece carries the symbol table that is in force where it begins
 JSON, Ion text     between lines, where a value is over; ``cuts`` says where that cannot be known
-anything in a zip  the same, but into ZIP_PIECES_MAX pieces at most: each is unpacked from the entry's beginning
+anything in a zip  the same, but into ZIP_PIECES_MAX pieces at most, as each is unpacked from the beginning
 S3 objects         never: each is read once, as a stream
 =================  ==========================================================================================
 """

@@ -221,6 +221,22 @@ def test_each_entry_of_a_zip_can_be_a_task_of_its_own(tmp_path):
     container.close()
 
 
+def test_pieces_of_an_entry_are_read_in_any_order(tmp_path):
+    data = FORMS["JSON"]
+    container = open_container(str(zip_of(tmp_path / "a.zip", {"journal": data, "other": data[::-1]})))
+    pieces = [(0, 10), (10, 900), (2_000, 3_000), (900, 1_000), (3_000, None), (0, None), (5, 7), (7, 8), (6, 9)]
+    for start, stop in pieces:
+        with container.open("journal", start, stop) as stream:
+            assert stream.read(1 << 20) == data[start:stop]
+        with container.open("other", 1, 3) as stream:
+            assert stream.read(1 << 20) == data[::-1][1:3]
+    with container.open("journal", 100, 200) as stream:
+        assert stream.read(7) == data[100:107]  # not to its end
+    with container.open("journal", 105, 300) as stream:
+        assert stream.read(1 << 20) == data[105:300]
+    container.close()
+
+
 @pytest.mark.parametrize("at", [40, 400, -30])
 def test_a_damaged_entry_of_a_zip_is_a_finding_in_any_piece(tmp_path, at, monkeypatch):
     from qldb_emulator.verify import segments
