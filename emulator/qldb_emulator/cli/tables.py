@@ -89,6 +89,7 @@ def tables(
             else:
                 if strand is not None or export_id is not None:
                     raise click.UsageError("a ledger has one journal: --strand and --export are for exports")
+                options.refuse_jobs(context)
                 made = _from_ledger(source, opened, wanted, digest, tip, data_dir, region)
     except BrokenJournal as broken:
         _print(broken.report, None, target, as_json)

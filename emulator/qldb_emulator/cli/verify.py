@@ -82,7 +82,7 @@ def verify(
     if url is not None:
         if evidence is not None:
             raise click.UsageError("a ledger goes on changing: export it, and sign the verification of the export")
-        report = verify_remote(target, url, options.region_of_server(context, region), digest, tip)
+        report = verify_remote(target, url, options.region_of_server(context, region), digest, tip, jobs)
     elif os.sep in target and "://" not in target and not os.path.exists(target):
         raise Unreadable(f"{target}: no such file or directory")
     elif target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX)):
@@ -94,6 +94,7 @@ def verify(
             raise click.UsageError("a ledger has one journal: --strand and --export are for exports")
         if checkpoint is not None:
             raise click.UsageError("--checkpoint is for exports: a ledger is verified in one go")
+        options.refuse_jobs(context)
         if evidence is not None:
             raise click.UsageError("a ledger goes on changing: export it, and sign the verification of the export")
         report = verify_ledger(target, digest, tip, data_dir, region)
@@ -127,20 +128,25 @@ def hashed_inputs(
         raise Unreadable(str(error)) from error
 
 
-def verify_remote(ledger: str, url: str, region: str | None, digest: str | None, tip: str | None) -> JournalReport:
+def verify_remote(
+    ledger: str, url: str, region: str | None, digest: str | None, tip: str | None, jobs: int | None = 1
+) -> JournalReport:
     """Return the report on a journal that a server sends.  Raises Unreadable, UnreachableError, Failure."""
-    from ..verify import SavedDigest, choose_journal, open_container, verify_container
+    from .. import verify as verifying
+    from ..verify import SavedDigest, Source, choose_journal
     from .remote import fetched_export
 
     with fetched_export(transport(url, region), ledger) as (directory, fetched):
-        container = open_container(str(directory), "", None)
+        source = Source(str(directory))
+        container = source.open()
         container.description = fetched.description
         with closing(container):
             journal = choose_journal(container, None, None)
             saved = options.saved_digest(digest, tip, lambda: journal.strand_id)
+            saved = saved or SavedDigest(fetched.digest, fetched.tip_address)
+            count = verifying.available_cores() if jobs is None else jobs
             with options.progress(journal.size, "Verifying") as done:
-                of_now = SavedDigest(fetched.digest, fetched.tip_address)
-                return verify_container(container, journal, saved or of_now, done)
+                return verifying.verify_source(source, container, journal, saved, count, None, None, done)
 
 
 def verify_source(

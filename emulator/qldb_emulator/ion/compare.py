@@ -204,7 +204,7 @@ def index_key(value: IonValue) -> bytes | None:
 
     None for a null or MISSING, which ``=`` never finds.  At most KEY_BYTES_MAX octets; the first is the value's class.
     """
-    if kind(value) == _NULL:
+    if type(value) is not str and kind(value) == _NULL:
         return None
     key = _key(value)
     if len(key) <= KEY_BYTES_MAX:

@@ -116,11 +116,11 @@ def _binary(
         except IndexError:
             raise IonError(f"{binary_reader.BROKEN_OFF} (byte {offset + pos})") from None
         if marker and quick is not None:
-            value, stop_of_value = _value_behind(buffer, pos)
+            value, stop_of_value = value_behind(buffer, pos)
             if stop_of_value > len(buffer) and stop_of_value - pos <= max_value_bytes:
                 more = _exactly(read, max(stop_of_value - len(buffer), CHUNK_BYTES))
                 buffer, offset, pos, stop = buffer[pos:] + more, offset + pos, 0, stop - pos
-                value, stop_of_value = _value_behind(buffer, pos)
+                value, stop_of_value = value_behind(buffer, pos)
             piece = buffer[pos:stop_of_value] if 0 < stop_of_value <= len(buffer) else b""
             if piece and len(piece) <= max_value_bytes and (found := quick(piece, value - pos)) is not None:
                 yield (found, piece), len(piece)
@@ -157,7 +157,7 @@ def _binary(
         pos = stop
 
 
-def _value_behind(buffer: bytes, pos: int) -> tuple[int, int]:
+def value_behind(buffer: bytes, pos: int) -> tuple[int, int]:
     """Return where the struct begins and ends that follows a version marker and a symbol table at a position.
 
     The end may be beyond that of the buffer; both are 0 where something else follows.
@@ -186,14 +186,16 @@ def _text(read: Read, head: bytes, max_value_bytes: int, max_depth: int, origin:
         try:
             text += decode.decode(data, at_end)
         except UnicodeDecodeError as error:
-            raise IonError(
-                f"neither Ion binary nor UTF-8 text: {error.reason} at byte {decoded + error.start}"
-            ) from None
+            pending = len(error.object) - len(data)  # of a character that began in the data before
+            position = decoded - pending + error.start
+            text += error.object[: error.start].decode()
+            yield from reader.read(text, False)[0]  # the values before it, as far as they are known to be over
+            raise IonError(f"neither Ion binary nor UTF-8 text: {error.reason} at byte {position}") from None
         decoded += len(data)
         data = b""
         values, rest = reader.read(text, at_end)
         yield from values
-        if at_end:
+        if at_end and not rest:
             return
         # An incomplete value is tried again with twice the text, so the work stays linear.
         wanted = CHUNK_BYTES if len(rest) < CHUNK_BYTES else len(rest)

@@ -161,9 +161,11 @@ class StreamReader:
         """Return (the complete values at the beginning of the text, the text after them).
 
         text: what the last call left, and more.  at_end: nothing follows; then all of the text must be read.
-        Raises IonError, with line and column in the stream.
+        Raises IonError, with line and column in the stream, where the first value cannot be read; values before such a
+        one are returned first.
         """
-        reader, values, pos = self._reader, [], 0
+        values: list[IonValue] = []
+        reader, pos = self._reader, 0
         reader.text = text
         while pos < len(text):
             reader.depth = self._max_depth
@@ -171,7 +173,7 @@ class StreamReader:
             try:
                 value, stop = reader.next_top(pos)
             except IonError as error:
-                if at_end or str(error) == TOO_DEEP:
+                if not values and (at_end or str(error) == TOO_DEEP):
                     raise
                 self._problem = error
                 break

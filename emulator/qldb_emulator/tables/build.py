@@ -12,6 +12,7 @@ from typing import Any
 from .. import __version__
 from ..ion.codec import dumps_text
 from ..journal.model import Block
+from ..journal.stored import StoredBlock
 from ..records import dataclass
 from ..verify.audit import JournalReport, findings_of_files, judge
 from ..verify.chain import JournalVerifier
@@ -80,10 +81,11 @@ def build_tables(
     target.check_free()
     tips = () if digest is None or digest.tip is None else (digest.tip.sequence_no,)
     with temporary_folder() as folder:
-        work = partial(extract, source, tips=tips, folder=str(folder), options=options)
         segments = plan(container, journal)
 
         def run(pool: Executor | None) -> tuple[SegmentVerdict, Spool]:
+            place = container if pool is None else source
+            work = partial(extract, place, tips=tips, folder=str(folder), options=options)
             verdict, files = SegmentVerdict(), []
             for segment, (found, file) in map_segments(work, segments, pool, jobs):
                 verdict = merge(verdict, found)
@@ -115,7 +117,7 @@ def extract(
 
 
 def build_from_blocks(
-    blocks: Iterable[Block],
+    blocks: Iterable[Block | StoredBlock],
     judged: Callable[[], tuple[JournalReport, SegmentVerdict]],
     target: Target,
     options: Options,

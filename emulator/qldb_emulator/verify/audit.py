@@ -222,7 +222,7 @@ class TreeCheck:
         self._edge = RightEdge()
         self._expected: dict[NodeID, tuple[bytes, BlockAddress]] = {}
 
-    def add(self, block: Block) -> None:
+    def add(self, block: Block | StoredBlock) -> None:
         """Take in the next block.  From the first that is not in its place on, there is no tree to compare with."""
         if block.address.sequence_no != self._edge.size:
             return

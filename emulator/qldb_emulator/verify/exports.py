@@ -66,7 +66,7 @@ def verify_source(
         segments = plan(container, journal)
 
         def run(pool: Executor | None) -> SegmentVerdict:
-            return verify_segments(source, segments, tips, pool, jobs, kept, progress)
+            return verify_segments(container if pool is None else source, segments, tips, pool, jobs, kept, progress)
 
         if executor is not None or jobs <= 1 or journal.size <= 2 * size:
             verdict = run(executor)

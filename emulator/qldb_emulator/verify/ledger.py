@@ -4,22 +4,29 @@ The rows of a ledger file are made by ``engine/ledger/fold.py``.  Here they are 
 reads: from the blocks, in their order, with the parser of PartiQL for DDL.  So a mistake in the one shows in the other,
 and neither can hide a row that was changed (docs/design/010-what-verify-compares.md).
 
+A block in the usual form is not decoded (docs/design/019-blocks-over-octets.md).  What a row holds is compared with the
+block's own octets; only where these differ, values are compared.
+
 In memory: for each document some 500 bytes and the keys under which indexes find it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..ids import derive_id
+from ..ion.binary_reader import VERSION_MARKER
 from ..ion.codec import IonError, loads
 from ..ion.compare import index_key, ion_equal
+from ..ion.stream import value_behind
 from ..ion.values import IonValue, strip_annotations
 from ..journal.merkle import NodeID
-from ..journal.model import Block, BlockAddress, Struct
+from ..journal.model import Block, BlockAddress
+from ..journal.read_stored import read_block
+from ..journal.stored import StoredBlock, StoredRevision
 from ..partiql.language.errors import PartiqlError
 from ..partiql.syntax import ast
 from ..partiql.syntax.parser import parse
@@ -141,14 +148,13 @@ class _Refold:
         self.documents: dict[str, _Document] = {}
         self.ended: list[tuple[int, bytes, int, int, int]] = []
 
-    def take(self, block: Block) -> list[Row]:
+    def take(self, block: Block | StoredBlock) -> list[Row]:
         """Go on by a block.  The rows of its revisions, as StoredRows.revisions has them, by document number."""
-        info = block.transaction_info or {}
-        made = self._apply_statements(block, info)
+        made = self._apply_statements(block)
         for index in made:
             self._fill(index, block.address.sequence_no)
-        revisions = {r["metadata"]["id"]: r for r in block.revisions or () if "metadata" in r}
-        entries = info.get("documents", {})
+        revisions = _revisions_of(block)
+        entries = _tables_of(block)
         order = dict.fromkeys((*(d for d in entries if d in revisions), *revisions))
         rows = []
         for document_id in order:
@@ -159,13 +165,13 @@ class _Refold:
 
     # --- DDL -------------------------------------------------------------------------------------------------
 
-    def _apply_statements(self, block: Block, info: Struct) -> list[_Index]:
+    def _apply_statements(self, block: Block | StoredBlock) -> list[_Index]:
         made = []
-        for position, statement in enumerate(info.get("statements", ())):
-            if not _DDL.match(statement["statement"]):
+        for position, text in enumerate(_texts_of(block)):
+            if not _DDL.match(text):
                 continue
             try:
-                node = parse(statement["statement"])
+                node = parse(text)
             except PartiqlError:
                 continue
             index = self._apply(node, block.transaction_id, position, block.address.sequence_no)
@@ -230,51 +236,44 @@ class _Refold:
 
     # --- revisions -------------------------------------------------------------------------------------------
 
-    def _table_of(self, document_id: str, entry: Struct | None, seq: int) -> _Table | None:
-        if entry is None:
+    def _table_of(self, document_id: str, named: tuple[str, str] | None, seq: int) -> _Table | None:
+        """The table of a document.  named: its id and name as the block says them."""
+        if named is None:
             known = self.documents.get(document_id)
             return None if known is None else known.table
-        table = self._by_id(entry["tableId"])
+        table = self._by_id(named[0])
         if table is not None:
             return table
         # A journal of the service names ids that only it could make: an empty table takes the id on.
-        table = self._active(entry["tableName"])
+        table = self._active(named[1])
         if table is None or table.has_revisions:
-            return self._add_table(entry["tableId"], entry["tableName"], seq)
-        table.table_id = entry["tableId"]
+            return self._add_table(*named, seq)
+        table.table_id = named[0]
         return table
 
-    def _revise(self, table: _Table, revision: Struct, seq: int) -> Row:
-        metadata = revision["metadata"]
+    def _revise(self, table: _Table, revision: _Revision, seq: int) -> Row:
+        document_id, version, time_ms, hash_, data, data_hash, metadata = revision
         table.has_revisions = True
-        document = self.documents.get(metadata["id"])
-        is_deletion = "data" not in revision and revision.get("dataHash") is None
+        document = self.documents.get(document_id)
         if document is None:
-            document = _Document(table, len(self.documents) + 1, metadata["id"], seq, LIVE, seq)
-            self.documents[metadata["id"]] = document
+            document = _Document(table, len(self.documents) + 1, document_id, seq, LIVE, seq)
+            self.documents[document_id] = document
         else:
             self._end_keys(table, document, seq)
-            if metadata["version"]:
+            if version:
                 document.last_seq = max(document.last_seq, seq)
-        if is_deletion:
-            document.until_seq = document.last_seq = seq
-        if "data" in revision:
+        if data is _NO_DATA:
+            if data_hash is None:  # a deletion
+                document.until_seq = document.last_seq = seq
+        elif table.indexes:
+            # Decoded, where the fold reads one field: a mistake in that reading must not be on both sides.
+            value = data.value() if type(data) is _Octets else data
             for index in table.indexes:
-                key = _key(revision["data"], index.field_name)
+                key = _key(value, index.field_name)
                 if key is not None:
                     document.keys[index.number, key] = seq
-        return (
-            document.doc_no,
-            metadata["id"],
-            table.number,
-            metadata["version"],
-            seq,
-            metadata["txTime"].epoch_ms(),
-            revision["hash"],
-            revision.get("data") if "data" in revision else _NO_DATA,
-            revision.get("dataHash"),
-            metadata,
-        )
+        row = (document.doc_no, document_id, table.number, version, seq, time_ms, hash_, data, data_hash, metadata)
+        return row
 
     def _end_keys(self, table: _Table, document: _Document, seq: int) -> None:
         used = {index.number for index in table.indexes}
@@ -295,6 +294,70 @@ class _NoData:
 
 
 _NO_DATA: Any = _NoData()
+
+
+class _Octets:
+    """A value as self-contained binary: cheap to compare with a row that was written from the same octets."""
+
+    __slots__ = ("ion", "value")
+
+    def __init__(self, ion: bytes, value: Callable[[], IonValue]) -> None:
+        self.ion = ion
+        self.value = value
+
+
+class _Revision(NamedTuple):
+    """A revision as its block has it.  data: a value, its _Octets or _NO_DATA.  metadata: a value or its _Octets."""
+
+    document_id: str
+    version: int
+    time_ms: int
+    hash: bytes
+    data: Any
+    data_hash: bytes | None
+    metadata: Any
+
+
+def _revisions_of(block: Block | StoredBlock) -> dict[str, _Revision]:
+    """The revisions of documents in a block, by the document's id."""
+    if isinstance(block, StoredBlock):
+        return {each.document_id: _stored_revision(block, each) for each in block.revisions or ()}
+    found = {}
+    for revision in block.revisions or ():
+        if "metadata" in revision:
+            metadata = revision["metadata"]
+            data = revision.get("data", _NO_DATA)
+            found[metadata["id"]] = _Revision(
+                *(metadata["id"], metadata["version"], metadata["txTime"].epoch_ms()),
+                *(revision["hash"], data, revision.get("dataHash"), metadata),
+            )
+    return found
+
+
+def _stored_revision(block: StoredBlock, found: StoredRevision) -> _Revision:
+    data: Any = _NO_DATA
+    if found.has_data:
+        ion = block.data(found)
+        data = block.data_value(found) if ion is None else _Octets(ion, lambda: block.data_value(found))
+    ion = found.metadata
+    return _Revision(
+        *(found.document_id, found.version, found.time_ms, found.hash, data),
+        *(None if found.has_data else found.data_hash, _Octets(ion, lambda: loads(ion))),
+    )
+
+
+def _tables_of(block: Block | StoredBlock) -> dict[str, tuple[str, str]]:
+    """Id and name of the table of each document that the block names, by the document's id."""
+    if isinstance(block, StoredBlock):
+        return {each: (table.table_id, table.table_name) for each, table in block.documents.items()}
+    documents = (block.transaction_info or {}).get("documents", {})
+    return {each: (entry["tableId"], entry["tableName"]) for each, entry in documents.items()}
+
+
+def _texts_of(block: Block | StoredBlock) -> list[str]:
+    if isinstance(block, StoredBlock):
+        return [each.text.decode() for each in block.statements]
+    return [each["statement"] for each in (block.transaction_info or {}).get("statements", ())]
 
 
 def _key(document: IonValue, field_name: str) -> bytes | None:
@@ -339,11 +402,10 @@ class LedgerAudit:
         self._digest = digest
         self._progress = progress
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[Block | StoredBlock]:
         """Every block, after its checks.  Raises what ``stored`` raises."""
         self._check.file()
-        for found, _ in self.audit.blocks(self._check.values()):
-            block = found.decoded()
+        for block, _ in self.audit.blocks(self._check.values()):
             self._check.block(block)
             yield block
             self._progress(1)
@@ -407,19 +469,19 @@ class LedgerCheck:
                 self._note("storage", "a row that matches its checksum", "another", "block", address)
             value: Any
             try:
-                value = loads(row[4])
+                value = _read(row[4])
             except (IonError, TypeError, ValueError) as error:
                 value = Finding("file", address, "a block", str(error), self._part.name)
             yield self._part, value, None
 
-    def block(self, block: Block) -> None:
+    def block(self, block: Block | StoredBlock) -> None:
         """Compare what is stored of a block: its own row, its revisions, and the index entries that ended with it."""
         self._address = block.address
         seq = block.address.sequence_no
         self._tree.add(block)
         if block.address.strand_id != self._part.strand_id:
             self._note("strand", block.address.strand_id, self._part.strand_id, "meta, strand_id")
-        expected = (seq, block.transaction_id, block.timestamp.epoch_ms(), block.block_hash)
+        expected = (seq, block.transaction_id, block.time_ms, block.block_hash)
         self._columns("block", _BLOCK, expected, self._row[:4], f"block {seq}")
         rows = self._refold.take(block)
         stored = self._stored.revisions(seq)
@@ -449,6 +511,7 @@ class LedgerCheck:
             else:
                 is_same = wanted == stored and type(wanted) is type(stored)
             if not is_same:
+                wanted = wanted.value() if type(wanted) is _Octets else wanted
                 self._note("tables", wanted, stored, f"{table}.{column}, {name}")
 
     def _compare_entry(self, index_no: int, key: bytes, until_seq: int, doc_no: int, seq: int) -> None:
@@ -533,10 +596,23 @@ class LedgerCheck:
             self._note("nodes", f"{nodes} rows", f"{found} rows", "merkle_node")
 
 
+def _read(ion: Any) -> IonValue | StoredBlock:
+    """The one value of a block's row.  Raises IonError, and TypeError or ValueError for what is not binary."""
+    if type(ion) is bytes and ion.startswith(VERSION_MARKER):
+        start, stop = value_behind(ion, 0)
+        if start and stop == len(ion) and (block := read_block(ion, start)) is not None:
+            return block
+    return loads(ion)
+
+
 def _same_value(wanted: Any, stored: Any) -> bool:
     """Whether stored binary is a value: one value has many encodings."""
     if wanted is _NO_DATA or stored is None:
         return wanted is _NO_DATA and stored is None
+    if type(wanted) is _Octets:
+        if stored == wanted.ion:
+            return True
+        wanted = wanted.value()
     try:
         return ion_equal(wanted, loads(stored))
     except (IonError, TypeError, ValueError):

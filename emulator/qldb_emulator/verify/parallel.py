@@ -22,8 +22,9 @@ from typing import Any, TypeVar
 
 from ..ion.codec import IonError, dumps_text, loads
 from ..records import dataclass
-from .containers import SourceError
-from .segments import Segment, Source, verify_segment
+from . import segments as cutting
+from .containers import Container, SourceError
+from .segments import Segment, Source, keep_sources_open, verify_segment
 from .sources import Journal
 from .verdict import SegmentVerdict, merge
 from .verdict_ion import VerdictFormatError, verdict_from_ion, verdict_to_ion
@@ -47,7 +48,7 @@ def process_pool(jobs: int) -> Iterator[Executor]:
     """A pool of processes that share nothing with this one: none inherits its threads, files or locks."""
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
     try:
         yield pool
     except BaseException:
@@ -59,15 +60,16 @@ def process_pool(jobs: int) -> Iterator[Executor]:
     pool.shutdown()
 
 
-def _ignore_interrupts() -> None:
+def _begin() -> None:
     """Ctrl-C reaches every process of a terminal; the one that started them ends the others."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_sources_open()
 
 
 def verify_segments(
-    source: Source,
+    source: Source | Container,
     segments: Iterable[Segment],
     tips: Iterable[int] = (),
     executor: Executor | None = None,
@@ -77,6 +79,7 @@ def verify_segments(
 ) -> SegmentVerdict:
     """The merged verdict on segments that follow each other.
 
+    source: where the files are; open for this process, a Source for an executor.
     executor: runs them; None: this process does.  workers: how many it has.  progress: is told of bytes done.
     Raises SourceError.
     """
@@ -91,16 +94,18 @@ def verify_segments(
         if progress is not None:
             progress(segment.size)
 
-    left = []
-    for number, segment in enumerate(segments):
-        if number in done:
-            keep(number, segment, done[number])
-        elif executor is None:
+    def left() -> Iterator[Numbered]:
+        for number, segment in enumerate(segments):
+            if number in done:
+                keep(number, segment, done[number])
+            else:
+                yield number, segment
+
+    if executor is None:
+        for number, segment in left():
             keep(number, segment, verify_segment(source, segment, tips))
-        else:
-            left.append((number, segment))
-    if executor is not None:
-        for (number, segment), verdict in _spread(_Verify(source, tips), left, executor, workers):
+    else:  # a segment is cut while those before it are verified
+        for (number, segment), verdict in _spread(_Verify(source, tips), left(), executor, workers):
             keep(number, segment, verdict)
     return neighbours.whole()
 
@@ -113,7 +118,7 @@ Result = TypeVar("Result")
 class _Verify:
     """Verifies a segment, in whichever process it is called."""
 
-    source: Source
+    source: Source | Container
     tips: tuple[int, ...]
 
     def __call__(self, numbered: Numbered) -> SegmentVerdict:
@@ -216,7 +221,7 @@ class Checkpoint:
             return
         if values[0] != about:
             raise CheckpointError(
-                f"the checkpoint {self._path} is of another journal, or of other options; remove it to start again"
+                f"the checkpoint {self._path} is of another journal, version or option; remove it to start again"
             )
         try:
             self.done = {value["segment"]: verdict_from_ion(value["verdict"]) for value in values[1:]}
@@ -243,6 +248,6 @@ def _line(value: Any) -> bytes:
 
 
 def fingerprint(journal: Journal) -> str:
-    """What tells one set of files from another: strand, names and sizes."""
+    """What tells the segments of one set of files from those of another: how they are cut, strand, names and sizes."""
     names = [[part.name, part.size, part.first, part.last] for part in journal.parts]
-    return sha256(dumps_text([journal.strand_id, names]).encode()).hexdigest()
+    return sha256(dumps_text([cutting.PLAN_VERSION, journal.strand_id, names]).encode()).hexdigest()

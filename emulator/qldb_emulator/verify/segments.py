@@ -6,11 +6,9 @@ The plan depends on the files alone, so a run that was interrupted can go on wit
 =================  ==========================================================================================
 a large file of    is cut
 =================  ==========================================================================================
-Ion binary         between values; their lengths stand in front, so no value is read.  A piece carries the symbol
-                   table that is in force where it begins
-JSON, a line each  between lines
-Ion text           never: only reading it all shows where a value ends
-anything in a zip  never: a zip's entries are read from their beginning
+Ion binary         between values.  A piece carries the symbol table that is in force where it begins
+JSON, Ion text     between lines, where a value is over; ``cuts`` says where that cannot be known
+anything in a zip  the same, but into ZIP_PIECES_MAX pieces at most, as each is unpacked from the beginning
 S3 objects         never: each is read once, as a stream
 =================  ==========================================================================================
 """
@@ -18,14 +16,11 @@ S3 objects         never: each is read once, as a stream
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from itertools import pairwise
-from typing import Any
 
-from ..ion import binary_reader
-from ..ion.codec import IonError, loads
-from ..ion.stream import MAX_VALUE_BYTES, read_items
-from ..ion.symbols import SYMBOL_TABLE_ID
+from ..ion.codec import IonError
+from ..ion.stream import read_items
 from ..ion.values import IonValue
 from ..journal.model import Block, BlockAddress
 from ..journal.read_stored import read_block
@@ -34,15 +29,14 @@ from ..records import dataclass
 from .chain import JournalVerifier
 from .checks import Finding
 from .containers import Container, DamagedError, open_container
+from .cuts import cuts
 from .sources import Journal, Part, address_of
 from .verdict import FilePiece, SegmentVerdict
 
 SEGMENT_BYTES_MIN = 1 << 20  # below this, starting a process takes longer than the work
 SEGMENT_BYTES_MAX = 16 << 20
+PLAN_VERSION = 2  # goes up when ``plan`` cuts a journal in other places: checkpoints name segments by their number
 SEGMENTS_WANTED = 64  # of a journal of middle size: enough for many processes to end at about the same time
-_SCAN_BYTES = 1 << 20
-_SYMBOL_TABLE_OPENING_MAX = 1 << 20
-_JSON_BLOCK = b'{"blockAddress"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +50,32 @@ class Source:
     def open(self) -> Container:
         """Raises SourceError."""
         return open_container(self.target, self.region, self.s3_endpoint)
+
+    @contextmanager
+    def opened(self) -> Iterator[Container]:
+        """The container, closed at the end; in a process that ``keep_sources_open``, kept for the next segment.
+
+        Raises SourceError.
+        """
+        container = None if _kept is None else _kept.get(self)
+        if container is None:
+            container = self.open()
+        if _kept is not None:
+            _kept[self] = container
+        try:
+            yield container
+        finally:
+            if _kept is None:
+                container.close()
+
+
+_kept: dict[Source, Container] | None = None
+
+
+def keep_sources_open() -> None:
+    """For a process that verifies many segments and then ends: listing a zip's entries for each would take long."""
+    global _kept
+    _kept = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +146,7 @@ def segment_blocks(
 
     verifier: takes in what is found.  progress: is told of bytes as they are read.  Raises SourceError.
     """
-    container = source.open() if isinstance(source, Source) else source
-    try:
+    with source.opened() if isinstance(source, Source) else nullcontext(source) as container:
         reader = FileReader(verifier)
         for piece in segment.pieces:
             for begun, value, ion in piece_values(container, piece, progress):
@@ -137,9 +156,6 @@ def segment_blocks(
                 if block is not None:
                     yield block, ion
         verifier.end_file()
-    finally:
-        if isinstance(source, Source):
-            container.close()
 
 
 class FileReader:
@@ -237,135 +253,17 @@ def plan(container: Container, journal: Journal, size: int | None = None) -> Ite
 
 def _pieces(container: Container, number: int, part: Part, wanted: int) -> Iterator[Piece]:
     whole = Piece(number, part)
-    if part.size < 2 * wanted or not container.can_seek:
+    if container.pieces_max is not None:
+        wanted = max(wanted, -(-part.size // container.pieces_max))
+    if part.size < 2 * wanted:
         yield whole
         return
-    cuts = _cuts(container, part, wanted)
-    if not cuts:
-        yield whole
-        return
-    starts = [whole, *(Piece(number, part, cut.start, None, cut.opening, cut.lines) for cut in cuts)]
-    for piece, following in pairwise(starts):
-        yield replace(piece, stop=following.start)
-    yield starts[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """Where a piece begins: with a value that is a block."""
-
-    start: int
-    opening: bytes = b""
-    lines: int = 0
-
-
-def _cuts(container: Container, part: Part, wanted: int) -> list[_Cut]:
-    with container.open(part.name) as stream:
-        head: bytes = stream.read(len(_JSON_BLOCK))
-        if head.startswith(binary_reader.VERSION_MARKER):
-            return _binary_cuts(_Ahead(stream, head), wanted)
-        if head == _JSON_BLOCK:
-            return _line_cuts(stream.read, head, wanted)
-    return []
-
-
-class _Ahead:
-    """A stream as a window that moves on: ``data[0]`` is byte ``offset`` of the file."""
-
-    def __init__(self, stream: Any, head: bytes) -> None:
-        self._stream = stream
-        self.data = head
-        self.offset = 0
-
-    def move(self, to: int, size: int) -> int:
-        """Have *size* bytes from this byte of the file on, fewer at its end.  The index of the byte in the window."""
-        index = to - self.offset
-        if index + size > len(self.data):
-            while index > len(self.data):
-                self.offset += len(self.data)
-                index -= len(self.data)
-                self.data = self._stream.read(_SCAN_BYTES)
-                if not self.data:
-                    return 0
-            kept = self.data[index:]
-            self.offset, index = to, 0
-            pieces = [kept]
-            missing = max(size - len(kept), _SCAN_BYTES)
-            while missing > 0 and (more := self._stream.read(missing)):
-                pieces.append(more)
-                missing -= len(more)
-            self.data = b"".join(pieces)
-        return index
-
-
-def _binary_cuts(ahead: _Ahead, wanted: int) -> list[_Cut]:
-    """Cuts of a file of Ion binary.  Where its structure is broken no more are made: reading it will say so."""
-    cuts: list[_Cut] = []
-    position, opening, last = 0, b"", 0
-    has_value = False  # a piece has one at least
+    piece = whole
     try:
-        while True:
-            index = ahead.move(position, 16)
-            data = ahead.data
-            if index >= len(data):
-                return cuts
-            octet = data[index]
-            if octet == 0xE0:
-                opening, size = binary_reader.VERSION_MARKER, 4
-            else:
-                size = binary_reader.extent(data, index)[1] - index
-                if octet > 0xE0 and _is_symbol_table(data, index):
-                    index = ahead.move(position, size)
-                    opening += ahead.data[index : index + size]
-                    if len(opening) > _SYMBOL_TABLE_OPENING_MAX:
-                        return cuts
-                else:
-                    if has_value and position - last >= wanted and size <= MAX_VALUE_BYTES:
-                        index = ahead.move(position, size)
-                        if address_of(loads(opening + ahead.data[index : index + size])) is not None:
-                            cuts.append(_Cut(position, opening))
-                            last = position
-                    has_value = True
-            position += size
-    except (IonError, IndexError):
-        return cuts
-
-
-def _is_symbol_table(data: bytes, index: int) -> bool:
-    start, _ = binary_reader.extent(data, index)
-    _, annotation = binary_reader.varuint(data, start)
-    return binary_reader.varuint(data, annotation)[0] == SYMBOL_TABLE_ID
-
-
-def _line_cuts(read: Callable[[int], bytes], head: bytes, wanted: int) -> list[_Cut]:
-    """Cuts of a file of JSON lines.  A line that is not a whole block ends the search: it is another kind of file."""
-    cuts: list[_Cut] = []
-    window, offset, lines = head, 0, 0  # offset: of the window in the file; lines: how many end before it
-    while True:
-        target = (cuts[-1].start if cuts else 0) + wanted
-        end = window.find(b"\n", max(target - offset, 0))
-        while end < 0:
-            lines += window.count(b"\n")
-            offset += len(window)
-            window = read(_SCAN_BYTES)
-            if not window:
-                return cuts
-            end = window.find(b"\n", max(target - offset, 0))
-        start = end + 1
-        while (end := window.find(b"\n", start)) < 0:
-            more = read(_SCAN_BYTES)
-            if not more or len(window) - start > MAX_VALUE_BYTES:
-                return cuts
-            window += more
-        lines += window.count(b"\n", 0, start)
-        offset, window, line = offset + start, window[start:], window[start:end]
-        if not _is_json_block(line):
-            return cuts
-        cuts.append(_Cut(offset, lines=lines))
-
-
-def _is_json_block(line: bytes) -> bool:
-    try:
-        return line.startswith(_JSON_BLOCK) and address_of(loads(line)) is not None
-    except IonError:
-        return False
+        with container.open(part.name) as stream:
+            for cut in cuts(stream, wanted):
+                yield replace(piece, stop=cut.start)
+                piece = Piece(number, part, cut.start, None, cut.opening, cut.lines)
+    except DamagedError:
+        pass  # what comes after the last cut is one piece, and reading that will say so
+    yield piece

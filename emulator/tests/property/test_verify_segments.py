@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from helpers.alterations import alterations
 from helpers.journals import STRAND, sample, service_sample, statement, time
+from helpers.segments import merged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qldb_emulator.ion.codec import dump_all, dumps, dumps_text, loads
+from qldb_emulator.ion.codec import dump_all, dumps, dumps_text
 from qldb_emulator.ion.json import to_json
 from qldb_emulator.journal.block import TransactionResult, build_block
 from qldb_emulator.journal.model import BlockAddress
@@ -30,9 +31,8 @@ from qldb_emulator.verify import (
     verify_container,
     verify_segment,
 )
-from qldb_emulator.verify.audit import JournalReport, findings_of_files, judge
+from qldb_emulator.verify.audit import JournalReport, judge
 from qldb_emulator.verify.containers import Memory
-from qldb_emulator.verify.verdict_ion import verdict_from_ion, verdict_to_ion
 
 
 def taken_over() -> list[Any]:
@@ -66,19 +66,6 @@ def name_of(values: list[Any]) -> str:
 
 def one_pass(container: Memory, digest: SavedDigest | None) -> JournalReport:
     return verify_container(container, choose_journal(container), digest)
-
-
-def merged(container: Memory, digest: SavedDigest | None, size: int, order: random.Random) -> JournalReport:
-    """By segments, joined in any order, each verdict through a checkpoint's form."""
-    journal = choose_journal(container)
-    tips = () if digest is None else (digest.tip.sequence_no,)
-    segments = list(plan(container, journal, size))
-    verdicts = [findings_of_files(journal), *(verify_segment(container, segment, tips) for segment in segments)]
-    verdicts = [verdict_from_ion(loads(dumps_text(verdict_to_ion(verdict)))) for verdict in verdicts]
-    while len(verdicts) > 1:
-        at = order.randrange(len(verdicts) - 1)
-        verdicts[at : at + 2] = [merge(verdicts[at], verdicts[at + 1])]
-    return judge(container.description, journal, verdicts[0], digest)
 
 
 def files_of(values: list[Any], cuts: list[int], form: Form) -> dict[str, bytes]:
@@ -116,17 +103,12 @@ def test_any_split_merges_to_the_verdict_of_one_pass(data):
     assert found.as_dict() == expected.as_dict()
 
 
-@pytest.mark.parametrize("form", ["binary, a symbol table each", "binary, one symbol table", "JSON"])
+@pytest.mark.parametrize("form", sorted(FORMS))
 def test_one_large_file_is_cut_into_as_many_pieces_as_it_has_blocks(form):
     container = Memory({"journal.ion": FORMS[form](OURS)})
     segments = list(plan(container, choose_journal(container), 1))
     assert len(segments) == len(OURS)
     assert segments[-1].pieces[-1].stop is None
-
-
-def test_ion_text_is_never_cut():
-    container = Memory({"journal.ion": FORMS["text"](OURS)})
-    assert len(list(plan(container, choose_journal(container), 1))) == 1
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))

@@ -83,6 +83,18 @@ def test_a_checkpoint_of_another_journal_or_none_is_refused(journal, tmp_path, m
         assert checkpoint.read_bytes() == contents
 
 
+@pytest.mark.parametrize("command", [("verify", "--jobs", "1"), ("import", "--as", "cars")], ids=["verify", "import"])
+def test_a_checkpoint_of_a_version_that_cut_in_other_places_is_refused(journal, tmp_path, monkeypatch, command):
+    name, *options = command
+    options += ["--data-dir", tmp_path / "data", "--checkpoint", tmp_path / "checkpoint"]
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "PLAN_VERSION", segments.PLAN_VERSION - 1)
+        interrupted(patch, *((parallel, "verify_segment", 3) if name == "verify" else (segments, "piece_values", 3)))
+        run(name, journal, *options)
+    result = run(name, journal, *options)
+    assert (result.exit_code in (1, 3), "remove it to start again" in result.output) == (True, True), result.output
+
+
 @pytest.mark.parametrize("calls", [0, 1, 7, 14])
 @pytest.mark.parametrize("durability", ["kept", "lost"])
 def test_an_import_goes_on_where_it_was_interrupted(journal, tmp_path, monkeypatch, calls, durability):
@@ -147,6 +159,22 @@ def test_dask_runs_the_segments(journal, monkeypatch):
         distributed.Client(cluster) as client,
     ):
         assert verify_export(str(journal), jobs=2, executor=client.get_executor()).as_dict() == expected
+
+
+@pytest.mark.parametrize("command", [("verify",), ("tables", "--to", "sqlite:tables.db")], ids=["verify", "tables"])
+def test_several_processes_are_refused_for_a_ledger_file_and_not_when_a_setting_asks(journal, tmp_path, command):
+    run("import", journal, "--as", "cars", "--data-dir", tmp_path / "data")
+    name, *options = command
+    options = [option.replace("tables.db", str(tmp_path / "tables.db")) for option in options]
+    arguments = (name, "cars", *options, "--data-dir", tmp_path / "data")
+    refused = run(*arguments, "--jobs", 2)
+    assert (refused.exit_code, "a ledger is read by one process" in refused.output) == (2, True)
+    assert run(*arguments, "--jobs", 1).exit_code == 0
+    (tmp_path / "tables.db").unlink(missing_ok=True)
+    setting = CliRunner().invoke(
+        main, [str(each) for each in arguments], env={f"QLDB_EMULATOR_{name.upper()}_JOBS": "2"}
+    )
+    assert setting.exit_code == 0, setting.output
 
 
 def test_a_file_that_vanishes_while_several_processes_read_is_one_sentence(journal, tmp_path, monkeypatch):

@@ -202,6 +202,8 @@ def test_a_ledger_is_exported_and_verified_over_the_api(run: Run, url: str, tmp_
     assert run("verify", str(tmp_path / "out")).exit_code == 0
     verified = run("verify", "cars", "--url", url)
     assert (verified.exit_code, "at block 3: equal" in verified.stdout) == (0, True), verified.output
+    shared_out = run("verify", "cars", "--url", url, "--jobs", "2")
+    assert (shared_out.exit_code, shared_out.stdout) == (verified.exit_code, verified.stdout)
     other = run("verify", "cars", "--url", url, "--digest", "A" * 43 + "=", "--tip", "3")
     assert (other.exit_code, "broken" in other.stdout) == (1, True)
     nope = run("verify", "nope", "--url", url)

@@ -306,7 +306,7 @@ def test_an_interrupted_import_leaves_nothing(source, tmp_path, monkeypatch):
         return real(*arguments, **named)
 
     monkeypatch.setattr(imports, "apply_block", interrupted)
-    monkeypatch.setattr(imports, "BATCH_BLOCKS", 2)
+    monkeypatch.setattr(imports, "TRANSACTION_BYTES", 2_000)
     result = CliRunner().invoke(main, ["import", str(export), "--as", "cars", "--data-dir", str(tmp_path / "target")])
     assert result.exit_code == 130
     assert list((tmp_path / "target").rglob("*cars*")) == []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import tracemalloc
+from unittest import mock
 
 import pytest
 
@@ -91,6 +93,26 @@ def test_what_is_before_a_problem_is_handed_out_first(ahead, monkeypatch):
     with pytest.raises(IonError, match="unsupported Ion version marker"):
         found.extend(read_stream(source.read))
     assert same(VALUES, found)
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        (b'{c:"', "a text that does not end on its line at line 3, column 4"),
+        (b"} {}", "unexpected character at line 3, column 1"),
+        (b"[" * 2_000, "containers are nested too deeply"),
+        (b"{c:\xff}", "invalid start byte at byte 15"),
+        (b"\xe2\x82", "unexpected end of data at byte 12"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 5, 1 << 20])
+def test_values_of_a_text_before_a_problem_are_handed_out_first(end, message, size):
+    """In whichever parts the text arrives: a character may be in two."""
+    data = b"{a:1}\n{b:2}\n" + end
+    with mock.patch.object(stream, "CHUNK_BYTES", size), pytest.raises(IonError, match=re.escape(message)):
+        list(read_stream(io.BytesIO(data).read))
+    items = read_stream(io.BytesIO(data).read)
+    assert [next(items), next(items)] == [{"a": 1}, {"b": 2}]
 
 
 def test_a_value_beyond_the_bound_is_refused_before_it_is_read():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import field, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import QldbError
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from ...storage.reads import Reads
     from ...storage.writer import Writer
 
+_TEXTS_KEPT = 256  # of statements
+
 
 class ApplyError(ValueError):
     """A block cannot be applied: it is not the next one, or it contradicts the blocks before it."""
@@ -45,6 +47,7 @@ class ApplyError(ValueError):
 @dataclass(slots=True)
 class Applied:
     """What a block changed.  catalogue: the one after it.  marks: everything it wrote.
+    is_marked: whether that has the marks of revisions; an import has no readers, so it wants none.
     table_tags: tags that CREATE TABLE gave to tables, by table id.
 
     rewrites: earlier blocks from which a redaction erased data.
@@ -58,15 +61,21 @@ class Applied:
     rewrites: list[Rewrite] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     has_erased: bool = False
+    is_marked: bool = True
 
 
 def apply_block(
-    writer: Writer, catalogue: Catalogue, block: Block | StoredBlock, ion: bytes | None, edge: RightEdge | None
+    writer: Writer,
+    catalogue: Catalogue,
+    block: Block | StoredBlock,
+    ion: bytes | None,
+    edge: RightEdge | None,
+    is_marked: bool = True,
 ) -> Applied:
     """Store a block and everything that follows from it, within the writer's SQLite transaction.
 
     ion: the block's binary, if available.  edge: of the Merkle tree over all earlier blocks; this block is added to it.
-    None if earlier blocks are missing, so that there is no tree.
+    None if earlier blocks are missing, so that there is no tree.  is_marked: whether marks of revisions are wanted.
     Raises ApplyError.
     """
     sequence_no = block.address.sequence_no
@@ -76,12 +85,12 @@ def apply_block(
         _, *above = edge.append(block.block_hash)
         if above:  # the leaf itself is stored in the block's row
             writer.insert_nodes([((level, index), hash_) for level, index, hash_ in above])
-    return derive(writer, catalogue, block)
+    return derive(writer, catalogue, block, is_marked)
 
 
-def derive(writer: Writer, catalogue: Catalogue, block: Block | StoredBlock) -> Applied:
+def derive(writer: Writer, catalogue: Catalogue, block: Block | StoredBlock, is_marked: bool = True) -> Applied:
     """Derive everything that follows from a stored block; rebuilding calls only this."""
-    applied = Applied(catalogue)
+    applied = Applied(catalogue, is_marked=is_marked)
     for table_id, index in _apply_ddl(writer, applied, block):
         _build_index(writer, applied.catalogue, table_id, index, block.address.sequence_no)
     if block.revisions is not None:
@@ -114,9 +123,7 @@ def stored_edge(file: Reads, sequence_no: int) -> RightEdge:
 
 def _apply_ddl(writer: Writer, applied: Applied, block: Block | StoredBlock) -> list[tuple[str, IndexInfo]]:
     new_indexes: list[tuple[str, IndexInfo]] = []
-    for position, text in enumerate(_texts_of(block)):
-        if not is_ddl_text(text):
-            continue
+    for position, text in _ddl_texts_of(block):
         node = _parse_ddl(text)
         if node is None:
             continue
@@ -131,10 +138,20 @@ def _apply_ddl(writer: Writer, applied: Applied, block: Block | StoredBlock) -> 
     return [(table_id, index) for table_id, index in new_indexes if _has_index(applied.catalogue, table_id, index)]
 
 
-def _texts_of(block: Block | StoredBlock) -> list[str]:
+def _ddl_texts_of(block: Block | StoredBlock) -> list[tuple[int, str]]:
+    """Return the statements that may be DDL, each with its place among all."""
     if isinstance(block, StoredBlock):
-        return [statement.text.decode() for statement in block.statements]
-    return [statement["statement"] for statement in (block.transaction_info or {}).get("statements", ())]
+        stored = [(position, each.text) for position, each in enumerate(block.statements) if _is_ddl_stored(each.text)]
+        return [(position, text.decode()) for position, text in stored]
+    statements = (block.transaction_info or {}).get("statements", ())
+    texts = [(position, each["statement"]) for position, each in enumerate(statements)]
+    return [(position, text) for position, text in texts if is_ddl_text(text)]
+
+
+@lru_cache(_TEXTS_KEPT)
+def _is_ddl_stored(text: bytes) -> bool:
+    """Return what is_ddl_text does; a program has few texts of statements, which recur."""
+    return is_ddl_text(text.decode())
 
 
 def _has_index(catalogue: Catalogue, table_id: str, index: IndexInfo) -> bool:
@@ -323,8 +340,9 @@ def _apply_revision(writer: Writer, applied: Applied, sequence_no: int, table: T
     keys = _keys(table, revision.key)
     if keys:
         writer.put_index_entries([(index.number, key, doc_no) for index, key in keys], sequence_no)
-    ids_and_keys = [(index.index_id, key) for index, key in keys]
-    applied.marks.update(revision_marks(table.table_id, document_id, ids_and_keys))
+    if applied.is_marked:
+        ids_and_keys = [(index.index_id, key) for index, key in keys]
+        applied.marks.update(revision_marks(table.table_id, document_id, ids_and_keys))
 
 
 def _keys(table: TableInfo, key_of: Callable[[str], bytes | None]) -> list[tuple[IndexInfo, bytes]]:

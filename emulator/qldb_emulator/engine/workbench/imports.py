@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ...ion.codec import dumps, loads
@@ -28,10 +27,13 @@ from ..ledger.fold import ApplyError, apply_block, stored_catalogue, stored_edge
 if TYPE_CHECKING:
     from ...storage.directory import DataDirectory
 
-BATCH_BLOCKS = 1024  # of a SQLite transaction: with a quarter of it storing takes a tenth longer
+# Of the blocks of a SQLite transaction.  Ids of documents come in no order, so each one changes a page of their index
+# somewhere; the more documents a transaction has, the more often that is a page it has changed already.
+TRANSACTION_BYTES = 8 * 1024 * 1024
 PROBLEMS_KEPT = 20
 
 AnyBlock = Block | StoredBlock
+Sized = tuple[tuple[AnyBlock, bytes], int]
 
 # Documented: the API model's LedgerName.
 _LEDGER_NAME = re.compile(r"(?!^.*--)(?!^[0-9]+$)(?!^-)(?!.*-$)^[A-Za-z0-9-]{1,32}\Z")
@@ -63,33 +65,42 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[AnyBlock, bytes | None]], stat
     Raises ApplyError, StorageError, and whatever the iterable raises.
     """
     state = FoldState() if state is None else state
-    rest = iter(blocks)
+    rest = map(_with_size, blocks)
     while True:
         with file.write(sync=False) as transaction, BatchWriter(transaction) as writer:
-            count = 0
-            for block, ion in ahead(map(_with_size, islice(rest, BATCH_BLOCKS))):
-                count += 1
+            written = 0
+            for block, ion in ahead(_some(rest, TRANSACTION_BYTES)):
+                written += len(ion)
                 number = block.address.sequence_no
                 if number <= state.last:
                     continue
                 if number != state.last + 1:
                     state.edge = None
-                applied = apply_block(writer, state.catalogue, block, ion, state.edge)
+                applied = apply_block(writer, state.catalogue, block, ion, state.edge, is_marked=False)
                 state.catalogue = applied.catalogue
                 state.problems += applied.problems[: PROBLEMS_KEPT - len(state.problems)]
                 state.last = number
                 state.blocks += 1
                 if state.first_ms is None:
                     state.first_ms = block.time_ms
-        if count < BATCH_BLOCKS:
+        if written < TRANSACTION_BYTES:
             return Folded(state.blocks, state.first_ms, tuple(state.problems))
 
 
-def _with_size(found: tuple[AnyBlock, bytes | None]) -> tuple[tuple[AnyBlock, bytes], int]:
+def _with_size(found: tuple[AnyBlock, bytes | None]) -> Sized:
     """Return a block with its binary, and the size of that in bytes: for ``ahead``."""
     block, given = found
     ion = given or dumps(block.decoded().to_ion())
     return (block, ion), len(ion)
+
+
+def _some(blocks: Iterator[Sized], size: int) -> Iterator[Sized]:
+    """Yield the next blocks, until they have this many bytes."""
+    for found in blocks:
+        yield found
+        size -= found[1]
+        if size <= 0:
+            return
 
 
 class NotImported(Exception):
