@@ -167,17 +167,17 @@ class StoredBlock:
         start, stop = revision.span
         return contents(self.ion, start, stop, self.symbols, MAX_DEPTH, None)[0] if stop else None
 
-    def revision(self, revision: StoredRevision, data: IonValue) -> bytes:
+    def revision(self, revision: StoredRevision) -> bytes:
         """Return a revision as self-contained Ion binary, as ``encode_revision`` writes it.
 
-        data: of ``data_value``; it is written again for a block whose symbols are in another order than in ours.
+        The data of a block whose symbols are in another order than in ours is decoded and written again.
         """
         if revision.whole_opening is not None:
             start, stop = revision.whole
             return revision.whole_opening + self.ion[start:stop]
         value: Struct = {"blockAddress": self.address.to_ion(), "hash": revision.hash}
         if revision.has_data:
-            value["data"] = data
+            value["data"] = self.data_value(revision)
         elif revision.data_hash is not None:
             value["dataHash"] = revision.data_hash
         value["metadata"] = loads(revision.metadata)

@@ -33,6 +33,7 @@ from ..journal.encode import encode_revision, encode_transaction_info
 from ..journal.model import Block, Struct
 from ..journal.stored import StoredBlock
 from ..records import dataclass
+from .document import json_and_fields
 from .fields import NO_FIELDS, Fields, fields_of, microseconds
 
 
@@ -125,7 +126,7 @@ def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
     tables = {id_: TableKey(entry.table_id, entry.table_name) for id_, entry in block.documents.items()}
     number, revisions = block.address.sequence_no, []
     for revision in block.revisions or ():
-        data = block.data_value(revision)
+        data, fields = json_and_fields(block, revision, flatten) if revision.has_data else (None, NO_FIELDS)
         row = RevisionRow(
             revision.document_id,
             revision.version,
@@ -135,9 +136,9 @@ def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
             _operation(revision.version, data is not None, revision.data_hash),
             revision.hash,
             revision.data_hash,
-            None if data is None else to_json(data),
-            block.revision(revision, data),
-            NO_FIELDS if data is None else fields_of(data, flatten),
+            data,
+            block.revision(revision),
+            fields,
         )
         revisions.append((_table_of(tables, revision.document_id, block), row))
     made = BlockRow(
