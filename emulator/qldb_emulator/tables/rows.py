@@ -23,6 +23,7 @@ ion             the whole revision as Ion binary, as GetRevision gives it: what 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -35,6 +36,9 @@ from ..journal.stored import StoredBlock
 from ..records import dataclass
 from .document import json_and_fields
 from .fields import NO_FIELDS, Fields, fields_of, microseconds
+
+_KEPT = 256  # arrays of statement texts
+_KEPT_OCTETS = 1024  # a longer one is written each time, so that the cache stays small
 
 
 class TableMapError(Exception):
@@ -151,9 +155,21 @@ def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
         b"".join(block.entries_hash_list),
         b"".join([revision.hash for revision in block.revisions or ()]),
         block.transaction_info(),
-        to_json([statement.text.decode() for statement in block.statements]),
+        _statements(tuple([statement.text for statement in block.statements])),
     )
     return BlockRows(made, revisions, [])
+
+
+def _statements(texts: tuple[bytes, ...]) -> str:
+    """Statement texts in UTF-8 as a JSON array."""
+    return _kept_statements(texts) if sum(map(len, texts)) <= _KEPT_OCTETS else _statements_text(texts)
+
+
+def _statements_text(texts: tuple[bytes, ...]) -> str:
+    return to_json([text.decode() for text in texts])
+
+
+_kept_statements = lru_cache(_KEPT)(_statements_text)  # programs send few texts, with parameters
 
 
 def _table_of(tables: Mapping[str, TableKey], document_id: str, block: Block | StoredBlock) -> TableKey:

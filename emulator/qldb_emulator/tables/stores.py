@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from . import postgresql, sqlite
 from .layout import VERIFICATION, VERIFICATION_NAME, ColumnKind, Columns, Dialect, TableLayout
+from .spool import Chunk
 from .sqlite import quoted, view_sql
 from .targets import TargetError, verification_of
 from .texts import date_text, time_text
@@ -76,6 +77,11 @@ def open_store(text: str) -> Store:
     if text.startswith("sqlite:") and len(text) > len("sqlite:"):
         return SqliteStore(Path(text.removeprefix("sqlite:")))
     raise TargetError(f"{text!r} cannot be kept up to date: sqlite:FILE or postgresql://... is expected")
+
+
+def chunk_of(rows: Sequence[Sequence[Any]], columns: Columns) -> Chunk:
+    """The same rows as columns."""
+    return list(zip(*rows, strict=True)) if rows else [()] * len(columns)
 
 
 class _SqlStore:
@@ -204,7 +210,7 @@ class SqliteStore(_SqlStore):
 
     def insert(self, name: str, columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
         with self._errors():
-            sqlite.insert(self._connection, name, columns, rows)
+            sqlite.insert(self._connection, name, columns, chunk_of(rows, columns))
 
     def _stored(self, value: Any, kind: ColumnKind) -> Any:
         convert = sqlite.STORED.get(kind)
@@ -276,7 +282,7 @@ class PostgresStore(_SqlStore):
 
     def insert(self, name: str, columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
         with self._errors():
-            postgresql.copy(self._target.connection(), name, columns, [rows])
+            postgresql.copy(self._target.connection(), name, columns, [chunk_of(rows, columns)])
 
     def _stored(self, value: Any, kind: ColumnKind) -> Any:
         if kind == "TIME":

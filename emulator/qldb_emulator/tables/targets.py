@@ -28,6 +28,7 @@ from .layout import SCHEMA_VERSION, VERIFICATION, VERIFICATION_NAME, Columns, Di
 
 if TYPE_CHECKING:
     from .content import Content
+    from .spool import Chunk
 
 UNFINISHED = ".unfinished"
 
@@ -84,9 +85,9 @@ def verification_of(rows: Sequence[Sequence[Any]], description: str) -> dict[str
     return found
 
 
-def verification_rows(content: Content) -> list[list[Any]]:
+def verification_chunk(content: Content) -> Chunk:
     """The one row of ``_verification`` that a target is filled with."""
-    return [[content.verification[name] for name, _ in VERIFICATION]]
+    return [[content.verification[name]] for name, _ in VERIFICATION]
 
 
 @contextmanager
