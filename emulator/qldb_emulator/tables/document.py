@@ -3,8 +3,8 @@
 ``to_json`` and ``fields_of`` do the same with a decoded document.  They say what is right; a test compares both ways.
 This way takes half the time, because it makes no values that are thrown away at once.
 
-The octets must be those of a document whose hash was computed (``StoredRevision``): ``hash_fields`` refuses what is
-not well-formed Ion, so it is not checked again here.
+The octets must be those of a document whose hash was computed, as ``StoredRevision`` has them: ``hash_fields`` refuses
+what is not well-formed Ion, so it is not checked again here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from ..ion.binary_reader import contents, extent, read_decimal, read_timestamp, 
 from ..ion.json import object_form, to_json
 from ..ion.symbols import MAX_DEPTH
 from ..ion.values import SYMBOL_ZERO
-from ..journal.stored import StoredBlock, StoredRevision
 from .fields import MIXED, NO_FIELDS, Fields, Scalar, fields_of, fields_of_scalars, scalar_of
 
 _TIMESTAMPS_KEPT = 4096
@@ -27,10 +26,8 @@ _LONG_INT = 8  # octets; from here on a column of 64 bits may be too narrow
 _quoted = encode_basestring  # as to_json writes a string
 
 
-def json_and_fields(block: StoredBlock, revision: StoredRevision, flatten: bool) -> tuple[str, Fields]:
-    """Return what ``to_json`` and ``fields_of`` give for the data of a revision that has some."""
-    start, stop = revision.span
-    data, symbols = block.ion, block.symbols
+def json_and_fields(data: bytes, start: int, stop: int, symbols: Sequence[str], flatten: bool) -> tuple[str, Fields]:
+    """Return what ``to_json`` and ``fields_of`` give for the document between two positions, type octet included."""
     if flatten or data[start] >> 4 != 13:
         return _decoded(data, start, stop, symbols, flatten)
     names: list[str] = []

@@ -130,7 +130,9 @@ def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
     tables = {id_: TableKey(entry.table_id, entry.table_name) for id_, entry in block.documents.items()}
     number, revisions = block.address.sequence_no, []
     for revision in block.revisions or ():
-        data, fields = json_and_fields(block, revision, flatten) if revision.has_data else (None, NO_FIELDS)
+        data, fields = None, NO_FIELDS
+        if revision.has_data:
+            data, fields = json_and_fields(block.ion, *revision.span, block.symbols, flatten)
         row = RevisionRow(
             revision.document_id,
             revision.version,
