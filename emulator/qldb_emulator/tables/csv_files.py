@@ -35,7 +35,7 @@ class CsvTarget:
         check_free_directory(self.path)
 
     def write(self, content: Content) -> None:
-        with appearing(self.path) as folder:
+        with appearing(self.path, check_free_directory) as folder:
             folder.mkdir()
             _write(folder / f"{VERIFICATION_NAME}{SUFFIX}", VERIFICATION, [verification_chunk(content)])
             _write(folder / f"{BLOCKS_NAME}{SUFFIX}", BLOCKS, content.blocks())

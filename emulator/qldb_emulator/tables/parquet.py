@@ -45,7 +45,7 @@ class ParquetTarget:
         check_free_directory(self.path)
 
     def write(self, content: Content) -> None:
-        with appearing(self.path) as folder:
+        with appearing(self.path, check_free_directory) as folder:
             folder.mkdir()
             self._write(folder, VERIFICATION_NAME, VERIFICATION, [verification_chunk(content)])
             self._write(folder, BLOCKS_NAME, BLOCKS, content.blocks())

@@ -62,7 +62,7 @@ class SqliteTarget:
 
     def write(self, content: Content) -> None:
         try:
-            with appearing(self.path) as path:
+            with appearing(self.path, check_free_file) as path:
                 connection = sqlite3.connect(path, isolation_level=None)
                 try:
                     connection.execute("PRAGMA journal_mode = OFF")

@@ -18,13 +18,14 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..extras import install_command
 from .layout import SCHEMA_VERSION, VERIFICATION, VERIFICATION_NAME, Columns, Dialect
+from .locks import InUseError, held_alone
 
 if TYPE_CHECKING:
     from .content import Content
@@ -146,17 +147,30 @@ def cannot_write(path: Path, error: OSError) -> TargetError:
 
 
 @contextmanager
-def appearing(path: Path) -> Iterator[Path]:
-    """A path beside the wanted one that takes its name when the block ends well, and is gone when it does not."""
+def appearing(path: Path, check_free: Callable[[Path], None]) -> Iterator[Path]:
+    """A path beside the wanted one that takes its name when the block ends well, and is gone when it does not.
+
+    check_free: raises TargetError when something is there; called again, as another process may have been faster.
+    """
     unfinished = path.with_name(path.name + UNFINISHED)
     try:
-        _remove(unfinished)
-        yield unfinished
-        os.replace(unfinished, path)
+        with held_alone(path):
+            check_free(path)
+            try:
+                _remove(unfinished)  # of a process that was killed
+                yield unfinished
+                os.replace(unfinished, path)
+            finally:
+                _remove(unfinished)
+    except InUseError:
+        raise in_use(path) from None
     except OSError as error:
         raise cannot_write(path, error) from error
-    finally:
-        _remove(unfinished)
+
+
+def in_use(path: Path) -> TargetError:
+    """The sentence for a target that another process writes to."""
+    return TargetError(f"{path} is being written by another process; nothing was written")
 
 
 def _remove(path: Path) -> None:

@@ -28,8 +28,9 @@ from qldb_emulator.journal import hashing, merkle
 from qldb_emulator.journal.block import ChangedDocument, NewRevision, Redaction, TransactionResult
 from qldb_emulator.journal.model import BlockAddress
 from qldb_emulator.settings import Settings
-from qldb_emulator.tables import open_target, spool
+from qldb_emulator.tables import build, open_target, spool
 from qldb_emulator.tables.layout import BLOCKS, layouts_from_plain
+from qldb_emulator.tables.locks import held_alone
 
 KINDS = ["parquet", "csv", "sqlite", "postgresql"]
 
@@ -365,9 +366,9 @@ def test_a_full_disk_leaves_nothing(kind, tmp_path, monkeypatch):
 
     real = targets.appearing
 
-    def limited(path: Path) -> Any:
+    def limited(*arguments: Any) -> Any:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-        return real(path)
+        return real(*arguments)
 
     for module in ("parquet", "csv_files", "sqlite"):
         monkeypatch.setattr(f"qldb_emulator.tables.{module}.appearing", limited)
@@ -524,3 +525,34 @@ def test_an_empty_ledger_has_blocks_and_no_tables(target, tmp_path):
         new_ledger(emulator, "empty")
     assert run("tables", "empty", "--to", target, "--data-dir", tmp_path / "data").exit_code == 0
     assert everything(target) == {}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "sqlite"])
+def test_a_target_that_another_process_is_writing_is_left_to_it(tmp_path, kind):
+    source = journal_file(tmp_path / "journal.ion", documents({"a": 1}))
+    target = tmp_path / "target"
+    with held_alone(target):
+        result = run("tables", source, "--to", f"{kind}:{target}")
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert "is being written by another process; nothing was written" in result.output
+    assert not target.exists()
+    assert run("tables", source, "--to", f"{kind}:{target}").exit_code == 0
+    assert [path.name for path in tmp_path.glob("target*")] == ["target"]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "sqlite"])
+def test_what_appeared_while_the_journal_was_read_is_not_written_over(tmp_path, kind, monkeypatch):
+    """Another process was faster."""
+    source = journal_file(tmp_path / "journal.ion", documents({"a": 1}))
+    target = tmp_path / "target"
+    real = build.write_target
+
+    def late(*arguments: Any) -> Any:
+        target.mkdir()
+        (target / "theirs").write_text("kept")
+        return real(*arguments)
+
+    monkeypatch.setattr(build, "write_target", late)
+    result = run("tables", source, "--to", f"{kind}:{target}")
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert (target / "theirs").read_text() == "kept"
