@@ -179,7 +179,7 @@ def transaction_info_of_octets(statements: list[bytes] | None, documents: dict[s
     statements, documents: binary of each, documents by id, as the functions above make it; None without the field.
     """
     symbols = _INFO_NAMES.ids.copy()
-    fields = []
+    fields: list[bytes] = []
     if statements is not None:
         fields += _INFO_NAMES.ids["statements"], headed(_LIST, b"".join(statements))
     if documents is not None:

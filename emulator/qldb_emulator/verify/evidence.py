@@ -2,7 +2,8 @@
 
 ::
 
-    report.json       what was found, in canonical JSON (RFC 8785), with the SHA-256 of every input file
+    report.json       what was found, in canonical JSON (RFC 8785), with the SHA-256 of every input file; of a ledger,
+                      with the blocks that were read and the digest over them
     report.json.sig   the Ed25519 signature of that file: 64 bytes
     report.json.pub   the public key, PEM
     report.json.tsr   the answer of a time stamping authority (RFC 3161) for that file
@@ -21,8 +22,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..extras import install_command
+from ..journal.model import BlockAddress
 from ..records import dataclass
-from .audit import JournalReport
+from .audit import JournalReport, plural
 from .checks import show
 from .containers import Container, DamagedError, SourceError
 from .sources import Journal
@@ -65,26 +67,67 @@ def _hashed(container: Container, name: str) -> dict[str, Any]:
     return {"name": name, "size": size, "sha256": found.hexdigest()}
 
 
-def statement(report: JournalReport, inputs: list[dict[str, Any]], made: str, program: str) -> bytes:
-    """What is signed: canonical JSON of a report.  made: when, as text.  program: name and version."""
+Blocks = dict[str, Any]
+"""The blocks that a report on a ledger is about, for JSON; see ``blocks_of``."""
+
+LedgerSource = Literal["ledger file", "server"]
+DigestSource = Literal["kept", "server"]
+
+
+def blocks_of(report: JournalReport, source: LedgerSource, digest_from: DigestSource | None) -> Blocks:
+    """What stands for a ledger in a report, in the place of files with their SHA-256.
+
+    A ledger goes on changing, so its file has another hash with the next block.  Its first N blocks never change, and
+    the digest covers all of them.  So these name the journal: the strand, the first and the last block, the hash of the
+    last block, and the digest.
+
+    source: where the blocks were read.  digest_from: where the digest came from with which the journal was compared.
+    """
+    found = report.verification
+    return {
+        "read_from": source,
+        "strand_id": report.strand_id,
+        "first_block": None if found.first is None else found.first.sequence_no,
+        "last_block": None if found.last is None else found.last.sequence_no,
+        "last_block_hash": None if found.last_block_hash is None else show(found.last_block_hash),
+        "digest": None if found.digest is None else show(found.digest),
+        "no_digest_because": found.digest_problem,
+        "compared_with_digest_from": digest_from,
+    }
+
+
+def statement(
+    report: JournalReport, inputs: list[dict[str, Any]], made: str, program: str, blocks: Blocks | None = None
+) -> bytes:
+    """What is signed: canonical JSON of a report.
+
+    inputs: the files that were read, as ``input_files`` gives them.  blocks: of a ledger, as ``blocks_of`` gives them;
+    None for files.  made: when, as text.  program: name and version.
+    """
+    says = _claims(report) if blocks is None else _claims_of_ledger(report, blocks)
     return canonical(
         {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "program": program,
             "made": made,
-            "says": list(_claims(report)),
+            "says": [*says, _SIGNATURES],
             "inputs": inputs,
+            **({} if blocks is None else {"blocks": blocks}),
             "report": report.as_dict(),
         }
     )
 
 
+_BROKEN = "The journal is broken: the findings say where."
+_SIGNATURES = "A signature says who signed; a time stamp says that it was signed no later than then."
+
+
 def _claims(report: JournalReport) -> Iterator[str]:
-    """What a signature under such a report means, and what it does not."""
+    """What a report on files means, and what it does not."""
     check = report.digest_check
     if report.verdict == "broken":
-        yield "The journal is broken: the findings say where."
+        yield _BROKEN
     elif check is not None and check.ok:
         yield (
             f"The journal leads to the digest {show(check.expected)}. If that digest was taken from QLDB before "
@@ -95,7 +138,57 @@ def _claims(report: JournalReport) -> Iterator[str]:
             "The journal agrees with itself. No digest that was saved while QLDB ran is part of this report, so it "
             "proves that the files are unchanged since it was signed, and nothing about the time before."
         )
-    yield "A signature says who signed; a time stamp says that it was signed no later than then."
+
+
+def _claims_of_ledger(report: JournalReport, blocks: Blocks) -> Iterator[str]:
+    """What a report on a ledger means, and what it does not."""
+    check, digest_from = report.digest_check, blocks["compared_with_digest_from"]
+    unchanged = "so it proves that these blocks are unchanged since it was signed, and nothing about the time before."
+    if report.verdict == "broken":
+        yield _BROKEN
+    elif check is not None and check.ok and digest_from == "kept":
+        yield (
+            f"The journal leads to the digest {show(check.expected)}. If that digest was kept where it could not be "
+            "changed, every block up to its tip is as it was when the digest was taken."
+        )
+    elif check is not None and check.ok:
+        yield (
+            f"The journal leads to the digest {show(check.expected)}, which the same server gave when its blocks were "
+            f"read. No digest that was kept from earlier is part of this report, {unchanged}"
+        )
+    else:
+        yield (
+            "The journal agrees with itself. No digest that was kept from earlier was found to be its digest, "
+            f"{unchanged}"
+        )
+    yield from _what_stands_for_files(blocks)
+
+
+def _what_stands_for_files(blocks: Blocks) -> Iterator[str]:
+    span = f"the blocks {blocks['first_block']} to {blocks['last_block']} of strand {blocks['strand_id']}"
+    yield (
+        f"The source is a ledger, which goes on changing. So no file was hashed, and the report is about {span} and "
+        "about no later ones."
+    )
+    if blocks["digest"] is not None:
+        yield (
+            f"The digest {blocks['digest']} covers each of these blocks. The ledger, a copy or an export leads to the "
+            "same digest as long as these blocks are unchanged."
+        )
+    elif blocks["last_block_hash"] is not None:
+        yield (
+            f"There is no digest over these blocks: {blocks['no_digest_because']}. The last block has the hash "
+            f"{blocks['last_block_hash']}. If the journal is not broken, it covers the blocks before, because each "
+            "block names the hash of the one before it."
+        )
+    if blocks["read_from"] == "server":
+        yield "Only blocks were read from the server. What its queries read was not compared with them."
+    else:
+        yield (
+            "What queries read was compared with these blocks when the report was made. The digest does not cover it: "
+            "only the ledger itself can be compared again. Nothing covers names, tags, modes and the state of streams "
+            "and exports, which are not in a journal."
+        )
 
 
 def canonical(value: Any) -> bytes:
@@ -347,6 +440,48 @@ def check_again(evidence: Evidence, report: JournalReport) -> EvidenceCheck:
     if wrong:
         return EvidenceCheck("verification", "failed", f"made again, it differs in: {', '.join(wrong)}")
     return EvidenceCheck("verification", "held", f"made again, it says the same: the journal is {report.verdict}")
+
+
+def check_blocks(evidence: Evidence, report: JournalReport) -> EvidenceCheck:
+    """Whether a journal has the blocks that a report on a ledger is about.
+
+    report: on the journal as it is now, compared with the digest of ``digest_of_blocks``.
+    """
+    blocks, check, last = evidence.says["blocks"], report.digest_check, report.verification.last
+    span = f"blocks {blocks['first_block']} to {blocks['last_block']}"
+    if check is None:
+        text = f"the report has no digest to compare with: {blocks['no_digest_because']}"
+        return EvidenceCheck("blocks", "not checked", text)
+    if check.ok and report.strand_id == blocks["strand_id"]:
+        since = 0 if last is None else last.sequence_no - blocks["last_block"]
+        more = f"; {plural(since, 'block', 'were')} added since" if since else ""
+        return EvidenceCheck("blocks", "held", f"{span} lead to the digest that the report names{more}")
+    if check.found is None and report.strand_id == blocks["strand_id"] and not _is_shorter(last, blocks):
+        return EvidenceCheck("blocks", "not checked", f"the digest could not be computed: {check.problem}")
+    return EvidenceCheck("blocks", "failed", f"{span} are not those that were read for the report")
+
+
+def _is_shorter(last: BlockAddress | None, blocks: Blocks) -> bool:
+    return last is None or last.sequence_no < blocks["last_block"]
+
+
+def check_ledger_again(evidence: Evidence, report: JournalReport) -> EvidenceCheck:
+    """Whether the verification of a journal, made again, has the same verdict.
+
+    What was counted is not compared: a ledger has more blocks later, and an export has no rows that queries read.
+    """
+    said, found = evidence.says["report"]["verdict"], report.verdict
+    if (said == "broken") != (found == "broken"):
+        return EvidenceCheck("verification", "failed", f"made again, it says: the journal is {found}, not {said}")
+    return EvidenceCheck("verification", "held", f"made again, it says: the journal is {found}")
+
+
+def digest_of_blocks(evidence: Evidence) -> tuple[str | None, dict[str, Any] | None]:
+    """The digest over the blocks that a report on a ledger is about, in base64, and its tip."""
+    blocks = evidence.says["blocks"]
+    if blocks["digest"] is None:
+        return None, None
+    return blocks["digest"], {"strand_id": blocks["strand_id"], "sequence_no": blocks["last_block"]}
 
 
 def digest_of(evidence: Evidence) -> tuple[str | None, dict[str, Any] | None]:

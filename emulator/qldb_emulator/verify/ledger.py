@@ -368,6 +368,12 @@ def audit_ledger(
     return audit.report()
 
 
+_Subject = tuple[str, str, int | None]
+"""Table, document and version that a finding is about."""
+
+_NO_SUBJECT: _Subject = ("", "", None)
+
+
 class LedgerCheck:
     """Notes where the rows of a file differ from its blocks."""
 
@@ -384,8 +390,17 @@ class LedgerCheck:
         # Entries of an index that is dropped later may be gone, whenever they ended.
         self._used = {row[0] for row in stored.rows("index_version") if row[2] == LIVE}
 
-    def _note(self, check: str, expected: object, found: object, detail: str, address: Any = None) -> None:
-        self._audit.verifier.note(Finding(check, address or self._address, _text(expected), _text(found), detail))
+    def _note(
+        self,
+        check: str,
+        expected: object,
+        found: object,
+        detail: str,
+        address: BlockAddress | None = None,
+        subject: _Subject = _NO_SUBJECT,
+    ) -> None:
+        finding = Finding(check, address or self._address, _text(expected), _text(found), detail, *subject)
+        self._audit.verifier.note(finding)
 
     def file(self) -> None:
         """What needs no block: SQLite's structures, and the facts."""
@@ -428,28 +443,42 @@ class LedgerCheck:
         for row in rows:
             self._compare_revision(row, found.pop(row[0], None))
         for row, _ in found.values():
-            self._note("tables", "no revision", f"one of document {row[1]}", "revision")
+            self._note("tables", "no revision", f"one of document {row[1]}", "revision", subject=self._subject_of(row))
         for entry in self._refold.take_ended():
             self._compare_entry(*entry)
 
     def _compare_revision(self, expected: Row, found: tuple[Row, bool] | None) -> None:
-        name = f"revision of document {expected[1]}"
+        name, subject = f"revision of document {expected[1]}", self._subject_of(expected)
         if found is None:
-            self._note("tables", "a revision", "none", name)
+            self._note("tables", "a revision", "none", name, subject=subject)
             return
         row, is_sound = found
         if not is_sound:
-            self._note("storage", "a row that matches its checksums", "another", name)
-        self._columns("revision", _REVISION, expected, row, name)
+            self._note("storage", "a row that matches its checksums", "another", name, subject=subject)
+        self._columns("revision", _REVISION, expected, row, name, subject)
 
-    def _columns(self, table: str, columns: Sequence[str], expected: Row, found: Row, name: str) -> None:
+    def _subject_of(self, revision: Row) -> _Subject:
+        """What a row of ``revision`` is about.  A stored row may name a table that the journal does not have."""
+        _, document_id, table_no, version, *_ = revision
+        name = next((table.name for table in self._refold.tables if table.number == table_no), "")
+        return name, str(document_id), version if isinstance(version, int) else None
+
+    def _columns(
+        self,
+        table: str,
+        columns: Sequence[str],
+        expected: Row,
+        found: Row,
+        name: str,
+        subject: _Subject = _NO_SUBJECT,
+    ) -> None:
         for column, wanted, stored in zip(columns, expected, found, strict=True):
             if column in ("data", "metadata"):
                 is_same = _same_value(wanted, stored)
             else:
                 is_same = wanted == stored and type(wanted) is type(stored)
             if not is_same:
-                self._note("tables", wanted, stored, f"{table}.{column}, {name}")
+                self._note("tables", wanted, stored, f"{table}.{column}, {name}", subject=subject)
 
     def _compare_entry(self, index_no: int, key: bytes, until_seq: int, doc_no: int, seq: int) -> None:
         if index_no not in self._used:
@@ -458,7 +487,10 @@ class LedgerCheck:
         found = self._stored.entry_seq(index_no, key, until_seq, doc_no)
         if found != seq:
             detail = f"index_entry, index number {index_no}, document number {doc_no}, until block {until_seq}"
-            self._note("tables", f"an entry from block {seq}", "none" if found is None else found, detail)
+            stored = "none" if found is None else found
+            document = next((each for each in self._refold.documents.values() if each.doc_no == doc_no), None)
+            subject = _NO_SUBJECT if document is None else (document.table.name, document.document_id, None)
+            self._note("tables", f"an entry from block {seq}", stored, detail, subject=subject)
 
     def finish(self, digest: SavedDigest | None) -> None:
         """Compare what is only known after the last block."""
