@@ -112,7 +112,7 @@ def verify(
 
 
 def ledger_source(target: str, url: str | None) -> LedgerSource | None:
-    """Where a ledger's blocks are read; None for a source of files.  Raises Unreadable for a path with nothing there."""
+    """Where a ledger's blocks are read; None for files.  Raises Unreadable for a path with nothing there."""
     if url is not None:
         return "server"
     if os.sep in target and "://" not in target and not os.path.exists(target):
