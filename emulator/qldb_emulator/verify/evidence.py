@@ -1,4 +1,4 @@
-"""A verification that can be shown to others: which files were read, what was found, who signed it, and when.
+"""Writes and checks evidence of a verification: which files were read, what was found, who signed it, and when.
 
 ::
 
@@ -8,7 +8,7 @@
     report.json.pub   the public key, PEM
     report.json.tsr   the answer of a time stamping authority (RFC 3161) for that file
 
-All of it can be checked with openssl alone; docs/audit.md has the commands.  Signing needs the extra ``evidence``.
+openssl alone can check all of it; docs/audit.md has the commands.  Signing needs the extra ``evidence``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _QLDB_END = "2025-07-31"
 
 
 class EvidenceError(Exception):
-    """A report cannot be made or read; a sentence for people."""
+    """A report cannot be made or read.  Its text is a sentence for the user."""
 
 
 def _extra(error: ImportError) -> EvidenceError:
@@ -50,7 +50,7 @@ def _extra(error: ImportError) -> EvidenceError:
 
 
 def input_files(container: Container, journal: Journal) -> list[dict[str, Any]]:
-    """Name, size and SHA-256 of every file that a verification reads.  Raises SourceError."""
+    """Return name, size and SHA-256 of every file that a verification of the journal reads.  Raises SourceError."""
     names = [*(manifest.name for manifest in journal.manifests), *(part.name for part in journal.parts)]
     return [_hashed(container, name) for name in dict.fromkeys(names)]
 
@@ -75,13 +75,12 @@ DigestSource = Literal["kept", "server"]
 
 
 def blocks_of(report: JournalReport, source: LedgerSource, digest_from: DigestSource | None) -> Blocks:
-    """What stands for a ledger in a report, in the place of files with their SHA-256.
+    """Return the blocks that were read, for a report on a ledger.  A report on files has their SHA-256 instead.
 
-    A ledger goes on changing, so its file has another hash with the next block.  Its first N blocks never change, and
-    the digest covers all of them.  So these name the journal: the strand, the first and the last block, the hash of the
-    last block, and the digest.
+    A ledger's file changes with the next commit, so a hash of it could not be checked later.  Blocks never change, and
+    the digest covers all of them.
 
-    source: where the blocks were read.  digest_from: where the digest came from with which the journal was compared.
+    source: where the blocks were read.  digest_from: the origin of the digest with which the journal was compared.
     """
     found = report.verification
     return {
@@ -99,10 +98,10 @@ def blocks_of(report: JournalReport, source: LedgerSource, digest_from: DigestSo
 def statement(
     report: JournalReport, inputs: list[dict[str, Any]], made: str, program: str, blocks: Blocks | None = None
 ) -> bytes:
-    """What is signed: canonical JSON of a report.
+    """Return a report as canonical JSON, which is what is signed.
 
-    inputs: the files that were read, as ``input_files`` gives them.  blocks: of a ledger, as ``blocks_of`` gives them;
-    None for files.  made: when, as text.  program: name and version.
+    inputs: the files that were read, from ``input_files``.  blocks: for a ledger, from ``blocks_of``; None for files.
+    made: the time, as text.  program: name and version.
     """
     says = _claims(report) if blocks is None else _claims_of_ledger(report, blocks)
     return canonical(
@@ -192,7 +191,7 @@ def _what_stands_for_files(blocks: Blocks) -> Iterator[str]:
 
 
 def canonical(value: Any) -> bytes:
-    """JSON as RFC 8785 has it, for values without fractions: sorted names, no blanks, UTF-8."""
+    """Return JSON in the form of RFC 8785: sorted names, no blanks, UTF-8.  value: its numbers are integers."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -200,9 +199,9 @@ def canonical(value: Any) -> bytes:
 
 
 def sign(data: bytes, key_pem: bytes) -> tuple[bytes, bytes]:
-    """The Ed25519 signature of data, and the public key as PEM.
+    """Return the Ed25519 signature of data, and the public key as PEM.
 
-    key_pem: a private key, as ``openssl genpkey -algorithm ed25519`` writes it.  Raises EvidenceError.
+    key_pem: a private key in the form of ``openssl genpkey -algorithm ed25519``.  Raises EvidenceError.
     """
     try:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -214,7 +213,7 @@ def sign(data: bytes, key_pem: bytes) -> tuple[bytes, bytes]:
     except TypeError as error:
         raise EvidenceError("the key is encrypted: decrypt it first (openssl pkey -in KEY -out PLAIN)") from error
     except ValueError as error:
-        raise EvidenceError("the key is no private key in PEM form") from error
+        raise EvidenceError("the key is not a private key in PEM form") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise EvidenceError("the key is not an Ed25519 key (openssl genpkey -algorithm ed25519 makes one)")
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -222,7 +221,7 @@ def sign(data: bytes, key_pem: bytes) -> tuple[bytes, bytes]:
 
 
 def is_signed(data: bytes, signature: bytes, public_pem: bytes) -> bool:
-    """Whether a signature is that of the data by a key.  Raises EvidenceError when the key cannot be read."""
+    """Whether the signature was made of this data with this key.  Raises EvidenceError if the key cannot be read."""
     try:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -232,7 +231,7 @@ def is_signed(data: bytes, signature: bytes, public_pem: bytes) -> bool:
     try:
         key = load_pem_public_key(public_pem)
     except ValueError as error:
-        raise EvidenceError("the public key is no key in PEM form") from error
+        raise EvidenceError("the public key is not a key in PEM form") from error
     if not isinstance(key, Ed25519PublicKey):
         raise EvidenceError("the public key is not an Ed25519 key")
     try:
@@ -246,13 +245,13 @@ def is_signed(data: bytes, signature: bytes, public_pem: bytes) -> bool:
 
 
 def time_stamp(data: bytes, url: str) -> bytes:
-    """A time stamping authority's answer for data (RFC 3161 over HTTP).  Raises EvidenceError."""
+    """Have data stamped by an authority (RFC 3161 over HTTP).  Return its answer.  Raises EvidenceError."""
     try:
         import rfc3161_client as library
     except ImportError as error:
         raise _extra(error) from error
     if not url.startswith(("http://", "https://")):
-        raise EvidenceError(f"{url!r} is no URL of a time stamping authority: http:// or https:// is expected")
+        raise EvidenceError(f"{url!r} is not a URL of a time stamping authority: http:// or https:// is expected")
     asked = library.TimestampRequestBuilder().data(data).hash_algorithm(library.HashAlgorithm.SHA256).build()
     request = urllib.request.Request(
         url, asked.as_bytes(), {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
@@ -287,9 +286,10 @@ def _response(answer: bytes) -> Any:
 
 
 def _with_sorted_certificates(answer: bytes) -> bytes:
-    """The answer with its certificates in the order that DER asks for.
+    """Return the answer with its certificates in the order that DER requires.
 
-    OpenSSL, and authorities built on it, do not sort them; no signature covers their order.  Raises ValueError.
+    OpenSSL and the authorities that use it do not sort them, and the library refuses that.  No signature covers their
+    order, so sorting changes nothing that is proved.  Raises ValueError.
     """
     try:
         from asn1crypto import tsp
@@ -304,9 +304,9 @@ def _with_sorted_certificates(answer: bytes) -> bytes:
 
 
 def stamped_time(data: bytes, answer: bytes, roots_pem: bytes | None) -> str:
-    """The time that a stamp says, once it is shown to be of the data.
+    """Return the time in a stamp, after checking that the stamp is of this data.
 
-    roots_pem: certificates that are trusted; without them the authority is not checked.  Raises EvidenceError.
+    roots_pem: certificates of trusted authorities; None: the authority is not checked.  Raises EvidenceError.
     """
     response = _response(answer)
     if response.tst_info.message_imprint.message != sha256(data).digest():
@@ -332,7 +332,7 @@ State = Literal["held", "failed", "not checked"]
 
 @dataclass(frozen=True, slots=True)
 class EvidenceCheck:
-    """One thing that a report says, checked.  text: what was found, in a sentence."""
+    """The check of one statement of a report.  text: the result, in a sentence."""
 
     name: str
     state: State
@@ -341,7 +341,10 @@ class EvidenceCheck:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A report and what is beside it.  says: its members."""
+    """A report and the files beside it.
+
+    data: the report as it was read.  says: its members.  signature, public_key, stamp: None without such a file.
+    """
 
     data: bytes
     says: dict[str, Any]
@@ -351,7 +354,7 @@ class Evidence:
 
 
 def read_evidence(path: Path) -> Evidence:
-    """A report with its signature, key and time stamp.  Raises EvidenceError."""
+    """Read a report with its signature, key and time stamp.  Raises EvidenceError."""
     try:
         data = path.read_bytes() if path.stat().st_size <= REPORT_BYTES_MAX else b""
         says = json.loads(data)
@@ -375,9 +378,9 @@ def _beside(path: Path, suffix: str) -> bytes | None:
 
 
 def check_seal(evidence: Evidence, trusted_key: bytes | None, roots: bytes | None) -> Iterator[EvidenceCheck]:
-    """The form, the signature and the time stamp.
+    """Check the form, the signature and the time stamp.
 
-    trusted_key: the public key of the one who should have signed, PEM.  roots: certificates of authorities, PEM.
+    trusted_key: the public key of the expected signer, PEM.  roots: certificates of trusted authorities, PEM.
     """
     is_canonical = canonical(evidence.says) == evidence.data
     yield EvidenceCheck(
@@ -420,7 +423,7 @@ def _check_stamp(evidence: Evidence, roots: bytes | None) -> EvidenceCheck:
 
 
 def check_inputs(evidence: Evidence, found: list[dict[str, Any]]) -> EvidenceCheck:
-    """Whether the files are those of the report.  found: as input_files gives them."""
+    """Check that the files are those of the report.  found: from input_files."""
     expected = {each["name"]: each for each in evidence.says["inputs"]}
     actual = {each["name"]: each for each in found}
     wrong = sorted(name for name in {*expected, *actual} if expected.get(name) != actual.get(name))
@@ -434,7 +437,7 @@ _REPEATED = ("verdict", "strand_id", "files", "forms", "journal", "digest_check"
 
 
 def check_again(evidence: Evidence, report: JournalReport) -> EvidenceCheck:
-    """Whether the verification, made again, says the same.  report: of the same files with the same digest."""
+    """Check that a second verification has the same result.  report: on the same files with the same digest."""
     expected, found = evidence.says["report"], json.loads(json.dumps(report.as_dict()))
     wrong = [name for name in _REPEATED if expected.get(name) != found[name]]
     if wrong:
@@ -443,7 +446,7 @@ def check_again(evidence: Evidence, report: JournalReport) -> EvidenceCheck:
 
 
 def check_blocks(evidence: Evidence, report: JournalReport) -> EvidenceCheck:
-    """Whether a journal has the blocks that a report on a ledger is about.
+    """Check that a journal has the blocks that a report on a ledger is about.
 
     report: on the journal as it is now, compared with the digest of ``digest_of_blocks``.
     """
@@ -466,9 +469,9 @@ def _is_shorter(last: BlockAddress | None, blocks: Blocks) -> bool:
 
 
 def check_ledger_again(evidence: Evidence, report: JournalReport) -> EvidenceCheck:
-    """Whether the verification of a journal, made again, has the same verdict.
+    """Check that a second verification agrees: both find the journal broken, or neither does.
 
-    What was counted is not compared: a ledger has more blocks later, and an export has no rows that queries read.
+    Numbers of blocks and revisions are not compared: a ledger has more of them later.
     """
     said, found = evidence.says["report"]["verdict"], report.verdict
     if (said == "broken") != (found == "broken"):
@@ -477,7 +480,7 @@ def check_ledger_again(evidence: Evidence, report: JournalReport) -> EvidenceChe
 
 
 def digest_of_blocks(evidence: Evidence) -> tuple[str | None, dict[str, Any] | None]:
-    """The digest over the blocks that a report on a ledger is about, in base64, and its tip."""
+    """Return the digest over the blocks that a report on a ledger is about, in base64, and its tip."""
     blocks = evidence.says["blocks"]
     if blocks["digest"] is None:
         return None, None
@@ -485,12 +488,12 @@ def digest_of_blocks(evidence: Evidence) -> tuple[str | None, dict[str, Any] | N
 
 
 def digest_of(evidence: Evidence) -> tuple[str | None, dict[str, Any] | None]:
-    """The digest that the report compared with, in base64, and its tip."""
+    """Return the digest with which the journal was compared for the report, in base64, and its tip."""
     check = evidence.says["report"].get("digest_check")
     return (None, None) if check is None else (check["expected"], check["tip"])
 
 
 def overall(checks: Iterable[EvidenceCheck]) -> Literal["whole", "incomplete", "broken"]:
-    """The verdict over checks."""
+    """Return the verdict that follows from all checks."""
     states = {check.state for check in checks}
     return "broken" if "failed" in states else "incomplete" if "not checked" in states else "whole"

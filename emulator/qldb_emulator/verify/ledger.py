@@ -1,10 +1,10 @@
-"""What queries read, compared with the blocks: row by row, column by column.
+"""Compares the rows that queries read with the blocks: row by row, column by column.
 
-The rows of a ledger file are made by ``engine/ledger/fold.py``.  Here they are derived again, by other code that only
-reads: from the blocks, in their order, with the parser of PartiQL for DDL.  So a mistake in the one shows in the other,
-and neither can hide a row that was changed (docs/design/010-what-verify-compares.md).
+``engine/ledger/fold.py`` writes the rows of a ledger file.  This module derives the same rows from the blocks by code
+of its own, with PartiQL's parser for DDL, and only reads the file.  Because the two share no code, a mistake in one of
+them shows as a difference, and so does a row that was changed (docs/design/010-what-verify-compares.md).
 
-In memory: for each document some 500 bytes and the keys under which indexes find it.
+Memory: some 500 bytes for each document, and the keys under which indexes find it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .sources import Journal, Part, Reading
 from .verdict import SegmentVerdict
 
 LIVE = (1 << 31) - 1
-"""until_seq of what has not ended."""
+"""The until_seq of a row that still holds."""
 
 Row = tuple[Any, ...]
 Key = tuple[int, bytes]
@@ -48,18 +48,18 @@ REQUIRED_FACTS: Mapping[str, type | tuple[type, ...]] = {
     "creation_ms": int,
     "tags": dict,
 }
-"""Control-plane facts without which a ledger cannot be used.  They do not follow from blocks, so their values are not
-proved, but for the strand's id."""
+"""Control-plane facts that a ledger needs, and their types.  No block has them, so their values are not proved.  The
+strand's id is an exception: each block names it."""
 
 UNPROVED: Mapping[str, str] = {
     "meta": "Names, tags, modes and the state of streams and exports do not follow from the journal.",
     "index_entry of dropped indexes": "No query reads them; they are deleted when the ledger is opened next.",
 }
-"""What a ledger file holds and no block tells, and why that is."""
+"""What is in a ledger file but in no block, and why it is not compared."""
 
 
 class Stored(Protocol):
-    """A ledger file's rows; ``storage.stored_rows.StoredRows`` describes each method."""
+    """The rows of a ledger file.  ``storage.stored_rows.StoredRows`` describes each method."""
 
     def problems(self) -> list[str]: ...
     def facts(self) -> tuple[dict[str, Any], list[str]]: ...
@@ -78,12 +78,15 @@ class Stored(Protocol):
 
 @dataclass(slots=True)
 class _Versions:
-    """(seq, until_seq, values) of a table or an index, oldest first."""
+    """The versions of a table or an index, oldest first: (seq, until_seq, values)."""
 
     rows: list[tuple[int, int, Row]] = field(default_factory=list)
 
     def change(self, seq: int, values: Row | None) -> None:
-        """Other values from a block on; None: it is gone.  What began in the same block leaves no trace."""
+        """End the last version at a block, and begin one with these values unless they are None.
+
+        A version that began in the same block is removed: no row is stored for it.
+        """
         if self.rows:
             since, _, before = self.rows.pop()
             if since != seq:
@@ -120,7 +123,11 @@ class _Table:
 
 @dataclass(slots=True)
 class _Document:
-    """keys: under which its last revision is found, and from which block on."""
+    """A document.
+
+    seq, until_seq: the blocks in which it exists.  last_seq: of its last revision.
+    keys: the index keys under which its last revision is found, each with the block from which on.
+    """
 
     table: _Table
     doc_no: int
@@ -132,7 +139,10 @@ class _Document:
 
 
 class _Refold:
-    """The rows that blocks lead to.  ended: (index, key, until_seq, doc_no, seq) since the last ``take_ended``."""
+    """Derives the rows of a ledger file from its blocks.
+
+    ended: index entries that ended since the last ``take_ended``, as (index, key, until_seq, doc_no, seq).
+    """
 
     def __init__(self, stored: Stored) -> None:
         self._stored = stored
@@ -142,7 +152,7 @@ class _Refold:
         self.ended: list[tuple[int, bytes, int, int, int]] = []
 
     def take(self, block: Block) -> list[Row]:
-        """Go on by a block.  The rows of its revisions, as StoredRows.revisions has them, by document number."""
+        """Take in the next block.  Return the rows of its revisions, in the form and order of StoredRows.revisions."""
         info = block.transaction_info or {}
         made = self._apply_statements(block, info)
         for index in made:
@@ -174,7 +184,7 @@ class _Refold:
         return [index for index, _ in made if index.versions.rows]
 
     def _apply(self, node: object, transaction_id: str, position: int, seq: int) -> _Index | None:
-        """One DDL statement.  One that failed in the service has no effect.  A new index, still to be filled."""
+        """Apply a DDL statement; one that failed in the service has no effect.  Return a new index, which is empty."""
         match node:
             case ast.CreateTable() if _TABLE_NAME.match(node.name) and self._active(node.name) is None:
                 self._add_table(derive_id(transaction_id, position, "table"), node.name, seq)
@@ -218,9 +228,10 @@ class _Refold:
         return index
 
     def _fill(self, index: _Index, seq: int) -> None:
-        """A new index finds every document that was live before its block.
+        """Give a new index an entry for every document that was live before the index's block.
 
-        Their data is that of the stored rows, each of which was compared with its block before.
+        The data comes from the stored rows, because it is not kept in memory.  Each of these rows was compared with its
+        block when that block was taken in.
         """
         for document in self.documents.values():
             if document.table.number == index.table_no and document.until_seq == LIVE:
@@ -237,7 +248,7 @@ class _Refold:
         table = self._by_id(entry["tableId"])
         if table is not None:
             return table
-        # A journal of the service names ids that only it could make: an empty table takes the id on.
+        # Table ids in a journal of the service cannot be derived.  The first document of an empty table tells the id.
         table = self._active(entry["tableName"])
         if table is None or table.has_revisions:
             return self._add_table(entry["tableId"], entry["tableName"], seq)
@@ -284,7 +295,7 @@ class _Refold:
         document.keys = {}
 
     def take_ended(self) -> list[tuple[int, bytes, int, int, int]]:
-        """The index entries that ended since the last call."""
+        """Return the index entries that ended since the last call."""
         ended, self.ended = self.ended, []
         return ended
 
@@ -306,7 +317,7 @@ def _stored_key(data: bytes | None, field_name: str) -> bytes | None:
     try:
         return None if data is None else _key(loads(data), field_name)
     except (IonError, TypeError):
-        return None  # a finding already: the row is not that of its block
+        return None  # the comparison of the row with its block has reported it
 
 
 # --- The comparison ------------------------------------------------------------------------------------------
@@ -318,7 +329,10 @@ _BLOCK = ("seq", "transaction_id", "timestamp_ms", "block_hash")
 
 
 class LedgerAudit:
-    """The audit of a ledger file: its journal, its tree, and every row that queries read.  ``blocks`` makes it."""
+    """Audits a ledger file: its journal, its Merkle tree, and every row that queries read.
+
+    The audit is made while ``blocks`` is read to its end; then ``report`` has the result.
+    """
 
     def __init__(
         self,
@@ -329,7 +343,7 @@ class LedgerAudit:
         digest: SavedDigest | None,
         progress: Any,
     ) -> None:
-        """part: stands for the file in findings.  facts: the ledger's.  progress: is told of blocks that are done."""
+        """part: the file, as findings name it.  facts: of ``stored``.  progress: called with a number of blocks done."""
         about = facts.get("import") or {}
         forms = about.get("forms", ()) if isinstance(about, dict) else ()
         name = facts.get("name")
@@ -340,7 +354,7 @@ class LedgerAudit:
         self._progress = progress
 
     def blocks(self) -> Iterator[Block]:
-        """Every block, after its checks.  Raises what ``stored`` raises."""
+        """Yield every block after its checks.  Raises what ``stored`` raises."""
         self._check.file()
         for found, _ in self.audit.blocks(self._check.values()):
             block = found.decoded()
@@ -350,18 +364,18 @@ class LedgerAudit:
         self._check.finish(self._digest)
 
     def report(self) -> JournalReport:
-        """The verdict, once all blocks were pulled."""
+        """Return the verdict.  Call it when all blocks were read."""
         return self.audit.report()
 
     def judged(self) -> tuple[JournalReport, SegmentVerdict]:
-        """The same, and the verdict on the blocks, for a follower to go on with."""
+        """Return the report, and the verdict on the blocks, from which a follower continues."""
         return self.audit.report(), self.audit.verifier.verdict()
 
 
 def audit_ledger(
     stored: Stored, source: str, part: Part, facts: Mapping[str, Any], digest: SavedDigest | None, progress: Any
 ) -> JournalReport:
-    """The report on a ledger file; see LedgerAudit.  Raises what ``stored`` raises."""
+    """Return the report on a ledger file.  The parameters: of LedgerAudit.  Raises what ``stored`` raises."""
     audit = LedgerAudit(stored, source, part, facts, digest, progress)
     for _ in audit.blocks():
         pass
@@ -375,7 +389,7 @@ _NO_SUBJECT: _Subject = ("", "", None)
 
 
 class LedgerCheck:
-    """Notes where the rows of a file differ from its blocks."""
+    """Reports where the rows of a ledger file differ from its blocks, as findings of an audit."""
 
     def __init__(self, audit: Audit, stored: Stored, part: Part) -> None:
         self._audit = audit
@@ -387,7 +401,7 @@ class LedgerCheck:
         self._address: BlockAddress | None = None
         self._revisions = 0
         self._entries: dict[int, int] = {}
-        # Entries of an index that is dropped later may be gone, whenever they ended.
+        # Entries of an index that was dropped may be deleted already, so only those of other indexes are compared.
         self._used = {row[0] for row in stored.rows("index_version") if row[2] == LIVE}
 
     def _note(
@@ -403,7 +417,7 @@ class LedgerCheck:
         self._audit.verifier.note(finding)
 
     def file(self) -> None:
-        """What needs no block: SQLite's structures, and the facts."""
+        """Check what needs no block: SQLite's structures, and the facts."""
         for problem in self._stored.problems():
             self._note("storage", "a sound database", problem, self._part.name)
         facts, damaged = self._stored.facts()
@@ -414,7 +428,7 @@ class LedgerCheck:
                 self._note("storage", "a value of its type", facts.get(key, "none"), f"meta, {key}")
 
     def values(self) -> Iterator[Reading]:
-        """The blocks as an audit takes them."""
+        """Yield the blocks in the form that an audit reads."""
         for row, is_sound in self._stored.blocks():
             self._row = row
             address = BlockAddress(self._part.strand_id, row[0])
@@ -428,7 +442,7 @@ class LedgerCheck:
             yield self._part, value, None
 
     def block(self, block: Block) -> None:
-        """Compare what is stored of a block: its own row, its revisions, and the index entries that ended with it."""
+        """Compare a block's row, the rows of its revisions, and the index entries that it ended."""
         self._address = block.address
         seq = block.address.sequence_no
         self._tree.add(block)
@@ -458,7 +472,7 @@ class LedgerCheck:
         self._columns("revision", _REVISION, expected, row, name, subject)
 
     def _subject_of(self, revision: Row) -> _Subject:
-        """What a row of ``revision`` is about.  A stored row may name a table that the journal does not have."""
+        """Return what a row of ``revision`` is about.  A stored row may name a table that is not in the journal."""
         _, document_id, table_no, version, *_ = revision
         name = next((table.name for table in self._refold.tables if table.number == table_no), "")
         return name, str(document_id), version if isinstance(version, int) else None
@@ -493,7 +507,7 @@ class LedgerCheck:
             self._note("tables", f"an entry from block {seq}", stored, detail, subject=subject)
 
     def finish(self, digest: SavedDigest | None) -> None:
-        """Compare what is only known after the last block."""
+        """Compare what is known only after the last block."""
         self._tree.finish()
         refold = self._refold
         for document in refold.documents.values():
@@ -538,7 +552,7 @@ class LedgerCheck:
         )
 
     def _compare_table(self, table: str, columns: Sequence[str], expected: list[Row]) -> None:
-        """Compare all rows of a table, both sides in one order, walking both at once."""
+        """Compare all rows of a table.  Both sides are in the same order, so each row is compared with the next one."""
         stored = self._stored.rows(table)
         for number, row in enumerate(expected, 1):
             found = next(stored, None)
@@ -566,7 +580,7 @@ class LedgerCheck:
 
 
 def _same_value(wanted: Any, stored: Any) -> bool:
-    """Whether stored binary is a value: one value has many encodings."""
+    """Whether stored binary has this value.  Values are compared, because one value has many encodings."""
     if wanted is _NO_DATA or stored is None:
         return wanted is _NO_DATA and stored is None
     try:
