@@ -343,7 +343,7 @@ class LedgerAudit:
         digest: SavedDigest | None,
         progress: Any,
     ) -> None:
-        """part: the file, as findings name it.  facts: of ``stored``.  progress: called with a number of blocks done."""
+        """part: the file, as findings name it.  facts: of ``stored``.  progress: called with a number of blocks."""
         about = facts.get("import") or {}
         forms = about.get("forms", ()) if isinstance(about, dict) else ()
         name = facts.get("name")

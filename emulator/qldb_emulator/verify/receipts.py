@@ -115,7 +115,7 @@ def _shape(address: BlockAddress, tip: BlockAddress, proof: Sequence[bytes], in_
     least = tree + (1 if address.sequence_no else 0)
     if len(proof) < least:
         return [Finding("length", address, f"at least {least} hashes", f"{len(proof)} hashes", "proof")]
-    # The left neighbour of a leaf with an odd number is the block before.  So the proof has the hash of that block twice:
+    # The left neighbour of a leaf with an odd number is the block before.  So the proof has the hash of that one twice:
     # as previousBlockHash and as a node of the tree (recorded: six proofs).
     previous, sibling = proof[len(proof) - tree - 1 : len(proof) - tree + 1] if address.sequence_no & 1 else (b"", b"")
     if previous != sibling:

@@ -205,7 +205,7 @@ def ledger(folder: Path) -> Path:
 
 
 def report_on(folder: Path, *options: object, target: str = "cars") -> dict[str, Any]:
-    """The signed report on a ledger; its file is made anew."""
+    """The signed report on a ledger."""
     if "--url" not in options and not target.endswith(".qldb"):
         options = (*options, "--data-dir", folder / "data")
     result = run("verify", target, "--report", folder / "report.json", "--sign", folder / "key.pem", *options)
