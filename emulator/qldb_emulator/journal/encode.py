@@ -8,7 +8,7 @@ is, and all blocks with documents of one shape share one table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..ion.binary_writer import (
     opening_of,
     symbol_id,
     timestamp_octets,
+    varuint,
     write_value,
 )
 from ..ion.codec import dumps
@@ -158,8 +159,7 @@ def statement_of_octets(text_head: bytes, text: bytes, time: bytes, digest: byte
     The parameters: octets of its values; those of the text in two pieces, the head and the rest; a digest without head.
     """
     of_text, of_time, of_digest = _STATEMENT_IDS
-    digest = headed(_BLOB, digest)
-    return headed(_STRUCT, b"".join((of_text, text_head, text, of_time, time, of_digest, digest)))
+    return headed(_STRUCT, b"".join((of_text, text_head, text, of_time, time, of_digest, _HASH_HEAD, digest)))
 
 
 def changed_document_of_octets(octets: tuple[bytes, ...]) -> bytes:
@@ -173,21 +173,39 @@ def changed_document_of_octets(octets: tuple[bytes, ...]) -> bytes:
     return headed(_STRUCT, b"".join(fields))
 
 
-def transaction_info_of_octets(statements: list[bytes] | None, documents: dict[str, bytes] | None) -> bytes:
+def transaction_info_of_octets(
+    statements: Iterable[bytes] | None, documents: Iterable[tuple[str, bytes]] | None
+) -> bytes:
     """Return what encode_transaction_info returns.
 
-    statements, documents: binary of each, documents by id, as the functions above make it; None without the field.
+    statements: the binary of each.  documents: id and binary of each.  Both by the functions above; None: no such field.
     """
-    symbols = _INFO_NAMES.ids.copy()
-    fields: list[bytes] = []
+    ids = _INFO_NAMES.ids
+    fields = added = b""
     if statements is not None:
-        fields += _INFO_NAMES.ids["statements"], headed(_LIST, b"".join(statements))
+        fields = ids["statements"] + headed(_LIST, b"".join(statements))
     if documents is not None:
         parts: list[bytes] = []
-        for document_id, value in documents.items():
-            parts += symbol_id(document_id, symbols), value
-        fields += _INFO_NAMES.ids["documents"], headed(_STRUCT, b"".join(parts))
-    return _INFO_NAMES.opening_for(symbols) + headed(_STRUCT, b"".join(fields))
+        number = len(ids)
+        for document_id, value in documents:
+            known = ids.get(document_id)
+            if known is None:
+                known = varuint(number)
+                number += 1
+                added += headed(_STRING, document_id.encode())
+            parts += known, value
+        fields += ids["documents"] + headed(_STRUCT, b"".join(parts))
+    return _info_opening(len(added)) + added + headed(_STRUCT, fields)
+
+
+@lru_cache(_KNOWN_MAX)
+def _info_opening(size: int) -> bytes:
+    """Return what precedes the ids of documents, which take *size* octets in the symbol table of a transactionInfo.
+
+    It depends on their length alone, so it is kept: a block has few documents, and their ids have one length.
+    """
+    opening = opening_of(_INFO_NAMES.listed + bytes(size))
+    return opening[: len(opening) - size]
 
 
 def _first_texts(revisions: Sequence[Struct]) -> tuple[str, ...]:
@@ -313,5 +331,6 @@ _METADATA_NAMES = _Names((), _METADATA)
 _METADATA_TYPES = (str, int, Timestamp, str)
 _METADATA_IDS = tuple([_METADATA_NAMES.ids[name] for name in layout.METADATA.names])
 _INFO_NAMES = _Names((), _INFO)
+_HASH_HEAD = headed(_BLOB, bytes(32))[:2]
 _STATEMENT_IDS = tuple([_INFO_NAMES.ids[name] for name in layout.STATEMENT.names])
 _CHANGED_DOCUMENT_IDS = tuple([_INFO_NAMES.ids[name] for name in layout.CHANGED_DOCUMENT.names])

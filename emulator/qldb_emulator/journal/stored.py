@@ -200,5 +200,5 @@ class StoredBlock:
             return None
         return transaction_info_of_octets(
             [each.ion() for each in self.statements] if self.has_statements else None,
-            {document_id: each.ion for document_id, each in self.documents.items()} if self.has_documents else None,
+            [(document_id, each.ion) for document_id, each in self.documents.items()] if self.has_documents else None,
         )

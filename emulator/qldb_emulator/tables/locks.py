@@ -28,7 +28,7 @@ class FileLock:
     """The lock of one target, held from the beginning until ``release``."""
 
     def __init__(self, target: Path, alone: bool) -> None:
-        """Take it.  alone: no other process may hold it.  Otherwise it is shared, and one that is held alone is waited for.
+        """Take it.  alone: no other process may hold it.  Otherwise it is shared; one that is held alone is waited for.
 
         Raises InUseError, and OSError when there can be no such file.
         """
