@@ -178,7 +178,7 @@ def transaction_info_of_octets(
 ) -> bytes:
     """Return what encode_transaction_info returns.
 
-    statements: the binary of each.  documents: id and binary of each.  Both by the functions above; None: no such field.
+    statements: the binary of each.  documents: id and binary of each.  Both by the functions above; None: no field.
     """
     ids = _INFO_NAMES.ids
     fields = added = b""

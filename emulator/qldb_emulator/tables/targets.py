@@ -15,6 +15,7 @@ A target is written whole or not at all: files under another name first, Postgre
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -143,7 +144,13 @@ def _check_writable(path: Path) -> None:
 
 def cannot_write(path: Path, error: OSError) -> TargetError:
     """The sentence for a failing file system."""
-    return TargetError(f"{path} cannot be written: {error.strerror or error}; it is as it was before")
+    return TargetError(f"{path} cannot be written: {_reason(error)}; it is as it was before")
+
+
+def _reason(error: OSError) -> str:
+    """The system's words.  pyarrow puts its own around them, and the number of the error."""
+    number = re.search(r"\[errno (\d+)\]", str(error))
+    return error.strerror or str(error) if number is None else os.strerror(int(number[1]))
 
 
 @contextmanager

@@ -420,6 +420,7 @@ def test_a_full_disk_leaves_nothing(kind, tmp_path, monkeypatch):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, before)
     assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert "errno" not in result.output, "the system's words, not those of a library"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["journal"]
 
 
