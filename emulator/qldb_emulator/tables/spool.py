@@ -11,6 +11,8 @@ import marshal
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import field
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -171,12 +173,11 @@ class Settled:
     def __init__(self, path: Path, spool: Spool) -> None:
         """Read the ends and redactions out of a spool."""
         self._connection = sqlite3.connect(path, isolation_level=None)
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "temp_store = MEMORY"):
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
             self._connection.execute(f"PRAGMA {pragma}")
         execute = self._connection.execute
         execute("CREATE TABLE closing (id TEXT, version INTEGER, valid_to INTEGER)")
         execute("CREATE TABLE redacted (id TEXT, version INTEGER)")
-        execute("CREATE TEMP TABLE asked (place INTEGER PRIMARY KEY, id TEXT, version INTEGER)")
         execute("BEGIN")
         for columns in spool.section(_CLOSINGS):
             self._connection.executemany("INSERT INTO closing VALUES (?, ?, ?)", zip(*columns, strict=True))
@@ -194,31 +195,31 @@ class Settled:
 
     def ends(self, ids: Sequence[str], versions: Sequence[int]) -> list[int | None]:
         """When each of these revisions ended; None while it is the last."""
-        found: list[int | None] = [None] * len(ids)
-        if self._closings:
-            # A broken journal can have several revisions of one version.  The first one to come is the end.
-            sql = "SELECT place, min(valid_to) FROM asked JOIN closing USING (id, version) GROUP BY place"
-            for place, end in self._found(sql, ids, versions):
-                found[place] = end
-        return found
+        # A broken journal can have several revisions of one version.  The first one to come is the end.
+        return self._asked("valid_to FROM closing", ids, versions) if self._closings else [None] * len(ids)
 
     def redacted(self, ids: Sequence[str], versions: Sequence[int]) -> list[int]:
         """Which of these revisions a later block redacts: their places."""
         if not self._redactions:
             return []
-        sql = "SELECT DISTINCT place FROM asked JOIN redacted USING (id, version)"
-        return [place for (place,) in self._found(sql, ids, versions)]
+        found = self._asked("1 FROM redacted", ids, versions)
+        return [place for place, is_redacted in enumerate(found) if is_redacted]
 
-    def _found(self, sql: str, ids: Sequence[str], versions: Sequence[int]) -> list[Any]:
-        """The rows of a statement that has these revisions in the table ``asked``."""
-        execute = self._connection.execute
-        execute("BEGIN")
-        execute("DELETE FROM asked")
-        rows = zip(range(len(ids)), ids, versions, strict=True)
-        self._connection.executemany("INSERT INTO asked VALUES (?, ?, ?)", rows)
-        found = execute(sql).fetchall()
-        execute("COMMIT")
+    def _asked(self, what: str, ids: Sequence[str], versions: Sequence[int]) -> list[Any]:
+        """The first row that there is for each of these revisions, None for nothing.  what: a column and its table."""
+        parameters = list(chain.from_iterable(zip(ids, versions, strict=True)))
+        found: list[Any] = [None] * len(ids)
+        for place, value in self._connection.execute(_asking(what, len(ids)), parameters):
+            found[place] = value
         return found
+
+
+@lru_cache(2 * ROWS_AT_ONCE)
+def _asking(what: str, count: int) -> str:
+    """A statement that looks up so many revisions.  It takes a quarter less time than a statement for each."""
+    asked = ", ".join([f"({place}, ?, ?)" for place in range(count)])
+    one = f"SELECT {what} AS t WHERE t.id = asked.id AND t.version = asked.version ORDER BY 1 LIMIT 1"
+    return f"WITH asked (place, id, version) AS (VALUES {asked}) SELECT place, ({one}) FROM asked"
 
 
 def history_chunks(spool: Spool, settled: Settled, layout: TableLayout) -> Iterator[Chunk]:
