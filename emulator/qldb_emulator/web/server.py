@@ -12,13 +12,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from .connection import Connection
 from .dispatch import Dispatcher
 from .listening import listen, reachable, wake
 from .occasionally import OccasionalLog
+from .stopping import StopRequest
 from .turns import Turns
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Server:
         self._refused: dict[Connection, threading.Thread] = {}
         self._lock = threading.Lock()
         self._refusals = threading.Semaphore(REFUSALS_MAX)
-        self._stop_requests: SimpleQueue[None] = SimpleQueue()
+        self._stop_request = StopRequest()
 
     @property
     def url(self) -> str:
@@ -121,13 +121,13 @@ class Server:
         if self._thread is None:
             self.start()
         try:
-            self._stop_requests.get()
+            self._stop_request.wait()
         finally:
             self.stop()
 
     def request_stop(self) -> None:
-        """Make ``serve_forever()`` return.  Safe in a signal handler: SimpleQueue.put may interrupt itself."""
-        self._stop_requests.put(None)
+        """Make ``serve_forever()`` return.  Safe in a signal handler."""
+        self._stop_request.make()
 
     def __enter__(self) -> Server:
         self.start()

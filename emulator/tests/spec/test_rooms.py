@@ -135,7 +135,18 @@ def test_a_library_is_imported_in_its_room_only(path: Path) -> None:
 # What every server imports; Flask comes with the first request that needs it (docs/design/007-start-without-flask.md).
 WITHOUT_FLASK = {
     *("access", "answer", "app", "connection", "dates", "dispatch", "forwarding", "gateway", "health", "http1"),
-    *("listening", "metrics", "occasionally", "peer", "process_metrics", "routes", "server", "turns", "wsgi"),
+    *(
+        "listening",
+        "metrics",
+        "occasionally",
+        "peer",
+        "process_metrics",
+        "routes",
+        "server",
+        "stopping",
+        "turns",
+        "wsgi",
+    ),
 }
 
 

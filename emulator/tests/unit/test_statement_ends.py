@@ -280,14 +280,14 @@ def _start_statement(server: Server, session: LocalSession) -> http.client.HTTPC
     return _send(server, {"SessionToken": session.token, "ExecuteStatement": execute})
 
 
-def test_a_server_stops_within_two_seconds_whatever_statements_run(patient):
+def test_a_server_stops_whatever_statements_run(patient):
     server = Server(create_dispatcher(patient))
     server.start()
     connections = [_start_statement(server, LocalSession(patient, "cars")) for _ in range(5)]
     time.sleep(0.2)
     started = time.monotonic()
     server.stop()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < GRACE_SECONDS
     for connection in connections:
         connection.close()
 
