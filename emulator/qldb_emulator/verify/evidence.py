@@ -77,8 +77,8 @@ DigestSource = Literal["kept", "server"]
 def blocks_of(report: JournalReport, source: LedgerSource, digest_from: DigestSource | None) -> Blocks:
     """Return the blocks that were read, for a report on a ledger.  A report on files has their SHA-256 instead.
 
-    A ledger's file changes with the next commit, so a hash of it could not be checked later.  The hashes of blocks never
-    change, not even by a redaction, and the digest covers all of them.
+    A ledger's file changes with the next commit, so a hash of it could not be checked later.  The hashes of blocks
+    never change, not even by a redaction, and the digest covers all of them.
 
     source: where the blocks were read.  digest_from: the origin of the digest with which the journal was compared.
     """

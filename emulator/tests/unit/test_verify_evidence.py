@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers.authority import authority, needs_openssl, openssl
 from helpers.journals import sample
-from helpers.ledgers import busy_ledger
+from helpers.ledgers import busy_ledger, redact
 from helpers.ledgers import digest as ledger_digest
 from helpers.local_driver import LocalSession
 from helpers.support import ROOT
@@ -264,9 +264,10 @@ def test_the_report_holds_for_a_ledger_that_went_on_for_its_export_its_copy_and_
     report_on(ledger)
     with Emulator(Settings(data_dir=ledger / "data")) as emulator, Server(create_dispatcher(emulator)) as server:
         LocalSession(emulator, "cars").run("INSERT INTO Owner {'name': 'Later'}")
+        redact(LocalSession(emulator, "cars"), "Car", 0)
         assert checked_ledger(ledger, "cars", "--url", server.url) == (4, HELD)
     result = run("verify-report", ledger / "report.json", "cars", "--data-dir", ledger / "data")
-    assert "1 block was added since" in result.output
+    assert re.search(r"; [2-9] blocks were added since", result.output), result.output
     for output_format in ("ION_BINARY", "ION_TEXT"):
         export = tmp_path / output_format
         assert run("export", "cars", export, "--data-dir", ledger / "data", "--format", output_format).exit_code == 0
