@@ -17,7 +17,7 @@ from qldb_emulator.tables import build_tables, open_target
 from qldb_emulator.tables.build import Options
 from qldb_emulator.tables.layout import HISTORY, layouts_from_plain
 from qldb_emulator.tables.postgresql import TYPES, copy_lines
-from qldb_emulator.tables.spool import ROWS_AT_ONCE
+from qldb_emulator.tables.spool import ROWS_AT_ONCE, Chunk
 from qldb_emulator.verify import Source, choose_journal, verify_source
 
 from ..alternate import Case, alternate, timed
@@ -123,7 +123,7 @@ def measure_copy(bench: Bench) -> Samples:
     bench.shared(ready)
     url, made = bench.shared(postgres), bench.shared(journals)
     rows, kinds = _history(bench, made.small)
-    chunks = [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
+    chunks = [_chunk(rows[start : start + ROWS_AT_ONCE]) for start in range(0, len(rows), ROWS_AT_ONCE)]
     text = "".join([copy_lines(chunk, kinds) for chunk in chunks])
     from qldb_emulator.tables import postgresql
 
@@ -146,6 +146,10 @@ def measure_copy(bench: Bench) -> Samples:
         return turns(bench, _emptied(connection, ours), _emptied(connection, ready_made), note)
     finally:
         target.close()
+
+
+def _chunk(rows: list[tuple[Any, ...]]) -> Chunk:
+    return list(zip(*rows, strict=True))
 
 
 def _emptied(connection: Any, action: Callable[[], None]) -> Case:

@@ -4,36 +4,43 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from .. import __version__
 from . import options
+from .connection import answering
 from .failure import Failure
 from .options import Unreadable
-from .verify import EXIT_CODES, verify_source
+from .verify import EXIT_CODES, ledger_source, verify_ledger, verify_remote, verify_source
 
 if TYPE_CHECKING:
     from ..verify import JournalReport
-    from ..verify.evidence import Evidence, EvidenceCheck
+    from ..verify.evidence import Blocks, Evidence, EvidenceCheck
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def write_evidence(
-    report: JournalReport, inputs: list[dict[str, Any]], path: Path, key: Path | None, authority: str | None
+    report: JournalReport,
+    inputs: list[dict[str, Any]],
+    blocks: Blocks | None,
+    path: Path,
+    key: Path | None,
+    authority: str | None,
 ) -> list[Path]:
     """Write a report, signed and stamped as far as is wanted; all files or none.  Raises Failure.
 
-    key: of the one who signs.  authority: the URL of a time stamping authority.
+    inputs, blocks: as for ``evidence.statement``.  key: of the one who signs.
+    authority: the URL of a time stamping authority.
     """
     from ..clock import SystemClock
     from ..ion.values import Timestamp
     from ..verify import evidence
 
     made = str(Timestamp.from_epoch_ms(SystemClock().now_ms()))
-    data = evidence.statement(report, inputs, made, f"qldb-emulator {__version__}")
+    data = evidence.statement(report, inputs, made, f"qldb-emulator {__version__}", blocks)
     files = {path: data}
     try:
         if key is not None:
@@ -68,14 +75,17 @@ def _read(path: Path) -> bytes:
     "is wrong but not all was checked: give --key, --ca and SOURCE."
 )
 @click.argument("report", type=_FILE)
-@click.argument("source", metavar="[DIRECTORY|ZIP|FILE|S3-URL]", required=False)
+@click.argument("source", metavar="[LEDGER|DIRECTORY|ZIP|FILE|S3-URL]", required=False)
 @click.option("--key", type=_FILE, help="The public key of the one who should have signed, PEM.")
 @click.option("--ca", type=_FILE, help="Certificates of time stamping authorities that are trusted, PEM.")
 @options.jobs
-@options.region
 @options.s3_endpoint
+@options.server_url
+@options.data_dir
+@options.region
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 @click.pass_context
+@answering
 def verify_report(
     context: click.Context,
     report: Path,
@@ -83,13 +93,16 @@ def verify_report(
     key: Path | None,
     ca: Path | None,
     jobs: int | None,
-    region: str,
     s3_endpoint: str | None,
+    url: str | None,
+    data_dir: Path | None,
+    region: str,
     as_json: bool,
 ) -> None:
     """Check a report that ``verify --report`` wrote: its signature, its time stamp, its files, and its verdict again.
 
-    SOURCE: where the journal is now, for the files and the verdict.
+    SOURCE: where the journal is now, for the files and the verdict.  For a report on a ledger: the ledger, in the data
+    directory or on the server of --url, a copy of its file, or an export of it.
     """
     from ..verify import evidence as module
 
@@ -99,6 +112,10 @@ def verify_report(
         checks = list(module.check_seal(evidence, trusted, roots))
         if source is None:
             checks.append(module.EvidenceCheck("inputs", "not checked", "no source was named"))
+        elif "blocks" in evidence.says:
+            url = options.server_of(context, url, source)
+            place = _Place(source, url, options.region_of_server(context, region), data_dir, region, s3_endpoint, jobs)
+            checks += _from_journal(evidence, place)
         else:
             checks += _from_source(evidence, source, jobs, region, s3_endpoint)
     except (module.EvidenceError, KeyError, TypeError) as error:
@@ -142,6 +159,43 @@ def _from_source(
             container.close()
     except SourceError as error:
         raise Unreadable(str(error)) from error
-    address = None if tip is None else f'{{strandId:"{tip["strand_id"]}",sequenceNo:{tip["sequence_no"]}}}'
-    again = verify_source(source, digest, address, strand, None, region, s3_endpoint, jobs)
+    again = verify_source(source, digest, _address(tip), strand, None, region, s3_endpoint, jobs)
     return [module.check_inputs(evidence, found), module.check_again(evidence, again)]
+
+
+def _address(tip: dict[str, Any] | None) -> str | None:
+    return None if tip is None else f'{{strandId:"{tip["strand_id"]}",sequenceNo:{tip["sequence_no"]}}}'
+
+
+class _Place(NamedTuple):
+    """Where the journal of a ledger is now, as the options name it.  server_region: None for the server's own."""
+
+    source: str
+    url: str | None
+    server_region: str | None
+    data_dir: Path | None
+    region: str
+    s3_endpoint: str | None
+    jobs: int | None
+
+    def verify(self, digest: str | None, tip: str | None, strand: str) -> JournalReport:
+        """The report on the journal as it is now.  Raises Unreadable, UnreachableError, Failure."""
+        if self.url is not None:
+            return verify_remote(self.source, self.url, self.server_region, digest, tip)
+        if ledger_source(self.source, None) is not None:
+            return verify_ledger(self.source, digest, tip, self.data_dir, self.region)
+        return verify_source(self.source, digest, tip, strand, None, self.region, self.s3_endpoint, self.jobs)
+
+
+def _from_journal(evidence: Evidence, place: _Place) -> list[EvidenceCheck]:
+    """The checks of a report on a ledger, which may have more blocks now."""
+    from ..verify import evidence as module
+
+    strand = evidence.says["blocks"]["strand_id"]
+    over_blocks, end = module.digest_of_blocks(evidence)
+    of_now = place.verify(over_blocks, _address(end), strand)
+    again = of_now
+    kept, tip = module.digest_of(evidence)
+    if kept is not None and kept != over_blocks:
+        again = place.verify(kept, _address(tip or end), strand)
+    return [module.check_blocks(evidence, of_now), module.check_ledger_again(evidence, again)]

@@ -18,6 +18,7 @@ from .options import LEDGER_SUFFIX, Unreadable
 
 if TYPE_CHECKING:
     from ..verify import Journal, JournalReport
+    from ..verify.evidence import LedgerSource
     from ..verify.ledger import LedgerAudit
 
 EXIT_CODES = {"whole": 0, "broken": 1, "incomplete": 4}
@@ -36,7 +37,8 @@ EXIT_CODES = {"whole": 0, "broken": 1, "incomplete": 4}
     "report_file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the report as canonical JSON with the SHA-256 of every input file; verify-report checks it.",
+    help="Write the report as canonical JSON with the SHA-256 of every input file, or with the digest over the blocks "
+    "of a ledger; verify-report checks it.",
 )
 @click.option(
     "--sign",
@@ -79,36 +81,45 @@ def verify(
     evidence = report_file or (Path("report.json") if key is not None or authority is not None else None)
     inputs: list[dict[str, Any]] = []
     url = options.server_of(context, url, target)
-    if url is not None:
-        if evidence is not None:
-            raise click.UsageError("a ledger goes on changing: export it, and sign the verification of the export")
-        report = verify_remote(target, url, options.region_of_server(context, region), digest, tip, jobs)
-    elif os.sep in target and "://" not in target and not os.path.exists(target):
-        raise Unreadable(f"{target}: no such file or directory")
-    elif target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX)):
+    read_from = ledger_source(target, url)
+    if read_from is None:
         if evidence is not None:
             inputs = hashed_inputs(target, strand, export_id, region, s3_endpoint)
         report = verify_source(target, digest, tip, strand, export_id, region, s3_endpoint, jobs, checkpoint)
+    elif url is not None:
+        report = verify_remote(target, url, options.region_of_server(context, region), digest, tip, jobs)
     else:
         if strand is not None or export_id is not None:
             raise click.UsageError("a ledger has one journal: --strand and --export are for exports")
         if checkpoint is not None:
             raise click.UsageError("--checkpoint is for exports: a ledger is verified in one go")
         options.refuse_jobs(context)
-        if evidence is not None:
-            raise click.UsageError("a ledger goes on changing: export it, and sign the verification of the export")
         report = verify_ledger(target, digest, tip, data_dir, region)
     if html_file is not None:
         write_html(report, html_file)
     written: list[Path] = []
     if evidence is not None:
+        from ..verify.evidence import blocks_of
         from .evidence import write_evidence
 
-        written = write_evidence(report, inputs, evidence, key, authority)
+        blocks = None
+        if read_from is not None:
+            blocks = blocks_of(report, read_from, "kept" if digest is not None else "server" if url else None)
+        written = write_evidence(report, inputs, blocks, evidence, key, authority)
     click.echo(report_json(report) if as_json else report_text(report))
     if written and not as_json:
         click.echo(f"\nWrote {', '.join(map(str, written))}.")
     context.exit(EXIT_CODES[report.verdict])
+
+
+def ledger_source(target: str, url: str | None) -> LedgerSource | None:
+    """Where a ledger's blocks are read; None for files.  Raises Unreadable for a path with nothing there."""
+    if url is not None:
+        return "server"
+    if os.sep in target and "://" not in target and not os.path.exists(target):
+        raise Unreadable(f"{target}: no such file or directory")
+    is_source = target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX))
+    return None if is_source else "ledger file"
 
 
 def hashed_inputs(

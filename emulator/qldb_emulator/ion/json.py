@@ -65,8 +65,7 @@ def _text(value: IonValue, depth: int) -> str:
         if not depth:
             raise IonError(TOO_DEEP)
         depth -= 1
-        names = tuple(value)
-        form = _FORMS.get(names) or _known_form(names)
+        form = object_form(tuple(value))
         # Most values are strings: testing for them here saves a call for each.
         return form % tuple([_string(each) if type(each) is str else _text(each, depth) for each in value.values()])
     write = _BY_TYPE.get(kind)
@@ -79,8 +78,11 @@ def _text(value: IonValue, depth: int) -> str:
     return _rarer(value, depth)
 
 
-def _known_form(names: tuple[str, ...]) -> str:
-    """The form of an object, kept for the next one with these names."""
+def object_form(names: tuple[str, ...]) -> str:
+    """Return the JSON text of an object with these names, ``%s`` in the place of each value."""
+    known = _FORMS.get(names)
+    if known is not None:
+        return known
     form = _form(names)
     if len(form) <= _FORM_CHARACTERS_MAX:
         if len(_FORMS) >= _FORMS_MAX:
@@ -90,7 +92,6 @@ def _known_form(names: tuple[str, ...]) -> str:
 
 
 def _form(names: Iterable[str]) -> str:
-    """An object with these names, ``%s`` in the place of each value."""
     parts = [_string("$0" if name is SYMBOL_ZERO else name).replace("%", "%%") + ":%s" for name in names]
     return "{" + ",".join(parts) + "}"
 

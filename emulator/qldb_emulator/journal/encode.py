@@ -8,7 +8,7 @@ is, and all blocks with documents of one shape share one table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
@@ -25,6 +25,7 @@ from ..ion.binary_writer import (
     texts_of,
     timestamp_octets,
     value_start,
+    varuint,
     write_value,
 )
 from ..ion.codec import dumps
@@ -189,10 +190,9 @@ def _metadata_values(metadata: bytes) -> list[bytes] | None:
 
 def encode_transaction_info(info: Struct) -> bytes:
     """Return self-contained Ion binary of a block's transactionInfo."""
-    names = _names((), _INFO)
-    symbols = names.ids.copy()
-    body = _info(names, symbols, info)
-    return names.opening_for(symbols) + body
+    symbols = _INFO_NAMES.ids.copy()
+    body = _info(_INFO_NAMES, symbols, info)
+    return _INFO_NAMES.opening_for(symbols) + body
 
 
 def revision_opening(block_texts: Sequence[str], document: int) -> bytes | None:
@@ -206,22 +206,6 @@ def revision_opening(block_texts: Sequence[str], document: int) -> bytes | None:
     return names.opening if local_texts(names.ids) == block_texts else None
 
 
-def info_symbols(block_texts: Sequence[str]) -> bytes:
-    """Return the contents of a symbol table for a transactionInfo that stands in a block, without ids at their end.
-
-    Null stands in the place of a name that it does not use: for blocks in the order of encode_block any other name, for
-    other blocks the names of the layout, because any other text may be the id of a document.
-    block_texts: as for revision_opening.
-    """
-    first = layout.BLOCK.names[0]
-    document = block_texts.index(first) if first in block_texts else 0
-    names = _names(tuple(block_texts[:document]), _INFO)
-    if local_texts(names.ids) == block_texts:
-        return names.listed
-    unused = frozenset(_WHOLE.names) - _INFO.used
-    return b"".join([_NULL if text in unused else listed((text,)) for text in block_texts])
-
-
 def metadata_of_octets(octets: tuple[bytes, ...]) -> bytes:
     """Return what encode_metadata returns.  octets: of the values, in the order of the layout; those of texts in two
     pieces, the head and the rest.
@@ -230,6 +214,61 @@ def metadata_of_octets(octets: tuple[bytes, ...]) -> bytes:
     of_id, of_version, of_time, of_tx_id = _METADATA_IDS
     fields = b"".join((of_id, id_head, id_, of_version, version, of_time, time, of_tx_id, tx_head, tx_id))
     return _METADATA_NAMES.opening + headed(_STRUCT, fields)
+
+
+def statement_of_octets(text_head: bytes, text: bytes, time: bytes, digest: bytes) -> bytes:
+    """Return a statement within the binary of ``transaction_info_of_octets``.
+
+    The parameters: octets of its values; those of the text in two pieces, the head and the rest; a digest without head.
+    """
+    of_text, of_time, of_digest = _STATEMENT_IDS
+    return headed(_STRUCT, b"".join((of_text, text_head, text, of_time, time, of_digest, _HASH_HEAD, digest)))
+
+
+def changed_document_of_octets(octets: tuple[bytes, ...]) -> bytes:
+    """Return what a block says about a document, within the binary of ``transaction_info_of_octets``.
+
+    octets: of the values, in the order of the layout, each in two pieces, the head and the rest.
+    """
+    name_head, name, id_head, table_id, list_head, indexes = octets
+    of_name, of_id, of_list = _CHANGED_DOCUMENT_IDS
+    fields = (of_name, name_head, name, of_id, id_head, table_id, of_list, list_head, indexes)
+    return headed(_STRUCT, b"".join(fields))
+
+
+def transaction_info_of_octets(
+    statements: Iterable[bytes] | None, documents: Iterable[tuple[str, bytes]] | None
+) -> bytes:
+    """Return what encode_transaction_info returns.
+
+    statements: the binary of each.  documents: id and binary of each.  Both by the functions above; None: no field.
+    """
+    ids = _INFO_NAMES.ids
+    fields = added = b""
+    if statements is not None:
+        fields = ids["statements"] + headed(_LIST, b"".join(statements))
+    if documents is not None:
+        parts: list[bytes] = []
+        number = len(ids)
+        for document_id, value in documents:
+            known = ids.get(document_id)
+            if known is None:
+                known = varuint(number)
+                number += 1
+                added += headed(_STRING, document_id.encode())
+            parts += known, value
+        fields += ids["documents"] + headed(_STRUCT, b"".join(parts))
+    return _info_opening(len(added)) + added + headed(_STRUCT, fields)
+
+
+@lru_cache(_KNOWN_MAX)
+def _info_opening(size: int) -> bytes:
+    """Return what precedes the ids of documents, which take *size* octets in the symbol table of a transactionInfo.
+
+    It depends on their length alone, so it is kept: a block has few documents, and their ids have one length.
+    """
+    opening = opening_of(_INFO_NAMES.listed + bytes(size))
+    return opening[: len(opening) - size]
 
 
 def _first_texts(revisions: Sequence[Struct]) -> tuple[str, ...]:
@@ -354,3 +393,7 @@ _info = _writer_of(layout.TRANSACTION_INFO)
 _METADATA_NAMES = _Names((), _METADATA)
 _METADATA_TYPES = (str, int, Timestamp, str)
 _METADATA_IDS = tuple([_METADATA_NAMES.ids[name] for name in layout.METADATA.names])
+_INFO_NAMES = _Names((), _INFO)
+_HASH_HEAD = headed(_BLOB, bytes(32))[:2]
+_STATEMENT_IDS = tuple([_INFO_NAMES.ids[name] for name in layout.STATEMENT.names])
+_CHANGED_DOCUMENT_IDS = tuple([_INFO_NAMES.ids[name] for name in layout.CHANGED_DOCUMENT.names])

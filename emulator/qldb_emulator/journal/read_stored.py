@@ -28,7 +28,7 @@ from ..ion.hash import blob_part, hash_fields, list_part, name_part, struct_part
 from ..ion.hash import scalar_part as _scalar
 from ..ion.symbols import MAX_DEPTH, SYSTEM_SYMBOLS
 from . import layout
-from .encode import info_symbols, revision_opening
+from .encode import changed_document_of_octets, revision_opening
 from .layout import ListOf, Record, Scalar, Shape, names_within
 from .model import Block, BlockAddress
 from .parse import block_from_ion
@@ -136,19 +136,6 @@ class _Patterns:
         self.metadata = _matching(ids["metadata"] + _value(layout.METADATA, ids))
 
 
-def _info_opening(table: _Table, rest: bytes) -> bytes:
-    """Return StoredBlock.info_opening.  rest: the symbols behind those of the table.
-
-    What stands before these depends on their length alone, so it is kept.
-    """
-    before = table.info_openings.get(len(rest))
-    if before is None:
-        opening = opening_of(table.info_symbols + rest)
-        _forget_when_full(table.info_openings)
-        before = table.info_openings[len(rest)] = opening[: len(opening) - len(rest)]
-    return before + rest
-
-
 def _matching(expression: bytes) -> Match:
     return re.compile(expression, re.DOTALL).match
 
@@ -189,18 +176,15 @@ class _Table:
     texts: of its symbol ids.
     documents: octets of a changed document -> its serialisation, and its table.
     openings: symbol ids in a document, each once -> opening and whole_opening of a StoredRevision.
-    info_symbols: of ``encode.info_symbols``.  info_openings: see ``_info_opening``.
     """
 
-    __slots__ = ("documents", "info_openings", "info_symbols", "openings", "patterns", "texts")
+    __slots__ = ("documents", "openings", "patterns", "texts")
 
     def __init__(self, texts: list[str], patterns: _Patterns) -> None:
         self.texts = texts
         self.patterns = patterns
         self.documents: dict[bytes, tuple[bytes, ChangedTable]] = {}
         self.openings: dict[tuple[int, ...], tuple[bytes | None, bytes | None]] = {}
-        self.info_symbols = info_symbols(texts[len(SYSTEM_SYMBOLS) :])
-        self.info_openings: dict[int, bytes] = {}
 
 
 _tables: dict[bytes, _Table] = {}
@@ -208,8 +192,8 @@ _ID_HEAD = bytes((0x8E, 0x80 | ID_LENGTH))
 _SYMBOL_TABLE = _matching(rb"\xe0\x01\x00\xea%b\x81\x83%b\x87%b" % (_head(14), _STRUCT, _LIST))
 
 
-def _table(ion: bytes, start: int) -> tuple[_Table, list[str], int]:
-    """Return the table of a block whose struct begins here, the texts of all symbol ids, and where the table ends."""
+def _table(ion: bytes, start: int) -> tuple[_Table, list[str]]:
+    """Return the table of a block whose struct begins here, and the texts of all symbol ids."""
     found = _SYMBOL_TABLE(ion, 0, start)
     if found is None:
         raise _OtherForm
@@ -236,7 +220,7 @@ def _table(ion: bytes, start: int) -> tuple[_Table, list[str], int]:
         if _NAME_SET.isdisjoint(rest):
             _forget_when_full(_tables)
             _tables[beginning] = table
-    return table, table.texts + rest, first_id
+    return table, table.texts + rest
 
 
 def _texts(ion: bytes, position: int, stop: int) -> list[str]:
@@ -264,7 +248,7 @@ _N_ID, _N_VERSION, _N_TX_TIME, _N_TX_ID = map(name_part, layout.METADATA.names)
 
 
 def _read_block(ion: bytes, start: int) -> StoredBlock:
-    table, symbols, table_end = _table(ion, start)
+    table, symbols = _table(ion, start)
     found = table.patterns.block(ion, start)
     if found is None:
         raise _OtherForm
@@ -299,8 +283,6 @@ def _read_block(ion: bytes, start: int) -> StoredBlock:
     position = found.end()
     if info_head is not None:
         stop = position + _size(info_head)
-        block.info_span = position - len(info_head), stop
-        block.info_opening = _info_opening(table, ion[table_end:start])
         position = _read_info(block, table, symbols, position, stop)
     if position < len(ion):
         _read_revisions(block, table, symbols, position, address)
@@ -312,6 +294,7 @@ def _read_info(block: StoredBlock, table: _Table, symbols: list[str], position: 
     ion, fields = block.ion, []
     found = table.patterns.statements_head(ion, position, stop)
     if found is not None:
+        block.has_statements = True
         position = found.end()
         end = position + _size(found[1])
         parts = []
@@ -321,6 +304,7 @@ def _read_info(block: StoredBlock, table: _Table, symbols: list[str], position: 
         fields.append(sha256(_N_STATEMENTS + list_part(parts)).digest())
     found = table.patterns.documents_head(ion, position, stop)
     if found is not None:
+        block.has_documents = True
         position = found.end()
         end = position + _size(found[1])
         hashes = []
@@ -345,7 +329,7 @@ def _read_statement(block: StoredBlock, table: _Table, position: int, end: int) 
     if _size(head) != len(contents) or _size(text_head) != len(text):
         raise _OtherForm
     text_hash, text_field = _text_hashes(text)
-    block.statements.append(StoredStatement(text, text_hash, _time_ms(time), digest))
+    block.statements.append(StoredStatement(text_head, text, text_hash, time, _time_ms(time), digest))
     fields = [
         text_field,
         sha256(_N_START + _scalar(b"\x60", time[1:])).digest(),
@@ -391,7 +375,8 @@ def _changed_document(table: _Table, octets: bytes) -> tuple[bytes, ChangedTable
         _kept_field(_N_TABLE_ID, b"\x80", table_id),
         sha256(_N_INDEXES + list_part(counts)).digest(),
     ]
-    return struct_part(fields), ChangedTable(name.decode(), table_id.decode())
+    ion = changed_document_of_octets(found.groups())
+    return struct_part(fields), ChangedTable(name.decode(), table_id.decode(), ion)
 
 
 def _read_revisions(block: StoredBlock, table: _Table, symbols: list[str], position: int, address: bytes) -> None:

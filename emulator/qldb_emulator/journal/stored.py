@@ -8,7 +8,7 @@ from ..ion.binary_reader import contents
 from ..ion.codec import loads
 from ..ion.symbols import MAX_DEPTH
 from ..ion.values import IonValue, Timestamp
-from .encode import encode_revision, metadata_of_octets
+from .encode import encode_revision, metadata_of_octets, statement_of_octets, transaction_info_of_octets
 from .model import Block, BlockAddress, Struct
 from .parse import block_from_ion
 
@@ -20,13 +20,22 @@ class StoredStatement:
     digest: as the block has it.
     """
 
-    __slots__ = ("digest", "start_ms", "text", "text_hash")
+    __slots__ = ("_text_head", "_time", "digest", "start_ms", "text", "text_hash")
 
-    def __init__(self, text: bytes, text_hash: bytes, start_ms: int, digest: bytes) -> None:
+    def __init__(
+        self, text_head: bytes, text: bytes, text_hash: bytes, time: bytes, start_ms: int, digest: bytes
+    ) -> None:
+        """text_head: octets before the text, time: octets of start_ms."""
+        self._text_head = text_head
+        self._time = time
         self.text = text
         self.text_hash = text_hash
         self.start_ms = start_ms
         self.digest = digest
+
+    def ion(self) -> bytes:
+        """Return it as it stands in the binary of ``StoredBlock.transaction_info``."""
+        return statement_of_octets(self._text_head, self.text, self._time, self.digest)
 
 
 class StoredRevision:
@@ -88,13 +97,17 @@ class StoredRevision:
 
 
 class ChangedTable:
-    """What a block says about a document that it changed."""
+    """What a block says about a document that it changed.
 
-    __slots__ = ("table_id", "table_name")
+    ion: all of it, as it stands in the binary of ``StoredBlock.transaction_info``.
+    """
 
-    def __init__(self, table_name: str, table_id: str) -> None:
+    __slots__ = ("ion", "table_id", "table_name")
+
+    def __init__(self, table_name: str, table_id: str, ion: bytes) -> None:
         self.table_name = table_name
         self.table_id = table_id
+        self.ion = ion
 
 
 class StoredBlock:
@@ -103,15 +116,14 @@ class StoredBlock:
     ion: its self-contained binary.  time_ms: its time in milliseconds since the epoch.
     header_hash, info_hash: the Ion Hashes of header and transactionInfo, the latter None without one.
     statements, documents: of transactionInfo; documents by id.
-    info_span: from where to where that is in the binary; (0, 0) without one.  info_opening: marker and symbol table
-    that make it self-contained.
+    has_statements, has_documents: whether transactionInfo has these fields.
     symbols: the texts of its symbol ids.
     revisions: None if there is no such field.
     """
 
     __slots__ = (
         *("_decoded", "address", "block_hash", "documents", "entries_hash", "entries_hash_list", "header_hash"),
-        *("info_hash", "info_opening", "info_span", "ion", "previous_block_hash", "revisions", "statements"),
+        *("has_documents", "has_statements", "info_hash", "ion", "previous_block_hash", "revisions", "statements"),
         *("symbols", "time_ms", "transaction_id"),
     )
 
@@ -139,8 +151,7 @@ class StoredBlock:
         self.header_hash = header_hash
         self.symbols = symbols
         self.info_hash: bytes | None = None
-        self.info_span = (0, 0)
-        self.info_opening = b""
+        self.has_statements = self.has_documents = False
         self.statements: list[StoredStatement] = []
         self.documents: dict[str, ChangedTable] = {}
         self.revisions: list[StoredRevision] | None = None
@@ -167,23 +178,27 @@ class StoredBlock:
         start, stop = revision.span
         return contents(self.ion, start, stop, self.symbols, MAX_DEPTH, None)[0] if stop else None
 
-    def revision(self, revision: StoredRevision, data: IonValue) -> bytes:
+    def revision(self, revision: StoredRevision) -> bytes:
         """Return a revision as self-contained Ion binary, as ``encode_revision`` writes it.
 
-        data: of ``data_value``; it is written again for a block whose symbols are in another order than in ours.
+        The data of a block whose symbols are in another order than in ours is decoded and written again.
         """
         if revision.whole_opening is not None:
             start, stop = revision.whole
             return revision.whole_opening + self.ion[start:stop]
         value: Struct = {"blockAddress": self.address.to_ion(), "hash": revision.hash}
         if revision.has_data:
-            value["data"] = data
+            value["data"] = self.data_value(revision)
         elif revision.data_hash is not None:
             value["dataHash"] = revision.data_hash
         value["metadata"] = loads(revision.metadata)
         return encode_revision(value)
 
     def transaction_info(self) -> bytes | None:
-        """Return transactionInfo as self-contained Ion binary; None without one."""
-        start, stop = self.info_span
-        return self.info_opening + self.ion[start:stop] if stop else None
+        """Return transactionInfo as ``encode_transaction_info`` writes it; None without one."""
+        if self.info_hash is None:
+            return None
+        return transaction_info_of_octets(
+            [each.ion() for each in self.statements] if self.has_statements else None,
+            [(document_id, each.ion) for document_id, each in self.documents.items()] if self.has_documents else None,
+        )

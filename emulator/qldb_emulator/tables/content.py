@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .layout import TableLayout
-from .spool import HistoryRow, Settled, Spool, history_rows
+from .spool import Chunk, Settled, Spool, history_chunks
 
 
 class Content:
@@ -29,10 +29,10 @@ class Content:
         self._spool = spool
         self._settled = settled
 
-    def blocks(self) -> Iterator[list[tuple[Any, ...]]]:
+    def blocks(self) -> Iterator[Chunk]:
         """Rows of ``blocks`` in order, some at a time."""
         return self._spool.blocks()
 
-    def history(self, layout: TableLayout) -> Iterator[list[HistoryRow]]:
+    def history(self, layout: TableLayout) -> Iterator[Chunk]:
         """Rows of a history in the order of blocks, some at a time."""
-        return history_rows(self._spool, self._settled, layout)
+        return history_chunks(self._spool, self._settled, layout)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .layout import BLOCKS, BLOCKS_NAME, VERIFICATION, VERIFICATION_NAME, ColumnKind, Columns, Dialect
-from .spool import is_current
-from .targets import TargetError, appearing, check_free_directory, verification_of, verification_rows
+from .spool import Chunk, current_ones
+from .targets import TargetError, appearing, check_free_directory, verification_chunk, verification_of
 from .texts import Convert, converted, date_from_text, date_text, float_text, time_from_text, time_text
 
 if TYPE_CHECKING:
@@ -34,18 +35,18 @@ class CsvTarget:
         check_free_directory(self.path)
 
     def write(self, content: Content) -> None:
-        with appearing(self.path) as folder:
+        with appearing(self.path, check_free_directory) as folder:
             folder.mkdir()
-            _write(folder / f"{VERIFICATION_NAME}{SUFFIX}", VERIFICATION, [verification_rows(content)])
+            _write(folder / f"{VERIFICATION_NAME}{SUFFIX}", VERIFICATION, [verification_chunk(content)])
             _write(folder / f"{BLOCKS_NAME}{SUFFIX}", BLOCKS, content.blocks())
             for layout in content.tables:
                 with ExitStack() as stack:
                     history = _File(stack, folder / f"{layout.history}{SUFFIX}", layout.history_columns)
                     current = _File(stack, folder / f"{layout.current}{SUFFIX}", layout.current_columns)
-                    for rows in content.history(layout):
-                        live = [row for row in rows if is_current(row)]
-                        history.add(rows)
-                        current.add([[row[i] for i in layout.current_positions] for row in live])
+                    for chunk in content.history(layout):
+                        live = current_ones(chunk)
+                        history.add(chunk)
+                        current.add([list(compress(chunk[i], live)) for i in layout.current_positions])
 
     def verification(self) -> dict[str, Any]:
         return verification_of(list(self.read(VERIFICATION_NAME, VERIFICATION)), self.description)
@@ -74,20 +75,19 @@ class _File:
         self._kinds = [kind for _, kind in columns]
         self._write([[_quoted(name) for name, _ in columns]])
 
-    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+    def add(self, chunk: Chunk) -> None:
         """Write rows."""
-        if rows:
-            self._write(converted(rows, self._kinds, FORMAT, ""))
+        self._write(converted(chunk, self._kinds, FORMAT, ""))
 
     def _write(self, rows: Iterable[Iterable[str]]) -> None:
         self._file.write("".join([",".join(row) + "\r\n" for row in rows]))
 
 
-def _write(path: Path, columns: Columns, chunks: Iterable[Sequence[Sequence[Any]]]) -> None:
+def _write(path: Path, columns: Columns, chunks: Iterable[Chunk]) -> None:
     with ExitStack() as stack:
         file = _File(stack, path, columns)
-        for rows in chunks:
-            file.add(rows)
+        for chunk in chunks:
+            file.add(chunk)
 
 
 def _quoted(text: str) -> str:

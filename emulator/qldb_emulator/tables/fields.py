@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from ..ion.values import (
     SYMBOL_ZERO,
@@ -51,6 +51,8 @@ FLATTEN_DEPTH_MAX = 16  # deeper structs stay in data; a longer column name is h
 
 Value = bool | int | float | str | bytes
 
+Scalar = tuple[Kind, Value] | None
+"""Kind and value of a field; None for a null.  Of kind MIXED, with the value 0, for what has no column."""
 
 Shape = tuple[tuple[str, ...], tuple[Kind, ...]]
 """Paths and kinds of the fields of a document that have a type, in order.  Documents of a table share few."""
@@ -69,16 +71,24 @@ _SHAPES_MAX = 512
 def fields_of(document: IonValue, flatten: bool) -> Fields:
     """The fields of a document that may have columns, and those that can have none.  Nulls are left out."""
     if type(document) is dict and not flatten and SYMBOL_ZERO not in document:  # that one is called as a text may be
-        found = [scalar_of(value) for value in document.values()]
-        if found and None not in found:
-            kinds, values = zip(*cast("list[tuple[Kind, Value]]", found), strict=True)
-            return _shape(tuple(document), kinds), values
+        return fields_of_scalars(tuple(document), [scalar_of(value) for value in document.values()])
     by_path: dict[str, tuple[Kind, Value]] = {}
     if isinstance(document, dict):
         _collect(document, "", FLATTEN_DEPTH_MAX if flatten else 0, by_path)
     return _shape(tuple(by_path), tuple([kind for kind, _ in by_path.values()])), tuple(
         [value for _, value in by_path.values()]
     )
+
+
+def fields_of_scalars(names: tuple[str, ...], scalars: list[Scalar]) -> Fields:
+    """The fields of a document with these names, each of them once, and what ``scalar_of`` gives for each."""
+    if None in scalars:
+        names = tuple([name for name, scalar in zip(names, scalars, strict=True) if scalar is not None])
+    found = [scalar for scalar in scalars if scalar is not None]
+    if not found:
+        return NO_FIELDS
+    kinds, values = zip(*found, strict=True)
+    return _shape(names, kinds), values
 
 
 def _shape(paths: tuple[str, ...], kinds: tuple[Kind, ...]) -> Shape:
@@ -112,7 +122,7 @@ def _text(name: str) -> str:
     return "$0" if name is SYMBOL_ZERO else str(name)
 
 
-def scalar_of(value: IonValue) -> tuple[Kind, Value] | None:
+def scalar_of(value: IonValue) -> Scalar:
     """The kind and the column's value of a value, its annotations left away; None for a null."""
     kind = type(value)
     if kind is str:
@@ -123,14 +133,14 @@ def scalar_of(value: IonValue) -> tuple[Kind, Value] | None:
     if kind is Annotated:
         return scalar_of(value.value)
     if isinstance(value, (dict, list)):
-        return _MIXED
+        return MIXED
     name = ion_type(value)
     if name == "symbol":
         return "TEXT", _text(value)
-    return ("BYTES", bytes(value)) if name in ("blob", "clob") else _MIXED
+    return ("BYTES", bytes(value)) if name in ("blob", "clob") else MIXED
 
 
-_MIXED: tuple[Kind, Value] = ("MIXED", 0)
+MIXED: tuple[Kind, Value] = ("MIXED", 0)
 
 
 def _int(value: int) -> tuple[Kind, Value]:
@@ -175,8 +185,8 @@ _BY_TYPE: dict[type, Callable[[Any], tuple[Kind, Value] | None]] = {
     bytes: lambda value: ("BYTES", value),
     type(None): lambda value: None,
     TypedNull: lambda value: None,
-    dict: lambda value: _MIXED,
-    list: lambda value: _MIXED,
+    dict: lambda value: MIXED,
+    list: lambda value: MIXED,
 }
 
 

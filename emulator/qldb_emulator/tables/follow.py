@@ -3,7 +3,7 @@
 A step is one transaction of the target: it reads how far the target is, takes the blocks after that, verifies them,
 writes their rows and the new position, and commits.  So the position and the rows are always those of one block, and
 what a crash interrupts is done again from there.  Several followers of one target do no harm: each step begins where
-the last one ended.
+the last one ended.  ``locks`` keeps one that ends from removing a new file that another one has open.
 
 A new field gets a column.  A field whose type changes loses its column, or gets one of the wider type, which is then
 filled from the revisions again: the tables are always what ``tables`` would have written.

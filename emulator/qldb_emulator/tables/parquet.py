@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .layout import BLOCKS, BLOCKS_NAME, VERIFICATION, VERIFICATION_NAME, ColumnKind, Columns, Dialect, TableLayout
-from .spool import is_current
-from .targets import TargetError, appearing, check_free_directory, missing, verification_of, verification_rows
+from .spool import Chunk, current_ones
+from .targets import TargetError, appearing, check_free_directory, missing, verification_chunk, verification_of
 
 if TYPE_CHECKING:
     from .content import Content
@@ -45,9 +45,9 @@ class ParquetTarget:
         check_free_directory(self.path)
 
     def write(self, content: Content) -> None:
-        with appearing(self.path) as folder:
+        with appearing(self.path, check_free_directory) as folder:
             folder.mkdir()
-            self._write(folder, VERIFICATION_NAME, VERIFICATION, [verification_rows(content)])
+            self._write(folder, VERIFICATION_NAME, VERIFICATION, [verification_chunk(content)])
             self._write(folder, BLOCKS_NAME, BLOCKS, content.blocks())
             for layout in content.tables:
                 self._write_table(folder, layout, content)
@@ -61,10 +61,10 @@ class ParquetTarget:
         ):
             for group in _groups(content.history(layout)):
                 arrays = history.add(group)
-                live = self._arrow.array([is_current(row) for row in group])
+                live = self._arrow.array(current_ones(group))
                 current.write([arrays[position].filter(live) for position in positions])
 
-    def _write(self, folder: Path, name: str, columns: Columns, chunks: Iterable[Sequence[Sequence[Any]]]) -> None:
+    def _write(self, folder: Path, name: str, columns: Columns, chunks: Iterable[Chunk]) -> None:
         with self._writer(folder, name, columns, {}) as writer:
             for group in _groups(chunks):
                 writer.add(group)
@@ -149,13 +149,13 @@ class _Writer:
     def __exit__(self, *exception: object) -> None:
         self._writer.close()
 
-    def add(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
+    def add(self, chunk: Chunk) -> list[Any]:
         """Write rows of canonical values.  Their columns as arrays."""
         arrow = self._arrow
         arrays = []
-        for values, each in zip(zip(*rows, strict=True), self._types, strict=True):
+        for values, each in zip(chunk, self._types, strict=True):
             if arrow.types.is_decimal(each):
-                values = tuple([None if value is None else Decimal(value) for value in values])
+                values = [None if value is None else Decimal(value) for value in values]
             arrays.append(arrow.array(values, type=each))
         self.write(arrays)
         return arrays
@@ -166,13 +166,17 @@ class _Writer:
             self._writer.write_table(self._arrow.table(arrays, schema=self._schema))
 
 
-def _groups(chunks: Iterable[Sequence[Sequence[Any]]]) -> Iterator[Sequence[Sequence[Any]]]:
-    """The rows of chunks in lists of ROWS_IN_GROUP or somewhat more."""
-    group: list[Sequence[Any]] = []
-    for rows in chunks:
-        group += rows
-        if len(group) >= ROWS_IN_GROUP:
-            yield group
+def _groups(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """The rows of chunks in chunks of ROWS_IN_GROUP or somewhat more."""
+    group: list[list[Any]] = []
+    for chunk in chunks:
+        if not group:
+            group = [list(column) for column in chunk]
+        else:
+            for column, more in zip(group, chunk, strict=True):
+                column += more
+        if len(group[0]) >= ROWS_IN_GROUP:
+            yield list(group)
             group = []
     if group:
-        yield group
+        yield list(group)

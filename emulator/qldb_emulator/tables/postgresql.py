@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .layout import BLOCKS, BLOCKS_NAME, VERIFICATION, VERIFICATION_NAME, ColumnKind, Columns, Dialect, TableLayout
 from .sqlite import quoted, view_sql
-from .targets import TargetError, missing, verification_of, verification_rows
+from .targets import TargetError, missing, verification_chunk, verification_of
 from .texts import Convert, converted, date_text, float_text, time_text
 
 if TYPE_CHECKING:
     from .content import Content
+    from .spool import Chunk
 
 TYPES: dict[ColumnKind, str] = {
     "BOOL": "boolean",
@@ -157,7 +158,7 @@ def _canonical(name: str, kind: ColumnKind) -> str:
 def fill(connection: Any, content: Content) -> None:
     """Make and fill every table and view, within the connection's transaction."""
     create_table(connection, VERIFICATION_NAME, VERIFICATION)
-    copy(connection, VERIFICATION_NAME, VERIFICATION, [verification_rows(content)])
+    copy(connection, VERIFICATION_NAME, VERIFICATION, [verification_chunk(content)])
     create_table(connection, BLOCKS_NAME, BLOCKS)
     copy(connection, BLOCKS_NAME, BLOCKS, content.blocks())
     if content.is_unique:
@@ -194,19 +195,18 @@ def index_history(connection: Any, layout: TableLayout, is_unique: bool) -> None
     connection.execute(f"CREATE INDEX ON {history} (id) WHERE valid_to IS NULL")
 
 
-def copy(connection: Any, name: str, columns: Columns, chunks: Iterable[Sequence[Sequence[Any]]]) -> None:
+def copy(connection: Any, name: str, columns: Columns, chunks: Iterable[Chunk]) -> None:
     """Add rows of canonical values by COPY, some at a time."""
     kinds = [kind for _, kind in columns]
     names = ", ".join(quoted(column) for column, _ in columns)
     with connection.cursor() as cursor, cursor.copy(f"COPY {quoted(name)} ({names}) FROM STDIN") as copying:
-        for rows in chunks:
-            if rows:
-                copying.write(copy_lines(rows, kinds))
+        for chunk in chunks:
+            copying.write(copy_lines(chunk, kinds))
 
 
-def copy_lines(rows: Sequence[Sequence[Any]], kinds: list[ColumnKind]) -> str:
+def copy_lines(chunk: Chunk, kinds: list[ColumnKind]) -> str:
     """Rows in the text format of COPY."""
-    return "".join(["\t".join(row) + "\n" for row in converted(rows, kinds, _FORMAT, "\\N")])
+    return "".join(["\t".join(row) + "\n" for row in converted(chunk, kinds, _FORMAT, "\\N")])
 
 
 def _escaped(text: str) -> str:

@@ -23,6 +23,7 @@ ion             the whole revision as Ion binary, as GetRevision gives it: what 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -33,7 +34,11 @@ from ..journal.encode import encode_revision, encode_transaction_info
 from ..journal.model import Block, Struct
 from ..journal.stored import StoredBlock
 from ..records import dataclass
+from .document import json_and_fields
 from .fields import NO_FIELDS, Fields, fields_of, microseconds
+
+_KEPT = 256  # arrays of statement texts
+_KEPT_OCTETS = 1024  # a longer one is written each time, so that the cache stays small
 
 
 class TableMapError(Exception):
@@ -125,7 +130,9 @@ def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
     tables = {id_: TableKey(entry.table_id, entry.table_name) for id_, entry in block.documents.items()}
     number, revisions = block.address.sequence_no, []
     for revision in block.revisions or ():
-        data = block.data_value(revision)
+        data, fields = None, NO_FIELDS
+        if revision.has_data:
+            data, fields = json_and_fields(block.ion, *revision.span, block.symbols, flatten)
         row = RevisionRow(
             revision.document_id,
             revision.version,
@@ -135,9 +142,9 @@ def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
             _operation(revision.version, data is not None, revision.data_hash),
             revision.hash,
             revision.data_hash,
-            None if data is None else to_json(data),
-            block.revision(revision, data),
-            NO_FIELDS if data is None else fields_of(data, flatten),
+            data,
+            block.revision(revision),
+            fields,
         )
         revisions.append((_table_of(tables, revision.document_id, block), row))
     made = BlockRow(
@@ -150,9 +157,21 @@ def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
         b"".join(block.entries_hash_list),
         b"".join([revision.hash for revision in block.revisions or ()]),
         block.transaction_info(),
-        to_json([statement.text.decode() for statement in block.statements]),
+        _statements(tuple([statement.text for statement in block.statements])),
     )
     return BlockRows(made, revisions, [])
+
+
+def _statements(texts: tuple[bytes, ...]) -> str:
+    """Statement texts in UTF-8 as a JSON array."""
+    return _kept_statements(texts) if sum(map(len, texts)) <= _KEPT_OCTETS else _statements_text(texts)
+
+
+def _statements_text(texts: tuple[bytes, ...]) -> str:
+    return to_json([text.decode() for text in texts])
+
+
+_kept_statements = lru_cache(_KEPT)(_statements_text)  # programs send few texts, with parameters
 
 
 def _table_of(tables: Mapping[str, TableKey], document_id: str, block: Block | StoredBlock) -> TableKey:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +19,12 @@ from .layout import (
     Dialect,
     TableLayout,
 )
-from .targets import TargetError, appearing, check_free_file, missing, verification_of, verification_rows
+from .targets import TargetError, appearing, check_free_file, missing, verification_chunk, verification_of
 from .texts import Convert, converted, date_from_text, date_text, float_text, time_from_text, time_text
 
 if TYPE_CHECKING:
     from .content import Content
+    from .spool import Chunk
 
 TYPES: dict[ColumnKind, str] = {
     "BOOL": "INTEGER",
@@ -61,7 +62,7 @@ class SqliteTarget:
 
     def write(self, content: Content) -> None:
         try:
-            with appearing(self.path) as path:
+            with appearing(self.path, check_free_file) as path:
                 connection = sqlite3.connect(path, isolation_level=None)
                 try:
                     connection.execute("PRAGMA journal_mode = OFF")
@@ -111,14 +112,14 @@ def fill(database: Any, content: Content) -> None:
     """Make and fill every table and view of a sqlite_utils database, whose connection is in a transaction."""
     connection = database.conn
     create_table(connection, VERIFICATION_NAME, VERIFICATION)
-    insert(connection, VERIFICATION_NAME, VERIFICATION, verification_rows(content))
+    insert(connection, VERIFICATION_NAME, VERIFICATION, verification_chunk(content))
     create_table(connection, BLOCKS_NAME, BLOCKS, "block" if content.is_unique else "")
-    for rows in content.blocks():
-        insert(connection, BLOCKS_NAME, BLOCKS, rows)
+    for chunk in content.blocks():
+        insert(connection, BLOCKS_NAME, BLOCKS, chunk)
     for layout in content.tables:
         create_history(database, layout, content.is_unique)
-        for rows in content.history(layout):
-            insert(connection, layout.history, layout.history_columns, rows)
+        for chunk in content.history(layout):
+            insert(connection, layout.history, layout.history_columns, chunk)
         index_history(database, layout)
         create_view(database, layout)
 
@@ -156,14 +157,13 @@ def view_sql(layout: TableLayout) -> str:
     return f"SELECT {names} FROM {quoted(layout.history)} WHERE valid_to IS NULL AND operation IN ({operations})"
 
 
-def insert(connection: sqlite3.Connection, name: str, columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
+def insert(connection: sqlite3.Connection, name: str, columns: Columns, chunk: Chunk) -> None:
     """Add rows of canonical values."""
     kinds = [kind for _, kind in columns]
     names = ", ".join(quoted(column) for column, _ in columns)
     places = ", ".join("?" * len(kinds))
-    if rows:
-        sql = f"INSERT INTO {quoted(name)} ({names}) VALUES ({places})"
-        connection.executemany(sql, converted(rows, kinds, STORED))
+    sql = f"INSERT INTO {quoted(name)} ({names}) VALUES ({places})"
+    connection.executemany(sql, converted(chunk, kinds, STORED))
 
 
 STORED: dict[str, Convert] = {

@@ -10,8 +10,10 @@ from typing import Any, Protocol
 
 from . import postgresql, sqlite
 from .layout import VERIFICATION, VERIFICATION_NAME, ColumnKind, Columns, Dialect, TableLayout
+from .locks import FileLock, InUseError
+from .spool import Chunk
 from .sqlite import quoted, view_sql
-from .targets import TargetError, verification_of
+from .targets import TargetError, in_use, verification_of
 from .texts import date_text, time_text
 
 BUSY_SECONDS = 30
@@ -76,6 +78,11 @@ def open_store(text: str) -> Store:
     if text.startswith("sqlite:") and len(text) > len("sqlite:"):
         return SqliteStore(Path(text.removeprefix("sqlite:")))
     raise TargetError(f"{text!r} cannot be kept up to date: sqlite:FILE or postgresql://... is expected")
+
+
+def chunk_of(rows: Sequence[Sequence[Any]], columns: Columns) -> Chunk:
+    """The same rows as columns."""
+    return list(zip(*rows, strict=True)) if rows else [()] * len(columns)
 
 
 class _SqlStore:
@@ -164,12 +171,19 @@ class SqliteStore(_SqlStore):
         """Raises TargetError when the file cannot be opened or is no database."""
         self.description = f"sqlite:{path}"
         self._path = path
-        self._is_new = not path.exists()
         try:
+            self._lock = FileLock(path, alone=False)
+        except InUseError:
+            raise in_use(path) from None
+        except OSError as error:
+            raise TargetError(f"{path} cannot be used: {error.strerror or error}") from error
+        try:
+            self._is_new = self._lock.is_new()
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
+            self._lock.release()
             raise TargetError(f"{path} cannot be used: {error}") from error
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
@@ -204,22 +218,25 @@ class SqliteStore(_SqlStore):
 
     def insert(self, name: str, columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
         with self._errors():
-            sqlite.insert(self._connection, name, columns, rows)
+            sqlite.insert(self._connection, name, columns, chunk_of(rows, columns))
 
     def _stored(self, value: Any, kind: ColumnKind) -> Any:
         convert = sqlite.STORED.get(kind)
         return value if convert is None else convert(value)
 
     def close(self) -> None:
-        if self._is_new and self._is_empty():  # there was no file, and nothing was written
-            for suffix in ("", "-wal", "-shm", "-journal"):
-                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-        self._connection.close()
+        try:
+            # There was no file, nothing was written, and no other follower has the file open: it may go.
+            if self._is_new and self._lock.alone() and self._is_empty():
+                for suffix in ("", "-wal", "-shm", "-journal"):
+                    Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+            self._connection.close()
+        finally:
+            self._lock.release()
 
     def _is_empty(self) -> bool:
-        """Whether no follower has written to the file.  If so it stays locked until the connection is closed."""
+        """Whether no follower has written to the file."""
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
             return self._connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
         except sqlite3.Error:
             return False
@@ -276,7 +293,7 @@ class PostgresStore(_SqlStore):
 
     def insert(self, name: str, columns: Columns, rows: Sequence[Sequence[Any]]) -> None:
         with self._errors():
-            postgresql.copy(self._target.connection(), name, columns, [rows])
+            postgresql.copy(self._target.connection(), name, columns, [chunk_of(rows, columns)])
 
     def _stored(self, value: Any, kind: ColumnKind) -> Any:
         if kind == "TIME":

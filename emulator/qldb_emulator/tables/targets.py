@@ -15,19 +15,22 @@ A target is written whole or not at all: files under another name first, Postgre
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..extras import install_command
 from .layout import SCHEMA_VERSION, VERIFICATION, VERIFICATION_NAME, Columns, Dialect
+from .locks import InUseError, held_alone
 
 if TYPE_CHECKING:
     from .content import Content
+    from .spool import Chunk
 
 UNFINISHED = ".unfinished"
 
@@ -84,9 +87,9 @@ def verification_of(rows: Sequence[Sequence[Any]], description: str) -> dict[str
     return found
 
 
-def verification_rows(content: Content) -> list[list[Any]]:
+def verification_chunk(content: Content) -> Chunk:
     """The one row of ``_verification`` that a target is filled with."""
-    return [[content.verification[name] for name, _ in VERIFICATION]]
+    return [[content.verification[name]] for name, _ in VERIFICATION]
 
 
 @contextmanager
@@ -141,21 +144,40 @@ def _check_writable(path: Path) -> None:
 
 def cannot_write(path: Path, error: OSError) -> TargetError:
     """The sentence for a failing file system."""
-    return TargetError(f"{path} cannot be written: {error.strerror or error}; it is as it was before")
+    return TargetError(f"{path} cannot be written: {_reason(error)}; it is as it was before")
+
+
+def _reason(error: OSError) -> str:
+    """The system's words.  pyarrow puts its own around them, and the number of the error."""
+    number = re.search(r"\[errno (\d+)\]", str(error))
+    return error.strerror or str(error) if number is None else os.strerror(int(number[1]))
 
 
 @contextmanager
-def appearing(path: Path) -> Iterator[Path]:
-    """A path beside the wanted one that takes its name when the block ends well, and is gone when it does not."""
+def appearing(path: Path, check_free: Callable[[Path], None]) -> Iterator[Path]:
+    """A path beside the wanted one that takes its name when the block ends well, and is gone when it does not.
+
+    check_free: raises TargetError when something is there; called again, as another process may have been faster.
+    """
     unfinished = path.with_name(path.name + UNFINISHED)
     try:
-        _remove(unfinished)
-        yield unfinished
-        os.replace(unfinished, path)
+        with held_alone(path):
+            check_free(path)
+            try:
+                _remove(unfinished)  # of a process that was killed
+                yield unfinished
+                os.replace(unfinished, path)
+            finally:
+                _remove(unfinished)
+    except InUseError:
+        raise in_use(path) from None
     except OSError as error:
         raise cannot_write(path, error) from error
-    finally:
-        _remove(unfinished)
+
+
+def in_use(path: Path) -> TargetError:
+    """The sentence for a target that another process writes to."""
+    return TargetError(f"{path} is being written by another process; nothing was written")
 
 
 def _remove(path: Path) -> None:

@@ -55,19 +55,19 @@ Convert = Callable[[Any], Any]
 
 
 def converted(
-    rows: Sequence[Sequence[Any]], kinds: Iterable[str], converters: Mapping[str, Convert], empty: Any = None
+    columns: Iterable[Sequence[Any]], kinds: Iterable[str], converters: Mapping[str, Convert], empty: Any = None
 ) -> Iterable[Sequence[Any]]:
-    """Rows with their values as a target takes them, made a column at a time: much cheaper than cell by cell.
+    """The rows of a Chunk with their values as a target takes them, made a column at a time: cheaper than cell by cell.
 
     converters: by the kind of the column; a kind without one stays as it is.  empty: what stands for None.
     """
-    columns: list[Sequence[Any]] = []
-    for kind, column in zip(kinds, zip(*rows, strict=True), strict=True):
+    made: list[Sequence[Any]] = []
+    for kind, column in zip(kinds, columns, strict=True):
         convert = converters.get(kind)
         if convert is None:
-            columns.append(column)
+            made.append(column)
         elif None in column:
-            columns.append([empty if value is None else convert(value) for value in column])
+            made.append([empty if value is None else convert(value) for value in column])
         else:
-            columns.append(list(map(convert, column)))
-    return zip(*columns, strict=True)
+            made.append(list(map(convert, column)))
+    return zip(*made, strict=True)

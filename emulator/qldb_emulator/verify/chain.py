@@ -19,6 +19,7 @@ from .json_blocks import is_json_block, restored
 from .sound import Kind, add_counts, inspection_of_sound, kind_of_sound
 from .verdict import (
     BEFORE_ALL,
+    FINDINGS_KEPT,
     BlockEdge,
     FilePiece,
     Findings,
@@ -97,6 +98,11 @@ class JournalVerifier:
     def findings_total(self) -> int:
         """How many checks failed so far."""
         return self._findings.total + self._if_service.total
+
+    @property
+    def keeps_findings(self) -> bool:
+        """Whether another finding is kept, not only counted."""
+        return self._findings.total < FINDINGS_KEPT
 
     # --- Files -------------------------------------------------------------------------------------------------
 

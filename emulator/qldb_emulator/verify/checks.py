@@ -59,7 +59,7 @@ class Finding:
 
     check: a name of the table above.  address: of the block, None when it could not be read.
     expected, found: as text, hashes in base64.  detail: which part of the block.
-    table, document, version: of the revision that it is about, if it is about one.
+    table, document, version: of the revision that it is about, if it is about one; version None for a document as such.
     """
 
     check: str
@@ -73,11 +73,12 @@ class Finding:
 
     @property
     def subject(self) -> str:
-        """The revision that it is about, in words; empty when it is about none."""
+        """The revision or document that it is about, in words; empty when it is about none."""
         if not self.document:
             return ""
         table = f"table {self.table}, " if self.table else ""
-        return f"{table}document {self.document}, version {self.version}"
+        version = "" if self.version is None else f", version {self.version}"
+        return f"{table}document {self.document}{version}"
 
     def __str__(self) -> str:
         where = "block at an unknown address" if self.address is None else f"block {self.address.sequence_no}"

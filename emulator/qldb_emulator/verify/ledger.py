@@ -1,13 +1,13 @@
-"""What queries read, compared with the blocks: row by row, column by column.
+"""Compares the rows that queries read with the blocks: row by row, column by column.
 
-The rows of a ledger file are made by ``engine/ledger/fold.py``.  Here they are derived again, by other code that only
-reads: from the blocks, in their order, with the parser of PartiQL for DDL.  So a mistake in the one shows in the other,
-and neither can hide a row that was changed (docs/design/010-what-verify-compares.md).
+``engine/ledger/fold.py`` writes the rows of a ledger file.  This module derives the same rows from the blocks by code
+of its own, with PartiQL's parser for DDL, and only reads the file.  Because the two share no code, a mistake in one of
+them shows as a difference, and so does a row that was changed (docs/design/010-what-verify-compares.md).
 
 A block in the usual form is not decoded (docs/design/019-blocks-over-octets.md).  What a row holds is compared with the
 block's own octets; only where these differ, values are compared.
 
-In memory: for each document some 500 bytes and the keys under which indexes find it.
+Memory: some 500 bytes for each document, and the keys under which indexes find it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from .sources import Journal, Part, Reading
 from .verdict import SegmentVerdict
 
 LIVE = (1 << 31) - 1
-"""until_seq of what has not ended."""
+"""The until_seq of a row that still holds."""
 
 Row = tuple[Any, ...]
 Key = tuple[int, bytes]
@@ -55,18 +55,18 @@ REQUIRED_FACTS: Mapping[str, type | tuple[type, ...]] = {
     "creation_ms": int,
     "tags": dict,
 }
-"""Control-plane facts without which a ledger cannot be used.  They do not follow from blocks, so their values are not
-proved, but for the strand's id."""
+"""Control-plane facts that a ledger needs, and their types.  No block has them, so their values are not proved.  The
+strand's id is an exception: each block names it."""
 
 UNPROVED: Mapping[str, str] = {
     "meta": "Names, tags, modes and the state of streams and exports do not follow from the journal.",
     "index_entry of dropped indexes": "No query reads them; they are deleted when the ledger is opened next.",
 }
-"""What a ledger file holds and no block tells, and why that is."""
+"""What is in a ledger file but in no block, and why it is not compared."""
 
 
 class Stored(Protocol):
-    """A ledger file's rows; ``storage.stored_rows.StoredRows`` describes each method."""
+    """The rows of a ledger file.  ``storage.stored_rows.StoredRows`` describes each method."""
 
     def problems(self) -> list[str]: ...
     def facts(self) -> tuple[dict[str, Any], list[str]]: ...
@@ -85,12 +85,15 @@ class Stored(Protocol):
 
 @dataclass(slots=True)
 class _Versions:
-    """(seq, until_seq, values) of a table or an index, oldest first."""
+    """The versions of a table or an index, oldest first: (seq, until_seq, values)."""
 
     rows: list[tuple[int, int, Row]] = field(default_factory=list)
 
     def change(self, seq: int, values: Row | None) -> None:
-        """Other values from a block on; None: it is gone.  What began in the same block leaves no trace."""
+        """End the last version at a block, and begin one with these values unless they are None.
+
+        A version that began in the same block is removed: no row is stored for it.
+        """
         if self.rows:
             since, _, before = self.rows.pop()
             if since != seq:
@@ -127,7 +130,11 @@ class _Table:
 
 @dataclass(slots=True)
 class _Document:
-    """keys: under which its last revision is found, and from which block on."""
+    """A document.
+
+    seq, until_seq: the blocks in which it exists.  last_seq: of its last revision.
+    keys: the index keys under which its last revision is found, each with the block from which on.
+    """
 
     table: _Table
     doc_no: int
@@ -139,7 +146,10 @@ class _Document:
 
 
 class _Refold:
-    """The rows that blocks lead to.  ended: (index, key, until_seq, doc_no, seq) since the last ``take_ended``."""
+    """Derives the rows of a ledger file from its blocks.
+
+    ended: index entries that ended since the last ``take_ended``, as (index, key, until_seq, doc_no, seq).
+    """
 
     def __init__(self, stored: Stored) -> None:
         self._stored = stored
@@ -149,7 +159,7 @@ class _Refold:
         self.ended: list[tuple[int, bytes, int, int, int]] = []
 
     def take(self, block: Block | StoredBlock) -> list[Row]:
-        """Go on by a block.  The rows of its revisions, as StoredRows.revisions has them, by document number."""
+        """Take in the next block.  Return the rows of its revisions, in the form and order of StoredRows.revisions."""
         made = self._apply_statements(block)
         for index in made:
             self._fill(index, block.address.sequence_no)
@@ -180,7 +190,7 @@ class _Refold:
         return [index for index, _ in made if index.versions.rows]
 
     def _apply(self, node: object, transaction_id: str, position: int, seq: int) -> _Index | None:
-        """One DDL statement.  One that failed in the service has no effect.  A new index, still to be filled."""
+        """Apply a DDL statement; one that failed in the service has no effect.  Return a new index, which is empty."""
         match node:
             case ast.CreateTable() if _TABLE_NAME.match(node.name) and self._active(node.name) is None:
                 self._add_table(derive_id(transaction_id, position, "table"), node.name, seq)
@@ -224,9 +234,10 @@ class _Refold:
         return index
 
     def _fill(self, index: _Index, seq: int) -> None:
-        """A new index finds every document that was live before its block.
+        """Give a new index an entry for every document that was live before the index's block.
 
-        Their data is that of the stored rows, each of which was compared with its block before.
+        The data comes from the stored rows, because it is not kept in memory.  Each of these rows was compared with its
+        block when that block was taken in.
         """
         for document in self.documents.values():
             if document.table.number == index.table_no and document.until_seq == LIVE:
@@ -244,7 +255,7 @@ class _Refold:
         table = self._by_id(named[0])
         if table is not None:
             return table
-        # A journal of the service names ids that only it could make: an empty table takes the id on.
+        # Table ids in a journal of the service cannot be derived.  The first document of an empty table tells the id.
         table = self._active(named[1])
         if table is None or table.has_revisions:
             return self._add_table(*named, seq)
@@ -283,7 +294,7 @@ class _Refold:
         document.keys = {}
 
     def take_ended(self) -> list[tuple[int, bytes, int, int, int]]:
-        """The index entries that ended since the last call."""
+        """Return the index entries that ended since the last call."""
         ended, self.ended = self.ended, []
         return ended
 
@@ -369,7 +380,7 @@ def _stored_key(data: bytes | None, field_name: str) -> bytes | None:
     try:
         return None if data is None else _key(loads(data), field_name)
     except (IonError, TypeError):
-        return None  # a finding already: the row is not that of its block
+        return None  # the comparison of the row with its block has reported it
 
 
 # --- The comparison ------------------------------------------------------------------------------------------
@@ -381,7 +392,10 @@ _BLOCK = ("seq", "transaction_id", "timestamp_ms", "block_hash")
 
 
 class LedgerAudit:
-    """The audit of a ledger file: its journal, its tree, and every row that queries read.  ``blocks`` makes it."""
+    """Audits a ledger file: its journal, its Merkle tree, and every row that queries read.
+
+    The audit is made while ``blocks`` is read to its end; then ``report`` has the result.
+    """
 
     def __init__(
         self,
@@ -392,7 +406,7 @@ class LedgerAudit:
         digest: SavedDigest | None,
         progress: Any,
     ) -> None:
-        """part: stands for the file in findings.  facts: the ledger's.  progress: is told of blocks that are done."""
+        """part: the file, as findings name it.  facts: of ``stored``.  progress: called with a number of blocks."""
         about = facts.get("import") or {}
         forms = about.get("forms", ()) if isinstance(about, dict) else ()
         name = facts.get("name")
@@ -403,7 +417,7 @@ class LedgerAudit:
         self._progress = progress
 
     def blocks(self) -> Iterator[Block | StoredBlock]:
-        """Every block, after its checks.  Raises what ``stored`` raises."""
+        """Yield every block after its checks.  Raises what ``stored`` raises."""
         self._check.file()
         for block, _ in self.audit.blocks(self._check.values()):
             self._check.block(block)
@@ -412,26 +426,32 @@ class LedgerAudit:
         self._check.finish(self._digest)
 
     def report(self) -> JournalReport:
-        """The verdict, once all blocks were pulled."""
+        """Return the verdict.  Call it when all blocks were read."""
         return self.audit.report()
 
     def judged(self) -> tuple[JournalReport, SegmentVerdict]:
-        """The same, and the verdict on the blocks, for a follower to go on with."""
+        """Return the report, and the verdict on the blocks, from which a follower continues."""
         return self.audit.report(), self.audit.verifier.verdict()
 
 
 def audit_ledger(
     stored: Stored, source: str, part: Part, facts: Mapping[str, Any], digest: SavedDigest | None, progress: Any
 ) -> JournalReport:
-    """The report on a ledger file; see LedgerAudit.  Raises what ``stored`` raises."""
+    """Return the report on a ledger file.  The parameters: of LedgerAudit.  Raises what ``stored`` raises."""
     audit = LedgerAudit(stored, source, part, facts, digest, progress)
     for _ in audit.blocks():
         pass
     return audit.report()
 
 
+_Subject = tuple[str, str, int | None]
+"""Table, document and version that a finding is about."""
+
+_NO_SUBJECT: _Subject = ("", "", None)
+
+
 class LedgerCheck:
-    """Notes where the rows of a file differ from its blocks."""
+    """Reports where the rows of a ledger file differ from its blocks, as findings of an audit."""
 
     def __init__(self, audit: Audit, stored: Stored, part: Part) -> None:
         self._audit = audit
@@ -443,14 +463,23 @@ class LedgerCheck:
         self._address: BlockAddress | None = None
         self._revisions = 0
         self._entries: dict[int, int] = {}
-        # Entries of an index that is dropped later may be gone, whenever they ended.
+        # Entries of an index that was dropped may be deleted already, so only those of other indexes are compared.
         self._used = {row[0] for row in stored.rows("index_version") if row[2] == LIVE}
 
-    def _note(self, check: str, expected: object, found: object, detail: str, address: Any = None) -> None:
-        self._audit.verifier.note(Finding(check, address or self._address, _text(expected), _text(found), detail))
+    def _note(
+        self,
+        check: str,
+        expected: object,
+        found: object,
+        detail: str,
+        address: BlockAddress | None = None,
+        subject: _Subject = _NO_SUBJECT,
+    ) -> None:
+        finding = Finding(check, address or self._address, _text(expected), _text(found), detail, *subject)
+        self._audit.verifier.note(finding)
 
     def file(self) -> None:
-        """What needs no block: SQLite's structures, and the facts."""
+        """Check what needs no block: SQLite's structures, and the facts."""
         for problem in self._stored.problems():
             self._note("storage", "a sound database", problem, self._part.name)
         facts, damaged = self._stored.facts()
@@ -461,7 +490,7 @@ class LedgerCheck:
                 self._note("storage", "a value of its type", facts.get(key, "none"), f"meta, {key}")
 
     def values(self) -> Iterator[Reading]:
-        """The blocks as an audit takes them."""
+        """Yield the blocks in the form that an audit reads."""
         for row, is_sound in self._stored.blocks():
             self._row = row
             address = BlockAddress(self._part.strand_id, row[0])
@@ -475,7 +504,7 @@ class LedgerCheck:
             yield self._part, value, None
 
     def block(self, block: Block | StoredBlock) -> None:
-        """Compare what is stored of a block: its own row, its revisions, and the index entries that ended with it."""
+        """Compare a block's row, the rows of its revisions, and the index entries that it ended."""
         self._address = block.address
         seq = block.address.sequence_no
         self._tree.add(block)
@@ -490,21 +519,35 @@ class LedgerCheck:
         for row in rows:
             self._compare_revision(row, found.pop(row[0], None))
         for row, _ in found.values():
-            self._note("tables", "no revision", f"one of document {row[1]}", "revision")
+            self._note("tables", "no revision", f"one of document {row[1]}", "revision", subject=self._subject_of(row))
         for entry in self._refold.take_ended():
             self._compare_entry(*entry)
 
     def _compare_revision(self, expected: Row, found: tuple[Row, bool] | None) -> None:
-        name = f"revision of document {expected[1]}"
+        name, subject = f"revision of document {expected[1]}", self._subject_of(expected)
         if found is None:
-            self._note("tables", "a revision", "none", name)
+            self._note("tables", "a revision", "none", name, subject=subject)
             return
         row, is_sound = found
         if not is_sound:
-            self._note("storage", "a row that matches its checksums", "another", name)
-        self._columns("revision", _REVISION, expected, row, name)
+            self._note("storage", "a row that matches its checksums", "another", name, subject=subject)
+        self._columns("revision", _REVISION, expected, row, name, subject)
 
-    def _columns(self, table: str, columns: Sequence[str], expected: Row, found: Row, name: str) -> None:
+    def _subject_of(self, revision: Row) -> _Subject:
+        """Return what a row of ``revision`` is about.  A stored row may name a table that is not in the journal."""
+        _, document_id, table_no, version, *_ = revision
+        name = next((table.name for table in self._refold.tables if table.number == table_no), "")
+        return name, str(document_id), version if isinstance(version, int) else None
+
+    def _columns(
+        self,
+        table: str,
+        columns: Sequence[str],
+        expected: Row,
+        found: Row,
+        name: str,
+        subject: _Subject = _NO_SUBJECT,
+    ) -> None:
         for column, wanted, stored in zip(columns, expected, found, strict=True):
             if column in ("data", "metadata"):
                 is_same = _same_value(wanted, stored)
@@ -512,7 +555,7 @@ class LedgerCheck:
                 is_same = wanted == stored and type(wanted) is type(stored)
             if not is_same:
                 wanted = wanted.value() if type(wanted) is _Octets else wanted
-                self._note("tables", wanted, stored, f"{table}.{column}, {name}")
+                self._note("tables", wanted, stored, f"{table}.{column}, {name}", subject=subject)
 
     def _compare_entry(self, index_no: int, key: bytes, until_seq: int, doc_no: int, seq: int) -> None:
         if index_no not in self._used:
@@ -521,10 +564,18 @@ class LedgerCheck:
         found = self._stored.entry_seq(index_no, key, until_seq, doc_no)
         if found != seq:
             detail = f"index_entry, index number {index_no}, document number {doc_no}, until block {until_seq}"
-            self._note("tables", f"an entry from block {seq}", "none" if found is None else found, detail)
+            stored = "none" if found is None else found
+            subject = self._subject_numbered(doc_no) if self._audit.verifier.keeps_findings else _NO_SUBJECT
+            self._note("tables", f"an entry from block {seq}", stored, detail, subject=subject)
+
+    def _subject_numbered(self, doc_no: int) -> _Subject:
+        """Return what a document's number stands for.  It is looked for one by one, so ask for few."""
+        documents = self._refold.documents.values()
+        document = next((each for each in documents if each.doc_no == doc_no), None)
+        return _NO_SUBJECT if document is None else (document.table.name, document.document_id, None)
 
     def finish(self, digest: SavedDigest | None) -> None:
-        """Compare what is only known after the last block."""
+        """Compare what is known only after the last block."""
         self._tree.finish()
         refold = self._refold
         for document in refold.documents.values():
@@ -569,7 +620,7 @@ class LedgerCheck:
         )
 
     def _compare_table(self, table: str, columns: Sequence[str], expected: list[Row]) -> None:
-        """Compare all rows of a table, both sides in one order, walking both at once."""
+        """Compare all rows of a table.  Both sides are in the same order, so each row is compared with the next one."""
         stored = self._stored.rows(table)
         for number, row in enumerate(expected, 1):
             found = next(stored, None)
@@ -606,7 +657,7 @@ def _read(ion: Any) -> IonValue | StoredBlock:
 
 
 def _same_value(wanted: Any, stored: Any) -> bool:
-    """Whether stored binary is a value: one value has many encodings."""
+    """Whether stored binary has this value.  Values are compared, because one value has many encodings."""
     if wanted is _NO_DATA or stored is None:
         return wanted is _NO_DATA and stored is None
     if type(wanted) is _Octets:

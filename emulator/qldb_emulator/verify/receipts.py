@@ -1,6 +1,6 @@
-"""Receipts: a revision or block, the proof the service gave for it, and a digest kept from earlier.
+"""Verifies receipts.  A receipt is a revision or a block, the proof that the service gave for it, and a digest.
 
-A receipt stands on its own: neither the journal nor the ledger is needed.
+No journal and no ledger is needed.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from .checks import Finding, check_block, show
 
 
 class ProofFormatError(ValueError):
-    """A value is not a proof: a list of hashes."""
+    """The value is not a proof.  A proof is a list of hashes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptReport:
-    """What the verification of a receipt came to; true when nothing was found."""
+    """The result of verifying a receipt.  It is true if there are no findings."""
 
     findings: tuple[Finding, ...]
 
@@ -35,24 +35,24 @@ class ReceiptReport:
 
 
 def proof_from_ion(value: IonValue) -> list[bytes]:
-    """The hashes of a proof's Ion list.  Raises ProofFormatError."""
+    """Return the hashes in the Ion list of a proof.  Raises ProofFormatError."""
     if type(value) is not list or any(type(element) is not bytes for element in value):
         raise ProofFormatError("a proof is a list of blobs")
     return list(value)
 
 
 def verify_receipt(leaf_hash: bytes, proof: Sequence[bytes], digest: bytes) -> ReceiptReport:
-    """Whether a proof leads from the hash of a revision or block to a digest."""
+    """Verify that a proof leads from the hash of a revision or block to a digest."""
     return ReceiptReport(tuple(_fold(leaf_hash, proof, digest, None)))
 
 
 def verify_revision(
     revision: IonValue, proof: Sequence[bytes], digest: bytes, tip: BlockAddress | None = None
 ) -> ReceiptReport:
-    """Whether a revision is what its hash says, and its proof leads from there to the digest.
+    """Verify that a revision has the hash that it names, and that its proof leads from this hash to the digest.
 
-    revision: as GetRevision, the committed view and history give it.
-    tip: the digest's tip address; with it the proof's shape is checked too.
+    revision: in the form of GetRevision, the committed view and history.
+    tip: the address of the digest's tip.  With it, the length of the proof is checked, too.
     """
     try:
         struct = revision_from_ion(revision)
@@ -70,7 +70,10 @@ def verify_revision(
 def verify_block(
     block: IonValue, proof: Sequence[bytes], digest: bytes, tip: BlockAddress | None = None
 ) -> ReceiptReport:
-    """Whether a block, as GetBlock gives it, is sound within, and its proof leads from its hash to the digest."""
+    """Verify all hashes within a block, and that its proof leads from the block's hash to the digest.
+
+    block: in the form of GetBlock.  tip: as for verify_revision.
+    """
     try:
         parsed = block_from_ion(block)
     except BlockFormatError as error:
@@ -95,7 +98,10 @@ def _revision_hash(revision: Struct, address: BlockAddress) -> list[Finding]:
 
 
 def _shape(address: BlockAddress, tip: BlockAddress, proof: Sequence[bytes], in_block: bool) -> list[Finding]:
-    """What the addresses say about a proof's length, and about where previousBlockHash shows in it."""
+    """Compare the proof with the addresses: its length, and the place where it has previousBlockHash.
+
+    in_block: whether the proof begins inside the block, as a revision's does.
+    """
     if address.strand_id != tip.strand_id:
         return [Finding("strand", address, tip.strand_id, address.strand_id, "digest tip address")]
     if address.sequence_no > tip.sequence_no:
@@ -109,7 +115,8 @@ def _shape(address: BlockAddress, tip: BlockAddress, proof: Sequence[bytes], in_
     least = tree + (1 if address.sequence_no else 0)
     if len(proof) < least:
         return [Finding("length", address, f"at least {least} hashes", f"{len(proof)} hashes", "proof")]
-    # The left neighbour of an odd leaf is the previous block: its hash is there twice (recorded: six proofs).
+    # The left neighbour of a leaf with an odd number is the block before.  So the proof has the hash of that one twice:
+    # as previousBlockHash and as a node of the tree (recorded: six proofs).
     previous, sibling = proof[len(proof) - tree - 1 : len(proof) - tree + 1] if address.sequence_no & 1 else (b"", b"")
     if previous != sibling:
         return [Finding("link", address, show(sibling), show(previous), "previousBlockHash in the proof")]
@@ -117,7 +124,7 @@ def _shape(address: BlockAddress, tip: BlockAddress, proof: Sequence[bytes], in_
 
 
 def _fold(leaf_hash: bytes, proof: Sequence[bytes], digest: bytes, address: BlockAddress | None) -> list[Finding]:
-    # dot takes an empty side as neutral, so an element of another length must not get that far.
+    # dot returns the other side if one is empty, so an empty element would not change the result: check lengths first.
     elements = [("hash", leaf_hash), ("digest", digest), *((f"proof[{i}]", element) for i, element in enumerate(proof))]
     findings = [
         Finding("format", address, f"{hashing.HASH_BYTES} bytes", f"{len(element)} bytes", name)

@@ -1,4 +1,4 @@
-"""A verification for people: a summary for a terminal, and one HTML file that needs nothing else to be read."""
+"""Shows the result of a verification: a summary for a terminal, and an HTML page in one file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def summary(report: JournalReport) -> str:
-    """The report as lines for a terminal."""
+    """Return the report as lines for a terminal."""
     lines = [VERDICTS[report.verdict], ""]
     width = max(len(name) for name, _ in facts(report))
     lines += [f"  {name:<{width}}  {value}" for name, value in facts(report)]
@@ -36,12 +36,12 @@ def summary(report: JournalReport) -> str:
     for title, sentences in (("Not proved:", report.limits), ("To know:", report.notes)):
         if sentences:
             lines += ["", title, *(f"  - {sentence}" for sentence in sentences)]
-    # Ids and names come from the journal: what a terminal would obey is made visible instead.
+    # Ids and names come from the journal, so they can have control characters.  A terminal must not act on them.
     return "\n".join(_CONTROL.sub("\ufffd", line) for line in lines)
 
 
 def facts(report: JournalReport) -> list[tuple[str, str]]:
-    """What a report says in names and values, in order."""
+    """Return the facts of a report as (name, value), in order."""
     verification, check = report.verification, report.digest_check
     counts = verification.counts
     rows = [
@@ -106,7 +106,7 @@ _MEANINGS: dict[str, str] = {
 
 
 def explain(finding: Finding) -> str:
-    """A finding in one sentence, for people who do not know the names of checks."""
+    """Return a finding as a sentence, for readers who do not know the names of checks."""
     block = "at an unknown address" if finding.address is None else f"{finding.address.sequence_no:,}"
     subject = finding.subject or f"a revision in block {block}"
     text = _MEANINGS.get(finding.check)
@@ -120,7 +120,7 @@ def explain(finding: Finding) -> str:
 
 
 def html(report: JournalReport, made: str, version: str) -> str:
-    """The report as one HTML document.  made: when, as text.  version: of this program."""
+    """Return the report as one HTML document.  made: the time, as text.  version: of this program."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -150,7 +150,7 @@ def html(report: JournalReport, made: str, version: str) -> str:
 
 
 def _checks(report: JournalReport) -> Iterator[tuple[str, str, str, str]]:
-    """Name, sentence, state and result of every check that was made of this journal."""
+    """Yield (name, sentence, state, result) of every check that was made of this journal."""
     failed = Counter(finding.check for finding in report.findings)
     own = report.verification.profile != "service"
     for check, sentence in CHECKS.items():
@@ -164,7 +164,7 @@ def _checks(report: JournalReport) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _held(report: JournalReport, check: str) -> tuple[str, str]:
-    """State and result of a check that nothing failed."""
+    """Return state and result of a check without a finding."""
     if check == "digest" and (report.digest_check is None or report.digest_check.found is None):
         return "open", "not compared"
     if check == "revision" and report.verification.counts.data_unproven:

@@ -153,6 +153,7 @@ class VerificationReport:
     digests: at the tips asked for, as far as they were reached.
     redactions_recorded: revisions that redactionInfo structs named.
     json_blocks: blocks that went through JSON.
+    last_block_hash: of the last block; not in ``as_dict``, so that reports of earlier versions stay comparable.
     """
 
     first: BlockAddress | None
@@ -167,6 +168,7 @@ class VerificationReport:
     digests: dict[int, bytes]
     redactions_recorded: int
     json_blocks: int = 0
+    last_block_hash: bytes | None = None
 
     @property
     def ok(self) -> bool:
@@ -176,6 +178,7 @@ class VerificationReport:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON: hashes in base64, addresses as {strand_id, sequence_no}."""
         plain = asdict(self)
+        del plain["last_block_hash"]
         plain["ok"] = self.ok
         plain["digest"] = None if self.digest is None else show(self.digest)
         plain["digests"] = {str(sequence_no): show(digest) for sequence_no, digest in self.digests.items()}
@@ -357,6 +360,7 @@ def finish(verdict: SegmentVerdict) -> VerificationReport:
         digests={tip: root_of(nodes) for tip, nodes in verdict.tips.items()} if begins_at_0 else {},
         redactions_recorded=verdict.redactions,
         json_blocks=verdict.json_blocks,
+        last_block_hash=None if verdict.last is None else verdict.last.block_hash,
     )
 
 

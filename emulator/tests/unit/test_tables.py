@@ -28,8 +28,9 @@ from qldb_emulator.journal import hashing, merkle
 from qldb_emulator.journal.block import ChangedDocument, NewRevision, Redaction, TransactionResult
 from qldb_emulator.journal.model import BlockAddress
 from qldb_emulator.settings import Settings
-from qldb_emulator.tables import open_target, spool
-from qldb_emulator.tables.layout import BLOCKS, layouts_from_plain
+from qldb_emulator.tables import build, open_target, spool
+from qldb_emulator.tables.layout import BLOCKS, BLOCKS_NAME, layouts_from_plain
+from qldb_emulator.tables.locks import held_alone
 
 KINDS = ["parquet", "csv", "sqlite", "postgresql"]
 
@@ -123,6 +124,48 @@ def test_a_ledger_and_its_export_give_the_same_rows(ledger, target, tmp_path, ou
     assert run("tables", tmp_path / "export", "--to", target, "--jobs", 2).exit_code == 0
     assert run("tables", "cars", "--to", f"parquet:{tmp_path / 'other'}", "--data-dir", folder).exit_code == 0
     assert comparable(everything(target)) == comparable(everything(f"parquet:{tmp_path / 'other'}"))
+
+
+def every_cell(target: str) -> dict[str, list[tuple[Any, ...]]]:
+    """All that a target has but for ``_verification``, which names the source."""
+    opened = open_target(target)
+    try:
+        return {**everything(target), "blocks": list(opened.read(BLOCKS_NAME, BLOCKS))}
+    finally:
+        opened.close()
+
+
+def test_binary_text_json_and_the_ledger_itself_give_the_same_tables_to_the_last_byte(target, tmp_path):
+    """All values of these documents are such that JSON holds them."""
+    folder = tmp_path / "data"
+    with Emulator(Settings(data_dir=folder)) as emulator:
+        session = new_ledger(emulator, "cars")
+        session.run("CREATE TABLE Car")
+        session.run("CREATE INDEX ON Car (vin)")
+        session.run("INSERT INTO Car ?", {"vin": "A", "n": 1, "when": [True, None, {"x": "é"}], "name": "statement"})
+        session.run("INSERT INTO Car <<?, ?>>", {"vin": "B", "n": -5}, {"tableId": "C", "other": {"vin": 2}})
+        session.execute(lambda t: [t.execute("SELECT * FROM Car"), t.execute("UPDATE Car SET n = ?", 7)])
+        session.run("SELECT * FROM Car WHERE vin = ?", "A")
+        session.run("DELETE FROM Car WHERE vin = 'B'")
+    expected = f"parquet:{tmp_path / 'expected'}"
+    assert run("tables", "cars", "--to", expected, "--data-dir", folder).exit_code == 0
+    for output_format in ("ION_BINARY", "ION_TEXT", "JSON"):
+        export = tmp_path / output_format
+        assert run("export", "cars", export, "--data-dir", folder, "--format", output_format).exit_code == 0
+        one = free(target, output_format.lower())
+        assert run("tables", export, "--to", one).exit_code == 0
+        assert every_cell(one) == every_cell(expected), output_format
+
+
+def free(target: str, name: str) -> str:
+    """Another free target of the same kind."""
+    if not target.startswith("postgresql:"):
+        return f"{target}-{name}"
+    import psycopg
+
+    with closing(psycopg.connect(target, autocommit=True)) as connection:
+        connection.execute(f'CREATE SCHEMA "{name}"')
+    return f"{target}?options=-csearch_path%3D{name}"
 
 
 def comparable(tables: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[list[Any]]]:
@@ -365,9 +408,9 @@ def test_a_full_disk_leaves_nothing(kind, tmp_path, monkeypatch):
 
     real = targets.appearing
 
-    def limited(path: Path) -> Any:
+    def limited(*arguments: Any) -> Any:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-        return real(path)
+        return real(*arguments)
 
     for module in ("parquet", "csv_files", "sqlite"):
         monkeypatch.setattr(f"qldb_emulator.tables.{module}.appearing", limited)
@@ -377,6 +420,7 @@ def test_a_full_disk_leaves_nothing(kind, tmp_path, monkeypatch):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, before)
     assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert "errno" not in result.output, "the system's words, not those of a library"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["journal"]
 
 
@@ -524,3 +568,34 @@ def test_an_empty_ledger_has_blocks_and_no_tables(target, tmp_path):
         new_ledger(emulator, "empty")
     assert run("tables", "empty", "--to", target, "--data-dir", tmp_path / "data").exit_code == 0
     assert everything(target) == {}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "sqlite"])
+def test_a_target_that_another_process_is_writing_is_left_to_it(tmp_path, kind):
+    source = journal_file(tmp_path / "journal.ion", documents({"a": 1}))
+    target = tmp_path / "target"
+    with held_alone(target):
+        result = run("tables", source, "--to", f"{kind}:{target}")
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert "is being written by another process; nothing was written" in result.output
+    assert not target.exists()
+    assert run("tables", source, "--to", f"{kind}:{target}").exit_code == 0
+    assert [path.name for path in tmp_path.glob("target*")] == ["target"]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "sqlite"])
+def test_what_appeared_while_the_journal_was_read_is_not_written_over(tmp_path, kind, monkeypatch):
+    """Another process was faster."""
+    source = journal_file(tmp_path / "journal.ion", documents({"a": 1}))
+    target = tmp_path / "target"
+    real = build.write_target
+
+    def late(*arguments: Any) -> Any:
+        target.mkdir()
+        (target / "theirs").write_text("kept")
+        return real(*arguments)
+
+    monkeypatch.setattr(build, "write_target", late)
+    result = run("tables", source, "--to", f"{kind}:{target}")
+    assert (result.exit_code, result.output.count("\n")) == (1, 1), result.output
+    assert (target / "theirs").read_text() == "kept"

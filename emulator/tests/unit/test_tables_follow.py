@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +19,7 @@ from click.testing import CliRunner, Result
 from helpers.ledgers import busy_ledger, digest, redact
 from helpers.local_driver import LocalSession, new_ledger
 from helpers.postgres import Postgres, postgres_if_installed
+from helpers.support import ROOT
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator
@@ -230,3 +234,60 @@ def test_a_server_that_does_not_answer_or_has_no_such_ledger_is_one_sentence(tmp
     result = run("follow", "cars", "--to", f"sqlite:{target}", "--url", url, "--once")
     assert (result.exit_code != 0, result.output.count("\n")) == (True, 1), result.output
     assert not target.exists()
+
+
+# --- Two processes -----------------------------------------------------------------------------------------------
+
+WAITING_FOLLOWER = """
+import sys
+from qldb_emulator.cli import follow, main
+from qldb_emulator.tables import TargetError
+
+run = follow._run
+
+def waiting(*arguments):
+    print("open", flush=True)
+    if sys.stdin.readline() == "leave\\n":
+        raise TargetError("it was told to leave")
+    run(*arguments)
+
+follow._run = waiting
+main()
+"""
+"""``qldb-emulator`` that tells when ``follow`` has opened its target, and then waits for a line."""
+
+
+def waiting_follower(target: str, folder: Path) -> subprocess.Popen[str]:
+    """A follower in a process of its own, its target open."""
+    words = ["follow", "cars", "--to", target, "--data-dir", str(folder), "--once"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING_FOLLOWER, *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "emulator")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "open\n"
+    return process
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "second_ends_first"),
+    [("leave", "go", False), ("go", "leave", True), ("go", "go", False), ("leave", "leave", False)],
+)
+def test_two_followers_of_a_new_file_do_not_remove_it_from_under_each_other(tmp_path, first, second, second_ends_first):
+    with Emulator(Settings(data_dir=tmp_path / "data")) as emulator:
+        session = new_ledger(emulator, "cars")
+        session.run("CREATE TABLE Car")
+        session.run("INSERT INTO Car {'vin': 'A'}")
+    target = f"sqlite:{tmp_path / 'target.db'}"
+    followers = [(waiting_follower(target, tmp_path / "data"), order) for order in (first, second)]
+    for follower, order in reversed(followers) if second_ends_first else followers:
+        _, errors = follower.communicate(f"{order}\n")
+        assert follower.returncode == (0 if order == "go" else 1), errors
+    if "go" in (first, second):
+        same_as_tables(target, tmp_path / "data")
+    left = {path.name for path in tmp_path.iterdir()} - {"data", "expected.db"}
+    assert left == ({"target.db"} if "go" in (first, second) else set())

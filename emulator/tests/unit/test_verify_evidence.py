@@ -5,18 +5,29 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from helpers.authority import authority, needs_openssl, openssl
 from helpers.journals import sample
+from helpers.ledgers import busy_ledger, redact
+from helpers.ledgers import digest as ledger_digest
+from helpers.local_driver import LocalSession
 from helpers.support import ROOT
 
 from qldb_emulator.cli import main
+from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.ion.codec import dumps, dumps_text
 from qldb_emulator.journal import merkle, proofs
+from qldb_emulator.settings import Settings
+from qldb_emulator.verify.checks import show
+from qldb_emulator.web.app import create_dispatcher
+from qldb_emulator.web.server import Server
 
 pytestmark = needs_openssl
 
@@ -182,9 +193,146 @@ def test_what_is_no_report(tmp_path, text):
     assert (result.exit_code, result.output.count("\n")) == (3, 1)
 
 
-def test_a_ledger_is_not_signed(tmp_path):
-    result = run("verify", "cars", "--report", tmp_path / "report.json", "--data-dir", tmp_path)
-    assert (result.exit_code, "export it" in result.output) == (2, True)
+# --- A ledger ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ledger(folder: Path) -> Path:
+    """The same folder, with the data directory of a ledger, cars."""
+    with Emulator(Settings(data_dir=folder / "data")) as emulator:
+        busy_ledger(emulator)
+    return folder
+
+
+def report_on(folder: Path, *options: object, target: str = "cars") -> dict[str, Any]:
+    """The signed report on a ledger."""
+    if "--url" not in options and not target.endswith(".qldb"):
+        options = (*options, "--data-dir", folder / "data")
+    result = run("verify", target, "--report", folder / "report.json", "--sign", folder / "key.pem", *options)
+    assert result.exit_code in (0, 1), result.output
+    found: dict[str, Any] = json.loads((folder / "report.json").read_bytes())
+    return found
+
+
+def checked_ledger(folder: Path, source: object, *options: object) -> tuple[int, dict[str, str]]:
+    """As for files, with no time stamp."""
+    code, states = checked(folder, source, "--key", folder / "public.pem", *options)
+    assert states.pop("time stamp") == "not checked"
+    return code, states
+
+
+HELD = dict.fromkeys(("form", "signature", "blocks", "verification"), "held")
+
+
+def test_a_report_on_a_ledger_names_its_blocks_and_the_digest_over_them(ledger):
+    report = report_on(ledger)
+    with Emulator(Settings(data_dir=ledger / "data")) as emulator:
+        value, _ = ledger_digest(emulator)
+    last = report["report"]["journal"]["last"]["sequence_no"]
+    assert report["inputs"] == []
+    assert {**report["blocks"], "last_block_hash": ""} == {
+        "read_from": "ledger file",
+        "strand_id": report["report"]["strand_id"],
+        "first_block": 0,
+        "last_block": last,
+        "last_block_hash": "",
+        "digest": show(value),
+        "no_digest_because": None,
+        "compared_with_digest_from": None,
+    }
+    says = " ".join(report["says"])
+    for part in ("no file was hashed", f"the blocks 0 to {last}", show(value), "nothing about the time before"):
+        assert part in says
+    assert checked_ledger(ledger, "cars", "--data-dir", ledger / "data") == (4, HELD)
+    openssl(
+        *("pkeyutl", "-verify", "-pubin", "-inkey", "public.pem", "-rawin", "-in", "report.json"),
+        *("-sigfile", "report.json.sig"),
+        folder=ledger,
+    )
+
+
+def test_a_digest_that_was_kept_is_what_the_report_rests_on(ledger):
+    with Emulator(Settings(data_dir=ledger / "data")) as emulator:
+        value, tip = ledger_digest(emulator)
+    report = report_on(ledger, "--digest", value.hex(), "--tip", tip)
+    assert report["blocks"]["compared_with_digest_from"] == "kept"
+    assert "every block up to its tip is as it was when the digest was taken" in report["says"][0]
+    assert checked_ledger(ledger, "cars", "--data-dir", ledger / "data") == (4, HELD)
+
+
+def test_the_report_holds_for_a_ledger_that_went_on_for_its_export_its_copy_and_its_server(ledger, tmp_path):
+    report_on(ledger)
+    with Emulator(Settings(data_dir=ledger / "data")) as emulator, Server(create_dispatcher(emulator)) as server:
+        LocalSession(emulator, "cars").run("INSERT INTO Owner {'name': 'Later'}")
+        redact(LocalSession(emulator, "cars"), "Car", 0)
+        assert checked_ledger(ledger, "cars", "--url", server.url) == (4, HELD)
+    result = run("verify-report", ledger / "report.json", "cars", "--data-dir", ledger / "data")
+    assert re.search(r"; [2-9] blocks were added since", result.output), result.output
+    for output_format in ("ION_BINARY", "ION_TEXT"):
+        export = tmp_path / output_format
+        assert run("export", "cars", export, "--data-dir", ledger / "data", "--format", output_format).exit_code == 0
+        assert checked_ledger(ledger, export) == (4, HELD)
+    (tmp_path / "us-east-1").mkdir()
+    copy = shutil.copy(ledger / "data" / "us-east-1" / "cars.qldb", tmp_path / "us-east-1" / "copy.qldb")
+    assert checked_ledger(ledger, copy) == (4, HELD)
+
+
+def test_a_server_gives_blocks_for_a_report_and_the_digest_is_its_own(ledger):
+    with Emulator(Settings(data_dir=ledger / "data")) as emulator, Server(create_dispatcher(emulator)) as server:
+        report = report_on(ledger, "--url", server.url)
+        assert report["blocks"]["read_from"] == report["blocks"]["compared_with_digest_from"] == "server"
+        says = " ".join(report["says"])
+        assert "which the same server gave when its blocks were read" in says
+        assert "What its queries read was not compared" in says
+        assert checked_ledger(ledger, "cars", "--url", server.url) == (4, HELD)
+        LocalSession(emulator, "cars").run("INSERT INTO Owner {'name': 'Later'}")
+        assert checked_ledger(ledger, "cars", "--url", server.url) == (4, HELD)
+
+
+def test_another_ledger_a_shorter_one_and_a_changed_one_fail(ledger, tmp_path):
+    with Emulator(Settings(data_dir=ledger / "data")) as emulator:
+        busy_ledger(emulator, "other")
+        shutil.copytree(ledger / "data", tmp_path / "before")
+        LocalSession(emulator, "cars").run("INSERT INTO Owner {'name': 'Later'}")
+    report_on(ledger)
+    failed = {**HELD, "blocks": "failed", "verification": "failed"}
+    assert checked_ledger(ledger, "other", "--data-dir", ledger / "data") == (1, failed)
+    assert checked_ledger(ledger, "cars", "--data-dir", tmp_path / "before")[1]["blocks"] == "failed"
+    with closing(sqlite3.connect(ledger / "data" / "us-east-1" / "cars.qldb")) as connection:
+        connection.execute("UPDATE revision SET version = 7 WHERE seq = (SELECT max(seq) FROM revision)")
+        connection.commit()
+    changed = {**HELD, "verification": "failed"}
+    assert checked_ledger(ledger, "cars", "--data-dir", ledger / "data") == (1, changed)
+
+
+def test_a_finding_in_a_ledgers_rows_names_table_document_and_version(ledger):
+    with closing(sqlite3.connect(ledger / "data" / "us-east-1" / "cars.qldb")) as connection:
+        connection.execute("UPDATE revision SET tx_time_ms = 1 WHERE seq = (SELECT max(seq) FROM revision)")
+        connection.execute("DELETE FROM index_entry")
+        connection.commit()
+    report = report_on(ledger, "--html", ledger / "page.html")
+    assert report["report"]["verdict"] == "broken"
+    findings = report["report"]["journal"]["findings"]
+    of_row = next(each for each in findings if each["detail"].startswith("revision.tx_time_ms"))
+    assert (of_row["table"], bool(of_row["document"]), type(of_row["version"])) == ("Car", True, int)
+    assert report["report"]["ledger"] == "cars"
+    text = (ledger / "page.html").read_text()
+    assert f"<code>{of_row['document']}</code>, version {of_row['version']}" in text
+    assert "<dt>ledger</dt><dd>cars</dd>" in text
+    assert checked_ledger(ledger, "cars", "--data-dir", ledger / "data") == (4, HELD), "broken then, and now"
+
+
+def test_a_ledger_that_begins_in_its_middle_has_the_hash_of_its_last_block(ledger, tmp_path):
+    values = [dumps(block.to_ion()) for block in sample()[3:]]
+    (tmp_path / "late.ion").write_bytes(b"".join(values))
+    result = run("import", tmp_path / "late.ion", "--as", "late", "--data-dir", ledger / "data")
+    assert result.exit_code == 0, result.output
+    result = run("verify", "late", "--report", ledger / "report.json", "--data-dir", ledger / "data")
+    assert result.exit_code == 4, result.output
+    report = json.loads((ledger / "report.json").read_bytes())
+    assert report["blocks"]["digest"] is None
+    assert show(sample()[-1].block_hash) in " ".join(report["says"])
+    assert checked(ledger, "late", "--data-dir", ledger / "data")[1]["blocks"] == "not checked"
 
 
 # --- The page ----------------------------------------------------------------------------------------------------
