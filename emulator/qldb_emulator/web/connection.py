@@ -81,6 +81,7 @@ class Connection:
         self._crowd = crowd
         self._handed: Request | Exception | None = None  # what a reader of the crowd received, for this thread
         self._held: tuple[HeldAnswer, Request] | None = None
+        self._unsent = b""  # the rest of an answer for which the system's buffers had no space; for this thread
         self._outside = 0  # for how many requests it is not parked
         self._active_at = 0.0  # when the last request came while parked; time.monotonic()
         self._wakes = threading.Lock()
@@ -161,18 +162,24 @@ class Connection:
         keeps_alive = request.keeps_alive
         body = b"" if request.method == "HEAD" else answer.body
         try:
-            self._socket.sendall(encode_head(answer.status_line, answer.headers, keeps_alive) + body)
+            data = encode_head(answer.status_line, answer.headers, keeps_alive) + body
+            if later is None:
+                self._socket.sendall(data)
+            else:
+                self._send_without_wait(data)
         finally:
             if answer.after_response is not None:
                 if later is None:
                     answer.after_response()
                 else:
                     later.append(answer.after_response)
-        # A request that has arrived already is served before a stop closes the connection.
-        self._is_busy = self._parser.has_begun
+        # A request that has arrived already is served before a stop closes the connection, and an answer is sent.
+        self._is_busy = self._parser.has_begun or bool(self._unsent)
         return keeps_alive
 
     def _read_request(self) -> Request:
+        if self._unsent:
+            self._send_rest()
         handed, self._handed = self._handed, None
         if isinstance(handed, Exception):
             raise handed
@@ -284,6 +291,26 @@ class Connection:
             raise _HangUp("no more requests")
         # If bytes of the next request are here, the poll does not know of them.
         return After.GOES_ON if self._is_busy else After.STAYS
+
+    def _send_without_wait(self, data: bytes) -> None:
+        """Send what the system takes now, and leave the rest to the connection's thread.
+
+        A client that does not read its answers would otherwise hold up the answers to the commits of others, which
+        are sent one after the other.
+        """
+        try:
+            sent = self._socket.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            sent = 0
+        self._unsent = data[sent:]
+
+    def _send_rest(self) -> None:
+        """Send what a reader of the crowd left of an answer, in the connection's own thread."""
+        self._socket.sendall(self._unsent)
+        self._unsent = b""
+        self._is_busy = self._parser.has_begun
+        if self._is_stopping() and not self._is_busy:
+            raise _HangUp("no more requests")
 
     # --- TLS ---------------------------------------------------------------------------------------------------
 

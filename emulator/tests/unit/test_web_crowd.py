@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -373,6 +374,10 @@ class Commits(FakeEmulator):
         self.sync: Callable[[], None] = lambda: None
         self.can_hold: set[bool] = set()
 
+    def is_done_with(self, count: int) -> bool:
+        """Whether so many commits took place, and what remains after each."""
+        return len(self.log) == 2 * count
+
     def send_command(self, command, session_token, members, context):
         self.can_hold.add(context.can_hold_answer)
         if command == "AbortTransaction":  # stands for a commit: it needs no members
@@ -583,3 +588,44 @@ def test_a_stop_answers_what_runs_and_ends_what_is_idle(emulator):
         assert idle.recv(1) == b""
         stopping.join(SECONDS)
         assert not stopping.is_alive()
+
+
+@pytest.fixture
+def reluctant(server, emulator):
+    """A client that read no answer, so that one to a commit found no space.  With it how many requests it sent."""
+    with socket.socket() as client:
+        client.settimeout(SECONDS)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the least that the system has
+        client.connect((server.host, server.port))
+        assert eventually(lambda: bool(server.crowd._parked))
+        (connection,) = server._connections
+        connection._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        sent = 0
+        # Parked again means that the answer was sent.
+        while eventually(lambda: bool(server.crowd._parked)) and sent < 1_000:
+            client.sendall(COMMIT)
+            sent += 1
+            assert eventually(partial(emulator.is_done_with, sent))
+            if connection._unsent:
+                break
+        assert connection._unsent, "there is no space left"
+        yield client, sent
+
+
+def test_a_client_that_reads_no_answer_holds_up_no_answer_of_others(server, reluctant):
+    client, sent = reluctant
+    with socket.create_connection((server.host, server.port), timeout=SECONDS) as other:
+        for _ in range(3):
+            other.sendall(COMMIT)
+            assert receive(other) == ["200"]
+    assert receive(client, sent) == ["200"] * sent, "each answer is sent once and whole"
+    for data in (COMMIT, GET):
+        client.sendall(data)
+        assert receive(client) == ["200"]
+
+
+def test_a_stop_ends_a_client_that_reads_no_answer(server, reluctant):
+    started = time.monotonic()
+    server.stop()
+    assert time.monotonic() - started < SECONDS
+    assert not server._connections
