@@ -179,7 +179,7 @@ class LedgerFile(Reads):
 
         Threads that call it at the same time share one sync of the disk.
         """
-        self._log.sync(self._log.commits if through is None else through)
+        self._log.sync(self._log.commits if through is None else through, self.checkpoint)
 
     def begin(self) -> Writer:
         """For WriteTransaction: return a writer in a transaction that belongs to this thread."""

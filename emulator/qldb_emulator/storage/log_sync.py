@@ -6,12 +6,17 @@ at ``FULL``, but under its lock.  Here other threads commit while one waits for 
 
 A commit is in the log, or a checkpoint has moved it into the file.  NORMAL syncs the file before it overwrites the log,
 so it is enough to sync the log.  The log stays the same file while any connection is open.
+
+After a sync that failed, another that succeeds says nothing about the commits before it: Linux reports a failed write
+once, and then takes its pages for written (https://wiki.postgresql.org/wiki/Fsync_Errors).  So the commits count as
+synced only when they are in the file itself, which writes them again.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from ..waiting import about_to_wait
@@ -32,6 +37,7 @@ class LogSync:
         self._path = path
         self._is_off = durability != "full"
         self._synced = 0
+        self._has_failed = False  # the log may lack commits on the disk though a later sync succeeds
         self._lock = threading.Lock()
         self._descriptor: int | None = None
 
@@ -44,8 +50,11 @@ class LogSync:
         """Whether the commits up to this number need no sync."""
         return self._is_off or self._synced >= through
 
-    def sync(self, through: int) -> None:
-        """Return when the commits up to this number are on the disk.  Raises StorageError."""
+    def sync(self, through: int, checkpoint: Callable[[], None]) -> None:
+        """Return when the commits up to this number are on the disk.
+
+        checkpoint: moves all commits into the file and empties the log.  Raises StorageError.
+        """
         if self.is_synced(through):
             return
         about_to_wait()
@@ -58,7 +67,11 @@ class LogSync:
                     self._descriptor = os.open(f"{self._path}-wal", os.O_RDONLY)
                 sync_descriptor(self._descriptor)
             except OSError as problem:
+                self._has_failed = True
                 raise unusable(self._path, problem) from problem
+            if self._has_failed:
+                checkpoint()
+                self._has_failed = False
             self._synced = covered
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from qldb_emulator.engine.workbench.traces import trace
 from qldb_emulator.errors import QldbError
 from qldb_emulator.settings import Settings
 from qldb_emulator.storage import StorageError, log_sync
+from qldb_emulator.storage.ledger_file import LedgerFile
 
 
 class Disk:
@@ -236,6 +237,35 @@ def test_a_disk_that_fails_is_the_answer_that_was_held(emulator: Emulator, disk:
         wait()
     disk.problem = None
     wait()
+
+
+def test_after_a_sync_that_failed_commits_are_moved_into_the_file(
+    emulator: Emulator, disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux tells of a failed write once.  The next sync succeeds, and the commit may not be on the disk."""
+    one, other = [held_insert(emulator, k).before_response for k in (2, 3)]
+    assert one is not None
+    assert other is not None
+    (log,) = tmp_path.rglob("*-wal")
+    disk.may.set()
+    disk.problem = OSError(errno.EIO, "Input/output error")
+    with pytest.raises(QldbError, match="Input/output error"):
+        one()
+    disk.problem = None
+
+    def fail(_: LedgerFile) -> None:
+        raise StorageError("The disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LedgerFile, "checkpoint", fail)
+        for wait in (other, one):
+            with pytest.raises(QldbError, match="The disk is full"):
+                wait()
+    assert log.stat().st_size > 0
+    other()
+    assert log.stat().st_size == 0
+    insert(emulator, 4).end()
+    assert log.stat().st_size > 0, "the log is trusted again"
 
 
 def test_an_answer_that_is_held_survives_the_deletion_of_its_ledger(emulator: Emulator, disk: Disk) -> None:
