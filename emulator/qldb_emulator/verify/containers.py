@@ -12,7 +12,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
@@ -27,6 +27,11 @@ ZIP_ENTRY_LIMIT = 1_000_000
 # takes a fifteenth of verifying, so 8 pieces, each of them in another process, add a third to the work.
 ZIP_PIECES_MAX = 8
 _SKIP_BYTES = 1 << 20
+_DAMAGE: tuple[type[Exception], ...] = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+with suppress(ImportError):  # a Python without it refuses such an entry with RuntimeError
+    from lzma import LZMAError
+
+    _DAMAGE = (*_DAMAGE, LZMAError)
 S3_SCHEME = "s3://"
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -301,9 +306,11 @@ class _Checked:
             self._left -= size
         try:
             return self._file.read(size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        except _DAMAGE as error:
             raise DamagedError(f"{self._name} cannot be unpacked: {error}") from error
         except OSError as error:
+            if error.errno is None:  # of bz2, which has no exception of its own
+                raise DamagedError(f"{self._name} cannot be unpacked: {error}") from error
             raise SourceError(f"{self._name} cannot be read: {_reason(error)}") from error
 
 

@@ -237,12 +237,16 @@ def test_pieces_of_an_entry_are_read_in_any_order(tmp_path):
     container.close()
 
 
-@pytest.mark.parametrize("at", [40, 400, -30])
-def test_a_damaged_entry_of_a_zip_is_a_finding_in_any_piece(tmp_path, at, monkeypatch):
+COMPRESSIONS = {"deflate": zipfile.ZIP_DEFLATED, "bzip2": zipfile.ZIP_BZIP2, "lzma": zipfile.ZIP_LZMA}
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize("at", [4, 40, 400, -30])
+def test_a_damaged_entry_of_a_zip_is_a_finding_in_any_piece(tmp_path, at, compression, monkeypatch):
     from qldb_emulator.verify import segments
 
     name = f"{STRAND}.0-{len(BLOCKS) - 1}.json"
-    path = zip_of(tmp_path / "export.zip", {name: FORMS["JSON"]})
+    path = zip_of(tmp_path / "export.zip", {name: FORMS["JSON"]}, COMPRESSIONS[compression])
     octets = bytearray(path.read_bytes())
     with zipfile.ZipFile(path) as archive:
         start, size = 30 + len(name), archive.infolist()[0].compress_size
