@@ -379,12 +379,15 @@ class Crowd:
         events = self._poll.poll()
         if self._is_closed:
             return
-        found = [self._parked[descriptor] for descriptor, _ in events]
+        # A close that does not wait for this thread any longer may have taken connections away.
+        parked = (self._parked.get(descriptor) for descriptor, _ in events)
+        found = [member for member in parked if member is not None]
         self._alone = self._alone + 1 if len(found) == 1 else 0
         if self._alone < ALONE_POLLS:
             self._ready.extend(found)
             return
         # One client at a time is served faster by a thread of its own.
+        self._alone = 0
         with self._lock:
             self._is_on = False
             self._remove(found[0])
