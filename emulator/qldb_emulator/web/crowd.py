@@ -101,14 +101,16 @@ class _Work:
 class _Reader:
     """A thread that has the role, had it or waits for it.
 
-    work: what it does.  later: what remains to be done after its answer.  signal: released to give it the role.
+    work: what it does.  later: what remains to be done after its answer.  signal: released to give it the role, or to
+    end it.  is_dismissed: whether it was to end it.
     """
 
-    __slots__ = ("later", "signal", "work")
+    __slots__ = ("is_dismissed", "later", "signal", "work")
 
     def __init__(self) -> None:
         self.work: _Work | None = None
         self.later: list[Callable[[], None]] = []
+        self.is_dismissed = False
         self.signal = threading.Lock()
         self.signal.acquire()
 
@@ -167,7 +169,8 @@ class Crowd:
             threads = list(self._threads)
         if self._poll is None:
             return
-        for spare in spares:
+        for spare in spares:  # without the role, so it must not touch what only the reader uses
+            spare.is_dismissed = True
             spare.signal.release()
         self._watch_wakes.set()
         os.eventfd_write(self._waker, 1)
@@ -242,7 +245,7 @@ class Crowd:
         waiting.listen(partial(self._hear_of_wait, reader))
         try:
             reader.signal.acquire()
-            while self._read(reader):
+            while not reader.is_dismissed and self._read(reader):
                 with self._lock:
                     if self._is_closed or len(self._spares) >= SPARES_MAX:
                         break

@@ -329,6 +329,28 @@ def test_a_close_leaves_a_running_request_its_connection(made):
     assert not running.went_on.acquire(blocking=False)
 
 
+def test_a_close_leaves_held_answers_to_the_reader(park, crowd, monkeypatch):
+    """A thread without the role ends; what only the reader uses would otherwise have two users."""
+    monkeypatch.setattr(Crowd, "_watch", lambda self: None)
+    park(After.STAYS, waiting.about_to_wait).send()
+    assert eventually(lambda: len(crowd._spares) == 1)
+    begun, stuck, first_gate, gate = (threading.Event() for _ in range(4))
+    first = park(After.STAYS, lambda: (begun.set(), first_gate.wait(SECONDS)))
+    held = park(After.IS_HELD)
+    slow = park(After.STAYS, lambda: (stuck.set(), gate.wait(SECONDS)))
+    first.send()
+    assert begun.wait(SECONDS)
+    held.send()
+    slow.send()
+    first_gate.set()
+    assert stuck.wait(SECONDS)
+    crowd.close()
+    assert held.log == ["answered"]
+    gate.set()
+    assert held.is_answered()
+    assert set(held.threads) == set(slow.threads)
+
+
 @pytest.mark.parametrize("missing", ["threads", "descriptors", "places in the poll"])
 def test_when_the_system_allows_no_more_a_connection_keeps_its_thread(made, monkeypatch, missing):
     def refuse(*_: object) -> None:
