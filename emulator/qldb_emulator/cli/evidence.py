@@ -181,7 +181,7 @@ class _Place(NamedTuple):
     def verify(self, digest: str | None, tip: str | None, strand: str) -> JournalReport:
         """The report on the journal as it is now.  Raises Unreadable, UnreachableError, Failure."""
         if self.url is not None:
-            return verify_remote(self.source, self.url, self.server_region, digest, tip)
+            return verify_remote(self.source, self.url, self.server_region, digest, tip, self.jobs)
         if ledger_source(self.source, None) is not None:
             return verify_ledger(self.source, digest, tip, self.data_dir, self.region)
         return verify_source(self.source, digest, tip, strand, None, self.region, self.s3_endpoint, self.jobs)

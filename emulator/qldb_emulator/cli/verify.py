@@ -140,7 +140,7 @@ def hashed_inputs(
 
 
 def verify_remote(
-    ledger: str, url: str, region: str | None, digest: str | None, tip: str | None, jobs: int | None = 1
+    ledger: str, url: str, region: str | None, digest: str | None, tip: str | None, jobs: int | None
 ) -> JournalReport:
     """Return the report on a journal that a server sends.  Raises Unreadable, UnreachableError, Failure."""
     from .. import verify as verifying
