@@ -349,13 +349,8 @@ class Reads(ABC):
         wanted = [*numbers, *[numbers[-1]] * (_next_power_of_two(len(numbers)) - len(numbers))]
         sql = SQL_NUMBERED_DOCUMENTS.replace("(?)", f"({','.join('?' * len(wanted))})")
         rows = self._rows(sql, (at_seq, table_no, at_seq, at_seq, *wanted))
-        for row in rows:
-            try:
-                is_whole = crc32(row[2], row[3]) == row[4]
-            except DAMAGES:
-                is_whole = False
-            if not is_whole:
-                raise self._damage_of_document(rows)
+        if not all(map(_is_whole_document, rows)):
+            raise self._damage_of_document(rows)
         return rows
 
     def seek_index(self, index_no: int, keys: Iterable[bytes], at_seq: int, batch: int = BATCH_ROWS) -> Batches:
@@ -473,14 +468,9 @@ class Reads(ABC):
         return self._damaged(f"the revision of document {row[1]!r} in block {row[4]} does not match its checksum")
 
     def _damage_of_document(self, rows: list[Any]) -> StorageError:
-        for row in rows:
-            try:
-                is_whole = crc32(row[2], row[3]) == row[4]
-            except DAMAGES:
-                is_whole = False
-            if not is_whole:
-                return self._damaged(f"the document {row[0]!r} is missing or does not match its checksum")
-        raise AssertionError("the batch has a damaged document")
+        """Return what is wrong with the first damaged one of these rows; one of them is."""
+        row = next(row for row in rows if not _is_whole_document(row))
+        return self._damaged(f"the document {row[0]!r} is missing or does not match its checksum")
 
     def _damaged(self, what: str) -> StorageError:
         return StorageError(f"The ledger file {self.path} is damaged: {what}. Run qldb-emulator verify")
@@ -532,6 +522,14 @@ class Reads(ABC):
                 where = f"WHERE index_no IN (SELECT index_no FROM index_version WHERE until_seq = {LIVE})"
             for row in self._rows(f"SELECT * FROM {table} {where} ORDER BY {order}"):
                 yield table, row
+
+
+def _is_whole_document(row: Any) -> bool:
+    """Whether a DocumentRow matches its checksum."""
+    try:
+        return bool(crc32(row[2], row[3]) == row[4])
+    except DAMAGES:
+        return False
 
 
 def _next_power_of_two(number: int) -> int:

@@ -67,7 +67,7 @@ def test_a_commit_that_waited_for_a_restore_is_refused(emulator: Emulator, sessi
     assert proposal is not None
     ledger.retire()
     with pytest.raises(QldbError, match="No such session"):
-        ledger.committer.commit(proposal)
+        ledger.committer.commit_unsynced(proposal)
 
 
 def test_a_journal_goes_on_after_a_restore_and_its_chain_is_whole(emulator: Emulator, session: LocalSession) -> None:

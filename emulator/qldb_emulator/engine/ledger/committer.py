@@ -187,20 +187,14 @@ class Committer:
 
     # --- the commit --------------------------------------------------------------------------------------
 
-    def commit(self, proposal: Proposal) -> None:
-        """Turn a proposal into the journal's next block.
+    def commit_unsynced(self, proposal: Proposal) -> int:
+        """Turn a proposal into the journal's next block, without waiting for the disk.
 
-        Returns when the block, and every block that its transaction may have read, is durable.  Exception: the block
-        of a transaction that only read may be written later (inferred: journal.md 1.6).
+        Return the number of a commit of the ledger's file, for ``sync``.  When that is synced, so are the block and
+        every block that its transaction may have read; no client may be told before.  Exception: the block of a
+        transaction that only read may be written later (inferred: journal.md 1.6).
         Raises NO_SUCH_SESSION, OCC_CONFLICT, StorageError.  Nothing was written then, except that after an
         UnknownOutcome the block may still appear.
-        """
-        self._file.sync(self.commit_unsynced(proposal))
-
-    def commit_unsynced(self, proposal: Proposal) -> int:
-        """Do the same without waiting for the disk.
-
-        Return the number of a commit of the ledger's file.  No client may be told before it is synced.
         """
         if self._log.is_shared:
             self._commit_together(proposal)

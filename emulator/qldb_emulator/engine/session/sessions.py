@@ -248,17 +248,12 @@ class Sessions:
             try:
                 return self._commands[command](session, now, members)
             except StorageError as error:
-                raise self._storage_problem(token, session, error) from error
+                if _has_lost_ledger(session, error):
+                    self._forget(token, session)
+                raise _storage_problem(session, error) from error
             finally:
                 if session.is_ended:  # its ledger was deleted while the command ran
                     session.end_transaction()
-
-    def _storage_problem(self, token: str, session: Session, error: StorageError) -> QldbError:
-        """Return a file that cannot be read or written: of a ledger that was closed meanwhile, or a real failure."""
-        if session.ledger.is_closed or isinstance(error, LedgerGone | Deposed):
-            self._forget(token, session)
-            return NO_SUCH_SESSION()
-        return storage_problem(session.ledger.name, error)
 
     # --- faults ------------------------------------------------------------------------------------------
 
@@ -503,14 +498,24 @@ class Sessions:
         try:
             session.ledger.committer.sync(commit_no)
         except StorageError as error:
-            if session.ledger.is_closed:
-                raise NO_SUCH_SESSION() from error
-            raise storage_problem(session.ledger.name, error) from error
+            raise _storage_problem(session, error) from error
 
     @staticmethod
     def _abort_transaction(session: Session, now: float, members: Members) -> CommandResult:
         session.end_transaction()
         return CommandResult({})
+
+
+def _has_lost_ledger(session: Session, error: StorageError) -> bool:
+    """Whether a file cannot be read or written because its ledger was closed meanwhile; otherwise it failed."""
+    return session.ledger.is_closed or isinstance(error, LedgerGone | Deposed)
+
+
+def _storage_problem(session: Session, error: StorageError) -> QldbError:
+    """Return the answer to a command that could not read or write its ledger's file."""
+    if _has_lost_ledger(session, error):
+        return NO_SUCH_SESSION()
+    return storage_problem(session.ledger.name, error)
 
 
 def _flush_deferred(ledger: Ledger) -> None:
