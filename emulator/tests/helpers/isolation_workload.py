@@ -10,12 +10,14 @@ import random
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from unittest import mock
 
 from helpers.ledgers import digest
 from helpers.local_driver import REGION, LocalSession, LocalTransaction, new_emulator, new_ledger
 from helpers.memory_log import Store
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.ledger import retries
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.settings import Settings
@@ -154,7 +156,9 @@ class Workload:
     def _begin(self, session: int) -> None:
         record = Record()
         self.records.append(record)
-        self._open[session] = (self._sessions[session].begin(), record)
+        # One thread plays every session, so the transaction that this one would wait for cannot end meanwhile.
+        with mock.patch.object(retries, "TURN_SECONDS", 0.0):
+            self._open[session] = (self._sessions[session].begin(), record)
 
     def _step(self) -> Step:
         choice = self._random
