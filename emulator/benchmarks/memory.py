@@ -7,9 +7,11 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.limits import STRICT
 from qldb_emulator.settings import Settings
 
 from .bench import BenchError, package_environment
@@ -25,13 +27,17 @@ SQLITE_CACHE_MB = 64
 
 SESSIONS = 500
 
+SCAN_SECONDS = 3_600
+"""How long a transaction may last: decoding a million documents takes longer than QLDB lets one last."""
+
 Stages = dict[str, float]
 """MB after each stage."""
 
 
 def open_emulator(data_dir: Path) -> Emulator:
     """Return the emulator of the process."""
-    return Emulator(Settings(data_dir=data_dir, cache_bytes=CACHE_BYTES))
+    limits = replace(STRICT, transaction_seconds=SCAN_SECONDS)
+    return Emulator(Settings(data_dir=data_dir, cache_bytes=CACHE_BYTES, limits=limits))
 
 
 def taken() -> float:

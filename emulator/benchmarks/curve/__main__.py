@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -78,6 +79,7 @@ def curve_of(sources: Sequence[Filled], directory: Path, seed: int, say: Say) ->
         say("copying the ledgers")
         copies = [copy_into(emulator.directory, source, source.name) for source in sources]
         copies.append(copy_into(emulator.directory, sources[0], f"{sources[0].name}-again"))
+        os.sync()  # the system would write the large one to the disk while it is measured
         yield Curve(emulator, copies, directory, Random(seed))
 
 

@@ -35,10 +35,13 @@ class Rounds:
 class Effort:
     """How often everything runs.
 
+    warmth: runs of a reading operation on each ledger before it is measured, so that SQLite's pages of a large ledger
+    are those that a server keeps which has run for a while, not none.
     repetitions: figures of an operation, each the mean of ``reads`` or ``writes`` runs.  starts: of a process.
     whole, slow: rounds of operations of these kinds.  slow_blocks: the largest ledger that slow ones run on.
     """
 
+    warmth: int
     repetitions: int
     reads: int
     writes: int
@@ -48,8 +51,8 @@ class Effort:
     slow_blocks: int = 100_000
 
 
-DEFAULT = Effort(11, 200, 20, 7, whole=Rounds(3, 100_000, 10_000), slow=Rounds(3, 10_000, 1))
-TINY = Effort(2, 2, 2, 1, whole=Rounds(1, 100, 1), slow=Rounds(1, 100, 1))
+DEFAULT = Effort(5_000, 11, 200, 20, 7, whole=Rounds(3, 100_000, 10_000), slow=Rounds(3, 10_000, 1))
+TINY = Effort(2, 2, 2, 2, 1, whole=Rounds(1, 100, 1), slow=Rounds(1, 100, 1))
 """Proves that the operations run; its figures mean nothing."""
 
 Figures = tuple[float, ...]
@@ -65,6 +68,10 @@ def measure(curve: Curve, operation: Operation, effort: Effort) -> list[Figures]
     elif operation.kind == "slow":
         taken = _rounds(cases, ledgers, effort.slow, curve.random)
     else:
+        if operation.kind == "read":
+            for case in cases:
+                for _ in range(effort.warmth):
+                    case()
         repetitions, count = {
             "read": (effort.repetitions, effort.reads),
             "write": (effort.repetitions, effort.writes),
