@@ -73,7 +73,8 @@ class TableCache:
         self._undecoded: dict[int, UndecodedTable] = {}
         self._scans: dict[int, _Scans] = {}  # by table
         self._turns = count()
-        self._is_collecting = False  # one scan at a time: what it has read so far is in memory, too
+        self._collecting: UndecodedTable | None = None  # by one scan at a time: it is in memory, too
+        self._collected_before = -1  # documents that it had when another scan wanted to collect, too
         self._clearings = 0  # a scan that began before the last one must not keep what it has read
         self._lock = threading.Lock()
 
@@ -103,8 +104,9 @@ class TableCache:
         return len(self._undecoded)
 
     def memory(self) -> int:
-        """Return the estimated bytes of all kept tables."""
-        return _memory(self._decoded) + _memory(self._undecoded)
+        """Return the estimated bytes of all kept tables, and of the one that a scan collects."""
+        collecting = self._collecting
+        return _memory(self._decoded) + _memory(self._undecoded) + (0 if collecting is None else collecting.memory)
 
     def clear(self) -> None:
         """Forget everything: the stored rows were rebuilt, or some were erased."""
@@ -112,6 +114,7 @@ class TableCache:
             self._decoded.clear()
             self._undecoded.clear()
             self._scans.clear()
+            self._collecting = None
             self._clearings += 1
 
     # --- what is kept ------------------------------------------------------------------------------------------
@@ -160,6 +163,9 @@ class TableCache:
 
     def _make_room(self, needed: int) -> None:
         """Forget undecoded tables until *needed* bytes are left, longest unused first.  Holds the lock."""
+        if needed + self.memory() <= self._budget:
+            return
+        self._collecting = None
         for table_no in sorted(self._undecoded, key=self._last_turn):
             if needed + self.memory() <= self._budget:
                 return
@@ -186,27 +192,26 @@ class TableCache:
         begun = self._clearings
         previous = self._scans.get(table_no, _Scans())
         collected = self._begin_to_collect(table_no, at_seq, previous)
-        is_collecting = collected is not None
         size = number = 0
-        try:
-            for numbers, documents in self._file.scan_data(table_no, at_seq):
-                octets = sum(map(len, documents))
-                size += octets
-                number += len(numbers)
-                if collected is not None:
-                    collected.extend(numbers, documents, octets)
-                    if collected.memory + self.memory() > self._budget:
-                        collected = None
-                yield numbers, documents
-            with self._lock:
-                if begun != self._clearings or table_no in self._decoded:  # in the latter case the snapshot is old
-                    return
-                if collected is not None and table_no not in self._undecoded:
+        for numbers, documents in self._file.scan_data(table_no, at_seq):
+            octets = sum(map(len, documents))
+            size += octets
+            number += len(numbers)
+            if collected is not None:
+                collected.extend(numbers, documents, octets)
+                if self.memory() > self._budget:
+                    self._give_up(collected)
+                if collected is not self._collecting:
+                    collected = None
+            yield numbers, documents
+        with self._lock:
+            if begun != self._clearings or table_no in self._decoded:  # in the latter case the snapshot is old
+                return
+            if collected is not None and collected is self._collecting:
+                self._collecting = None
+                if table_no not in self._undecoded:
                     self._undecoded[table_no] = collected
-                self._note_scan(table_no, size, number)
-        finally:
-            if is_collecting:
-                self._is_collecting = False
+            self._note_scan(table_no, size, number)
 
     def _begin_to_collect(self, table_no: int, at_seq: int, previous: _Scans) -> UndecodedTable | None:
         """Return what a scan collects to keep, as previous scans of the table tell.  None: nothing."""
@@ -214,13 +219,29 @@ class TableCache:
             return None
         memory = previous.size + UNDECODED_OVERHEAD * previous.documents
         with self._lock:
-            if self._is_collecting or table_no in self._undecoded:  # in the latter case the snapshot is old
+            if table_no in self._undecoded or self._is_collected_elsewhere():  # in the former case the snapshot is old
                 return None
             if memory + self._memory_in_use(previous) > self._budget:
                 return None
             self._make_room(memory)
-            self._is_collecting = True
-        return UndecodedTable(at_seq)
+            self._collecting, self._collected_before = UndecodedTable(at_seq), -1
+            return self._collecting
+
+    def _is_collected_elsewhere(self) -> bool:
+        """Whether another scan collects, and goes on.  One that is not read on gives way.  Holds the lock."""
+        other = self._collecting
+        if other is None:
+            return False
+        before, self._collected_before = self._collected_before, len(other.documents)
+        if before != len(other.documents):
+            return True
+        self._collecting = None
+        return False
+
+    def _give_up(self, collected: UndecodedTable) -> None:
+        with self._lock:
+            if self._collecting is collected:
+                self._collecting = None
 
     def _memory_in_use(self, previous: _Scans) -> int:
         """Return the bytes of what does not give way to a table: what was scanned since its previous scan.
