@@ -253,12 +253,14 @@ def containing(documents: Sequence[bytes], octets: bytes) -> list[int]:
 
     Documents of a few hundred octets are searched in one piece, which takes half the time.
     """
-    ends = list(accumulate(map(len, documents)))
-    if not ends or ends[-1] > _SEARCHED_TOGETHER_MAX:
+    if sum(map(len, documents)) > _SEARCHED_TOGETHER_MAX:
         return [i for i, document in enumerate(documents) if octets in document]
-    joined, length = b"".join(documents), len(octets)
-    found = []
+    joined = b"".join(documents)
     at = joined.find(octets)
+    if at < 0:
+        return []
+    ends, length = list(accumulate(map(len, documents))), len(octets)
+    found = []
     while at >= 0:
         position = bisect_right(ends, at)
         end = ends[position]
