@@ -129,7 +129,7 @@ class LedgerFile(Reads):
     def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         return self._rows_of(self._readers, sql, parameters)
 
-    def _scanned(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
+    def _scanned(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         return self._rows_of(self._scanners, sql, parameters)
 
     def _rows_of(self, pool: ReaderPool, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[Any]:

@@ -165,7 +165,7 @@ class Reads(ABC):
         """Do the same for a statement that finds a few rows by their keys."""
         return self._rows(sql, parameters)
 
-    def _scanned(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
+    def _scanned(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """Do the same for a batch after the first of what is read through, and no page of it twice."""
         return self._rows(sql, parameters)
 

@@ -9,20 +9,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
-from bisect import bisect_left
-from collections.abc import Sequence
-from itertools import compress
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from ...partiql.planning.data import Row
+from ...partiql.planning.data import BATCH_ROWS, JoinedDocuments, Row
 from .documents import MEMORY_PER_BYTE, DocumentCache
 
 if TYPE_CHECKING:
     from ...storage.rows import RevisionRow
 
-UNDECODED_OVERHEAD = 64
-"""Bytes of memory for each document that is kept undecoded, besides its octets: the header of a ``bytes`` object (33),
-what the allocator rounds up (8), its place in the list (9), its number (8).  Counted for CPython 3.11."""
+UNDECODED_OVERHEAD = 16
+"""Bytes of memory for each document that is kept undecoded, besides its octets: its number (8), where it ends (4), and
+its part of the objects that make a piece (1.2), rounded up."""
+
+Piece = tuple[Sequence[int], JoinedDocuments]
+"""Storage's numbers (``doc_no``) of up to BATCH_ROWS documents, and the documents."""
+
+Undecoded = Iterator[tuple[Sequence[int], Sequence[bytes] | JoinedDocuments]]
+"""(numbers, documents) of a table, BATCH_ROWS at a time, in the order of their insertion."""
 
 
 class KeptTable(ABC):
@@ -86,45 +92,66 @@ class DecodedTable(KeptTable):
 class UndecodedTable(KeptTable):
     """The live documents as they are stored, in the order of their insertion, which is that of their numbers.
 
-    numbers: storage's number (``doc_no``) of each.  documents: the Ion binary of each.
+    documents: how many.  pieces: each of BATCH_ROWS documents, until a change makes one shorter.  A change makes new
+    pieces only in the place of those that it falls into.
     """
 
-    __slots__ = ("documents", "numbers")
+    __slots__ = ("documents", "pieces")
 
     def __init__(self, seq: int) -> None:
         super().__init__(seq, 0)
-        self.numbers = array("q")
-        self.documents: list[bytes] = []
+        self.pieces: list[Piece] = []
+        self.documents = 0
 
     @property
     def size(self) -> int:
         """The octets of its documents."""
-        return self.memory - UNDECODED_OVERHEAD * len(self.documents)
+        return self.memory - UNDECODED_OVERHEAD * self.documents
 
-    def extend(self, numbers: Sequence[int], documents: Sequence[bytes], size: int) -> None:
-        """Add documents of greater numbers.  size: their octets.  Only before the table is given out."""
-        self.numbers.extend(numbers)
-        self.documents.extend(documents)
-        self.memory += size + UNDECODED_OVERHEAD * len(documents)
+    def append(self, numbers: Sequence[int], documents: Sequence[bytes]) -> None:
+        """Add documents of greater numbers.  Only before the table is given out."""
+        self.pieces.append(self._piece(numbers, documents))
+
+    def batches(self) -> Undecoded:
+        """Return the documents, BATCH_ROWS at a time."""
+        pieces = self.pieces
+        if all(len(numbers) == BATCH_ROWS for numbers, _ in pieces[:-1]):
+            return iter(pieces)
+        return _regrouped(pieces)
+
+    def _piece(self, numbers: Sequence[int], documents: Sequence[bytes]) -> Piece:
+        piece = array("q", numbers), JoinedDocuments(documents)
+        self._count(piece, 1)
+        return piece
+
+    def _count(self, piece: Piece, sign: int) -> None:
+        numbers, documents = piece
+        self.documents += sign * len(numbers)
+        self.memory += sign * (len(documents.joined) + UNDECODED_OVERHEAD * len(numbers))
 
     def _apply(self, changes: Sequence[RevisionRow]) -> None:
-        numbers, documents = self.numbers[:], self.documents[:]
-        gaps: set[int] = set()
-        for number, data in sorted({change.doc_no: change.data for change in changes}.items()):
-            position = bisect_left(numbers, number)
-            if position < len(numbers) and numbers[position] == number:
-                self.memory -= len(documents[position]) + UNDECODED_OVERHEAD
-                if data is None:
-                    gaps.add(position)
-                    continue
-                documents[position] = data
-            elif data is None:
-                continue  # made and deleted in between
-            else:  # nearly always at the end: numbers grow
-                numbers.insert(position, number)
-                documents.insert(position, data)
-            self.memory += len(data) + UNDECODED_OVERHEAD
-        if gaps:
-            stays = [position not in gaps for position in range(len(numbers))]
-            numbers, documents = array("q", compress(numbers, stays)), list(compress(documents, stays))
-        self.numbers, self.documents = numbers, documents
+        pieces = self.pieces[:]
+        firsts = [numbers[0] for numbers, _ in pieces]
+        changed: dict[int, dict[int, bytes | None]] = {}  # piece -> number -> document
+        for change in changes:
+            place = max(0, bisect_right(firsts, change.doc_no) - 1)  # what is new falls into the last piece
+            changed.setdefault(place, {})[change.doc_no] = change.data
+        for place in sorted(changed, reverse=True):
+            documents: dict[int, bytes | None] = {}
+            for old in pieces[place : place + 1]:
+                self._count(old, -1)
+                documents.update(zip(old[0], old[1].split(), strict=True))
+            documents.update(changed[place])
+            live = sorted((number, data) for number, data in documents.items() if data is not None)
+            groups = [live[start : start + BATCH_ROWS] for start in range(0, len(live), BATCH_ROWS)]
+            pieces[place : place + 1] = [
+                self._piece([number for number, _ in group], [data for _, data in group]) for group in groups
+            ]
+        self.pieces = pieces
+
+
+def _regrouped(pieces: list[Piece]) -> Undecoded:
+    numbers = chain.from_iterable(numbers for numbers, _ in pieces)
+    documents = chain.from_iterable(documents.split() for _, documents in pieces)
+    while batch := list(islice(documents, BATCH_ROWS)):
+        yield list(islice(numbers, BATCH_ROWS)), batch

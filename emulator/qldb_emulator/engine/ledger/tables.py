@@ -19,13 +19,13 @@ it.  A list of rows that was returned never changes, so it can be iterated while
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ...partiql.planning.data import BATCH_ROWS, Batches, Prefilter, Row
 from .documents import MEMORY_PER_BYTE, DocumentCache
-from .kept_tables import UNDECODED_OVERHEAD, DecodedTable, KeptTable, UndecodedTable
+from .kept_tables import UNDECODED_OVERHEAD, DecodedTable, KeptTable, Undecoded, UndecodedTable
 
 if TYPE_CHECKING:
     from ...storage.ledger_file import LedgerFile
@@ -39,9 +39,6 @@ PREFILTERED_SCANS_MAX = 2
 
 MergeWrites = Callable[[Iterator[Any]], Iterator[Any]]
 """Merges a transaction's own writes (Row) into the rows of a table, which begin with the document's id."""
-
-Undecoded = Iterator[tuple[Sequence[int], Sequence[bytes]]]
-"""(numbers, documents) of a table, BATCH_ROWS at a time, in the order of their insertion."""
 
 Kept = TypeVar("Kept", DecodedTable, UndecodedTable)
 
@@ -132,8 +129,8 @@ class TableCache:
             table = self._current(self._undecoded, table_no, at_seq)
             if table is None:
                 return None
-            self._note_scan(table_no, table.size, len(table.documents))
-            return _batches(table.numbers, table.documents)
+            self._note_scan(table_no, table.size, table.documents)
+            return table.batches()
 
     def _current(self, kept: dict[int, Kept], table_no: int, at_seq: int) -> Kept | None:
         """Bring a kept table up to a block.  None if there is none, or if it shows a later block.  Holds the lock."""
@@ -194,11 +191,10 @@ class TableCache:
         collected = self._begin_to_collect(table_no, at_seq, previous)
         size = number = 0
         for numbers, documents in self._file.scan_data(table_no, at_seq):
-            octets = sum(map(len, documents))
-            size += octets
+            size += sum(map(len, documents))
             number += len(numbers)
             if collected is not None:
-                collected.extend(numbers, documents, octets)
+                collected.append(numbers, documents)
                 if self.memory() > self._budget:
                     self._give_up(collected)
                 if collected is not self._collecting:
@@ -232,8 +228,8 @@ class TableCache:
         other = self._collecting
         if other is None:
             return False
-        before, self._collected_before = self._collected_before, len(other.documents)
-        if before != len(other.documents):
+        before, self._collected_before = self._collected_before, other.documents
+        if before != other.documents:
             return True
         self._collecting = None
         return False
@@ -315,8 +311,3 @@ class TableCache:
 
 def _memory(tables: Mapping[int, KeptTable]) -> int:
     return sum([table.memory for table in list(tables.values())])
-
-
-def _batches(numbers: Sequence[int], documents: Sequence[bytes]) -> Undecoded:
-    for start in range(0, len(numbers), BATCH_ROWS):
-        yield numbers[start : start + BATCH_ROWS], documents[start : start + BATCH_ROWS]
