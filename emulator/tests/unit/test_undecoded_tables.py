@@ -241,6 +241,7 @@ def redact_first_revision(session: LocalSession) -> None:
 
 def test_a_redaction_forgets_what_is_kept_and_what_is_being_read(session: LocalSession, ledger: Ledger) -> None:
     scan(session, times=2)
+    assert ledger.tables.kept_undecoded() == 1
     old = LocalSession(session._emulator, "cars").begin()
     session.run("UPDATE T SET c = 'new' WHERE k = 7")
     redact_first_revision(session)
