@@ -26,7 +26,7 @@ class Settings:
     region: for requests that name none.  account: twelve digits, for ARNs.
     state_delay_ms: how long a ledger is CREATING, DELETING, and its key UPDATING; 0: not at all.
     cache_bytes: the most memory of each of a ledger's two caches, that of decoded documents and that of whole
-      tables; estimated as MEMORY_PER_BYTE times the documents' Ion binary (see engine.documents).
+      tables; a decoded document is estimated as MEMORY_PER_BYTE times its Ion binary (see engine.documents).
     console: whether a browser gets pages: "on"; "read-only", where neither they nor the JSON interface below /_qldb
       change anything; or "off".
     has_admin: whether the admin interface under /_qldb answers.

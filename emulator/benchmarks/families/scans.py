@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from qldb_emulator.engine.emulator import Emulator
@@ -23,12 +23,30 @@ LEDGER = "scans"
 SCAN = f"SELECT * FROM {TABLE} WHERE LicensePlateNumber = ?"
 FETCH = "SELECT data FROM revision"  # the table's documents and no others: nothing was changed, and it is alone
 _SHARE, _COLD_SHARE = 20, 100  # a run reads a whole table
+_CACHE_PER_DOCUMENT = 500
+"""Bytes of cache for each document: enough for a table as it is stored (300 bytes), not decoded (ten times that)."""
+
+Source = Callable[[Bench], AbstractContextManager[Emulator]]
 
 
 @contextmanager
 def emulator(bench: Bench) -> Iterator[Emulator]:
     """Yield one ledger with one table."""
-    with Emulator(Settings(is_ephemeral=True)) as made:
+    with _filled(bench, Settings(is_ephemeral=True)) as made:
+        yield made
+
+
+@contextmanager
+def emulator_with_small_cache(bench: Bench) -> Iterator[Emulator]:
+    """Yield the same, with caches that the table does not fit when it is decoded."""
+    settings = Settings(is_ephemeral=True, cache_bytes=_CACHE_PER_DOCUMENT * bench.scale.scanned)
+    with _filled(bench, settings) as made:
+        yield made
+
+
+@contextmanager
+def _filled(bench: Bench, settings: Settings) -> Iterator[Emulator]:
+    with Emulator(settings) as made:
         bench.say(f"filling a table of {bench.scale.scanned:,} documents")
         create_ledger(made, LEDGER, {TABLE: INDEXED})
         append_inserts(made, LEDGER, TABLE, (registration(number) for number in range(bench.scale.scanned)))
@@ -36,19 +54,19 @@ def emulator(bench: Bench) -> Iterator[Emulator]:
         yield made
 
 
-def path(bench: Bench) -> Path:
+def path(bench: Bench, source: Source = emulator) -> Path:
     """Return the ledger's file."""
-    ledger = bench.shared(emulator).ledgers.find(REGION, LEDGER)
+    ledger = bench.shared(source).ledgers.find(REGION, LEDGER)
     assert ledger is not None
     return ledger.file.path
 
 
-def fetching(bench: Bench, is_cold: bool) -> Case:
+def fetching(bench: Bench, is_cold: bool, source: Source = emulator) -> Case:
     """Return the stored documents as bytes, one after the other; of one document's time.
 
     is_cold: with a new connection.
     """
-    where, documents = f"{path(bench).as_uri()}?mode=ro", bench.scale.scanned
+    where, documents = f"{path(bench, source).as_uri()}?mode=ro", bench.scale.scanned
     readers = [sqlite3.connect(where, uri=True)]
 
     def fetch() -> None:
@@ -69,9 +87,9 @@ def fetching(bench: Bench, is_cold: bool) -> Case:
     return run
 
 
-def scanning(bench: Bench, is_cold: bool) -> Case:
+def scanning(bench: Bench, is_cold: bool, source: Source = emulator) -> Case:
     """ExecuteStatement; of one document's time.  is_cold: the ledger is opened again, so no cache holds it."""
-    made, documents = bench.shared(emulator), bench.scale.scanned
+    made, documents = bench.shared(source), bench.scale.scanned
     wanted = registration(documents // 2)["LicensePlateNumber"]
     driver = LocalDriver(made, LEDGER)
 
@@ -89,7 +107,7 @@ def scanning(bench: Bench, is_cold: bool) -> Case:
 
 
 def warmed(case: Case) -> Case:
-    """Run a scan so often that its table is kept decoded."""
+    """Run a scan so often that its table is kept."""
     for _ in range(PREFILTERED_SCANS_MAX + 1):
         case()
     return case
@@ -113,6 +131,12 @@ def measure_warm(bench: Bench) -> Samples:
     return bench.compare(warmed(scanning(bench, False)), fetching(bench, False), "µs", text, share=_SHARE)
 
 
+def measure_large(bench: Bench) -> Samples:
+    text = note(bench, f"{_CACHE_PER_DOCUMENT} bytes of cache for each; neither side for the first time")
+    source = emulator_with_small_cache
+    return bench.compare(warmed(scanning(bench, False, source)), fetching(bench, False, source), "µs", text, _SHARE)
+
+
 AGAINST = "fetching their bytes with SQLite and nothing else"
 FAMILY = Family(
     "scans, in process",
@@ -133,6 +157,14 @@ FAMILY = Family(
             1.0,
             "measurements.md G7",
             measure_warm,
+        ),
+        Row(
+            "scan-large",
+            "the same, of a table that does not fit the cache decoded",
+            AGAINST,
+            2.0,
+            "measurements.md G7",
+            measure_large,
         ),
     ),
 )

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .connections import BUSY_SECONDS, SYNCHRONOUS, Durability, ReaderPool, connect, use_wal
+from .connections import BUSY_SECONDS, SCAN_CACHE_KIB, SYNCHRONOUS, Durability, ReaderPool, connect, use_wal
 from .errors import SQLITE_ERRORS, StorageError, unusable
 from .lock import DirectoryLock, place_of
 from .log_sync import LogSync
@@ -41,6 +41,7 @@ class LedgerFile(Reads):
         self.path = path
         self.durability = durability
         self._readers = ReaderPool(path)
+        self._scanners = ReaderPool(path, SCAN_CACHE_KIB)
         self._connection: sqlite3.Connection | None = writer_connection
         self._write_lock = threading.Lock()
         self._writing_thread: int | None = None
@@ -126,13 +127,19 @@ class LedgerFile(Reads):
 
     # --- reading -----------------------------------------------------------------------------------------------
     def _rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
-        connection = self._readers.take()
+        return self._rows_of(self._readers, sql, parameters)
+
+    def _scanned(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        return self._rows_of(self._scanners, sql, parameters)
+
+    def _rows_of(self, pool: ReaderPool, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
+        connection = pool.take()
         try:
             return connection.execute(sql, parameters).fetchall()
         except SQLITE_ERRORS as problem:
             raise unusable(self.path, problem) from problem
         finally:
-            self._readers.give(connection)
+            pool.give(connection)
 
     def _few(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
         # A reader's connection forgets its pages whenever another connection has written, that is before nearly every
@@ -335,6 +342,7 @@ class LedgerFile(Reads):
         with self._alone() as connection:
             self._connection = None
         self._readers.close()
+        self._scanners.close()
         connection.close()  # moves the log into the file, and syncs both
         self._log.close()
 

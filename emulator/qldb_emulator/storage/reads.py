@@ -165,6 +165,10 @@ class Reads(ABC):
         """Do the same for a statement that finds a few rows by their keys."""
         return self._rows(sql, parameters)
 
+    def _scanned(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """Do the same for a batch after the first of what is read through, and no page of it twice."""
+        return self._rows(sql, parameters)
+
     # --- facts -------------------------------------------------------------------------------------------------
     def meta(self, key: str, default: Any = None) -> Any:
         """Return a control-plane fact, or the default."""
@@ -205,9 +209,11 @@ class Reads(ABC):
     def blocks(self, first: int = 0, last: int | None = None, batch: int = _BLOCK_BATCH) -> Iterator[tuple[int, bytes]]:
         """Yield (sequence number, Ion bytes) of the blocks first..last, both included; last None: to the tip."""
         stop = LIVE if last is None else last
+        read = self._rows
         while first <= stop:
             sql = "SELECT seq, block_hash, crc, ion FROM block WHERE seq BETWEEN ? AND ? LIMIT ?"
-            rows = self._rows(sql, (first, stop, batch))
+            rows = read(sql, (first, stop, batch))
+            read = self._scanned
             yield from self._checked_blocks(rows)
             if len(rows) < batch:
                 return
@@ -488,8 +494,10 @@ class Reads(ABC):
         first: rows of the first batch, if there may be as many in any.
         """
         parameters["size"] = min(first, batch)
+        read = self._rows
         while True:
-            rows = self._rows(sql, parameters)
+            rows = read(sql, parameters)
+            read = self._scanned
             if rows:
                 parameters["after"] = key(rows[-1])
                 yield rows

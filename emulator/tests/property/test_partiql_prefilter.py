@@ -13,7 +13,7 @@ from qldb_emulator.ion.values import Annotated, Symbol, struct_of
 from qldb_emulator.partiql.execution.prefilter import COMPARISONS, certain_match, containing, prefilter_of
 from qldb_emulator.partiql.language import semantics
 from qldb_emulator.partiql.language.errors import PartiqlError
-from qldb_emulator.partiql.planning.data import Row
+from qldb_emulator.partiql.planning.data import JoinedDocuments, Row
 from qldb_emulator.partiql.planning.plan import PARAMETERS_SLOT, Slot
 from qldb_emulator.partiql.syntax import ast
 
@@ -78,6 +78,7 @@ def test_the_prefilter_of_binary_agrees_with_the_decoded_one(
     binary = [dumps(document) for document in documents]
     stored = [loads_document(data) for data in binary]
     positions = set(prefilter.positions(binary))
+    assert set(prefilter.positions(JoinedDocuments(binary))) == positions
     rows = [Row(str(position), value) for position, value in enumerate(stored)]
     decoded = {int(row.document_id) for _, passing in prefilter.batches(iter(rows)) for row in passing}
     for position, document in enumerate(stored):
@@ -120,4 +121,6 @@ OCTETS = st.text(alphabet="ab", max_size=6).map(str.encode)
 def test_octets_are_found_in_the_documents_that_have_them(documents: list[bytes], octets: bytes, long: bytes) -> None:
     """Not across the end of a document; many long documents are searched one by one."""
     searched = [*documents, long]
-    assert containing(searched, octets) == [n for n, document in enumerate(searched) if octets in document]
+    expected = [n for n, document in enumerate(searched) if octets in document]
+    assert containing(searched, octets) == expected
+    assert containing(JoinedDocuments(searched), octets) == expected

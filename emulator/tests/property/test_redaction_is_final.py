@@ -50,9 +50,10 @@ def test_no_byte_of_a_redacted_value_is_in_any_file(tmp_path_factory: pytest.Tem
     assert [value for value in model.gone if value in log] == []
     ledger = model.emulator.ledgers.find(REGION, "cars")
     assert ledger is not None
-    kept = repr([row for rows in ledger.tables._tables.values() for row in rows.rows]) + repr(
-        [ledger.cache._young, ledger.cache._old]
-    )
+    tables = ledger.tables
+    kept = repr([row for table in tables._decoded.values() for row in table.rows])
+    kept += repr([piece.joined for table in tables._undecoded.values() for _, piece in table.pieces])
+    kept += repr([ledger.cache._young, ledger.cache._old])
     assert [value for value in model.gone if value in kept] == []
     model.emulator.close()
     assert found_in(root, model.gone) == []

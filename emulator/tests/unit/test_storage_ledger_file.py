@@ -16,6 +16,7 @@ import pytest
 from helpers.storage_steps import HASH, Put, Scribe, contents
 
 from qldb_emulator.storage import Durability, LedgerFile, StorageError, StorageVersionError, log_sync, schema
+from qldb_emulator.storage.connections import SCAN_CACHE_KIB
 from qldb_emulator.storage.stored_rows import StoredRows
 
 
@@ -525,6 +526,23 @@ def test_threads_share_the_connections_that_are_idle(file: LedgerFile) -> None:
         thread.start()
         thread.join()
     assert len(file._readers._idle) == 1
+
+
+def test_what_is_longer_than_a_batch_is_read_with_a_small_cache(file: LedgerFile) -> None:
+    for seq in range(70):
+        add_block(file, seq)
+    assert len(list(file.blocks(0, 20))) == 21
+    assert len(file._scanners._idle) == 0
+    assert [seq for seq, _ in file.blocks()] == list(range(70))
+    (scanner,) = file._scanners._idle
+    assert scanner.execute("PRAGMA cache_size").fetchone() == (-SCAN_CACHE_KIB,)
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        scanner.execute("DELETE FROM block")
+    file.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        scanner.execute("SELECT 1")
+    with pytest.raises(StorageError, match="is closed"):
+        list(file.blocks())
 
 
 def test_a_reader_cannot_write(file: LedgerFile) -> None:

@@ -31,7 +31,7 @@ from ...ion.symbols import SYSTEM_SYMBOLS
 from ...ion.values import Annotated, TypedNull
 from ..language.values import MISSING
 from ..planning.analysis import conjuncts
-from ..planning.data import BATCH_ROWS, Batches, CertainMatch, Prefilter, Row
+from ..planning.data import BATCH_ROWS, Batches, CertainMatch, JoinedDocuments, Prefilter, Row
 from ..planning.plan import PARAMETERS_SLOT, Slot
 from ..syntax import ast
 
@@ -218,13 +218,19 @@ class _TermsPrefilter:
                 passing = batch  # a document that is annotated itself
             yield len(batch), passing
 
-    def positions(self, documents: Sequence[bytes]) -> Sequence[int]:
-        found: Sequence[int] = range(len(documents))
-        if self._needles:
-            first, *others = self._needles
-            found = containing(documents, first)
-            for octets in others:
-                found = [i for i in found if octets in documents[i]]
+    def positions(self, documents: Sequence[bytes] | JoinedDocuments) -> Sequence[int]:
+        if not self._needles:
+            whole = documents.split() if isinstance(documents, JoinedDocuments) else documents
+            return self._selected(whole, range(len(whole)))
+        found = containing(documents, self._needles[0])
+        if not isinstance(documents, JoinedDocuments):
+            return self._selected(documents, found)
+        few = list(map(documents.document, found))
+        return [found[i] for i in self._selected(few, range(len(few)))]
+
+    def _selected(self, documents: Sequence[bytes], found: Sequence[int]) -> Sequence[int]:
+        for octets in self._needles[1:]:
+            found = [i for i in found if octets in documents[i]]
         for select in self._position_selectors:
             found = select(documents, found)
         return found
@@ -248,17 +254,23 @@ def _position_selector(operator: str, name: str, wanted: Any, is_whole: bool) ->
     ]
 
 
-def containing(documents: Sequence[bytes], octets: bytes) -> list[int]:
+def containing(documents: Sequence[bytes] | JoinedDocuments, octets: bytes) -> list[int]:
     """The positions of the documents that contain these octets.
 
     Documents of a few hundred octets are searched in one piece, which takes half the time.
     """
-    ends = list(accumulate(map(len, documents)))
-    if not ends or ends[-1] > _SEARCHED_TOGETHER_MAX:
+    if isinstance(documents, JoinedDocuments):
+        joined = documents.joined
+    elif sum(map(len, documents)) > _SEARCHED_TOGETHER_MAX:
         return [i for i, document in enumerate(documents) if octets in document]
-    joined, length = b"".join(documents), len(octets)
-    found = []
+    else:
+        joined = b"".join(documents)
     at = joined.find(octets)
+    if at < 0:
+        return []
+    ends = documents.ends if isinstance(documents, JoinedDocuments) else list(accumulate(map(len, documents)))
+    length = len(octets)
+    found = []
     while at >= 0:
         position = bisect_right(ends, at)
         end = ends[position]
@@ -289,7 +301,7 @@ class _CountOnly:
         while taken := sum(1 for _ in islice(rows, BATCH_ROWS)):
             yield taken, []
 
-    def positions(self, documents: Sequence[bytes]) -> Sequence[int]:
+    def positions(self, documents: Sequence[bytes] | JoinedDocuments) -> Sequence[int]:
         return ()
 
 

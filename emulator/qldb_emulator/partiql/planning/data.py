@@ -5,7 +5,9 @@ The engine's transaction implements :class:`Data`; tests implement it over dicts
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import Literal, NamedTuple, Protocol
 
 from ...ion.values import IonValue, Timestamp
@@ -54,6 +56,31 @@ Batches = Iterator[tuple[int, list[Row]]]
 BATCH_ROWS = 256
 
 
+class JoinedDocuments:
+    """Documents in one piece, so that a text is searched in all of them at once.
+
+    joined: their octets, one document after the other.  ends: where each ends.
+    """
+
+    __slots__ = ("ends", "joined")
+
+    def __init__(self, documents: Sequence[bytes]) -> None:
+        self.joined = b"".join(documents)
+        self.ends = array("I", accumulate(map(len, documents)))
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def document(self, position: int) -> bytes:
+        """Return the document at a position."""
+        return self.joined[self.ends[position - 1] if position else 0 : self.ends[position]]
+
+    def split(self) -> list[bytes]:
+        """Return the documents, each by itself."""
+        joined, ends = self.joined, self.ends
+        return [joined[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
 class Prefilter(Protocol):
     """Leaves out rows for which a condition is certainly not true (``execution.prefilter``)."""
 
@@ -61,7 +88,7 @@ class Prefilter(Protocol):
         """Decoded rows, BATCH_ROWS at a time."""
         ...
 
-    def positions(self, documents: Sequence[bytes]) -> Sequence[int]:
+    def positions(self, documents: Sequence[bytes] | JoinedDocuments) -> Sequence[int]:
         """Which of these documents (each self-contained Ion binary as our own writer makes it) may match."""
         ...
 
