@@ -297,7 +297,7 @@ def test_a_digest_of_another_journal_is_refused(source, tmp_path):
 
 def test_an_interrupted_import_leaves_nothing(source, tmp_path, monkeypatch):
     export = exported(source, tmp_path / "export")
-    real, calls = imports.apply_block, []
+    real, calls = imports.ManyBlocks.apply, []
 
     def interrupted(*arguments, **named):
         calls.append(1)
@@ -305,7 +305,7 @@ def test_an_interrupted_import_leaves_nothing(source, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(*arguments, **named)
 
-    monkeypatch.setattr(imports, "apply_block", interrupted)
+    monkeypatch.setattr(imports.ManyBlocks, "apply", interrupted)
     monkeypatch.setattr(imports, "TRANSACTION_BYTES", 2_000)
     result = CliRunner().invoke(main, ["import", str(export), "--as", "cars", "--data-dir", str(tmp_path / "target")])
     assert result.exit_code == 130

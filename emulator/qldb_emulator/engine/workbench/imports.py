@@ -22,7 +22,8 @@ from ...records import dataclass
 from ...storage.batches import BatchWriter
 from ...storage.ledger_file import LedgerFile
 from ..ledger.facts import LedgerFacts, rows_from_facts, write_rows
-from ..ledger.fold import ApplyError, apply_block, stored_catalogue, stored_edge
+from ..ledger.fold import ApplyError, stored_catalogue, stored_edge
+from ..ledger.fold_many import ManyBlocks
 
 if TYPE_CHECKING:
     from ...storage.directory import DataDirectory
@@ -68,7 +69,7 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[AnyBlock, bytes | None]], stat
     rest = map(_with_size, blocks)
     while True:
         with file.write(sync=False) as transaction, BatchWriter(transaction) as writer:
-            written = 0
+            many, written = ManyBlocks(writer, state.catalogue), 0
             for block, ion in ahead(_some(rest, TRANSACTION_BYTES)):
                 written += len(ion)
                 number = block.address.sequence_no
@@ -76,13 +77,15 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[AnyBlock, bytes | None]], stat
                     continue
                 if number != state.last + 1:
                     state.edge = None
-                applied = apply_block(writer, state.catalogue, block, ion, state.edge, is_marked=False)
-                state.catalogue = applied.catalogue
-                state.problems += applied.problems[: PROBLEMS_KEPT - len(state.problems)]
+                applied = many.apply(block, ion, state.edge)
+                if applied is not None:
+                    state.catalogue = applied.catalogue
+                    state.problems += applied.problems[: PROBLEMS_KEPT - len(state.problems)]
                 state.last = number
                 state.blocks += 1
                 if state.first_ms is None:
                     state.first_ms = block.time_ms
+            many.settle()
         if written < TRANSACTION_BYTES:
             return Folded(state.blocks, state.first_ms, tuple(state.problems))
 
