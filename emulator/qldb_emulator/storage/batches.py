@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from .checksums import crcs_of_first
 from .rows import DocumentInfo, FirstRevision, RevisionRow
-from .schema import LIVE
 from .writer import (
     ADVANCE_DOCUMENT,
     CLOSE_ENTRY,
@@ -22,7 +20,7 @@ from .writer import (
     block_row,
 )
 
-BATCH_BYTES = 1024 * 1024  # of collected blocks; the documents collected beside them take at most as much again
+BATCH_BYTES = 64 * 1024  # of collected blocks; the documents collected beside them take at most as much again
 
 # The order in which rows are written: an entry is closed before another with the same key is inserted.
 _STATEMENTS = (
@@ -110,32 +108,8 @@ class BatchWriter(Writer):
     def insert_new_document(self, document_id: str, table_no: int, seq: int) -> int | None:
         return self._writer.insert_new_document(document_id, table_no, seq)
 
-    def insert_new_documents(self, rows: Sequence[FirstRevision]) -> range | None:
-        return self._writer.insert_new_documents(rows)
-
     def insert_first_revisions(self, rows: Sequence[FirstRevision], entries: Sequence[tuple[int, bytes, int]]) -> bool:
-        """Add documents with their first revisions and index entries.  If one of the ids exists, add nothing: False.
-
-        entries: (index number, key, place of the revision among the rows).
-        """
-        doc_nos = self.insert_new_documents(rows)
-        if doc_nos is None:
-            return False
-        ids, tables, seqs, times, hashes, data, metadata = zip(*rows, strict=True)
-        self._document_ids.update(ids)
-        self._doc_nos.update(doc_nos)
-        self._waiting[INSERT_REVISION].extend(
-            [
-                (doc_no, seq, id_, table_no, 0, time_ms, hash_, octets, None, about, crc, data_crc)
-                for doc_no, (id_, table_no, seq, time_ms, hash_, octets, about), (crc, data_crc) in zip(
-                    doc_nos, rows, crcs_of_first(doc_nos, ids, tables, seqs, times, hashes, data, metadata), strict=True
-                )
-            ]
-        )
-        self._waiting[INSERT_ENTRY].extend(
-            [(index_no, key, LIVE, doc_nos[place], rows[place][2]) for index_no, key, place in entries]
-        )
-        return True
+        return self._writer.insert_first_revisions(rows, entries)  # of new documents, so no collected row concerns them
 
     def insert_documents(self, document_ids: Sequence[str], table_no: int, seq: int) -> range:
         return self._writer.insert_documents(document_ids, table_no, seq)

@@ -71,10 +71,10 @@ def crcs_of_first(
     hashes: Sequence[bytes],
     data: Sequence[bytes],
     metadata: Sequence[bytes],
-) -> Iterator[tuple[int, int]]:
-    """Yield revision_crc and data_crc of first revisions with data, given as columns of RevisionRow."""
+) -> tuple[Iterator[int], Iterator[int]]:
+    """Return revision_crc and data_crc of first revisions with data, given as columns of RevisionRow."""
     computed = _revision_crcs(doc_nos, ids, tables, repeat(0), seqs, times, hashes, repeat(b""), metadata)
-    return zip(computed, map(crc32, data, doc_nos), strict=True)
+    return computed, map(crc32, data, doc_nos)
 
 
 def _revision_crcs(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from .checksums import block_crc, data_crc, revision_crc
+from .checksums import block_crc, crcs_of_first, data_crc, revision_crc
 from .errors import SQLITE_ERRORS, StorageError, unusable
 from .reads import DROPPED_INDEXES, Reads
 from .rows import FirstRevision, RevisionRow
@@ -195,18 +196,28 @@ class Writer(Reads):
             self.next_doc_no = int(last) + 1
         return self.next_doc_no
 
-    def insert_new_documents(self, rows: Sequence[FirstRevision]) -> range | None:
-        """Add documents; return their doc_nos, in order.  If one of the ids exists, add none and return None."""
+    def insert_first_revisions(self, rows: Sequence[FirstRevision], entries: Sequence[tuple[int, bytes, int]]) -> bool:
+        """Add documents with their first revisions and index entries.  If one of the ids exists, add nothing: False.
+
+        entries: (index number, key, place of the revision among the rows).
+        """
         first = self._doc_no()
         numbers = range(first, first + len(rows))
-        documents = [(row[1], number, row[0], row[2], LIVE, row[2]) for number, row in zip(numbers, rows, strict=True)]
+        ids, tables, seqs, times, hashes, data, metadata = zip(*rows, strict=True)
         before = self.connection().total_changes
-        self._run_many(INSERT_NEW_DOCUMENT, documents)
-        if self.connection().total_changes - before != len(documents):
-            self._run_many("DELETE FROM document WHERE table_no = ? AND doc_no = ?", [row[:2] for row in documents])
-            return None
+        self._run_many(INSERT_NEW_DOCUMENT, zip(tables, numbers, ids, seqs, repeat(LIVE), seqs))
+        if self.connection().total_changes - before != len(rows):
+            self._run_many("DELETE FROM document WHERE table_no = ? AND doc_no = ?", zip(tables, numbers))
+            return False
         self.next_doc_no = numbers.stop
-        return numbers
+        crcs, data_crcs = crcs_of_first(numbers, ids, tables, seqs, times, hashes, data, metadata)
+        none = repeat(None)
+        self._run_many(
+            INSERT_REVISION,
+            zip(numbers, seqs, ids, tables, repeat(0), times, hashes, data, none, metadata, crcs, data_crcs),
+        )
+        self._run_many(INSERT_ENTRY, [(index, key, LIVE, numbers[place], seqs[place]) for index, key, place in entries])
+        return True
 
     def insert_documents(self, document_ids: Sequence[str], table_no: int, seq: int) -> range:
         """Add documents; return their doc_nos, in order."""

@@ -18,7 +18,7 @@ from ...storage.rows import FirstRevision
 from .fold import Applied, append_block, derive, is_ddl_stored
 from .keys import key_reader
 
-_COLLECTED_BYTES = 128 * 1024  # of blocks: a processor's second-level cache holds them and their rows
+_COLLECTED_BYTES = 32 * 1024  # of blocks: a processor's second-level cache holds them and their rows
 
 _Table = tuple[int, list[tuple[int, Callable[[bytes], "bytes | None"]]]]
 """The number of a table; of its indexes the numbers, and what reads the key of a document."""
