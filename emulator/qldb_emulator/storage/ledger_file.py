@@ -269,6 +269,19 @@ class LedgerFile(Reads):
         if is_busy:
             raise StorageError(f"The write-ahead log of {self.path} cannot be emptied: another process reads it")
 
+    @contextmanager
+    def without_log(self) -> Iterator[None]:
+        """Write each page once instead of twice, for a new file that is thrown away if the process dies meanwhile.
+
+        A transaction can be rolled back as ever.  A reader may have to wait for the writer, so nothing should read the
+        file.  After an exception the file stays as it is.  Raises StorageError.
+        """
+        with self._alone() as connection:
+            connection.execute("PRAGMA journal_mode = MEMORY").fetchone()
+        yield
+        with self._alone() as connection:
+            use_wal(connection)
+
     def finish_erasure(self, bytes_max: int | None = None) -> None:
         """Remove every trace of erased rows from the file's unused space and its write-ahead log.
 

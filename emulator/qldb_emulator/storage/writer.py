@@ -207,7 +207,8 @@ class Writer(Reads):
         before = self.connection().total_changes
         self._run_many(INSERT_NEW_DOCUMENT, zip(tables, numbers, ids, seqs, repeat(LIVE), seqs))
         if self.connection().total_changes - before != len(rows):
-            self._run_many("DELETE FROM document WHERE table_no = ? AND doc_no = ?", zip(tables, numbers))
+            added = zip(tables, numbers, strict=True)
+            self._run_many("DELETE FROM document WHERE table_no = ? AND doc_no = ?", added)
             return False
         self.next_doc_no = numbers.stop
         crcs, data_crcs = crcs_of_first(numbers, ids, tables, seqs, times, hashes, data, metadata)

@@ -176,6 +176,10 @@ class FileReader:
         if isinstance(value, Finding):
             self._verifier.note(value if value.address is not None else replace(value, address=self._next()), True)
             return None
+        if type(value) is StoredBlock:
+            self._verifier.take(value)
+            self._passed = value.address
+            return value
         block, _ = self._verifier.take(value, lambda: address_of(value) or self._next())
         address = address_of(value) if block is None else block.address
         if address is not None:

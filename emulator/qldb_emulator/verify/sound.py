@@ -11,7 +11,7 @@ from typing import Literal
 from ..journal import merkle
 from ..journal.dot import dot
 from ..journal.hashing import HASH_OF_NOTHING, statements_hash
-from ..journal.stored import StoredBlock
+from ..journal.stored import StoredBlock, StoredRevision, StoredStatement
 from .checks import Counts, Inspection
 
 Kind = Literal["own", "service"]
@@ -28,8 +28,8 @@ def kind_of_sound(block: StoredBlock) -> Kind | None:
         or not _parts_hold(block)
     ):
         return None
-    of_statements = statements_hash([each.digest for each in block.statements])
-    known = () if revisions is None else (merkle.root([each.hash for each in revisions]),)
+    of_statements = _hash_of_statements(block.statements)
+    known = () if revisions is None else (_root_of_revisions(revisions),)
     if block.info_hash is not None and entries == (block.header_hash, *known, of_statements, block.info_hash):
         return "own" if _is_in_order(block) else None
     if block.header_hash in entries or of_statements in entries:
@@ -39,6 +39,21 @@ def kind_of_sound(block: StoredBlock) -> Kind | None:
     # What the service's hash of a deletion was made of is not known: those are left to ``checks``.
     has_deletion = any(each.data_hash is None for each in revisions or ())
     return None if has_deletion or not set(entries).issuperset(known) else "service"
+
+
+# Most blocks have one statement and one revision.  Then the root is that of a single leaf: the leaf itself.
+
+
+def _hash_of_statements(statements: list[StoredStatement]) -> bytes:
+    if len(statements) == 1:
+        return statements[0].digest
+    return statements_hash([each.digest for each in statements])
+
+
+def _root_of_revisions(revisions: list[StoredRevision]) -> bytes:
+    if len(revisions) == 1:
+        return revisions[0].hash
+    return merkle.root([each.hash for each in revisions])
 
 
 def _parts_hold(block: StoredBlock) -> bool:
@@ -72,7 +87,7 @@ def inspection_of_sound(block: StoredBlock) -> Inspection:
     """Return what inspecting a sound block of the service leads to, for ``findings_if_own``."""
     look = Inspection(block.decoded(), False, Counts(), sections=[0, 0, 0, 0])
     if block.revisions is not None:
-        look.known["revisions"] = merkle.root([each.hash for each in block.revisions])
+        look.known["revisions"] = _root_of_revisions(block.revisions)
     if block.info_hash is not None:
         look.known["info"] = block.info_hash
     return look

@@ -1,8 +1,8 @@
 """The fold for many blocks: what it does for one, for less.
 
-Most blocks of a journal insert documents and do nothing else.  Their rows follow from the block and from the next number
-of a document, so no question has to be asked between them.  Such blocks are collected, and their rows are written
-together.  Every other block takes the way of ``fold.apply_block``, after those before it were written.
+Most blocks of a journal insert documents and do nothing else.  Their rows follow from the block and from the next
+number of a document, so no question has to be asked between them.  Such blocks are collected, and their rows are
+written together.  Every other block takes the way of ``fold.apply_block``, after those before it were written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ...storage.rows import FirstRevision
 from .fold import Applied, append_block, derive, is_ddl_stored
 from .keys import key_reader
 
-_COLLECTED_BYTES = 32 * 1024  # of blocks: a processor's second-level cache holds them and their rows
+COLLECTED_BYTES = 32 * 1024  # of blocks: a processor's second-level cache holds them and their rows
 
 _Table = tuple[int, list[tuple[int, Callable[[bytes], "bytes | None"]]]]
 """The number of a table; of its indexes the numbers, and what reads the key of a document."""
@@ -44,7 +44,7 @@ class ManyBlocks:
         append_block(self._writer, block, ion, edge)
         if type(block) is StoredBlock and self._collect(block):
             self._bytes += len(ion)
-            if self._bytes >= _COLLECTED_BYTES:
+            if self._bytes >= COLLECTED_BYTES:
                 self.settle()
             return None
         self.settle()

@@ -141,7 +141,7 @@ def import_audited(
     audit: a ``verify.Audit``, which has ``has_findings`` and returns the ``report()``; blocks: those that it yields.
     Raises NotImported, ApplyError, StorageError.
     """
-    with directory.appearing(region, wanted.name) as file:
+    with directory.appearing(region, wanted.name) as file, file.without_log():
         # All blocks are pulled, so that all are in the report; after a finding none is stored.
         folded = fold(file, (block for block in blocks if wanted.even_if_broken or not audit.has_findings))
         report = audit.report()
