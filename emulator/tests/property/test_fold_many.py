@@ -86,7 +86,9 @@ def play(session: LocalSession, steps: list[Any]) -> None:
 def repeated(ion: bytes, sequence_no: int) -> bytes:
     """Return a block again, with the same documents and octets, in another place.  Both places are in 1..255."""
     address = block_from_ion(loads(ion)).address
-    before = re.compile(rb"(%b.)\x21%b" % (address.strand_id.encode(), re.escape(bytes([address.sequence_no]))), re.DOTALL)
+    before = re.compile(
+        rb"(%b.)\x21%b" % (address.strand_id.encode(), re.escape(bytes([address.sequence_no]))), re.DOTALL
+    )
     moved = before.sub(lambda found: found[1] + bytes([0x21, sequence_no]), ion)
     assert block_from_ion(loads(moved)).address.sequence_no == sequence_no
     return moved

@@ -34,7 +34,6 @@ TRANSACTION_BYTES = 8 * 1024 * 1024
 PROBLEMS_KEPT = 20
 
 AnyBlock = Block | StoredBlock
-Sized = tuple[tuple[AnyBlock, bytes], int]
 
 # Documented: the API model's LedgerName.
 _LEDGER_NAME = re.compile(r"(?!^.*--)(?!^[0-9]+$)(?!^-)(?!.*-$)^[A-Za-z0-9-]{1,32}\Z")
@@ -66,7 +65,7 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[AnyBlock, bytes | None]], stat
     Raises ApplyError, StorageError, and whatever the iterable raises.
     """
     state = FoldState() if state is None else state
-    rest = map(_with_size, blocks)
+    rest = iter(blocks)
     while True:
         with file.write(sync=False) as transaction, BatchWriter(transaction) as writer:
             many, written = ManyBlocks(writer, state.catalogue), 0
@@ -90,18 +89,13 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[AnyBlock, bytes | None]], stat
             return Folded(state.blocks, state.first_ms, tuple(state.problems))
 
 
-def _with_size(found: tuple[AnyBlock, bytes | None]) -> Sized:
-    """Return a block with its binary, and the size of that in bytes: for ``ahead``."""
-    block, given = found
-    ion = given or dumps(block.decoded().to_ion())
-    return (block, ion), len(ion)
-
-
-def _some(blocks: Iterator[Sized], size: int) -> Iterator[Sized]:
-    """Yield the next blocks, until they have this many bytes."""
-    for found in blocks:
-        yield found
-        size -= found[1]
+def _some(blocks: Iterator[tuple[AnyBlock, bytes | None]], size: int) -> Iterator[tuple[tuple[AnyBlock, bytes], int]]:
+    """Yield the next blocks, until they have this many bytes: each with its binary, and the size of that."""
+    for block, given in blocks:
+        ion = given or dumps(block.decoded().to_ion())
+        length = len(ion)
+        yield (block, ion), length
+        size -= length
         if size <= 0:
             return
 
