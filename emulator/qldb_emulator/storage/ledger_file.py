@@ -60,13 +60,7 @@ class LedgerFile(Reads):
         if path.exists():
             raise StorageError(f"There is already a ledger file {path}")
         with _appearing(path, durability) as unfinished:
-            connection = connect(unfinished, "rwc")
-            try:
-                use_wal(connection)
-                connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
-                create_schema(connection, facts or {})
-            finally:
-                connection.close()
+            _created(unfinished, durability, facts or {}).close()
         return cls.open(path, durability)
 
     @classmethod
@@ -78,7 +72,10 @@ class LedgerFile(Reads):
         """
         if path.exists():
             raise StorageError(f"There is already a ledger file {path}")
-        with _appearing(path, durability) as unfinished, cls.create(unfinished, "off") as file:
+        with (
+            _appearing(path, durability) as unfinished,
+            cls(unfinished, "off", _created(unfinished, "off", {})) as file,
+        ):
             yield file
 
     @classmethod
@@ -375,6 +372,19 @@ class WriteTransaction:
 
     def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
         self._file.end(self._writer, self._sync, self._is_progress, problem)
+
+
+def _created(path: Path, durability: Durability, facts: Mapping[str, Any]) -> sqlite3.Connection:
+    """Return a connection to a new database with the tables of a ledger.  Raises SQLITE_ERRORS, StorageError."""
+    connection = connect(path, "rwc")
+    try:
+        use_wal(connection)
+        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
+        create_schema(connection, facts)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager
