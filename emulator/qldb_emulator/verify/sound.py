@@ -29,7 +29,7 @@ def kind_of_sound(block: StoredBlock) -> Kind | None:
     ):
         return None
     of_statements = _hash_of_statements(block.statements)
-    known = () if revisions is None else (_root_of_revisions(revisions),)
+    known: tuple[bytes, ...] = () if revisions is None else (_root_of_revisions(revisions),)
     if block.info_hash is not None and entries == (block.header_hash, *known, of_statements, block.info_hash):
         return "own" if _is_in_order(block) else None
     if block.header_hash in entries or of_statements in entries:
