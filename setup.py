@@ -13,12 +13,14 @@ from setuptools import setup
 MYPY = "mypy[mypyc]==2.4.1"
 
 COMPILED = {
+    "engine/ledger": "fold_many",
     "ion": "binary_reader binary_writer codec field_reader hash json numerals symbols text_writer",
     "journal": "dot encode hashing merkle parse proofs read_stored stored struct_hashes",
     "partiql/execution": "aggregates expressions prefilter",
     "partiql/language": "arithmetic casts kinds like semantics",
     "partiql/syntax": "lexer parser",
     "tables": "document",
+    "verify": "sound",
 }
 
 

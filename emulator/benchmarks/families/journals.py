@@ -134,7 +134,7 @@ def import_into(directory: Path, target: Path) -> None:
     container = open_container(str(directory))
     journal = choose_journal(container)
     audit = Audit("bench", journal)
-    with LedgerFile.create(target, "off", {}) as file:
+    with LedgerFile.appearing(target, "off") as file, file.without_log():
         fold(file, audit.blocks(read_blocks(container, journal)))
     if audit.report().verdict != "whole":
         raise BenchError(str(audit.report().findings))

@@ -42,12 +42,12 @@ class MissingNodeError(LookupError):
 
 def root(leaves: Sequence[bytes]) -> bytes:
     """Return the root over all leaves; empty bytes for none, the leaf itself for one."""
-    if not leaves:
-        return b""
-    level = list(leaves)
+    if len(leaves) == 4:  # the entries of most blocks of ours: a third of the time that two levels take
+        return dot(dot(leaves[0], leaves[1]), dot(leaves[2], leaves[3]))
+    level = leaves
     while len(level) > 1:
         level = _level_above(level)
-    return level[0]
+    return level[0] if level else b""
 
 
 def path(leaves: Sequence[bytes], index: int) -> list[bytes]:
@@ -165,7 +165,7 @@ class RightEdge:
         return result
 
 
-def _level_above(level: list[bytes]) -> list[bytes]:
+def _level_above(level: Sequence[bytes]) -> list[bytes]:
     above = [dot(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
     if len(level) & 1:
         above.append(level[-1])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from .rows import DocumentInfo, RevisionRow
+from .rows import DocumentInfo, FirstRevision, RevisionRow
 from .writer import (
     ADVANCE_DOCUMENT,
     CLOSE_ENTRY,
@@ -17,9 +17,10 @@ from .writer import (
     INSERT_REVISION,
     IndexEntry,
     Writer,
+    block_row,
 )
 
-BATCH_BYTES = 1024 * 1024  # of collected blocks; the documents collected beside them take at most as much again
+BATCH_BYTES = 64 * 1024  # of collected blocks; the documents collected beside them take at most as much again
 
 # The order in which rows are written: an entry is closed before another with the same key is inserted.
 _STATEMENTS = (
@@ -95,7 +96,7 @@ class BatchWriter(Writer):
 
     # --- the journal -------------------------------------------------------------------------------------------
     def insert_block(self, seq: int, transaction_id: str, timestamp_ms: int, block_hash: bytes, ion: bytes) -> None:
-        super().insert_block(seq, transaction_id, timestamp_ms, block_hash, ion)
+        self._waiting[INSERT_BLOCK].append(block_row(seq, transaction_id, timestamp_ms, block_hash, ion))
         self._bytes += len(ion)
         if self._bytes >= BATCH_BYTES:
             self.flush()
@@ -106,6 +107,9 @@ class BatchWriter(Writer):
 
     def insert_new_document(self, document_id: str, table_no: int, seq: int) -> int | None:
         return self._writer.insert_new_document(document_id, table_no, seq)
+
+    def insert_first_revisions(self, rows: Sequence[FirstRevision], entries: Sequence[tuple[int, bytes, int]]) -> bool:
+        return self._writer.insert_first_revisions(rows, entries)  # of new documents, so no collected row concerns them
 
     def insert_documents(self, document_ids: Sequence[str], table_no: int, seq: int) -> range:
         return self._writer.insert_documents(document_ids, table_no, seq)

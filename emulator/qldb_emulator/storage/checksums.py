@@ -17,7 +17,8 @@ docs/design/010-what-verify-compares.md says what each checksum costs a reader, 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Any
 from zlib import crc32
 
@@ -54,9 +55,39 @@ def are_whole(rows: Sequence[Sequence[Any]]) -> bool:
         doc_nos, ids, tables, versions, seqs, times, hashes, data, data_hashes, metadata, crcs, data_crcs = zip(
             *rows, strict=True
         )
-        numbers = map(_numbers, doc_nos, tables, versions, seqs, times)
         erased = [each or b"" for each in data_hashes]
-        contents = map(b"".join, zip(numbers, map(str.encode, ids), hashes, erased, metadata, strict=True))
-        return crcs == tuple(map(crc32, contents)) and data_crcs == tuple(map(crc32, data, doc_nos))
+        computed = _revision_crcs(doc_nos, ids, tables, versions, seqs, times, hashes, erased, metadata)
+        return crcs == tuple(computed) and data_crcs == tuple(map(crc32, data, doc_nos))
     except DAMAGES:
         return False
+
+
+def crcs_of_first(
+    doc_nos: Sequence[int],
+    ids: Sequence[str],
+    tables: Sequence[int],
+    seqs: Sequence[int],
+    times: Sequence[int],
+    hashes: Sequence[bytes],
+    data: Sequence[bytes],
+    metadata: Sequence[bytes],
+) -> tuple[Iterator[int], Iterator[int]]:
+    """Return revision_crc and data_crc of first revisions with data, given as columns of RevisionRow."""
+    computed = _revision_crcs(doc_nos, ids, tables, repeat(0), seqs, times, hashes, repeat(b""), metadata)
+    return computed, map(crc32, data, doc_nos)
+
+
+def _revision_crcs(
+    doc_nos: Iterable[int],
+    ids: Iterable[str],
+    tables: Iterable[int],
+    versions: Iterable[int],
+    seqs: Iterable[int],
+    times: Iterable[int],
+    hashes: Iterable[bytes],
+    data_hashes: Iterable[bytes],
+    metadata: Iterable[bytes],
+) -> Iterator[int]:
+    """Do what revision_crc does for many rows, given as columns; empty data_hashes where there are none."""
+    numbers = map(_numbers, doc_nos, tables, versions, seqs, times)
+    return map(crc32, map(b"".join, zip(numbers, map(str.encode, ids), hashes, data_hashes, metadata, strict=False)))

@@ -61,13 +61,7 @@ class LedgerFile(Reads):
         if path.exists():
             raise StorageError(f"There is already a ledger file {path}")
         with _appearing(path, durability) as unfinished:
-            connection = connect(unfinished, "rwc")
-            try:
-                use_wal(connection)
-                connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
-                create_schema(connection, facts or {})
-            finally:
-                connection.close()
+            _created(unfinished, durability, facts or {}).close()
         return cls.open(path, durability)
 
     @classmethod
@@ -79,7 +73,10 @@ class LedgerFile(Reads):
         """
         if path.exists():
             raise StorageError(f"There is already a ledger file {path}")
-        with _appearing(path, durability) as unfinished, cls.create(unfinished, "off") as file:
+        with (
+            _appearing(path, durability) as unfinished,
+            cls(unfinished, "off", _created(unfinished, "off", {})) as file,
+        ):
             yield file
 
     @classmethod
@@ -276,6 +273,19 @@ class LedgerFile(Reads):
         if is_busy:
             raise StorageError(f"The write-ahead log of {self.path} cannot be emptied: another process reads it")
 
+    @contextmanager
+    def without_log(self) -> Iterator[None]:
+        """Write each page once instead of twice, for a new file that is thrown away if the process dies meanwhile.
+
+        A transaction can be rolled back as ever.  A reader may have to wait for the writer, so nothing should read the
+        file.  After an exception the file stays as it is.  Raises StorageError.
+        """
+        with self._alone() as connection:
+            connection.execute("PRAGMA journal_mode = MEMORY").fetchone()
+        yield
+        with self._alone() as connection:
+            use_wal(connection)
+
     def finish_erasure(self, bytes_max: int | None = None) -> None:
         """Remove every trace of erased rows from the file's unused space and its write-ahead log.
 
@@ -370,6 +380,19 @@ class WriteTransaction:
 
     def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
         self._file.end(self._writer, self._sync, self._is_progress, problem)
+
+
+def _created(path: Path, durability: Durability, facts: Mapping[str, Any]) -> sqlite3.Connection:
+    """Return a connection to a new database with the tables of a ledger.  Raises SQLITE_ERRORS, StorageError."""
+    connection = connect(path, "rwc")
+    try:
+        use_wal(connection)
+        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
+        create_schema(connection, facts)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager

@@ -29,6 +29,9 @@ class RevisionRow(NamedTuple):
     metadata: bytes
 
 
+FirstRevision = tuple[str, int, int, int, bytes, bytes, bytes]
+"""(document_id, table_no, seq, tx_time_ms, hash, data, metadata) of a document's first revision, see RevisionRow."""
+
 Batches = Iterator[list[RevisionRow]]
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from .checksums import block_crc, data_crc, revision_crc
+from .checksums import block_crc, crcs_of_first, data_crc, revision_crc
 from .errors import SQLITE_ERRORS, StorageError, unusable
 from .reads import DROPPED_INDEXES, Reads
-from .rows import NodeId, RevisionRow
+from .rows import FirstRevision, RevisionRow
 from .schema import DERIVED, ERASED, LIVE, SEQ_BITS, put_meta
 
 IndexEntry = tuple[int, bytes, int]
@@ -23,7 +24,7 @@ INSERT_REVISION = f"""
         (revision_no, document_id, table_no, version, tx_time_ms, hash, data, data_hash, metadata, crc, data_crc)
     VALUES (? << {SEQ_BITS} | ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
-_INSERT_NEW_DOCUMENT = "INSERT INTO document VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (document_id) DO NOTHING"
+INSERT_NEW_DOCUMENT = "INSERT INTO document VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (document_id) DO NOTHING"
 
 # A later revision only moves last_seq; a deletion (see RevisionRow) also ends the document.
 ADVANCE_DOCUMENT = "UPDATE document SET last_seq = ? WHERE table_no = ? AND doc_no = ? AND last_seq < ?"
@@ -95,10 +96,7 @@ class Writer(Reads):
     # --- the journal -------------------------------------------------------------------------------------------
     def insert_block(self, seq: int, transaction_id: str, timestamp_ms: int, block_hash: bytes, ion: bytes) -> None:
         """Append a block."""
-        if not 0 <= seq < LIVE:
-            raise StorageError(f"The sequence number {seq} is outside 0..{LIVE - 1}")
-        crc = block_crc(seq, block_hash, ion)
-        self._put(INSERT_BLOCK, (seq, transaction_id, timestamp_ms, block_hash, crc, ion))
+        self._put(INSERT_BLOCK, block_row(seq, transaction_id, timestamp_ms, block_hash, ion))
 
     def replace_block(self, seq: int, ion: bytes) -> None:
         """Replace the bytes of a block, for a redaction; its hash stays."""
@@ -107,9 +105,9 @@ class Writer(Reads):
             raise StorageError(f"There is no block {seq} to replace in {self.path}")
         self._run("UPDATE block SET ion = ?, crc = ? WHERE seq = ?", (ion, block_crc(seq, rows[0][0], ion), seq))
 
-    def insert_nodes(self, nodes: Iterable[tuple[NodeId, bytes]]) -> None:
-        """Store perfect nodes of the Merkle tree above its leaves, as ((level, index), hash)."""
-        self._run_many(INSERT_NODE, [(*node, node_hash) for node, node_hash in nodes])
+    def insert_nodes(self, nodes: Iterable[tuple[int, int, bytes]]) -> None:
+        """Store perfect nodes of the Merkle tree above its leaves, as (level, index, hash)."""
+        self._run_many(INSERT_NODE, nodes)
 
     # --- the catalogue -----------------------------------------------------------------------------------------
     def create_table(self, table_id: str, name: str, seq: int, status: str = "ACTIVE") -> int:
@@ -187,7 +185,7 @@ class Writer(Reads):
         """Do what insert_document does, but return None for an id that exists: one statement instead of two."""
         number = self._doc_no()
         row = (table_no, number, document_id, seq, LIVE, seq)
-        if self._run(_INSERT_NEW_DOCUMENT, row).rowcount != 1:
+        if self._run(INSERT_NEW_DOCUMENT, row).rowcount != 1:
             return None
         self.next_doc_no = number + 1
         return number
@@ -197,6 +195,30 @@ class Writer(Reads):
             (last,) = self._rows(f"SELECT coalesce(max(revision_no), 0) >> {SEQ_BITS} FROM revision")[0]
             self.next_doc_no = int(last) + 1
         return self.next_doc_no
+
+    def insert_first_revisions(self, rows: Sequence[FirstRevision], entries: Sequence[tuple[int, bytes, int]]) -> bool:
+        """Add documents with their first revisions and index entries.  If one of the ids exists, add nothing: False.
+
+        entries: (index number, key, place of the revision among the rows).
+        """
+        first = self._doc_no()
+        numbers = range(first, first + len(rows))
+        ids, tables, seqs, times, hashes, data, metadata = zip(*rows, strict=True)
+        before = self.connection().total_changes
+        self._run_many(INSERT_NEW_DOCUMENT, zip(tables, numbers, ids, seqs, repeat(LIVE), seqs))
+        if self.connection().total_changes - before != len(rows):
+            added = zip(tables, numbers, strict=True)
+            self._run_many("DELETE FROM document WHERE table_no = ? AND doc_no = ?", added)
+            return False
+        self.next_doc_no = numbers.stop
+        crcs, data_crcs = crcs_of_first(numbers, ids, tables, seqs, times, hashes, data, metadata)
+        none = repeat(None)
+        self._run_many(
+            INSERT_REVISION,
+            zip(numbers, seqs, ids, tables, repeat(0), times, hashes, data, none, metadata, crcs, data_crcs),
+        )
+        self._run_many(INSERT_ENTRY, [(index, key, LIVE, numbers[place], seqs[place]) for index, key, place in entries])
+        return True
 
     def insert_documents(self, document_ids: Sequence[str], table_no: int, seq: int) -> range:
         """Add documents; return their doc_nos, in order."""
@@ -277,6 +299,13 @@ class Writer(Reads):
         for table in DERIVED:
             self._run(f"DELETE FROM {table}")
         self.next_doc_no = None
+
+
+def block_row(seq: int, transaction_id: str, timestamp_ms: int, block_hash: bytes, ion: bytes) -> tuple[Any, ...]:
+    """Return the parameters of INSERT_BLOCK."""
+    if not 0 <= seq < LIVE:
+        raise StorageError(f"The sequence number {seq} is outside 0..{LIVE - 1}")
+    return (seq, transaction_id, timestamp_ms, block_hash, block_crc(seq, block_hash, ion), ion)
 
 
 def _insertion(row: RevisionRow) -> tuple[Any, ...]:

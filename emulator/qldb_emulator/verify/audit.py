@@ -166,7 +166,7 @@ class Audit:
                 reader.begin(whole_file(self._numbers.get(part.name, 0), part))
             block = reader.take(value)
             if block is not None:
-                yield block, ion if form_of(value) == "Ion" else None
+                yield block, ion if block is value or form_of(value) == "Ion" else None
         self.verifier.end_file()
 
     def report(self) -> JournalReport:

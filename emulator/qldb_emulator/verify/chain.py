@@ -27,7 +27,7 @@ from .verdict import (
     Problem,
     SegmentVerdict,
     VerificationReport,
-    add_nodes,
+    add_node,
     file_findings,
     finish,
 )
@@ -302,7 +302,7 @@ class JournalVerifier:
         if number != stop:
             self._problem = Problem(position, f"block {stop} is not in its place")
             return
-        add_nodes(self._nodes, [(0, number, block.block_hash)])
+        add_node(self._nodes, 0, number, block.block_hash)
         self._span = start, number + 1
         if number in self._tips:
             self._tip_nodes[number] = tuple(self._nodes)

@@ -163,23 +163,33 @@ class FileReader:
 
     def __init__(self, verifier: JournalVerifier) -> None:
         self._verifier = verifier
-        self._next: BlockAddress | None = None
+        self._first: BlockAddress | None = None  # of the file, as its name says
+        self._passed: BlockAddress | None = None  # of the last block in it
 
     def begin(self, piece: FilePiece, start_byte: int = 0) -> None:
         """The values that follow are of this file."""
         self._verifier.begin_file(piece, start_byte)
-        self._next = BlockAddress(piece.strand_id, piece.first)
+        self._first, self._passed = BlockAddress(piece.strand_id, piece.first), None
 
     def take(self, value: IonValue | StoredBlock | Finding) -> Block | StoredBlock | None:
         """The block that a value is, after its checks; None when it is not a block."""
         if isinstance(value, Finding):
-            self._verifier.note(value if value.address is not None else replace(value, address=self._next), True)
+            self._verifier.note(value if value.address is not None else replace(value, address=self._next()), True)
             return None
-        block, _ = self._verifier.take(value, lambda: address_of(value) or self._next)
+        if type(value) is StoredBlock:
+            self._verifier.take(value)
+            self._passed = value.address
+            return value
+        block, _ = self._verifier.take(value, lambda: address_of(value) or self._next())
         address = address_of(value) if block is None else block.address
         if address is not None:
-            self._next = BlockAddress(address.strand_id, address.sequence_no + 1)
+            self._passed = address
         return block
+
+    def _next(self) -> BlockAddress | None:
+        """The address that the next block should have."""
+        passed = self._passed
+        return self._first if passed is None else BlockAddress(passed.strand_id, passed.sequence_no + 1)
 
 
 PieceReading = tuple[bool, IonValue | StoredBlock | Finding, bytes | None]

@@ -11,7 +11,7 @@ from typing import Literal
 from ..journal import merkle
 from ..journal.dot import dot
 from ..journal.hashing import HASH_OF_NOTHING, statements_hash
-from ..journal.stored import StoredBlock
+from ..journal.stored import StoredBlock, StoredRevision, StoredStatement
 from .checks import Counts, Inspection
 
 Kind = Literal["own", "service"]
@@ -21,14 +21,15 @@ Kind = Literal["own", "service"]
 def kind_of_sound(block: StoredBlock) -> Kind | None:
     """Return whose block it is if it passes every check that concerns it alone; None if that is not known."""
     entries = block.entries_hash_list
+    revisions = block.revisions
     if (
         merkle.root(entries) != block.entries_hash
         or dot(block.entries_hash, block.previous_block_hash) != block.block_hash
         or not _parts_hold(block)
     ):
         return None
-    of_statements = statements_hash([each.digest for each in block.statements])
-    known = () if block.revisions is None else (merkle.root([each.hash for each in block.revisions]),)
+    of_statements = _hash_of_statements(block.statements)
+    known: tuple[bytes, ...] = () if revisions is None else (_root_of_revisions(revisions),)
     if block.info_hash is not None and entries == (block.header_hash, *known, of_statements, block.info_hash):
         return "own" if _is_in_order(block) else None
     if block.header_hash in entries or of_statements in entries:
@@ -36,8 +37,23 @@ def kind_of_sound(block: StoredBlock) -> Kind | None:
     if block.info_hash is not None:
         known = (*known, block.info_hash)
     # What the service's hash of a deletion was made of is not known: those are left to ``checks``.
-    has_deletion = any(each.data_hash is None for each in block.revisions or ())
+    has_deletion = any(each.data_hash is None for each in revisions or ())
     return None if has_deletion or not set(entries).issuperset(known) else "service"
+
+
+# Most blocks have one statement and one revision.  Then the root is that of a single leaf: the leaf itself.
+
+
+def _hash_of_statements(statements: list[StoredStatement]) -> bytes:
+    if len(statements) == 1:
+        return statements[0].digest
+    return statements_hash([each.digest for each in statements])
+
+
+def _root_of_revisions(revisions: list[StoredRevision]) -> bytes:
+    if len(revisions) == 1:
+        return revisions[0].hash
+    return merkle.root([each.hash for each in revisions])
 
 
 def _parts_hold(block: StoredBlock) -> bool:
@@ -54,19 +70,24 @@ def _parts_hold(block: StoredBlock) -> bool:
 
 def _is_in_order(block: StoredBlock) -> bool:
     """Whether a block of ours has its documents and its times in order."""
-    revisions = block.revisions or ()
-    if [each.document_id for each in revisions] != sorted(block.documents):
-        return False
-    tx_times = {each.time_ms for each in revisions} or {block.time_ms}
-    latest_start = max([each.start_ms for each in block.statements], default=0)
-    return len(tx_times) == 1 and latest_start <= min(tx_times) <= block.time_ms
+    revisions = block.revisions or []
+    tx_time = revisions[0].time_ms if revisions else block.time_ms
+    for statement in block.statements:
+        if statement.start_ms > tx_time:
+            return False
+    ids = []
+    for revision in revisions:
+        if revision.time_ms != tx_time:
+            return False
+        ids.append(revision.document_id)
+    return tx_time <= block.time_ms and ids == sorted(block.documents)
 
 
 def inspection_of_sound(block: StoredBlock) -> Inspection:
     """Return what inspecting a sound block of the service leads to, for ``findings_if_own``."""
     look = Inspection(block.decoded(), False, Counts(), sections=[0, 0, 0, 0])
     if block.revisions is not None:
-        look.known["revisions"] = merkle.root([each.hash for each in block.revisions])
+        look.known["revisions"] = _root_of_revisions(block.revisions)
     if block.info_hash is not None:
         look.known["info"] = block.info_hash
     return look

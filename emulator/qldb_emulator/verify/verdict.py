@@ -269,11 +269,20 @@ def _gap(left: SegmentVerdict, right: SegmentVerdict) -> Problem | None:
 def add_nodes(nodes: list[Node], more: Iterable[Node]) -> list[Node]:
     """Perfect nodes over a range of leaves, grown by those of the range that follows; two neighbours become one."""
     for level, index, node_hash in more:
-        while index & 1 and nodes and nodes[-1][:2] == (level, index - 1):
-            node_hash = dot(nodes.pop()[2], node_hash)
-            level, index = level + 1, index >> 1
-        nodes.append((level, index, node_hash))
+        add_node(nodes, level, index, node_hash)
     return nodes
+
+
+def add_node(nodes: list[Node], level: int, index: int, node_hash: bytes) -> None:
+    """Grow perfect nodes over a range of leaves by the one that follows; two neighbours become one."""
+    while index & 1 and nodes:
+        last_level, last_index, last_hash = nodes[-1]
+        if last_level != level or last_index != index - 1:
+            break
+        nodes.pop()
+        node_hash = dot(last_hash, node_hash)
+        level, index = level + 1, index >> 1
+    nodes.append((level, index, node_hash))
 
 
 def root_of(nodes: Iterable[Node]) -> bytes:

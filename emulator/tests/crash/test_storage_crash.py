@@ -149,7 +149,7 @@ def scribe(tmp_path: Path) -> Iterator[Scribe]:
 
 def write_everything(writer: Writer) -> None:
     writer.insert_block(2, "t", 0, HASH, b"")
-    writer.insert_nodes([((1, 2), HASH), ((2, 0), HASH)])
+    writer.insert_nodes([(1, 2, HASH), (2, 0, HASH)])
     table_no = writer.create_table("id", "Bikes", 2)
     writer.create_index("index", table_no, "frame", 2)
     writer.change_table(1, 2, status="INACTIVE")

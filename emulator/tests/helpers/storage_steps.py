@@ -86,7 +86,7 @@ class Scribe:
     def _block(self, writer: Writer) -> int:
         seq, self.next_seq = self.next_seq, self.next_seq + 1
         writer.insert_block(seq, f"transaction-{seq}", tx_time(seq) + 5, block_hash(seq), block_ion(seq))
-        writer.insert_nodes([((1, seq), block_hash(seq))])
+        writer.insert_nodes([(1, seq, block_hash(seq))])
         return seq
 
 

@@ -113,7 +113,7 @@ def test_an_exception_leaves_nothing(file: LedgerFile) -> None:
     "write",
     [
         pytest.param(lambda batch: batch.insert_block(0, "t", 0, block_hash(0), b"ion"), id="block"),
-        pytest.param(lambda batch: batch.insert_nodes([((1, 0), block_hash(0))]), id="Merkle node"),
+        pytest.param(lambda batch: batch.insert_nodes([(1, 0, block_hash(0))]), id="Merkle node"),
         pytest.param(lambda batch: batch.put_index_entries([(1, b"red", 3)], 5), id="index entry"),
     ],
 )

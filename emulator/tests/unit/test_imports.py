@@ -18,6 +18,7 @@ from helpers.local_driver import CONTEXT, LocalSession, new_ledger
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.ledger import fold_many
 from qldb_emulator.engine.workbench import imports
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ion.codec import dumps, dumps_text, load_all, loads
@@ -297,7 +298,7 @@ def test_a_digest_of_another_journal_is_refused(source, tmp_path):
 
 def test_an_interrupted_import_leaves_nothing(source, tmp_path, monkeypatch):
     export = exported(source, tmp_path / "export")
-    real, calls = imports.apply_block, []
+    real, calls = fold_many.append_block, []
 
     def interrupted(*arguments, **named):
         calls.append(1)
@@ -305,7 +306,7 @@ def test_an_interrupted_import_leaves_nothing(source, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(*arguments, **named)
 
-    monkeypatch.setattr(imports, "apply_block", interrupted)
+    monkeypatch.setattr(fold_many, "append_block", interrupted)
     monkeypatch.setattr(imports, "TRANSACTION_BYTES", 2_000)
     result = CliRunner().invoke(main, ["import", str(export), "--as", "cars", "--data-dir", str(tmp_path / "target")])
     assert result.exit_code == 130

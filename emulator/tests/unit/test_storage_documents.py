@@ -450,7 +450,7 @@ def test_many_blocks_go_into_one_transaction(scribe: Scribe) -> None:
     [
         pytest.param(lambda writer: writer.insert_document("a", 1, 5), id="document id"),
         pytest.param(lambda writer: writer.insert_block(4, "t", 0, HASH, b""), id="block"),
-        pytest.param(lambda writer: writer.insert_nodes([((1, 0), HASH)]), id="Merkle node"),
+        pytest.param(lambda writer: writer.insert_nodes([(1, 0, HASH)]), id="Merkle node"),
         pytest.param(lambda writer: writer.create_table("table-Cars", "Other", 5), id="table id"),
         pytest.param(lambda writer: writer.put_index_entries([(1, b"red", 3)], 5), id="live index entry"),
         pytest.param(lambda writer: writer.insert_revision(writer.revision_at(1, 4)), id="second revision in a block"),

@@ -548,3 +548,24 @@ def test_what_is_longer_than_a_batch_is_read_with_a_small_cache(file: LedgerFile
 def test_a_reader_cannot_write(file: LedgerFile) -> None:
     with pytest.raises(StorageError, match="readonly"):
         file._rows("DELETE FROM meta")
+
+
+def journal_mode(file: LedgerFile) -> str:
+    with file.write() as writer:
+        (mode,) = writer.connection().execute("PRAGMA journal_mode").fetchone()
+    return str(mode)
+
+
+def test_without_log_a_transaction_is_still_rolled_back_and_the_file_has_its_log_again(tmp_path: Path) -> None:
+    with LedgerFile.appearing(tmp_path / "cars.qldb", "off") as file:
+        with file.without_log():
+            assert journal_mode(file) == "memory"
+            add_block(file, 0, sync=False)
+            with contextlib.suppress(KeyError), file.write() as writer:
+                writer.insert_block(1, "t", 0, HASH, b"ion")
+                raise KeyError
+            add_block(file, 1, sync=False)
+            assert not list(tmp_path.glob("*-wal"))
+        assert journal_mode(file) == "wal"
+    with LedgerFile.open(tmp_path / "cars.qldb") as file:
+        assert [number for number, _ in file.blocks()] == [0, 1]

@@ -70,26 +70,31 @@ def apply_block(
     block: Block | StoredBlock,
     ion: bytes | None,
     edge: RightEdge | None,
-    is_marked: bool = True,
 ) -> Applied:
     """Store a block and everything that follows from it, within the writer's SQLite transaction.
 
     ion: the block's binary, if available.  edge: of the Merkle tree over all earlier blocks; this block is added to it.
-    None if earlier blocks are missing, so that there is no tree.  is_marked: whether marks of revisions are wanted.
+    None if earlier blocks are missing, so that there is no tree.
     Raises ApplyError.
     """
-    sequence_no = block.address.sequence_no
-    ion = ion or dumps(block.decoded().to_ion())
-    writer.insert_block(sequence_no, block.transaction_id, block.time_ms, block.block_hash, ion)
+    append_block(writer, block, ion or dumps(block.decoded().to_ion()), edge)
+    return derive(writer, catalogue, block)
+
+
+def append_block(writer: Writer, block: Block | StoredBlock, ion: bytes, edge: RightEdge | None) -> None:
+    """Store a block and the nodes of the Merkle tree that it completes; see apply_block."""
+    writer.insert_block(block.address.sequence_no, block.transaction_id, block.time_ms, block.block_hash, ion)
     if edge is not None:
-        _, *above = edge.append(block.block_hash)
-        if above:  # the leaf itself is stored in the block's row
-            writer.insert_nodes([((level, index), hash_) for level, index, hash_ in above])
-    return derive(writer, catalogue, block, is_marked)
+        nodes = edge.append(block.block_hash)
+        if len(nodes) > 1:
+            writer.insert_nodes(nodes[1:])  # the leaf itself is stored in the block's row
 
 
 def derive(writer: Writer, catalogue: Catalogue, block: Block | StoredBlock, is_marked: bool = True) -> Applied:
-    """Derive everything that follows from a stored block; rebuilding calls only this."""
+    """Derive everything that follows from a stored block; rebuilding calls only this.
+
+    is_marked: whether marks of revisions are wanted.  Raises ApplyError.
+    """
     applied = Applied(catalogue, is_marked=is_marked)
     for table_id, index in _apply_ddl(writer, applied, block):
         _build_index(writer, applied.catalogue, table_id, index, block.address.sequence_no)
@@ -141,7 +146,7 @@ def _apply_ddl(writer: Writer, applied: Applied, block: Block | StoredBlock) -> 
 def _ddl_texts_of(block: Block | StoredBlock) -> list[tuple[int, str]]:
     """Return the statements that may be DDL, each with its place among all."""
     if isinstance(block, StoredBlock):
-        stored = [(position, each.text) for position, each in enumerate(block.statements) if _is_ddl_stored(each.text)]
+        stored = [(position, each.text) for position, each in enumerate(block.statements) if is_ddl_stored(each.text)]
         return [(position, text.decode()) for position, text in stored]
     statements = (block.transaction_info or {}).get("statements", ())
     texts = [(position, each["statement"]) for position, each in enumerate(statements)]
@@ -149,7 +154,7 @@ def _ddl_texts_of(block: Block | StoredBlock) -> list[tuple[int, str]]:
 
 
 @lru_cache(_TEXTS_KEPT)
-def _is_ddl_stored(text: bytes) -> bool:
+def is_ddl_stored(text: bytes) -> bool:
     """Return what is_ddl_text does; a program has few texts of statements, which recur."""
     return is_ddl_text(text.decode())
 

@@ -22,7 +22,8 @@ from ...records import dataclass
 from ...storage.batches import BatchWriter
 from ...storage.ledger_file import LedgerFile
 from ..ledger.facts import LedgerFacts, rows_from_facts, write_rows
-from ..ledger.fold import ApplyError, apply_block, stored_catalogue, stored_edge
+from ..ledger.fold import ApplyError, stored_catalogue, stored_edge
+from ..ledger.fold_many import ManyBlocks
 
 if TYPE_CHECKING:
     from ...storage.directory import DataDirectory
@@ -33,7 +34,6 @@ TRANSACTION_BYTES = 8 * 1024 * 1024
 PROBLEMS_KEPT = 20
 
 AnyBlock = Block | StoredBlock
-Sized = tuple[tuple[AnyBlock, bytes], int]
 
 # Documented: the API model's LedgerName.
 _LEDGER_NAME = re.compile(r"(?!^.*--)(?!^[0-9]+$)(?!^-)(?!.*-$)^[A-Za-z0-9-]{1,32}\Z")
@@ -65,10 +65,10 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[AnyBlock, bytes | None]], stat
     Raises ApplyError, StorageError, and whatever the iterable raises.
     """
     state = FoldState() if state is None else state
-    rest = map(_with_size, blocks)
+    rest = iter(blocks)
     while True:
         with file.write(sync=False) as transaction, BatchWriter(transaction) as writer:
-            written = 0
+            many, written = ManyBlocks(writer, state.catalogue), 0
             for block, ion in ahead(_some(rest, TRANSACTION_BYTES)):
                 written += len(ion)
                 number = block.address.sequence_no
@@ -76,29 +76,26 @@ def fold(file: LedgerFile, blocks: Iterable[tuple[AnyBlock, bytes | None]], stat
                     continue
                 if number != state.last + 1:
                     state.edge = None
-                applied = apply_block(writer, state.catalogue, block, ion, state.edge, is_marked=False)
-                state.catalogue = applied.catalogue
-                state.problems += applied.problems[: PROBLEMS_KEPT - len(state.problems)]
+                applied = many.apply(block, ion, state.edge)
+                if applied is not None:
+                    state.catalogue = applied.catalogue
+                    state.problems += applied.problems[: PROBLEMS_KEPT - len(state.problems)]
                 state.last = number
                 state.blocks += 1
                 if state.first_ms is None:
                     state.first_ms = block.time_ms
+            many.settle()
         if written < TRANSACTION_BYTES:
             return Folded(state.blocks, state.first_ms, tuple(state.problems))
 
 
-def _with_size(found: tuple[AnyBlock, bytes | None]) -> Sized:
-    """Return a block with its binary, and the size of that in bytes: for ``ahead``."""
-    block, given = found
-    ion = given or dumps(block.decoded().to_ion())
-    return (block, ion), len(ion)
-
-
-def _some(blocks: Iterator[Sized], size: int) -> Iterator[Sized]:
-    """Yield the next blocks, until they have this many bytes."""
-    for found in blocks:
-        yield found
-        size -= found[1]
+def _some(blocks: Iterator[tuple[AnyBlock, bytes | None]], size: int) -> Iterator[tuple[tuple[AnyBlock, bytes], int]]:
+    """Yield the next blocks, until they have this many bytes: each with its binary, and the size of that."""
+    for block, given in blocks:
+        ion = given or dumps(block.decoded().to_ion())
+        length = len(ion)
+        yield (block, ion), length
+        size -= length
         if size <= 0:
             return
 
@@ -138,7 +135,7 @@ def import_audited(
     audit: a ``verify.Audit``, which has ``has_findings`` and returns the ``report()``; blocks: those that it yields.
     Raises NotImported, ApplyError, StorageError.
     """
-    with directory.appearing(region, wanted.name) as file:
+    with directory.appearing(region, wanted.name) as file, file.without_log():
         # All blocks are pulled, so that all are in the report; after a finding none is stored.
         folded = fold(file, (block for block in blocks if wanted.even_if_broken or not audit.has_findings))
         report = audit.report()
