@@ -38,6 +38,22 @@ class StoredStatement:
         return statement_of_octets(self._text_head, self.text, self._time, self.digest)
 
 
+class DocumentForm:
+    """What documents have in common that differ in the contents of their scalars alone; one object for all of them.
+
+    notes: of ``ion.hash.hash_noted_fields``.  texts: of their symbol ids.
+    """
+
+    __slots__ = ("notes", "texts")
+
+    def __init__(self, notes: tuple[int, ...], texts: Sequence[str]) -> None:
+        self.notes = notes
+        self.texts = texts
+
+
+NO_LEAVES: list[bytes] = []
+
+
 class StoredRevision:
     """A revision of a document.
 
@@ -50,11 +66,12 @@ class StoredRevision:
     whole: from where to where the revision itself is.  whole_opening: what makes it self-contained, as
     ``encode_revision`` writes it; None as for opening.
     data_hash: the Ion Hash of the data, computed; of a redacted revision, as the block has it; None for a deletion.
+    form, leaves: what the data is made of, if ``read_noted_block`` has read it and its form is one that recurs.
     """
 
     __slots__ = (
-        *("_metadata", "data_hash", "document_id", "hash", "metadata_hash", "opening", "span", "time_ms"),
-        *("transaction_id", "version", "whole", "whole_opening"),
+        *("_metadata", "data_hash", "document_id", "form", "hash", "leaves", "metadata_hash", "opening", "span"),
+        *("time_ms", "transaction_id", "version", "whole", "whole_opening"),
     )
 
     def __init__(
@@ -84,6 +101,8 @@ class StoredRevision:
         self.whole = whole
         self.whole_opening = whole_opening
         self.data_hash = data_hash
+        self.form: DocumentForm | None = None
+        self.leaves: list[bytes] = NO_LEAVES
 
     @property
     def metadata(self) -> bytes:

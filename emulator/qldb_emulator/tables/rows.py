@@ -36,6 +36,7 @@ from ..journal.stored import StoredBlock
 from ..records import dataclass
 from .document import json_and_fields
 from .fields import NO_FIELDS, Fields, fields_of, microseconds
+from .forms import Form, form_of
 
 _KEPT = 256  # arrays of statement texts
 _KEPT_OCTETS = 1024  # a longer one is written each time, so that the cache stays small
@@ -52,8 +53,15 @@ class TableKey(NamedTuple):
     name: str
 
 
+Noted = tuple[Form, list[bytes]]
+"""What a document is made of: its form and its leaves."""
+
+
 class RevisionRow(NamedTuple):
-    """A revision, before it is known what follows it.  Times are microseconds since 1970."""
+    """A revision, before it is known what follows it.  Times are microseconds since 1970.
+
+    noted: if it is given, a spool makes data and fields of it, for many revisions at once; here they have nothing.
+    """
 
     id: str
     version: int
@@ -66,6 +74,7 @@ class RevisionRow(NamedTuple):
     data: str | None
     ion: bytes
     fields: Fields
+    noted: Noted | None = None
 
 
 class BlockRow(NamedTuple):
@@ -130,21 +139,26 @@ def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
     tables = {id_: TableKey(entry.table_id, entry.table_name) for id_, entry in block.documents.items()}
     number, revisions = block.address.sequence_no, []
     for revision in block.revisions or ():
-        data, fields = None, NO_FIELDS
+        data, fields, noted = None, NO_FIELDS, None
         if revision.has_data:
-            data, fields = json_and_fields(block.ion, *revision.span, block.symbols, flatten)
+            form = None if revision.form is None or flatten else form_of(revision.form)
+            if form is not None:
+                noted = form, revision.leaves
+            else:
+                data, fields = json_and_fields(block.ion, *revision.span, block.symbols, flatten)
         row = RevisionRow(
             revision.document_id,
             revision.version,
             number,
             revision.transaction_id,
             revision.time_ms * 1000,
-            _operation(revision.version, data is not None, revision.data_hash),
+            _operation(revision.version, revision.has_data, revision.data_hash),
             revision.hash,
             revision.data_hash,
             data,
             block.revision(revision),
             fields,
+            noted,
         )
         revisions.append((_table_of(tables, revision.document_id, block), row))
     made = BlockRow(
