@@ -72,20 +72,22 @@ class SpoolWriter:
     def add(self, rows: BlockRows) -> None:
         """Take in the rows of a block."""
         self._blocks += 1
-        self._put(_BLOCKS, tuple(rows.block))
+        self._put(_BLOCKS, rows.block)
         for table, row in rows.revisions:
             if self._only is not None and table.name not in self._only:
                 continue
             self._revisions += 1
             self._names[table.table_id] = table.name
-            self._put(table.table_id, tuple(row))
+            self._put(table.table_id, row)
             if row.version:
                 self._put(_CLOSINGS, (row.id, row.version - 1, row.valid_from))
         for redacted in rows.redacted:
-            self._put(_REDACTED, tuple(redacted))
+            self._put(_REDACTED, redacted)
 
     def _put(self, section: str, row: tuple[Any, ...]) -> None:
-        waiting = self._waiting.setdefault(section, [])
+        waiting = self._waiting.get(section)
+        if waiting is None:
+            waiting = self._waiting[section] = []
         waiting.append(row)
         if len(waiting) >= ROWS_AT_ONCE:
             self._pack(section, waiting)
