@@ -32,7 +32,7 @@ from .encode import changed_document_of_octets, revision_opening
 from .layout import ListOf, Record, Scalar, Shape, names_within
 from .model import Block, BlockAddress
 from .parse import block_from_ion
-from .stored import NO_LEAVES, ChangedTable, DocumentForm, StoredBlock, StoredRevision, StoredStatement
+from .stored import ChangedTable, DocumentForm, Noted, StoredBlock, StoredRevision, StoredStatement
 
 Match = Callable[..., "re.Match[bytes] | None"]
 
@@ -420,8 +420,7 @@ def _read_revision(
         raise _OtherForm
     span: tuple[int, int] = (0, 0)
     used: list[int] = []
-    form: DocumentForm | None = None
-    leaves = NO_LEAVES
+    noted: Noted | None = None
     if has_data is not None:
         head_of_data = _DATA_HEAD(ion, position)
         if head_of_data is None:
@@ -429,24 +428,22 @@ def _read_revision(
         start = head_of_data.end()
         span = position, start + _size(head_of_data[1])
         if is_noting:
-            leaves = []
+            leaves: list[bytes] = []
             data_hash = hash_noted_fields(ion, start, span[1], symbols, _DATA_DEPTH, used, leaves)
+            used, form = _without_notes(table, tuple(used))
+            noted = None if form is None else (form, leaves)
         else:
             data_hash = hash_fields(ion, start, span[1], symbols, _DATA_DEPTH, used)
         position = span[1]
-    if is_noting and span[1]:
-        opening, whole_opening, form = _noted(table, symbols, tuple(used))
-    else:
-        opening, whole_opening = _openings(table, symbols, tuple(dict.fromkeys(used)))
+    opening, whole_opening = _openings(table, symbols, tuple(dict.fromkeys(used)))
     found = table.patterns.metadata(ion, position)
     if found is None or found.end() != stop:
         raise _OtherForm
     whole = begin, stop
     opening = opening if span[1] else None
     revision = _revision(hash_, span, opening, whole, whole_opening, data_hash, *found.groups())
-    if form is not None:
-        revision.form = form
-        revision.leaves = leaves
+    if noted is not None:
+        revision.noted = noted
     return revision, stop
 
 
@@ -510,27 +507,24 @@ def _openings(table: _Table, symbols: list[str], used: tuple[int, ...]) -> tuple
     return opening, whole_opening
 
 
-_Noted = tuple[bytes | None, bytes | None, DocumentForm | None]
-
 _NOTES_MAX = 256  # of a form that is kept: longer ones seldom recur
 _FORMS_KEPT = 1024
-_forms: dict[tuple[_Table, tuple[int, ...]], _Noted] = {}
+_forms: dict[tuple[_Table, tuple[int, ...]], tuple[list[int], DocumentForm]] = {}
 
 
-def _noted(table: _Table, symbols: list[str], notes: tuple[int, ...]) -> _Noted:
-    """Return two openings of a StoredRevision with these notes on its data, and its form; None if it is not kept."""
+def _without_notes(table: _Table, notes: tuple[int, ...]) -> tuple[list[int], DocumentForm | None]:
+    """Return the symbol ids, each once, of a document with these notes, and its form; None if it is not kept."""
     key = table, notes
     known = _forms.get(key)
     if known is not None:
         return known
-    used = [symbol_id for symbol_id in notes if symbol_id >= OTHER_OCTETS]
-    openings = _openings(table, symbols, tuple(dict.fromkeys(used)))
+    used = list(dict.fromkeys([note for note in notes if note >= OTHER_OCTETS]))
     # Symbols behind the kept beginning of the table are those of one block.
     if len(notes) > _NOTES_MAX or max(used, default=0) >= len(table.texts):
-        return *openings, None
+        return used, None
     if len(_forms) >= _FORMS_KEPT:
         _forms.clear()
-    _forms[key] = found = *openings, DocumentForm(notes, table.texts)
+    _forms[key] = found = used, DocumentForm(notes, table.texts)
     return found
 
 

@@ -84,7 +84,8 @@ class DocumentForm:
         self.texts = texts
 
 
-NO_LEAVES: list[bytes] = []
+Noted = tuple[DocumentForm, list[bytes]]
+"""What a document is made of: its form, and the leaves of ``ion.hash.hash_noted_fields``."""
 
 
 class StoredRevision:
@@ -99,12 +100,12 @@ class StoredRevision:
     whole: from where to where the revision itself is.  whole_opening: what makes it self-contained, as
     ``encode_revision`` writes it; None as for opening.
     data_hash: the Ion Hash of the data, computed; of a redacted revision, as the block has it; None for a deletion.
-    form, leaves: what the data is made of, if ``read_noted_block`` has read it and its form is one that recurs.
+    noted: what the data is made of, if ``read_noted_block`` has read it and its form is one that may recur.
     """
 
     __slots__ = (
-        *("_metadata", "data_hash", "document_id", "form", "hash", "leaves", "metadata_hash", "opening", "span"),
-        *("time_ms", "transaction_id", "version", "whole", "whole_opening"),
+        *("_metadata", "data_hash", "document_id", "hash", "metadata_hash", "noted", "opening", "span", "time_ms"),
+        *("transaction_id", "version", "whole", "whole_opening"),
     )
 
     def __init__(
@@ -134,8 +135,7 @@ class StoredRevision:
         self.whole = whole
         self.whole_opening = whole_opening
         self.data_hash = data_hash
-        self.form: DocumentForm | None = None
-        self.leaves: list[bytes] = NO_LEAVES
+        self.noted: Noted | None = None
 
     @property
     def metadata(self) -> bytes:

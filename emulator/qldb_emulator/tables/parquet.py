@@ -136,11 +136,13 @@ class _Writer:
         self._types = types
         fields = [arrow.field(name, each) for (name, _), each in zip(columns, types, strict=True)]
         self._schema = arrow.schema(fields)
+        repeated = [name for name, _ in columns if name not in HASHES and name not in UNIQUE]
         self._writer = parquet.ParquetWriter(
             path,
             self._schema,
             compression={name: "none" if name in HASHES else "zstd" for name, _ in columns},
-            use_dictionary=[name for name, _ in columns if name not in HASHES and name not in UNIQUE],
+            use_dictionary=repeated,
+            write_statistics=repeated,  # least and greatest of a group help no reader where values come in no order
         )
 
     def __enter__(self) -> _Writer:

@@ -52,8 +52,8 @@ class TableKey(NamedTuple):
     name: str
 
 
-Noted = tuple[Form, list[bytes]]
-"""What a document is made of: its form and its leaves."""
+Leaves = tuple[Form, list[bytes]]
+"""What a document is made of: what those of its form become, and its scalars."""
 
 
 class RevisionRow(NamedTuple):
@@ -73,7 +73,7 @@ class RevisionRow(NamedTuple):
     data: str | None
     ion: bytes
     fields: Fields
-    noted: Noted | None = None
+    noted: Leaves | None = None
 
 
 class BlockRow(NamedTuple):
@@ -148,9 +148,8 @@ def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
             raise _without_table(block, document_id)
         data, fields, noted = None, NO_FIELDS, None
         if has_data:
-            form = None if revision.form is None or flatten else form_of(revision.form)
-            if form is not None:
-                noted = form, revision.leaves
+            if revision.noted is not None and not flatten and (form := form_of(revision.noted[0])) is not None:
+                noted = form, revision.noted[1]
             else:
                 data, fields = json_and_fields(block.ion, *revision.span, block.symbols, flatten)
         values = (

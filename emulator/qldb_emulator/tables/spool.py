@@ -22,7 +22,7 @@ from ..records import dataclass
 from .fields import Fields, Shape, Types, add_types_of_columns, joined_types
 from .forms import FieldColumns, Form, columns_of
 from .layout import CURRENT_OPERATIONS, TableLayout
-from .rows import BlockRows, Noted, RevisionRow, redacted_revision
+from .rows import BlockRows, Leaves, RevisionRow, redacted_revision
 
 ROWS_AT_ONCE = 100  # few, so that they are still in the cache of the processor when they are written: 3 % of the time
 _BLOCKS = ""  # where a segment's file has the rows of blocks, which belong to no table
@@ -120,7 +120,7 @@ class SpoolWriter:
 
 
 def _documents(
-    noted: Sequence[Noted | None], texts: Sequence[str | None], fields: Sequence[Fields]
+    noted: Sequence[Leaves | None], texts: Sequence[str | None], fields: Sequence[Fields]
 ) -> tuple[Sequence[str | None], list[FieldColumns]]:
     """Return the JSON of some revisions and their fields, in the order in which shapes are seen.
 

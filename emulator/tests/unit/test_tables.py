@@ -210,8 +210,8 @@ def test_documents_that_are_made_into_columns_together_give_the_rows_of_decoded_
     assert comparable(everything(one)) == comparable(everything(other))
     assert run("verify-tables", one).exit_code == 4
     read = [each for ion in ions if (each := read_noted_block(ion, extent(ion, 4)[1])) is not None]
-    forms = [revision.form for each in read for revision in each.revisions or () if revision.form is not None]
-    assert len([form for form in forms if form_of(form) is not None]) > 200
+    noted = [revision.noted for each in read for revision in each.revisions or () if revision.noted is not None]
+    assert len([form for form, _ in noted if form_of(form) is not None]) > 200
 
 
 def free(target: str, name: str) -> str:
