@@ -18,7 +18,7 @@ COMPILED = {
     "partiql/execution": "aggregates expressions prefilter",
     "partiql/language": "arithmetic casts kinds like semantics",
     "partiql/syntax": "lexer parser",
-    "tables": "document forms",
+    "tables": "document",
 }
 
 

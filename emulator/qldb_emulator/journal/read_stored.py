@@ -420,6 +420,7 @@ def _read_revision(
         raise _OtherForm
     span: tuple[int, int] = (0, 0)
     used: list[int] = []
+    ids: tuple[int, ...] = ()
     noted: Noted | None = None
     if has_data is not None:
         head_of_data = _DATA_HEAD(ion, position)
@@ -430,12 +431,13 @@ def _read_revision(
         if is_noting:
             leaves: list[bytes] = []
             data_hash = hash_noted_fields(ion, start, span[1], symbols, _DATA_DEPTH, used, leaves)
-            used, form = _without_notes(table, tuple(used))
+            ids, form = _without_notes(table, tuple(used))
             noted = None if form is None else (form, leaves)
         else:
             data_hash = hash_fields(ion, start, span[1], symbols, _DATA_DEPTH, used)
+            ids = tuple(dict.fromkeys(used))
         position = span[1]
-    opening, whole_opening = _openings(table, symbols, tuple(dict.fromkeys(used)))
+    opening, whole_opening = _openings(table, symbols, ids)
     found = table.patterns.metadata(ion, position)
     if found is None or found.end() != stop:
         raise _OtherForm
@@ -509,16 +511,16 @@ def _openings(table: _Table, symbols: list[str], used: tuple[int, ...]) -> tuple
 
 _NOTES_MAX = 256  # of a form that is kept: longer ones seldom recur
 _FORMS_KEPT = 1024
-_forms: dict[tuple[_Table, tuple[int, ...]], tuple[list[int], DocumentForm]] = {}
+_forms: dict[tuple[_Table, tuple[int, ...]], tuple[tuple[int, ...], DocumentForm]] = {}
 
 
-def _without_notes(table: _Table, notes: tuple[int, ...]) -> tuple[list[int], DocumentForm | None]:
+def _without_notes(table: _Table, notes: tuple[int, ...]) -> tuple[tuple[int, ...], DocumentForm | None]:
     """Return the symbol ids, each once, of a document with these notes, and its form; None if it is not kept."""
     key = table, notes
     known = _forms.get(key)
     if known is not None:
         return known
-    used = list(dict.fromkeys([note for note in notes if note >= OTHER_OCTETS]))
+    used = tuple(dict.fromkeys([note for note in notes if note >= OTHER_OCTETS]))
     # Symbols behind the kept beginning of the table are those of one block.
     if len(notes) > _NOTES_MAX or max(used, default=0) >= len(table.texts):
         return used, None
