@@ -112,6 +112,7 @@ def columns_of(fields: Iterable[Fields], rows: Iterable[int]) -> list[FieldColum
 
 # --- From notes to forms -------------------------------------------------------------------------------------
 
+_UNKNOWN = Form("", [], [], [])
 _forms: dict[DocumentForm, Form | None] = {}
 _seen: set[DocumentForm] = set()
 
@@ -122,8 +123,9 @@ def form_of(noted: DocumentForm) -> Form | None:
     That is so when a form is seen for the first time, because making one takes longer than reading a document, and for
     names and values that need the rules of ``fields_of`` and ``scalar_of``.
     """
-    if noted in _forms:
-        return _forms[noted]
+    known = _forms.get(noted, _UNKNOWN)  # one look: another thread may empty it
+    if known is not _UNKNOWN:
+        return known
     if noted not in _seen:
         if len(_seen) >= _FORMS_KEPT:
             _seen.clear()
