@@ -12,7 +12,7 @@ from random import Random
 from qldb_emulator.storage import DataDirectory
 
 from .. import memory
-from ..bench import BenchError
+from ..peak import most_mb
 from . import proofs, reads, writes
 from .ledgers import LEDGER, Curve, Filled, copy_into
 
@@ -61,14 +61,6 @@ def footprint(of: Filled, directory: Path, runs: int = RUNS) -> Footprint:
         most=stages["most"],
         session=(stages["sessions"] - stages["opened"]) / memory.SESSIONS,
     )
-
-
-def most_mb() -> float:
-    """Return the highest resident memory of this process so far, in MB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise BenchError("/proc/self/status names no VmHWM")
 
 
 def main() -> None:

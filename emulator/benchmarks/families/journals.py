@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,12 +24,12 @@ from qldb_emulator.storage import LedgerFile
 from qldb_emulator.verify import Audit, choose_journal, open_container, read_blocks
 
 from ..alternate import Case, alternate, timed
-from ..bench import Bench, BenchError, in_unit, package_environment
+from ..bench import Bench, BenchError, in_unit
 from ..fill import registrations
+from ..peak import peak_mb
 from ..rows import Family, Row, Samples, control
 
 SMALL, SMALL_TEXT, LARGE = "small", "small-text", "large"
-_KIB_PER_MB = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,25 +214,18 @@ def measure_export(bench: Bench) -> Samples:
 # --- Memory ----------------------------------------------------------------------------------------------------
 
 
-def peak_mb(source: Path, data_dir: Path) -> float:
+def import_peak_mb(source: Path, data_dir: Path) -> float:
     """Return the most memory that a process takes to import a directory."""
-    command = [sys.executable, "-m", "qldb_emulator", "import", str(source), "--as", "bench"]
-    process = subprocess.Popen(
-        [*command, "--data-dir", str(data_dir)], stdout=subprocess.DEVNULL, env=package_environment()
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    shutil.rmtree(data_dir, ignore_errors=True)
-    if process.returncode:
-        raise BenchError(f"the import of {source} ended with {process.returncode}")
-    return usage.ru_maxrss / _KIB_PER_MB
+    taken = peak_mb(["import", str(source), "--as", "bench", "--data-dir", str(data_dir)])
+    shutil.rmtree(data_dir)
+    return taken
 
 
 def measure_memory(bench: Bench) -> Samples:
     made = bench.shared(journals)
     data_dir = bench.directory / "memory"
     # Once: the peak of a process that does the same again is the same, and the large one takes its time.
-    large, small = peak_mb(made.large, data_dir), peak_mb(made.small, data_dir)
+    large, small = import_peak_mb(made.large, data_dir), import_peak_mb(made.small, data_dir)
     note = f"peak of the process; {bench.scale.large:,} blocks against {bench.scale.small:,}; SQLite's cache is 64 MB"
     return Samples((large,), (small,), "MB", note)
 

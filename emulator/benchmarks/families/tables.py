@@ -22,12 +22,12 @@ from qldb_emulator.verify import Source, choose_journal, verify_source
 
 from ..alternate import Case, alternate, timed
 from ..bench import Bench, BenchError, SkippedError, in_unit, package_environment
+from ..peak import peak_mb
 from ..postgres_alone import postgres
 from ..rows import Family, Row, Samples, control
 from .journals import hash_alone, journals, octets_alone, parse_alone, turns
 
 JOBS = 2
-_KIB_PER_MB = 1024
 
 
 @contextmanager
@@ -176,22 +176,17 @@ def _history(bench: Bench, source: Path) -> tuple[list[tuple[Any, ...]], list[An
 # --- Memory ----------------------------------------------------------------------------------------------------
 
 
-def peak_mb(source: Path, target: Path) -> float:
+def tables_peak_mb(source: Path, target: Path) -> float:
     """The most memory that a process takes to write tables."""
-    command = [sys.executable, "-m", "qldb_emulator", "tables", str(source), "--to", f"parquet:{target}", "--jobs", "1"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=package_environment())
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    shutil.rmtree(target, ignore_errors=True)
-    if process.returncode:
-        raise BenchError(f"tables of {source} ended with {process.returncode}")
-    return usage.ru_maxrss / _KIB_PER_MB
+    taken = peak_mb(["tables", str(source), "--to", f"parquet:{target}", "--jobs", "1"])
+    shutil.rmtree(target)
+    return taken
 
 
 def measure_memory(bench: Bench) -> Samples:
     bench.shared(ready)
     made = bench.shared(journals)
-    large, small = (peak_mb(source, bench.directory / "memory") for source in (made.large, made.small))
+    large, small = (tables_peak_mb(source, bench.directory / "memory") for source in (made.large, made.small))
     note = f"peak of the process; {bench.scale.large:,} blocks against {bench.scale.small:,}; one process, Parquet"
     return Samples((large,), (small,), "MB", note)
 

@@ -119,6 +119,23 @@ def hash_fields(data: bytes, pos: int, stop: int, symbols: Sequence[str], depth:
     return sha256(struct_part(_serialise_binary(data, pos, stop, symbols, depth, True, ids))).digest()
 
 
+def hash_noted_fields(
+    data: bytes, pos: int, stop: int, symbols: Sequence[str], depth: int, notes: list[int], leaves: list[bytes]
+) -> bytes:
+    """Do what hash_fields does, and note what the struct is made of, so that it need not be gone through again.
+
+    notes: receives what ``ids`` does and, for each value, less than those, ``NOTE - code``: its type code, or one of
+    NULL and UNNOTED; after the contents of a container END.  Equal notes stand for structs that differ in leaves alone.
+    leaves: receives the octets of each scalar's contents, the type octet of a bool; nothing of nulls, of symbols, whose
+    ids are in the notes, and of values that are UNNOTED.
+    """
+    return sha256(struct_part(_serialise_noted(data, pos, stop, symbols, depth, True, notes, leaves))).digest()
+
+
+NOTE = -2  # a value with the type code c is noted as NOTE - c
+NULL, END, UNNOTED = 15, 16, 17  # in the place of a type code; UNNOTED: annotations and padding
+
+
 # --- Serialisations of parts, for structs whose form is known -------------------------------------------------
 
 
@@ -337,6 +354,108 @@ def _serialise_binary(
                 pos = stop
                 continue
             else:
+                part = _scalar_binary(code, data, pos, stop, symbols, ids)
+        pos = stop
+        append(sha256(name + part).digest() if in_struct else part)
+    if pos != end:
+        raise IonError(f"a value before byte {pos} is longer than what holds it")
+    return parts
+
+
+def _serialise_noted(
+    data: bytes,
+    pos: int,
+    end: int,
+    symbols: Sequence[str],
+    depth: int,
+    in_struct: bool,
+    ids: list[int],
+    leaves: list[bytes],
+) -> list[bytes]:
+    """Do what ``_serialise_binary`` does; ids, leaves: notes and leaves of ``hash_noted_fields``.
+
+    It has the same lines and those that note, because most callers need no notes, and asking for each value whether it
+    is to be noted would cost them time.
+    """
+    parts: list[bytes] = []
+    append = parts.append
+    name = b""
+    while pos < end:
+        if in_struct:
+            name_id = data[pos]
+            if name_id & 0x80:
+                name_id &= 0x7F
+                pos += 1
+            else:
+                if not name_id:
+                    ids.append(OTHER_OCTETS)
+                name_id, pos = varuint(data, pos)
+            text = symbols[name_id]
+            ids.append(name_id)
+            name = _NAME_CACHE.get(text) or _name(text)
+        octet = data[pos]
+        pos += 1
+        code = octet >> 4
+        length = octet & 15
+        if length == 15 or code == 1:
+            stop = pos
+            part = _FIXED.get(octet, b"")
+            if not part:
+                raise IonError(f"invalid type code at byte {pos - 1}")
+            if octet == 0x3F:
+                ids.append(OTHER_OCTETS)
+            if length == 15:
+                ids.append(NOTE - NULL)
+            else:
+                ids.append(NOTE - 1)
+                leaves.append(data[pos - 1 : pos])
+        else:
+            if length == 14 or octet == 0xD1:
+                start = pos
+                length, pos = varuint(data, pos)
+                if length < 14 or not data[start] or octet == 0xD1:
+                    ids.append(OTHER_OCTETS)
+                if octet == 0xD1 and not length:
+                    raise IonError(f"invalid ordered struct before byte {pos}")
+            stop = pos + length
+            if stop > end:
+                raise IonError(f"the value before byte {pos} is longer than what holds it")
+            if code == 8:
+                octets = data[pos:stop]
+                ids.append(NOTE - 8)
+                leaves.append(octets)
+                if not octets.isascii():
+                    octets.decode()  # only to refuse what is not UTF-8
+                if 0x0B in octets or 0x0C in octets or 0x0E in octets:
+                    octets = _escape(octets)
+                part = b"\x0b\x80%b\x0e" % octets
+            elif code == 13:
+                if not depth:
+                    raise IonError(TOO_DEEP)
+                ids.append(NOTE - 13)
+                part = struct_part(_serialise_noted(data, pos, stop, symbols, depth - 1, True, ids, leaves))
+                ids.append(NOTE - END)
+            elif code == 11 or code == 12:
+                if not depth:
+                    raise IonError(TOO_DEEP)
+                ids.append(NOTE - code)
+                inner = _serialise_noted(data, pos, stop, symbols, depth - 1, False, ids, leaves)
+                ids.append(NOTE - END)
+                part = (b"\x0b\xb0%b\x0e" if code == 11 else b"\x0b\xc0%b\x0e") % b"".join(inner)
+            elif code == 14:
+                ids.append(NOTE - UNNOTED)
+                part = _annotated_binary(data, pos, stop, symbols, depth, ids)
+            elif code == 0:
+                if in_struct:
+                    ids.pop()
+                ids.append(OTHER_OCTETS)
+                ids.append(NOTE - UNNOTED)
+                pos = stop
+                continue
+            else:
+                ids.append(NOTE - code)
+                if code != 7:
+                    leaves.append(data[pos:stop])
                 part = _scalar_binary(code, data, pos, stop, symbols, ids)
         pos = stop
         append(sha256(name + part).digest() if in_struct else part)

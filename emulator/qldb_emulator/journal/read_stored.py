@@ -24,7 +24,7 @@ from ..ion.binary_reader import VERSION_MARKER, extent, read_timestamp, varuint
 from ..ion.binary_writer import listed, opening_of
 from ..ion.binary_writer import varuint as write_varuint
 from ..ion.codec import IonError, loads
-from ..ion.hash import blob_part, hash_fields, list_part, name_part, struct_part
+from ..ion.hash import OTHER_OCTETS, blob_part, hash_fields, hash_noted_fields, list_part, name_part, struct_part
 from ..ion.hash import scalar_part as _scalar
 from ..ion.symbols import MAX_DEPTH, SYSTEM_SYMBOLS
 from . import layout
@@ -32,7 +32,7 @@ from .encode import changed_document_of_octets, revision_opening
 from .layout import ListOf, Record, Scalar, Shape, names_within
 from .model import Block, BlockAddress
 from .parse import block_from_ion
-from .stored import ChangedTable, StoredBlock, StoredRevision, StoredStatement
+from .stored import ChangedTable, DocumentForm, Noted, StoredBlock, StoredRevision, StoredStatement
 
 Match = Callable[..., "re.Match[bytes] | None"]
 
@@ -57,7 +57,15 @@ def read_block(ion: bytes, start: int | None = None) -> StoredBlock | None:
     try:
         if start is None:
             start = extent(ion, len(VERSION_MARKER))[1]
-        return _read_block(ion, start)
+        return _read_block(ion, start, False)
+    except _NOT_READ:
+        return None
+
+
+def read_noted_block(ion: bytes, start: int) -> StoredBlock | None:
+    """Do what read_block does; the revisions have their form and leaves."""
+    try:
+        return _read_block(ion, start, True)
     except _NOT_READ:
         return None
 
@@ -247,7 +255,7 @@ _N_STATEMENTS, _N_DOCUMENTS = map(name_part, layout.TRANSACTION_INFO.names)
 _N_ID, _N_VERSION, _N_TX_TIME, _N_TX_ID = map(name_part, layout.METADATA.names)
 
 
-def _read_block(ion: bytes, start: int) -> StoredBlock:
+def _read_block(ion: bytes, start: int, is_noting: bool) -> StoredBlock:
     table, symbols = _table(ion, start)
     found = table.patterns.block(ion, start)
     if found is None:
@@ -285,7 +293,7 @@ def _read_block(ion: bytes, start: int) -> StoredBlock:
         stop = position + _size(info_head)
         position = _read_info(block, table, symbols, position, stop)
     if position < len(ion):
-        _read_revisions(block, table, symbols, position, address)
+        _read_revisions(block, table, symbols, position, address, is_noting)
     return block
 
 
@@ -379,7 +387,9 @@ def _changed_document(table: _Table, octets: bytes) -> tuple[bytes, ChangedTable
     return struct_part(fields), ChangedTable(name.decode(), table_id.decode(), ion)
 
 
-def _read_revisions(block: StoredBlock, table: _Table, symbols: list[str], position: int, address: bytes) -> None:
+def _read_revisions(
+    block: StoredBlock, table: _Table, symbols: list[str], position: int, address: bytes, is_noting: bool
+) -> None:
     """Read the revisions, which stand at the end of a block.  address: the contents of the block's address."""
     ion = block.ion
     end = len(ion)
@@ -389,13 +399,13 @@ def _read_revisions(block: StoredBlock, table: _Table, symbols: list[str], posit
     position = found.end()
     revisions = []
     while position < end:
-        revision, position = _read_revision(ion, table, symbols, position, address)
+        revision, position = _read_revision(ion, table, symbols, position, address, is_noting)
         revisions.append(revision)
     block.revisions = revisions
 
 
 def _read_revision(
-    ion: bytes, table: _Table, symbols: list[str], position: int, block_address: bytes
+    ion: bytes, table: _Table, symbols: list[str], position: int, block_address: bytes, is_noting: bool
 ) -> tuple[StoredRevision, int]:
     """Read the revision here.  Return it, and the position behind it."""
     found = table.patterns.revision(ion, position)
@@ -410,21 +420,33 @@ def _read_revision(
         raise _OtherForm
     span: tuple[int, int] = (0, 0)
     used: list[int] = []
+    ids: tuple[int, ...] = ()
+    noted: Noted | None = None
     if has_data is not None:
         head_of_data = _DATA_HEAD(ion, position)
         if head_of_data is None:
             raise _OtherForm
         start = head_of_data.end()
         span = position, start + _size(head_of_data[1])
-        data_hash = hash_fields(ion, start, span[1], symbols, _DATA_DEPTH, used)
+        if is_noting:
+            leaves: list[bytes] = []
+            data_hash = hash_noted_fields(ion, start, span[1], symbols, _DATA_DEPTH, used, leaves)
+            ids, form = _without_notes(table, tuple(used))
+            noted = None if form is None else (form, leaves)
+        else:
+            data_hash = hash_fields(ion, start, span[1], symbols, _DATA_DEPTH, used)
+            ids = tuple(dict.fromkeys(used))
         position = span[1]
-    opening, whole_opening = _openings(table, symbols, tuple(dict.fromkeys(used)))
+    opening, whole_opening = _openings(table, symbols, ids)
     found = table.patterns.metadata(ion, position)
     if found is None or found.end() != stop:
         raise _OtherForm
     whole = begin, stop
     opening = opening if span[1] else None
-    return _revision(hash_, span, opening, whole, whole_opening, data_hash, *found.groups()), stop
+    revision = _revision(hash_, span, opening, whole, whole_opening, data_hash, *found.groups())
+    if noted is not None:
+        revision.noted = noted
+    return revision, stop
 
 
 _DATA_HEAD = _matching(_STRUCT)
@@ -485,6 +507,27 @@ def _openings(table: _Table, symbols: list[str], used: tuple[int, ...]) -> tuple
     _forget_when_full(table.openings)
     table.openings[used] = opening, whole_opening
     return opening, whole_opening
+
+
+_NOTES_MAX = 256  # of a form that is kept: longer ones seldom recur
+_FORMS_KEPT = 1024
+_forms: dict[tuple[_Table, tuple[int, ...]], tuple[tuple[int, ...], DocumentForm]] = {}
+
+
+def _without_notes(table: _Table, notes: tuple[int, ...]) -> tuple[tuple[int, ...], DocumentForm | None]:
+    """Return the symbol ids, each once, of a document with these notes, and its form; None if it is not kept."""
+    key = table, notes
+    known = _forms.get(key)
+    if known is not None:
+        return known
+    used = tuple(dict.fromkeys([note for note in notes if note >= OTHER_OCTETS]))
+    # Symbols behind the kept beginning of the table are those of one block.
+    if len(notes) > _NOTES_MAX or max(used, default=0) >= len(table.texts):
+        return used, None
+    if len(_forms) >= _FORMS_KEPT:
+        _forms.clear()
+    _forms[key] = found = used, DocumentForm(notes, table.texts)
+    return found
 
 
 # --- Values ----------------------------------------------------------------------------------------------------

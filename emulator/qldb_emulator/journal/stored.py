@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
+from ..ids import ID_LENGTH
 from ..ion.binary_reader import contents
 from ..ion.codec import loads
 from ..ion.symbols import MAX_DEPTH
 from ..ion.values import IonValue, Timestamp
 from .encode import encode_revision, metadata_of_octets, statement_of_octets, transaction_info_of_octets
+from .hashing import HASH_BYTES
 from .model import Block, BlockAddress, Struct
 from .parse import block_from_ion
 
@@ -37,6 +40,53 @@ class StoredStatement:
         """Return it as it stands in the binary of ``StoredBlock.transaction_info``."""
         return statement_of_octets(self._text_head, self.text, self._time, self.digest)
 
+    def info(self, document_id: str, changed: bytes) -> bytes:
+        """Return ``StoredBlock.transaction_info`` of a block with this statement alone, which changed one document.
+
+        changed: ``ChangedTable.ion`` of it.
+        """
+        id_, time = document_id.encode(), self._time
+        return _info_form(self._text_head, self.text, len(time), len(id_), changed) % (id_, time, self.digest)
+
+
+_INFOS_KEPT = 256
+_TEXT_KEPT = 1024  # the form of a longer one is made each time, so that the cache stays small
+
+
+@lru_cache(_INFOS_KEPT)
+def _info_form(text_head: bytes, text: bytes, time_octets: int, id_octets: int, changed: bytes) -> bytes:
+    """Return transactionInfo of one statement and one document; ``%b`` for the document's id, the time, the digest.
+
+    Most blocks have one of each, and programs send few texts.  The parameters: as of ``StoredStatement``, and lengths.
+    """
+    # The id is the first text in it.  The others are no texts, and what is round them has no octet of theirs twice.
+    id_, time, digest = "\x7f" * id_octets, _NO_TEXT * time_octets, _NO_TEXT * HASH_BYTES
+    whole = transaction_info_of_octets([statement_of_octets(text_head, text, time, digest)], [(id_, changed)])
+    before, _, rest = whole.partition(id_.encode())
+    to_time, _, rest = rest.partition(time)
+    to_digest, _, rest = rest.partition(digest)
+    return b"%b".join([part.replace(b"%", b"%%") for part in (before, to_time, to_digest, rest)])
+
+
+_NO_TEXT = b"\xff"
+
+
+class DocumentForm:
+    """What documents have in common that differ in the contents of their scalars alone; one object for all of them.
+
+    notes: of ``ion.hash.hash_noted_fields``.  texts: of their symbol ids.
+    """
+
+    __slots__ = ("notes", "texts")
+
+    def __init__(self, notes: tuple[int, ...], texts: Sequence[str]) -> None:
+        self.notes = notes
+        self.texts = texts
+
+
+Noted = tuple[DocumentForm, list[bytes]]
+"""What a document is made of: its form, and the leaves of ``ion.hash.hash_noted_fields``."""
+
 
 class StoredRevision:
     """A revision of a document.
@@ -50,10 +100,11 @@ class StoredRevision:
     whole: from where to where the revision itself is.  whole_opening: what makes it self-contained, as
     ``encode_revision`` writes it; None as for opening.
     data_hash: the Ion Hash of the data, computed; of a redacted revision, as the block has it; None for a deletion.
+    noted: what the data is made of, if ``read_noted_block`` has read it and its form is one that may recur.
     """
 
     __slots__ = (
-        *("_metadata", "data_hash", "document_id", "hash", "metadata_hash", "opening", "span", "time_ms"),
+        *("_metadata", "data_hash", "document_id", "hash", "metadata_hash", "noted", "opening", "span", "time_ms"),
         *("transaction_id", "version", "whole", "whole_opening"),
     )
 
@@ -84,6 +135,7 @@ class StoredRevision:
         self.whole = whole
         self.whole_opening = whole_opening
         self.data_hash = data_hash
+        self.noted: Noted | None = None
 
     @property
     def metadata(self) -> bytes:
@@ -198,6 +250,11 @@ class StoredBlock:
         """Return transactionInfo as ``encode_transaction_info`` writes it; None without one."""
         if self.info_hash is None:
             return None
+        if len(self.statements) == 1 and len(self.documents) == 1:
+            ((document_id, changed),) = self.documents.items()
+            statement = self.statements[0]
+            if len(document_id) == ID_LENGTH and len(statement.text) <= _TEXT_KEPT:  # no name has that length
+                return statement.info(document_id, changed.ion)
         return transaction_info_of_octets(
             [each.ion() for each in self.statements] if self.has_statements else None,
             [(document_id, each.ion) for document_id, each in self.documents.items()] if self.has_documents else None,

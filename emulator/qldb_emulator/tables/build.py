@@ -12,6 +12,7 @@ from typing import Any
 from .. import __version__
 from ..ion.codec import dumps_text
 from ..journal.model import Block
+from ..journal.read_stored import read_block, read_noted_block
 from ..journal.stored import StoredBlock
 from ..records import dataclass
 from ..verify.audit import JournalReport, findings_of_files, judge
@@ -111,7 +112,8 @@ def extract(
     number, segment = numbered
     verifier = JournalVerifier(tips, at_start=False)
     writer = SpoolWriter(Path(folder, f"{number:08}"), options.only)
-    for block, _ in segment_blocks(source, segment, verifier):
+    quick = read_block if options.flatten else read_noted_block
+    for block, _ in segment_blocks(source, segment, verifier, quick=quick):
         writer.add(rows_of(block, options.flatten, verifier.data_hashes))
     return verifier.verdict(), writer.finish()
 

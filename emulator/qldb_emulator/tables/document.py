@@ -99,7 +99,7 @@ def _texts(
             texts.append(str(decimal))
             scalars.append(scalar_of(decimal))
         elif code == 6:
-            text, scalar = _timestamp(data[pos:stop])
+            text, scalar = timestamp_text_and_scalar(data[pos:stop])
             texts.append(text)
             scalars.append(scalar)
         elif code == 1:
@@ -121,7 +121,7 @@ def _texts(
 
 
 @lru_cache(_TIMESTAMPS_KEPT)
-def _timestamp(octets: bytes) -> tuple[str, Scalar]:
+def timestamp_text_and_scalar(octets: bytes) -> tuple[str, Scalar]:
     """Return the JSON text of a timestamp and what a column has of it.  Cached: the dates in documents recur."""
     time = read_timestamp(octets, 0, len(octets))
     return f'"{time}"', scalar_of(time)

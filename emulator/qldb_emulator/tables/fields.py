@@ -25,7 +25,7 @@ Nulls and absent fields have no type.  With *flatten* the fields of a struct are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
@@ -75,7 +75,7 @@ def fields_of(document: IonValue, flatten: bool) -> Fields:
     by_path: dict[str, tuple[Kind, Value]] = {}
     if isinstance(document, dict):
         _collect(document, "", FLATTEN_DEPTH_MAX if flatten else 0, by_path)
-    return _shape(tuple(by_path), tuple([kind for kind, _ in by_path.values()])), tuple(
+    return shape_of(tuple(by_path), tuple([kind for kind, _ in by_path.values()])), tuple(
         [value for _, value in by_path.values()]
     )
 
@@ -88,10 +88,11 @@ def fields_of_scalars(names: tuple[str, ...], scalars: list[Scalar]) -> Fields:
     if not found:
         return NO_FIELDS
     kinds, values = zip(*found, strict=True)
-    return _shape(names, kinds), values
+    return shape_of(names, kinds), values
 
 
-def _shape(paths: tuple[str, ...], kinds: tuple[Kind, ...]) -> Shape:
+def shape_of(paths: tuple[str, ...], kinds: tuple[Kind, ...]) -> Shape:
+    """The shape with these paths and kinds; one object for all documents."""
     shape = paths, kinds
     known = _SHAPES.get(shape)
     if known is None:
@@ -144,10 +145,10 @@ MIXED: tuple[Kind, Value] = ("MIXED", 0)
 
 
 def _int(value: int) -> tuple[Kind, Value]:
-    return ("INT", value) if -INT_MAX <= value <= INT_MAX else ("DECIMAL", _digits(Decimal(value)))
+    return ("INT", value) if -INT_MAX <= value <= INT_MAX else ("DECIMAL", digits_of(Decimal(value)))
 
 
-def _digits(value: Decimal) -> str:
+def digits_of(value: Decimal) -> str:
     """Every digit, without an exponent where that is short enough to read."""
     text = str(value)
     if "E" not in text:
@@ -179,7 +180,7 @@ _BY_TYPE: dict[type, Callable[[Any], tuple[Kind, Value] | None]] = {
     str: lambda value: ("TEXT", value),
     bool: lambda value: ("BOOL", value),
     int: _int,
-    Decimal: lambda value: ("DECIMAL", _digits(value)),
+    Decimal: lambda value: ("DECIMAL", digits_of(value)),
     Timestamp: _time,
     float: lambda value: ("FLOAT", value),
     bytes: lambda value: ("BYTES", value),
@@ -255,11 +256,16 @@ def add_types(types: Types, documents: Iterable[Fields]) -> None:
     for shape, values in documents:
         by_shape.setdefault(shape, []).append(values)
     for shape, rows in by_shape.items():
-        for path, kind, column in zip(*shape, zip(*rows, strict=True), strict=True):
-            known = types.get(path)
-            if known is None or known.kind != "MIXED":
-                found = type_of(kind, column)
-                types[path] = found if known is None else joined_type(known, found)
+        add_types_of_columns(types, shape, zip(*rows, strict=True))
+
+
+def add_types_of_columns(types: Types, shape: Shape, columns: Iterable[Sequence[Value]]) -> None:
+    """Take the fields of documents of one shape into account.  columns: the values of each field."""
+    for path, kind, column in zip(*shape, columns, strict=True):
+        known = types.get(path)
+        if known is None or known.kind != "MIXED":
+            found = type_of(kind, column)
+            types[path] = found if known is None else joined_type(known, found)
 
 
 def joined_types(one: Types, other: Types) -> Types:

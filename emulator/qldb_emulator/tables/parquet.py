@@ -60,9 +60,13 @@ class ParquetTarget:
             self._writer(folder, layout.current, layout.current_columns, sizes) as current,
         ):
             for group in _groups(content.history(layout)):
+                live = current_ones(group)
                 arrays = history.add(group)
-                live = self._arrow.array(current_ones(group))
-                current.write([arrays[position].filter(live) for position in positions])
+                found = [arrays[position] for position in positions]
+                if not all(live):  # else they need no copy
+                    mask = self._arrow.array(live)
+                    found = [array.filter(mask) for array in found]
+                current.write(found)
 
     def _write(self, folder: Path, name: str, columns: Columns, chunks: Iterable[Chunk]) -> None:
         with self._writer(folder, name, columns, {}) as writer:
@@ -136,11 +140,13 @@ class _Writer:
         self._types = types
         fields = [arrow.field(name, each) for (name, _), each in zip(columns, types, strict=True)]
         self._schema = arrow.schema(fields)
+        repeated = [name for name, _ in columns if name not in HASHES and name not in UNIQUE]
         self._writer = parquet.ParquetWriter(
             path,
             self._schema,
             compression={name: "none" if name in HASHES else "zstd" for name, _ in columns},
-            use_dictionary=[name for name, _ in columns if name not in HASHES and name not in UNIQUE],
+            use_dictionary=repeated,
+            write_statistics=repeated,  # least and greatest of a group help no reader where values come in no order
         )
 
     def __enter__(self) -> _Writer:
@@ -150,10 +156,14 @@ class _Writer:
         self._writer.close()
 
     def add(self, chunk: Chunk) -> list[Any]:
-        """Write rows of canonical values.  Their columns as arrays."""
+        """Write rows of canonical values.  Their columns as arrays.
+
+        Each column is taken out of the chunk when it is an array, so that memory does not hold all columns twice.
+        """
         arrow = self._arrow
         arrays = []
-        for values, each in zip(chunk, self._types, strict=True):
+        for number, each in enumerate(self._types):
+            values, chunk[number] = chunk[number], ()
             if arrow.types.is_decimal(each):
                 values = [None if value is None else Decimal(value) for value in values]
             arrays.append(arrow.array(values, type=each))
@@ -167,16 +177,23 @@ class _Writer:
 
 
 def _groups(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """The rows of chunks in chunks of ROWS_IN_GROUP or somewhat more."""
-    group: list[list[Any]] = []
+    """The rows of chunks in chunks of ROWS_IN_GROUP or somewhat more.
+
+    Keeps no other reference to their columns, so that a column is gone when it is taken out of its chunk.
+    """
+    group: list[Any] = []
     for chunk in chunks:
-        if not group:
-            group = [list(column) for column in chunk]
-        else:
-            for column, more in zip(group, chunk, strict=True):
-                column += more
+        _extend(group, chunk)
         if len(group[0]) >= ROWS_IN_GROUP:
-            yield list(group)
+            yield group
             group = []
     if group:
-        yield list(group)
+        yield group
+
+
+def _extend(group: list[Any], chunk: Chunk) -> None:
+    if not group:
+        group += map(list, chunk)
+        return
+    for column, more in zip(group, chunk, strict=True):
+        column += more

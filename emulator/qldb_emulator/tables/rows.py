@@ -23,7 +23,7 @@ ion             the whole revision as Ion binary, as GetRevision gives it: what 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -33,11 +33,11 @@ from ..ion.values import IonValue
 from ..journal.encode import encode_revision, encode_transaction_info
 from ..journal.model import Block, Struct
 from ..journal.stored import StoredBlock
-from ..records import dataclass
 from .document import json_and_fields
 from .fields import NO_FIELDS, Fields, fields_of, microseconds
+from .forms import Form, form_of
 
-_KEPT = 256  # arrays of statement texts
+_KEPT = 256  # arrays of statement texts, and tables
 _KEPT_OCTETS = 1024  # a longer one is written each time, so that the cache stays small
 
 
@@ -52,8 +52,15 @@ class TableKey(NamedTuple):
     name: str
 
 
+Leaves = tuple[Form, list[bytes]]
+"""What a document is made of: what those of its form become, and its scalars."""
+
+
 class RevisionRow(NamedTuple):
-    """A revision, before it is known what follows it.  Times are microseconds since 1970."""
+    """A revision, before it is known what follows it.  Times are microseconds since 1970.
+
+    noted: if it is given, a spool makes data and fields of it, for many revisions at once; here they have nothing.
+    """
 
     id: str
     version: int
@@ -66,6 +73,7 @@ class RevisionRow(NamedTuple):
     data: str | None
     ion: bytes
     fields: Fields
+    noted: Leaves | None = None
 
 
 class BlockRow(NamedTuple):
@@ -93,13 +101,18 @@ class Redacted(NamedTuple):
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class BlockRows:
+class BlockRows(NamedTuple):
     """Everything that one block adds."""
 
     block: BlockRow
     revisions: list[tuple[TableKey, RevisionRow]]
     redacted: list[Redacted]
+
+
+# tuple.__new__ takes half of the time of the class, which takes each value by its name.
+_new_row = partial(tuple.__new__, RevisionRow)
+_new_block_row = partial(tuple.__new__, BlockRow)
+_kept_key = lru_cache(_KEPT)(TableKey)
 
 
 def rows_of(
@@ -127,27 +140,35 @@ def rows_of(
 
 def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
     """The rows of a block of which nothing is decoded but its documents.  Raises TableMapError."""
-    tables = {id_: TableKey(entry.table_id, entry.table_name) for id_, entry in block.documents.items()}
-    number, revisions = block.address.sequence_no, []
+    number, revisions, hashes, documents = block.address.sequence_no, [], [], block.documents
     for revision in block.revisions or ():
-        data, fields = None, NO_FIELDS
-        if revision.has_data:
-            data, fields = json_and_fields(block.ion, *revision.span, block.symbols, flatten)
-        row = RevisionRow(
-            revision.document_id,
+        document_id, has_data = revision.document_id, revision.has_data
+        changed = documents.get(document_id)
+        if changed is None:
+            raise _without_table(block, document_id)
+        data, fields, noted = None, NO_FIELDS, None
+        if has_data:
+            if revision.noted is not None and not flatten and (form := form_of(revision.noted[0])) is not None:
+                noted = form, revision.noted[1]
+            else:
+                data, fields = json_and_fields(block.ion, *revision.span, block.symbols, flatten)
+        values = (
+            document_id,
             revision.version,
             number,
             revision.transaction_id,
             revision.time_ms * 1000,
-            _operation(revision.version, data is not None, revision.data_hash),
+            _operation(revision.version, has_data, revision.data_hash),
             revision.hash,
             revision.data_hash,
             data,
             block.revision(revision),
             fields,
+            noted,
         )
-        revisions.append((_table_of(tables, revision.document_id, block), row))
-    made = BlockRow(
+        hashes.append(revision.hash)
+        revisions.append((_kept_key(changed.table_id, changed.table_name), _new_row(values)))
+    made = (
         number,
         block.time_ms * 1000,
         block.transaction_id,
@@ -155,11 +176,11 @@ def rows_of_stored(block: StoredBlock, flatten: bool) -> BlockRows:
         block.previous_block_hash,
         block.entries_hash,
         b"".join(block.entries_hash_list),
-        b"".join([revision.hash for revision in block.revisions or ()]),
+        b"".join(hashes),
         block.transaction_info(),
         _statements(tuple([statement.text for statement in block.statements])),
     )
-    return BlockRows(made, revisions, [])
+    return BlockRows(_new_block_row(made), revisions, [])
 
 
 def _statements(texts: tuple[bytes, ...]) -> str:
@@ -174,11 +195,15 @@ def _statements_text(texts: tuple[bytes, ...]) -> str:
 _kept_statements = lru_cache(_KEPT)(_statements_text)  # programs send few texts, with parameters
 
 
-def _table_of(tables: Mapping[str, TableKey], document_id: str, block: Block | StoredBlock) -> TableKey:
+def _table_of(tables: Mapping[str, TableKey], document_id: str, block: Block) -> TableKey:
     table = tables.get(document_id)
     if table is None:
-        raise TableMapError(f"Block {block.address.sequence_no} does not say which table document {document_id} is in.")
+        raise _without_table(block, document_id)
     return table
+
+
+def _without_table(block: Block | StoredBlock, document_id: str) -> TableMapError:
+    return TableMapError(f"Block {block.address.sequence_no} does not say which table document {document_id} is in.")
 
 
 def _operation(version: int, has_data: bool, data_hash: bytes | None) -> str:

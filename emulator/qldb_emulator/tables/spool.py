@@ -12,16 +12,17 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import field
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, compress
 from pathlib import Path
 from typing import Any
 
 from ..ion.codec import loads
 from ..journal.encode import encode_revision
 from ..records import dataclass
-from .fields import NO_FIELDS, Fields, Shape, Types, add_types, joined_types
+from .fields import Fields, Shape, Types, add_types_of_columns, joined_types
+from .forms import FieldColumns, Form, columns_of
 from .layout import CURRENT_OPERATIONS, TableLayout
-from .rows import BlockRows, RevisionRow, redacted_revision
+from .rows import BlockRows, Leaves, RevisionRow, redacted_revision
 
 ROWS_AT_ONCE = 100  # few, so that they are still in the cache of the processor when they are written: 3 % of the time
 _BLOCKS = ""  # where a segment's file has the rows of blocks, which belong to no table
@@ -71,20 +72,22 @@ class SpoolWriter:
     def add(self, rows: BlockRows) -> None:
         """Take in the rows of a block."""
         self._blocks += 1
-        self._put(_BLOCKS, tuple(rows.block))
+        self._put(_BLOCKS, rows.block)
         for table, row in rows.revisions:
             if self._only is not None and table.name not in self._only:
                 continue
             self._revisions += 1
             self._names[table.table_id] = table.name
-            self._put(table.table_id, tuple(row))
+            self._put(table.table_id, row)
             if row.version:
                 self._put(_CLOSINGS, (row.id, row.version - 1, row.valid_from))
         for redacted in rows.redacted:
-            self._put(_REDACTED, tuple(redacted))
+            self._put(_REDACTED, redacted)
 
     def _put(self, section: str, row: tuple[Any, ...]) -> None:
-        waiting = self._waiting.setdefault(section, [])
+        waiting = self._waiting.get(section)
+        if waiting is None:
+            waiting = self._waiting[section] = []
         waiting.append(row)
         if len(waiting) >= ROWS_AT_ONCE:
             self._pack(section, waiting)
@@ -92,9 +95,10 @@ class SpoolWriter:
     def _pack(self, section: str, waiting: list[tuple[Any, ...]]) -> None:
         columns: list[Any] = list(zip(*waiting, strict=True))
         if section in self._names:
-            fields = columns[_FIELDS]
-            add_types(self._types.setdefault(section, {}), fields)
-            columns[_FIELDS] = _numbered(fields)
+            columns[_DATA], columns[_FIELDS] = documents = _documents(columns.pop(), columns[_DATA], columns[_FIELDS])
+            types = self._types.setdefault(section, {})
+            for shape, _, values in documents[1]:
+                add_types_of_columns(types, shape, values)
         data = marshal.dumps(columns, _FORMAT)
         self._parts.setdefault(section, []).append(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
         self.size += len(data)
@@ -115,15 +119,35 @@ class SpoolWriter:
         return SpoolFile(str(self._path), sections, self._names, self._types, self._blocks, self._revisions)
 
 
-NumberedFields = tuple[list[Shape], list[int], list[tuple[Any, ...]]]
-"""The fields of some documents: the shapes there are, which of them each document has, and its values."""
+def _documents(
+    noted: Sequence[Leaves | None], texts: Sequence[str | None], fields: Sequence[Fields]
+) -> tuple[Sequence[str | None], list[FieldColumns]]:
+    """Return the JSON of some revisions and their fields, in the order in which shapes are seen.
+
+    The parameters: as RevisionRow has them.
+    """
+    by_form: dict[Form | None, list[int]] = {}
+    for row, each in enumerate(noted):
+        by_form.setdefault(None if each is None else each[0], []).append(row)
+    found: list[FieldColumns] = []
+    for form, rows in by_form.items():
+        if form is None:
+            found += columns_of([fields[row] for row in rows], rows)
+            continue
+        made, columns = form.texts_and_columns([each[1] for row in rows if (each := noted[row]) is not None], rows)
+        found += columns
+        if len(rows) == len(noted):
+            texts = made
+        else:
+            texts = list(texts)
+            for row, text in zip(rows, made, strict=True):
+                texts[row] = text
+    found.sort(key=_first_row)
+    return texts, found
 
 
-def _numbered(fields: Sequence[Fields]) -> NumberedFields:
-    """The same fields, each shape once."""
-    numbers: dict[Shape, int] = {}
-    of_each = [numbers.setdefault(shape, len(numbers)) for shape, _ in fields]
-    return list(numbers), of_each, [values for _, values in fields]
+def _first_row(columns: FieldColumns) -> int:
+    return columns[1][0]
 
 
 @dataclass(slots=True)
@@ -150,7 +174,7 @@ class Spool:
         return found
 
     def section(self, name: str) -> Iterator[list[Any]]:
-        """The columns of a section, some rows at a time; the last one of a table's is NumberedFields."""
+        """The columns of a section, some rows at a time; the last one of a table's is FieldColumns."""
         for each in self.files:
             start, length = each.sections.get(name, (0, 0))
             if not length:
@@ -231,20 +255,25 @@ def history_chunks(spool: Spool, settled: Settled, layout: TableLayout) -> Itera
         if redacted:
             _redact(columns, redacted)
         *fixed, fields = columns
-        yield [*fixed[:_TO], settled.ends(ids, versions), *fixed[_TO:], *typed.columns(*fields)]
+        yield [*fixed[:_TO], settled.ends(ids, versions), *fixed[_TO:], *typed.columns(fields, len(ids))]
 
 
 def _redact(columns: list[Any], places: list[int]) -> None:
     """Take the data out of the revisions at these places."""
     for number in (_OPERATION, _DATA, _ION):
         columns[number] = list(columns[number])
-    shapes, numbers, values = columns[_FIELDS]
     for place in places:
         columns[_OPERATION][place] = "R"
         columns[_DATA][place] = None
         columns[_ION][place] = redacted_ion(columns[_ION][place], columns[_DATA_HASH][place])
-        numbers[place], values[place] = len(shapes), NO_FIELDS[1]
-    columns[_FIELDS] = [*shapes, NO_FIELDS[0]], numbers, values
+    columns[_FIELDS] = [_without(each, frozenset(places)) for each in columns[_FIELDS]]
+
+
+def _without(columns: FieldColumns, places: frozenset[int]) -> FieldColumns:
+    """The fields of the documents that are not at these places."""
+    shape, rows, values = columns
+    kept = [row not in places for row in rows]
+    return shape, list(compress(rows, kept)), [list(compress(each, kept)) for each in values]
 
 
 def redacted_ion(ion: bytes, data_hash: bytes | None) -> bytes:
@@ -264,17 +293,24 @@ class TypedValues:
         self._columns = [(column.path, column.kind) for column in layout.columns]
         self._places: dict[Shape, tuple[list[int], list[int]]] = {}
 
-    def columns(self, shapes: list[Shape], numbers: list[int], values: list[tuple[Any, ...]]) -> list[Sequence[Any]]:
-        """The typed columns of some documents.  The parameters: NumberedFields."""
-        if len(shapes) > 1:
-            rows = [self.of((shapes[number], each)) for number, each in zip(numbers, values, strict=True)]
-            return list(zip(*rows, strict=True))
-        places, texts = self._places.get(shapes[0]) or self._find(shapes[0])
-        nothing = [None] * len(values)
-        given: list[Sequence[Any]] = [*zip(*values, strict=True), nothing]  # place -1 is the last one
-        found = [given[place] for place in places]
+    def columns(self, fields: list[FieldColumns], count: int) -> list[Sequence[Any]]:
+        """The typed columns of some documents.  count: how many."""
+        if len(fields) == 1 and len(fields[0][1]) == count:
+            return [[None] * count if each is None else each for each in self._found(*fields[0])]
+        filled: list[list[Any]] = [[None] * count for _ in self._columns]
+        for each in fields:
+            for column, values in zip(filled, self._found(*each), strict=True):
+                if values is not None:
+                    for row, value in zip(each[1], values, strict=True):
+                        column[row] = value
+        return list(filled)
+
+    def _found(self, shape: Shape, rows: Sequence[int], given: list[Sequence[Any]]) -> list[Sequence[Any] | None]:
+        """A column for each that there is, None for one without values.  The parameters: FieldColumns."""
+        places, texts = self._places.get(shape) or self._find(shape)
+        found = [None if place < 0 else given[place] for place in places]
         for place in texts:
-            found[place] = list(map(str, found[place]))
+            found[place] = list(map(str, given[places[place]]))
         return found
 
     def of(self, fields: Fields) -> list[Any]:

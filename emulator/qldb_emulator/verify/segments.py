@@ -20,7 +20,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 from ..ion.codec import IonError
-from ..ion.stream import read_items
+from ..ion.stream import Quick, read_items
 from ..ion.values import IonValue
 from ..journal.model import Block, BlockAddress
 from ..journal.read_stored import read_block
@@ -141,15 +141,17 @@ def segment_blocks(
     segment: Segment,
     verifier: JournalVerifier,
     progress: Callable[[int], None] | None = None,
+    quick: Quick = read_block,
 ) -> Iterator[tuple[Block | StoredBlock, bytes | None]]:
     """The blocks of a segment, each after its checks, with its Ion binary if it came with one.
 
-    verifier: takes in what is found.  progress: is told of bytes as they are read.  Raises SourceError.
+    verifier: takes in what is found.  progress: is told of bytes as they are read.  quick: reads blocks from octets.
+    Raises SourceError.
     """
     with source.opened() if isinstance(source, Source) else nullcontext(source) as container:
         reader = FileReader(verifier)
         for piece in segment.pieces:
-            for begun, value, ion in piece_values(container, piece, progress):
+            for begun, value, ion in piece_values(container, piece, progress, quick):
                 if begun:
                     reader.begin(piece.as_file(), piece.start)
                 block = reader.take(value)
@@ -197,7 +199,7 @@ PieceReading = tuple[bool, IonValue | StoredBlock | Finding, bytes | None]
 
 
 def piece_values(
-    container: Container, piece: Piece, progress: Callable[[int], None] | None = None
+    container: Container, piece: Piece, progress: Callable[[int], None] | None = None, quick: Quick = read_block
 ) -> Iterator[PieceReading]:
     """Every top-level value of a piece, and a Finding where it cannot be read further.  Raises SourceError."""
     part, begun = piece.part, True
@@ -205,7 +207,7 @@ def piece_values(
         with container.open(part.name, piece.start, piece.stop) as stream:
             read = _opened(stream.read, piece.opening, progress)
             origin = piece.start - len(piece.opening)
-            for value, ion in read_items(read, origin=origin, lines=piece.lines, quick=read_block):
+            for value, ion in read_items(read, origin=origin, lines=piece.lines, quick=quick):
                 yield begun, value, ion
                 begun = False
         if begun and part.last is not None:

@@ -6,20 +6,23 @@ tells ``1`` from ``True``, and a NaN is like itself.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from helpers.ion_strategies import names, values
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from qldb_emulator.ion.binary_reader import single_value
+from qldb_emulator.ion.binary_reader import extent, single_value
 from qldb_emulator.ion.codec import IonError, dumps, loads
-from qldb_emulator.ion.hash import hash_fields
+from qldb_emulator.ion.hash import hash_fields, hash_noted_fields
 from qldb_emulator.ion.json import to_json
-from qldb_emulator.ion.symbols import SYSTEM_SYMBOLS
-from qldb_emulator.ion.values import SYMBOL_ZERO, Annotated, Timestamp, struct_of
+from qldb_emulator.ion.symbols import MAX_DEPTH, SYSTEM_SYMBOLS
+from qldb_emulator.ion.values import SYMBOL_ZERO, Annotated, Symbol, Timestamp, struct_of
+from qldb_emulator.journal.stored import DocumentForm
 from qldb_emulator.tables.document import json_and_fields
-from qldb_emulator.tables.fields import fields_of
+from qldb_emulator.tables.fields import Fields, fields_of
+from qldb_emulator.tables.forms import FieldColumns, Form, columns_of, form_of
 
 DOCUMENTS = st.lists(st.tuples(names | st.sampled_from("abc"), values()), max_size=6).map(struct_of)
 
@@ -29,6 +32,75 @@ def check(ion: bytes, flatten: bool) -> None:
     document = loads(ion)
     expected = to_json(document), fields_of(document, flatten)
     assert repr(json_and_fields(ion, *single_value(ion), flatten)) == repr(expected)
+    if not flatten:
+        check_together([ion, ion])
+
+
+def check_together(ions: list[bytes]) -> int:
+    """The documents of each form at once: their texts and fields are those of each.  Return how many have a form."""
+    by_form: dict[tuple[Any, ...], list[tuple[bytes, list[bytes]]]] = {}
+    for ion in ions:
+        start, stop, symbols = single_value(ion)
+        notes: list[int] = []
+        leaves: list[bytes] = []
+        if ion[start] == 0xDF:
+            continue
+        hash_noted_fields(ion, extent(ion, start)[0], stop, symbols, MAX_DEPTH, notes, leaves)
+        by_form.setdefault((tuple(notes), tuple(symbols)), []).append((ion, leaves))
+    count = 0
+    for (notes_, texts), found in by_form.items():
+        form = known_form(DocumentForm(notes_, texts))
+        if form is None:
+            continue
+        rows = [7 * number for number in range(len(found))]
+        json, columns = form.texts_and_columns([each for _, each in found], rows)
+        documents = [loads(ion) for ion, _ in found]
+        assert json == [to_json(document) for document in documents]
+        assert repr(rows_of(columns)) == repr(rows_of(columns_of([fields_of(each, False) for each in documents], rows)))
+        count += len(found)
+    return count
+
+
+def known_form(noted: DocumentForm) -> Form | None:
+    """What documents become whose form was seen before."""
+    assert form_of(noted) is None
+    assert form_of(noted) is form_of(noted)
+    return form_of(noted)
+
+
+def rows_of(columns: list[FieldColumns]) -> dict[int, Fields]:
+    """The fields of each document."""
+    return {
+        row: (shape, values)
+        for shape, rows, given in sorted(columns, key=lambda each: each[1])
+        for row, values in zip(rows, zip(*given, strict=True), strict=True)
+    }
+
+
+SAME = st.fixed_dictionaries(
+    {
+        "text": st.text(),
+        "%s": st.integers(-(2**70), 2**70),
+        "small": st.integers(0, 300),
+        "when": st.sampled_from([Timestamp("day", 2020, 1, 2), Timestamp("year", 2020), Timestamp.from_epoch_ms(1)]),
+        "much": st.decimals(allow_nan=False, allow_infinity=False),
+        "real": st.floats(),
+        "is": st.booleans(),
+        "octets": st.binary(max_size=3),
+        "none": st.none(),
+        "kind": st.sampled_from([Symbol("x"), Symbol("%")]),
+        "in": st.fixed_dictionaries({"list": st.lists(st.text(max_size=2), max_size=1), "": st.text(max_size=2)}),
+    }
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(SAME, min_size=2, max_size=12))
+@example([{"a": 1}, {"a": 2**64}, {"a": 2**70}, {"b": "x"}, {}, {}])
+@example([{"a": Timestamp("day", 2020, 1, 2)}, {"a": Timestamp("year", 2020)}])
+@example([{"a": Decimal("1E+3")}, {"a": Decimal("1.50")}, {"a": Decimal("1E-200")}])
+def test_documents_of_one_form_are_read_as_each_by_itself(documents):
+    assert check_together([dumps(document) for document in documents]) == len(documents)
 
 
 @settings(max_examples=400, deadline=None)

@@ -5,6 +5,7 @@ The reference is the full decode: ``loads``, ``block_from_ion`` and the hashes o
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from io import BytesIO
 from typing import Any
@@ -18,11 +19,11 @@ from hypothesis import strategies as st
 
 from qldb_emulator.ion import hash as ion_hash
 from qldb_emulator.ion.codec import IonError, dump_all, dumps, loads, loads_document
-from qldb_emulator.ion.hash import hash_fields, hash_value
+from qldb_emulator.ion.hash import hash_fields, hash_noted_fields, hash_value
 from qldb_emulator.ion.stream import read_items
 from qldb_emulator.ion.values import Timestamp
 from qldb_emulator.journal import hashing
-from qldb_emulator.journal.block import NewRevision, TransactionResult
+from qldb_emulator.journal.block import ExecutedStatement, NewRevision, TransactionResult, build_block
 from qldb_emulator.journal.encode import encode_block, encode_metadata, encode_revision, encode_transaction_info
 from qldb_emulator.journal.model import Block
 from qldb_emulator.journal.parse import BlockFormatError, block_from_ion
@@ -127,6 +128,26 @@ def test_parts_are_cut_out_of_blocks_of_ours_as_they_would_be_written():
             assert found.revision(one) == encode_revision(other)
             cut += one.whole_opening is not None
     assert cut == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "id_", "time"),
+    [
+        ("INSERT INTO t ?", "7" * 22, 0),
+        ("100 %s %b % \x7f", "\x7f" * 22, 1_600_000_000_123),
+        ("\x7f" * 300, "statement", 1_600_000_000_200),
+        ("x" * 2000, "x" * 22, 1),
+        ("", "documents" * 2 + "1234", 1 << 40),
+    ],
+)
+def test_transaction_info_is_put_together_as_it_would_be_written(text, id_, time):
+    statements = [ExecutedStatement(text, Timestamp.from_epoch_ms(time), hashing.statement_digest(text))]
+    result = TransactionResult("t1", statements, changed(id_), [NewRevision(id_, 0, {"a": 1})])
+    ion = encode_block(build_block((None, b""), "s" * 22, result, Timestamp.from_epoch_ms(time)))
+    found, block = stored(ion), reference(ion)
+    assert found is not None
+    assert block is not None
+    check_same(found, block)
 
 
 def document(text: str) -> Any:
@@ -313,11 +334,16 @@ def test_hashing_over_octets_refuses_what_the_reader_refuses(octets):
     used: list[int] = []
     try:
         found = hash_fields(ion, len(ion) - len(octets), len(ion), loads_symbols(), 50, used)
-    except (IonError, IndexError, UnicodeDecodeError):
+    except (IonError, IndexError, UnicodeDecodeError) as error:
         assert expected is None
+        with pytest.raises(type(error), match=f"^{re.escape(str(error))}$"):
+            hash_noted_fields(ion, len(ion) - len(octets), len(ion), loads_symbols(), 50, [], [])
         return
     assert expected is not None
     assert found == hash_value(expected)
+    notes: list[int] = []
+    assert hash_noted_fields(ion, len(ion) - len(octets), len(ion), loads_symbols(), 50, notes, []) == found
+    assert [note for note in notes if note >= ion_hash.OTHER_OCTETS] == used
     if ion_hash.OTHER_OCTETS not in used:
         assert dumps(expected) == ion
 

@@ -16,19 +16,24 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from helpers.journals import chain, changed, sample, service_sample, statement
+from helpers.journals import STRAND, chain, changed, sample, service_sample, statement
 from helpers.ledgers import busy_ledger, digest
 from helpers.local_driver import LocalSession, new_ledger
 from helpers.postgres import Postgres, postgres_if_installed
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator
-from qldb_emulator.ion.codec import dumps, loads
+from qldb_emulator.ion.binary_reader import extent
+from qldb_emulator.ion.codec import dumps, dumps_text, loads, loads_document
+from qldb_emulator.ion.values import Annotated, Symbol, Timestamp
 from qldb_emulator.journal import hashing, merkle
 from qldb_emulator.journal.block import ChangedDocument, NewRevision, Redaction, TransactionResult
+from qldb_emulator.journal.encode import encode_block
 from qldb_emulator.journal.model import BlockAddress
+from qldb_emulator.journal.read_stored import read_noted_block
 from qldb_emulator.settings import Settings
 from qldb_emulator.tables import build, open_target, spool
+from qldb_emulator.tables.forms import form_of
 from qldb_emulator.tables.layout import BLOCKS, BLOCKS_NAME, layouts_from_plain
 from qldb_emulator.tables.locks import held_alone
 
@@ -155,6 +160,58 @@ def test_binary_text_json_and_the_ledger_itself_give_the_same_tables_to_the_last
         one = free(target, output_format.lower())
         assert run("tables", export, "--to", one).exit_code == 0
         assert every_cell(one) == every_cell(expected), output_format
+
+
+def many_documents() -> list[TransactionResult]:
+    """Inserts of documents of few forms, some with values of their own kind, then an update, a deletion, redactions."""
+    table, ids = "BFJKdXgzt9oF4wjMbuxy4G", [f"{number:022}" for number in range(330)]
+    values: list[dict[str, Any]] = []
+    for n in range(len(ids)):
+        value = {"vin": f'é%s"{n}', "n": n, "price": Decimal(n).scaleb(-2), "when": Timestamp("day", 2020, 1, 2)}
+        if n == 150:
+            value["n"] = 2**70
+        elif n == 160:
+            value["when"] = Timestamp("year", 2020)
+        elif n % 7 == 3:
+            value |= {"none": None, "is": n % 2 == 0, "in": {"list": [n, "x"], "": -n}, "kind": Symbol("k")}
+        elif n % 7 == 5:
+            value["real"] = Annotated(["unit"], float(n))
+        values.append(value)
+    results = [
+        TransactionResult(
+            f"tx{n}",
+            [statement("INSERT INTO x ?", n * 1000)],
+            {id_: ChangedDocument("Cars", table, (0,))},
+            [NewRevision(id_, 0, loads_document(dumps(value)))],  # as the engine has it
+        )
+        for n, (id_, value) in enumerate(zip(ids, values, strict=True))
+    ]
+    for version, value in ((1, {"vin": "new"}), (2, None)):
+        results.append(
+            TransactionResult(
+                f"tx-{version}",
+                [statement("x", 400_000)],
+                {ids[7]: ChangedDocument("Cars", table, (0,))},
+                [NewRevision(ids[7], version, value)],
+            )
+        )
+    redactions = [Redaction(BlockAddress(STRAND, n + 1), table, ids[n], 0) for n in (7, 101, 108, 160)]
+    return [*results, TransactionResult("tx-redact", [statement("x", 500_000)], redactions=redactions)]
+
+
+def test_documents_that_are_made_into_columns_together_give_the_rows_of_decoded_ones(target, tmp_path):
+    blocks = chain(many_documents())
+    ions = [encode_block(block) for block in blocks]
+    (tmp_path / "binary").write_bytes(b"".join(ions))
+    (tmp_path / "text").write_text("\n".join([dumps_text(block.to_ion()) for block in blocks]))
+    one, other = free(target, "one"), f"parquet:{tmp_path / 'other'}"
+    assert run("tables", tmp_path / "binary", "--to", one).exit_code == 0
+    assert run("tables", tmp_path / "text", "--to", other).exit_code == 0
+    assert comparable(everything(one)) == comparable(everything(other))
+    assert run("verify-tables", one).exit_code == 4
+    read = [each for ion in ions if (each := read_noted_block(ion, extent(ion, 4)[1])) is not None]
+    noted = [revision.noted for each in read for revision in each.revisions or () if revision.noted is not None]
+    assert len([form for form, _ in noted if form_of(form) is not None]) > 200
 
 
 def free(target: str, name: str) -> str:
