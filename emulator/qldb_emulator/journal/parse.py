@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..ion.values import IonValue, MultiStruct, Timestamp, ion_type
+from ..ion.values import Annotated, IonValue, MultiStruct, Timestamp, ion_type
 from . import layout
 from .hashing import HASH_BYTES
 from .layout import ListOf, MapOf, OneOf, Record, Scalar, Shape
@@ -99,7 +99,8 @@ def _named(check: Check, value: IonValue, field: str) -> None:
 
 
 # --- Checks ------------------------------------------------------------------------------------------------
-# Types must match exactly: a bool is not an int, a Symbol not a string, a Clob not a blob; no value may be annotated.
+# Types must match exactly: a bool is not an int, a Symbol not a string, a Clob not a blob; no value but user data may be
+# annotated.
 
 
 def _exactly(python_type: type, name: str) -> Check:
@@ -152,8 +153,8 @@ def _no_struct(value: IonValue) -> BlockFormatError:
 
 
 def _data(value: IonValue) -> None:
-    # User data is free: any struct, repeated and annotated fields included.
-    if not isinstance(value, dict):
+    # User data is free: any struct, annotated or not, repeated and annotated fields included.
+    if not isinstance(value.value if type(value) is Annotated else value, dict):
         raise _no_struct(value)
 
 
