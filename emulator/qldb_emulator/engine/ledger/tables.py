@@ -111,7 +111,7 @@ class TableCache:
             self._decoded.clear()
             self._undecoded.clear()
             self._scans.clear()
-            self._collecting = None
+            self._stop_collecting()
             self._clearings += 1
 
     # --- what is kept ------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ class TableCache:
         """Forget undecoded tables until *needed* bytes are left, longest unused first.  Holds the lock."""
         if needed + self.memory() <= self._budget:
             return
-        self._collecting = None
+        self._stop_collecting()
         for table_no in sorted(self._undecoded, key=self._last_turn):
             if needed + self.memory() <= self._budget:
                 return
@@ -231,13 +231,19 @@ class TableCache:
         before, self._collected_before = self._collected_before, other.documents
         if before != other.documents:
             return True
-        self._collecting = None
+        self._stop_collecting()
         return False
 
     def _give_up(self, collected: UndecodedTable) -> None:
         with self._lock:
             if self._collecting is collected:
-                self._collecting = None
+                self._stop_collecting()
+
+    def _stop_collecting(self) -> None:
+        """Forget what a scan has collected.  Holds the lock."""
+        if self._collecting is not None:
+            self._collecting.pieces = []  # the scan still has the table, and may be paused for as long as its transaction
+            self._collecting = None
 
     def _memory_in_use(self, previous: _Scans) -> int:
         """Return the bytes of what does not give way to a table: what was scanned since its previous scan.
