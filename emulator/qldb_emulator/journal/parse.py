@@ -99,8 +99,8 @@ def _named(check: Check, value: IonValue, field: str) -> None:
 
 
 # --- Checks ------------------------------------------------------------------------------------------------
-# Types must match exactly: a bool is not an int, a Symbol not a string, a Clob not a blob.  No value is annotated but user
-# data.
+# Types must match exactly: a bool is not an int, a Symbol not a string, a Clob not a blob.  Only user data may be
+# annotated.
 
 
 def _exactly(python_type: type, name: str) -> Check:

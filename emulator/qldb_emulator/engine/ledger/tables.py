@@ -242,7 +242,7 @@ class TableCache:
     def _stop_collecting(self) -> None:
         """Forget what a scan has collected.  Holds the lock."""
         if self._collecting is not None:
-            self._collecting.pieces = []  # the scan still has the table, and may be paused for as long as its transaction
+            self._collecting.pieces = []  # the scan has the table, and may be paused for long
             self._collecting = None
 
     def _memory_in_use(self, previous: _Scans) -> int:
