@@ -277,11 +277,13 @@ class LedgerFile(Reads):
     def without_log(self) -> Iterator[None]:
         """Write each page once instead of twice, for a new file that is thrown away if the process dies meanwhile.
 
-        A transaction can be rolled back as ever.  A reader may have to wait for the writer, so nothing should read the
-        file.  After an exception the file stays as it is.  Raises StorageError.
+        A transaction can be rolled back as ever: a file beside this one has what its changed pages were before.  In
+        memory they would take more the larger the ledger is, and the more indexes it has.  A reader may have to wait
+        for the writer, so nothing should read the file.  After an exception the file stays as it is.
+        Raises StorageError.
         """
         with self._alone() as connection:
-            connection.execute("PRAGMA journal_mode = MEMORY").fetchone()
+            connection.execute("PRAGMA journal_mode = PERSIST").fetchone()
         yield
         with self._alone() as connection:
             use_wal(connection)

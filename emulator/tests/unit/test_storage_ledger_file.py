@@ -559,7 +559,7 @@ def journal_mode(file: LedgerFile) -> str:
 def test_without_log_a_transaction_is_still_rolled_back_and_the_file_has_its_log_again(tmp_path: Path) -> None:
     with LedgerFile.appearing(tmp_path / "cars.qldb", "off") as file:
         with file.without_log():
-            assert journal_mode(file) == "memory"
+            assert journal_mode(file) == "persist"
             add_block(file, 0, sync=False)
             with contextlib.suppress(KeyError), file.write() as writer:
                 writer.insert_block(1, "t", 0, HASH, b"ion")
@@ -567,5 +567,17 @@ def test_without_log_a_transaction_is_still_rolled_back_and_the_file_has_its_log
             add_block(file, 1, sync=False)
             assert not list(tmp_path.glob("*-wal"))
         assert journal_mode(file) == "wal"
+        assert not list(tmp_path.glob("*-journal"))
     with LedgerFile.open(tmp_path / "cars.qldb") as file:
         assert [number for number, _ in file.blocks()] == [0, 1]
+
+
+def test_without_log_the_changed_pages_of_a_transaction_are_not_kept_in_memory(tmp_path: Path) -> None:
+    size = 1_000_000
+    with LedgerFile.appearing(tmp_path / "cars.qldb", "off") as file, file.without_log():
+        with file.write() as writer:
+            writer.insert_block(0, "t", 0, HASH, bytes(size))
+        with file.write() as writer:
+            writer.replace_block(0, b"ion")
+            (rollback,) = tmp_path.glob("*-journal")
+            assert rollback.stat().st_size > size
