@@ -4,6 +4,7 @@
 
     StorageError                 a file cannot be used: missing, damaged, full, not ours, closed
       StorageVersionError        a ledger file of a newer emulator
+      BeingMadeError             another thread writes the new file
       DirectoryInUseError        another process works in the data directory
 """
 
@@ -22,6 +23,10 @@ class StorageError(Exception):
 
 class StorageVersionError(StorageError):
     """The ledger file was written by a newer emulator, so this one does not change it."""
+
+
+class BeingMadeError(StorageError):
+    """Another thread writes the new file of this name, an import for example."""
 
 
 class DirectoryInUseError(StorageError):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .connections import BUSY_SECONDS, SCAN_CACHE_KIB, SYNCHRONOUS, Durability, ReaderPool, connect, use_wal
-from .errors import SQLITE_ERRORS, StorageError, unusable
+from .errors import SQLITE_ERRORS, BeingMadeError, StorageError, unusable
 from .lock import DirectoryLock, place_of
 from .log_sync import LogSync
 from .reads import Reads
@@ -58,8 +58,6 @@ class LedgerFile(Reads):
 
         The file appears complete, with its facts, or not at all.  Raises StorageError if it exists.
         """
-        if path.exists():
-            raise StorageError(f"There is already a ledger file {path}")
         with _appearing(path, durability) as unfinished:
             _created(unfinished, durability, facts or {}).close()
         return cls.open(path, durability)
@@ -71,8 +69,6 @@ class LedgerFile(Reads):
 
         Raises StorageError if a file of this name exists.
         """
-        if path.exists():
-            raise StorageError(f"There is already a ledger file {path}")
         with (
             _appearing(path, durability) as unfinished,
             cls(unfinished, "off", _created(unfinished, "off", {})) as file,
@@ -311,8 +307,6 @@ class LedgerFile(Reads):
         Writers need not wait, and the copy is of one moment.  The new file appears complete or not at all.
         Raises StorageError if the destination exists or cannot be written.
         """
-        if destination.exists():
-            raise StorageError(f"There is already a ledger file {destination}")
         with _appearing(destination, self.durability) as unfinished:
             source = self._readers.take()
             try:
@@ -399,8 +393,17 @@ def _created(path: Path, durability: Durability, facts: Mapping[str, Any]) -> sq
 
 @contextmanager
 def _appearing(path: Path, durability: Durability) -> Iterator[Path]:
-    """Yield a path to write a database to; it gets its real name when it is complete and closed."""
+    """Yield a path to write a database to; it gets its real name when it is complete and closed.
+
+    Raises StorageError if it exists; BeingMadeError.
+    """
     unfinished = path.with_name(path.name + UNFINISHED)
+    with _being_made_lock:
+        if path in _being_made:
+            raise BeingMadeError(f"The ledger file {path} is being made by another request")
+        if path.exists():
+            raise StorageError(f"There is already a ledger file {path}")
+        _being_made.add(path)
     try:
         remove_database(unfinished)  # left by a process that died here
         yield unfinished
@@ -415,12 +418,17 @@ def _appearing(path: Path, durability: Durability) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             remove_database(unfinished)
+        with _being_made_lock:
+            _being_made.remove(path)
+
+
+# Two threads that make the same file would write into each other's.  The directory's lock keeps other processes out.
+_being_made: set[Path] = set()
+_being_made_lock = threading.Lock()
 
 
 def move_database(path: Path, target: Path, durability: Durability) -> None:
     """Give a closed ledger file another place, also on another disk.  Raises StorageError when something is there."""
-    if target.exists():
-        raise StorageError(f"There is already a ledger file {target}")
     import shutil  # only here: it takes 4 ms, with what it imports
 
     with _appearing(target, durability) as unfinished:

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers.journals import service_sample
 from helpers.ledgers import busy_ledger, digest, redact
-from helpers.local_driver import CONTEXT, LocalSession, new_ledger
+from helpers.local_driver import CONTEXT, REGION, LocalSession, new_emulator, new_ledger
 
 from qldb_emulator.cli import main
 from qldb_emulator.engine.emulator import Emulator
@@ -439,3 +439,12 @@ def test_a_zip_is_not_trusted(source, tmp_path):
     data[len(data) // 3] ^= 1
     packed.write_bytes(data)
     assert run("verify", packed).exit_code in (1, 3)
+
+
+def test_a_ledger_whose_import_is_not_finished_cannot_be_created_meanwhile():
+    with new_emulator() as emulator:
+        with emulator.directory.appearing(REGION, "cars"):
+            with pytest.raises(QldbError) as caught:
+                new_ledger(emulator)
+            assert caught.value.shape == "ResourceAlreadyExistsException"
+        assert emulator.directory.ledgers(REGION) == ["cars"]

@@ -17,6 +17,7 @@ from helpers.storage_steps import HASH, Put, Scribe, contents
 
 from qldb_emulator.storage import Durability, LedgerFile, StorageError, StorageVersionError, log_sync, schema
 from qldb_emulator.storage.connections import SCAN_CACHE_KIB
+from qldb_emulator.storage.errors import BeingMadeError
 from qldb_emulator.storage.stored_rows import StoredRows
 
 
@@ -581,3 +582,21 @@ def test_without_log_the_changed_pages_of_a_transaction_are_not_kept_in_memory(t
             writer.replace_block(0, b"ion")
             (rollback,) = tmp_path.glob("*-journal")
             assert rollback.stat().st_size > size
+
+
+def test_a_file_that_is_being_made_is_not_made_by_another_thread_too(tmp_path: Path) -> None:
+    path = tmp_path / "cars.qldb"
+    with LedgerFile.create(tmp_path / "other.qldb", "cache") as other, LedgerFile.appearing(path, "cache") as file:
+        with pytest.raises(BeingMadeError, match="is being made by another request"):
+            LedgerFile.create(path, "cache")
+        with pytest.raises(BeingMadeError), LedgerFile.appearing(path, "cache"):
+            raise AssertionError("it has begun")
+        with pytest.raises(BeingMadeError):
+            other.fork(path)
+        add_block(file, 0, sync=False)
+    with LedgerFile.open(path, "cache") as file:
+        assert [number for number, _ in file.blocks()] == [0]
+    with pytest.raises(StorageError, match="already a ledger file"):
+        LedgerFile.create(path, "cache")
+    path.unlink()
+    LedgerFile.create(path, "cache").close()  # the name is free again

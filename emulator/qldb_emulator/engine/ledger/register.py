@@ -15,7 +15,7 @@ from ...ids import IdSource
 from ...log.seam import Deposed, LedgerGone, LedgerTaken, LogError, Logs, Unreachable
 from ...settings import Settings
 from ...storage.directory import DataDirectory
-from ...storage.errors import StorageError
+from ...storage.errors import BeingMadeError, StorageError
 from ...storage.ledger_file import LedgerFile
 from .facts import LedgerFacts, changed_rows, facts_from_rows, read_facts, rows_from_facts, write_rows
 
@@ -206,8 +206,8 @@ class Register:
     def create(self, region: str, facts: LedgerFacts) -> Ledger:
         """Create a ledger with its first block.  Requires ``lock``, and that the name is free.
 
-        Raises LedgerTaken if another server creates a ledger of this name at the same time; LEDGER_FILE_UNUSABLE, and
-        then there is no file.
+        Raises LedgerTaken if another server creates a ledger of this name at the same time, or an import of this one;
+        LEDGER_FILE_UNUSABLE, and then there is no file.
         """
         name, rows = facts.name, rows_from_facts(facts)
         try:
@@ -216,6 +216,8 @@ class Register:
                 file = self._file(region, name, rows)
             else:
                 file = self._directory.create(region, name, rows)
+        except BeingMadeError as error:
+            raise LedgerTaken(str(error)) from error
         except StorageError as error:
             raise storage_problem(name, error) from error
         try:
