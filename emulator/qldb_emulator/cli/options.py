@@ -76,18 +76,6 @@ html_file = click.option(
 Command = Callable[..., Any]
 
 
-def refuse_jobs(context: click.Context) -> None:
-    """Refuse several processes for a ledger file if the command line asks for them.  Raises UsageError.
-
-    A setting for all commands or the default does not: a ledger is then read by one.
-    """
-    if context.get_parameter_source("jobs") is ParameterSource.COMMANDLINE and context.params["jobs"] != 1:
-        raise click.UsageError(
-            "a ledger is read by one process, because its rows follow from the blocks in their order. Leave --jobs "
-            "out, or export the ledger: any number of processes read an export"
-        )
-
-
 def journal_source(command: Command) -> Command:
     """The options that say what of a source is read, and what it is compared with."""
     for option in (s3_endpoint, export_id, strand, tip, digest):

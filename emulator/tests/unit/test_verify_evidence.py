@@ -251,6 +251,29 @@ def test_a_report_on_a_ledger_names_its_blocks_and_the_digest_over_them(ledger):
     )
 
 
+@pytest.mark.parametrize("place", ["data directory", "file", "server"])
+def test_the_report_on_a_ledger_is_stamped_and_everything_holds(ledger, place):
+    """By an authority of openssl's; openssl checks the stamp, too."""
+    data = ledger / "data"
+    trusted = ("--key", ledger / "public.pem", "--ca", ledger / "ca.pem")
+    with Emulator(Settings(data_dir=data)) as emulator, Server(create_dispatcher(emulator)) as server:
+        target, *options = {
+            "data directory": ("cars", "--data-dir", data),
+            "file": (str(data / "us-east-1" / "cars.qldb"),),
+            "server": ("cars", "--url", server.url),
+        }[place]
+        with authority(ledger) as url:
+            report_on(ledger, *options, "--timestamp", url, target=str(target))
+        LocalSession(emulator, "cars").run("INSERT INTO Owner {'name': 'Later'}")
+        assert checked(ledger, target, *options, *trusted) == (0, {**HELD, "time stamp": "held"})
+    lines = [line for line in PAGE.read_text().splitlines() if line.startswith("openssl ts -verify ")]
+    openssl(*lines[0].split()[1:], folder=ledger)
+    report = ledger / "report.json"
+    report.write_bytes(report.read_bytes().replace(b"cars", b"Cars"))
+    code, states = checked(ledger, *trusted)
+    assert (code, states["signature"], states["time stamp"]) == (1, "failed", "failed")
+
+
 def test_a_digest_that_was_kept_is_what_the_report_rests_on(ledger):
     with Emulator(Settings(data_dir=ledger / "data")) as emulator:
         value, tip = ledger_digest(emulator)
