@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -185,7 +186,9 @@ def ledger_path(given: Path | None, region: str, name: str) -> Path:
     try:
         if path.is_file():
             return path
-        elsewhere = sorted(other.parent.name for other in root.glob(f"*/{name}{SUFFIX}"))
+        if path.exists():
+            raise Unreadable(f"{path} is not a file")
+        elsewhere = sorted(other.parent.name for other in root.glob(f"*/{glob.escape(name)}{SUFFIX}"))
     except (OSError, ValueError) as error:
         raise Unreadable(str(error)) from error
     hint = f"; there is one in region {', '.join(elsewhere)} (--region)" if elsewhere else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,12 @@ def test_a_setting_for_all_commands_is_for_those_that_have_a_use_for_it():
     assert run("verify", *EXPORT, **settings)[0] == 0
     assert run("verify", *FILE, **settings, QLDB_EMULATOR_VERIFY_JOBS="2")[0] == 0
     assert run("verify-report", "of-files.json", **settings, QLDB_EMULATOR_URL=URL)[0] == 4
+
+
+def test_what_has_a_ledgers_name_and_is_no_file_is_said_to_be_none(tmp_path):
+    (tmp_path / "us-east-1" / "cars.qldb").mkdir(parents=True)
+    os.mkfifo(tmp_path / "us-east-1" / "pipe.qldb")
+    for name in ("cars", "pipe"):
+        path = tmp_path / "us-east-1" / f"{name}.qldb"
+        expected = (3, f"Error: {path} is not a file\n")
+        assert run("verify", name, "--data-dir", str(tmp_path)) == run("verify", str(path)) == expected
