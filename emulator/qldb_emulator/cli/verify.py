@@ -251,6 +251,6 @@ def write_html(report: JournalReport, path: Path) -> None:
 
     made = str(Timestamp.from_epoch_ms(SystemClock().now_ms()))
     try:
-        path.write_text(html(report, made, __version__), encoding="utf-8")
+        path.write_text(html(report, made, __version__), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise Unreadable(f"{path} cannot be written: {error.strerror}") from error

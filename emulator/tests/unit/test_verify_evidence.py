@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -191,6 +193,29 @@ def test_what_is_no_report(tmp_path, text):
     (tmp_path / "report.json").write_text(text)
     result = run("verify-report", tmp_path / "report.json")
     assert (result.exit_code, result.output.count("\n")) == (3, 1)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems have UTF-8 names only")
+@pytest.mark.parametrize("place", [b"journal\xff", b"journal\xff/part\xfe.ion", b"new\nline"])
+def test_paths_of_any_bytes_can_be_reported(folder, place):
+    path = folder / os.fsdecode(place)
+    (source,) = [folder / "journal"] if path.suffix == "" else [folder / "all.ion"]
+    (folder / "all.ion").write_bytes(b"".join(each.read_bytes() for each in sorted((folder / "journal").iterdir())))
+    path.parent.mkdir(exist_ok=True)
+    source.rename(path)
+    words = ("--report", folder / "report.json", "--html", folder / "page.html")
+    assert run("verify", path, *words).exit_code == 0
+    assert checked(folder, path)[1] == {
+        "form": "held",
+        "signature": "not checked",
+        "time stamp": "not checked",
+        "inputs": "held",
+        "verification": "held",
+    }
+    for target in ("sqlite:tables.sqlite", "csv:csv", "parquet:parquet"):
+        kind, _, name = target.partition(":")
+        assert run("tables", path, "--to", f"{kind}:{folder / name}").exit_code == 0
+    assert run("verify-tables", f"sqlite:{folder / 'tables.sqlite'}").exit_code == 4
 
 
 # --- A ledger ----------------------------------------------------------------------------------------------------
