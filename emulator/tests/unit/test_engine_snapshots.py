@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.ledger import register
 from qldb_emulator.engine.workbench import diff
 from qldb_emulator.engine.workbench.diff import diff_ledger
 from qldb_emulator.engine.workbench.snapshots import (
@@ -57,6 +59,32 @@ def test_the_sessions_of_a_restored_ledger_end_and_its_transactions_leave_nothin
     with pytest.raises(QldbError, match="No such session"):
         transaction.commit()
     assert owners(LocalSession(emulator, "cars")) == ["Maria", "Raul"]
+
+
+def test_a_session_that_begins_during_a_restore_waits_for_it(
+    emulator: Emulator, session: LocalSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_snapshot(emulator, REGION, "cars", "before")
+    session.run("UPDATE Car SET owner = 'Ana'")
+    copies, may_end, waits = threading.Event(), threading.Event(), threading.Event()
+    copy = LedgerFile.restore
+
+    def slowly(self: LedgerFile, source: LedgerFile) -> None:
+        copies.set()
+        assert may_end.wait(10)
+        copy(self, source)
+
+    monkeypatch.setattr(LedgerFile, "restore", slowly)
+    monkeypatch.setattr(register, "about_to_wait", waits.set)
+    with ThreadPoolExecutor(2) as pool:
+        restoring = pool.submit(restore_snapshot, emulator, REGION, "cars", "before")
+        assert copies.wait(10)
+        beginning = pool.submit(LocalSession, emulator, "cars")
+        is_waiting = waits.wait(2)
+        may_end.set()
+        restoring.result(10)
+        assert owners(beginning.result(10)) == ["Maria", "Raul"]
+    assert is_waiting
 
 
 def test_a_commit_that_waited_for_a_restore_is_refused(emulator: Emulator, session: LocalSession) -> None:
