@@ -12,6 +12,7 @@ from .. import __version__
 from . import options
 from .connection import answering
 from .failure import Failure
+from .files import write_files
 from .options import Unreadable
 from .places import place_of, refuse_meaningless
 from .verify import EXIT_CODES, verify_ledger, verify_remote, verify_source
@@ -54,11 +55,9 @@ def write_evidence(
         raise Failure(f"No report was written: {error}") from error
     # What is left of an earlier report would be taken for the signature of this one.
     suffixes = (evidence.SIGNATURE, evidence.PUBLIC_KEY, evidence.TIME_STAMP)
+    beside = (path.with_name(path.name + suffix) for suffix in suffixes)
     try:
-        for suffix in suffixes:
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        for each, contents in files.items():
-            each.write_bytes(contents)
+        write_files(files, [each for each in beside if each not in files])
     except OSError as error:
         raise Failure(f"{path} cannot be written: {error.strerror}") from error
     return list(files)

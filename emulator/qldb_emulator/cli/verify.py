@@ -13,6 +13,7 @@ import click
 from .. import __version__
 from . import options
 from .connection import answering, transport
+from .files import write_files
 from .options import LEDGER_SUFFIX, Unreadable
 from .places import place_of, refuse_meaningless
 
@@ -251,6 +252,6 @@ def write_html(report: JournalReport, path: Path) -> None:
 
     made = str(Timestamp.from_epoch_ms(SystemClock().now_ms()))
     try:
-        path.write_text(html(report, made, __version__), encoding="utf-8", errors="backslashreplace")
+        write_files({path: html(report, made, __version__).encode("utf-8", "backslashreplace")})
     except OSError as error:
         raise Unreadable(f"{path} cannot be written: {error.strerror}") from error

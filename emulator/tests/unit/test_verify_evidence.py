@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import re
 import shutil
 import sqlite3
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -193,6 +196,39 @@ def test_what_is_no_report(tmp_path, text):
     (tmp_path / "report.json").write_text(text)
     result = run("verify-report", tmp_path / "report.json")
     assert (result.exit_code, result.output.count("\n")) == (3, 1)
+
+
+@pytest.mark.parametrize("full", ["report.json", "report.json.sig", "page.html"])
+def test_a_report_that_finds_no_space_leaves_the_one_before_as_it_was(folder, full, monkeypatch):
+    (folder / "page.html").write_text("an earlier page")
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+    class Full(io.FileIO):
+        def write(self, data):
+            if os.fsdecode(self.name).endswith((full, f"{full}.unfinished")):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(data)
+
+    real = open
+    monkeypatch.setattr(io, "open", lambda file, mode="r", *_: Full(file, mode) if "w" in mode else real(file, mode))
+    sign = () if full == "page.html" else ("--report", folder / "report.json", "--sign", folder / "key.pem")
+    result = run("verify", folder / "journal", "--html", folder / "page.html", *sign)
+    assert (result.exit_code in (1, 3), "cannot be written: No space left" in result.output) == (True, True)
+    if full != "page.html":
+        before["page.html"] = (folder / "page.html").read_bytes()  # it was written before the report
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_a_report_can_go_to_a_pipe_and_through_a_link(folder):
+    os.mkfifo(folder / "pipe")
+    (folder / "link.json").symlink_to(folder / "real.json")
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit((folder / "pipe").read_bytes)
+        words = ("--html", folder / "pipe", "--report", folder / "link.json")
+        assert run("verify", folder / "journal", *words).exit_code == 0
+        assert b"</html>" in reading.result(10)
+    assert (folder / "link.json").is_symlink()
+    assert json.loads((folder / "real.json").read_bytes())["report"]["verdict"] == "whole"
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file systems have UTF-8 names only")
