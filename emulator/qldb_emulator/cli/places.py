@@ -36,6 +36,10 @@ _MEANINGFUL: dict[str, tuple[frozenset[Place], str]] = {
 }
 
 
+_OF_ONE_JOURNAL = frozenset({"strand", "export_id", "checkpoint"})
+"""Options about one journal, so no settings for all commands: they are refused from the environment, too."""
+
+
 def place_of(source: str | None, url: str | None) -> Place:
     """Return where a journal is.  url: from ``options.server_of``.  Raises Unreadable for a path with nothing there."""
     if source is None:
@@ -57,7 +61,8 @@ def refuse_meaningless(context: click.Context, place: Place, but: frozenset[str]
     but: names of options that the command uses for something else.  Raises UsageError.
     """
     for name, (places, text) in _MEANINGFUL.items():
-        if name in but or place in places or not is_given(context, name):
+        is_meant = is_given(context, name) or (name in _OF_ONE_JOURNAL and context.params.get(name) is not None)
+        if name in but or place in places or not is_meant:
             continue
         if name == "jobs" and context.params["jobs"] == 1 and place != "none":
             continue  # one process is what a ledger has

@@ -112,6 +112,11 @@ def test_one_process_is_what_a_ledger_has(command):
     assert run(*command, *NAME, "--jobs", "1")[0] in (0, 4)
 
 
+@pytest.mark.parametrize("name", ["STRAND", "EXPORT_ID", "CHECKPOINT"])
+def test_an_option_about_one_journal_is_no_setting_for_all_commands(name):
+    assert run("verify", *NAME, **{f"QLDB_EMULATOR_VERIFY_{name}": "x"})[0] == 2
+
+
 def test_a_setting_for_all_commands_is_for_those_that_have_a_use_for_it():
     settings = {"QLDB_EMULATOR_DATA_DIR": "data", "QLDB_EMULATOR_REGION": "eu-west-1", "QLDB_EMULATOR_S3_ENDPOINT": URL}
     assert run("verify", *EXPORT, **settings)[0] == 0
