@@ -2,7 +2,8 @@
 
 An option that a place has no use for is refused, because a result that an option was to change would look like one that
 it did change.  A setting for all commands, from the environment or the configuration file, is not refused: it is meant
-for those commands that have a use for it.
+for those commands that have a use for it.  Nor are --data-dir and --region, with which a script or an alias calls every
+command: a path beside them says plainly what is read.
 """
 
 from __future__ import annotations
@@ -31,8 +32,6 @@ _MEANINGFUL: dict[str, tuple[frozenset[Place], str]] = {
     ),
     "s3_endpoint": (frozenset({"S3"}), "--s3-endpoint says where s3:// leads to, and the journal is not in S3"),
     "url": (frozenset({"server"}), "--url is for the name of a ledger on a server"),
-    "data_dir": (frozenset({"data directory"}), "--data-dir is for the name of a ledger that is kept there"),
-    "region": (frozenset({"server", "data directory", "S3"}), "--region is for the name of a ledger, and for S3"),
 }
 
 

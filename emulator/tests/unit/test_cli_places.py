@@ -59,24 +59,15 @@ CASES = [
             *((place, ("--strand", "x"), ONE_JOURNAL) for place in (NAME, FILE, SERVER)),
             *((place, ("--export", "x"), ONE_JOURNAL) for place in (NAME, FILE, SERVER)),
             *((place, ("--s3-endpoint", URL), "--s3-endpoint") for place in (NAME, FILE, SERVER, EXPORT)),
-            (FILE, ("--data-dir", "data"), "--data-dir is for the name"),
-            (FILE, ("--region", "eu-west-1"), "--region is for the name"),
-            (EXPORT, ("--data-dir", "data"), "--data-dir is for the name"),
-            (EXPORT, ("--region", "eu-west-1"), "--region is for the name"),
         )
     ),
     *((("verify", *place, "--checkpoint", "c"), "--checkpoint is for exports") for place in (NAME, FILE, SERVER)),
     *((("verify-report", "of-ledger.json", *place, "--jobs", "2"), "read by one process") for place in (NAME, FILE)),
     (("verify-report", "of-ledger.json", "--jobs", "2"), "--jobs says how a journal is read, and none is named"),
     (("verify-report", "of-ledger.json", "--url", URL), "--url says how a journal is read"),
-    (("verify-report", "of-ledger.json", *FILE, "--region", "x"), "--region is for the name"),
     (("verify-report", "of-files.json", *EXPORT, "--url", URL), "--url is for the name of a ledger"),
-    (("verify-report", "of-files.json", *EXPORT, "--data-dir", "data"), "--data-dir is for the name"),
-    (("follow", *FILE, "--to", "sqlite:f", "--once", "--data-dir", "data"), "--data-dir is for the name"),
     (("import", *EXPORT, "--as", "new", "--s3-endpoint", URL), "--s3-endpoint"),
     (("import", *EXPORT, "--as", "new", "--journal", "postgresql://x", "--data-dir", "d"), "--journal and --data-dir"),
-    (("explain", "SELECT 1 FROM T", "--table", "T", "--region", "eu-west-1"), "--region says how a journal is read"),
-    (("explain", "SELECT 1 FROM T", "--table", "T", "--data-dir", "data"), "--data-dir says how a journal is read"),
 ]
 
 
@@ -85,6 +76,11 @@ def test_an_option_without_effect_is_refused(words, text):
     code, output = run(*words)
     assert (code, text in output) == (2, True), output
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("place", [FILE, EXPORT])
+def test_where_ledgers_are_may_be_said_beside_a_path(place):
+    assert run("verify", *place, "--data-dir", "elsewhere", "--region", "eu-west-1")[0] == 0
 
 
 @pytest.mark.parametrize(
