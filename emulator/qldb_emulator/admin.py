@@ -19,6 +19,10 @@ from urllib.parse import quote
 
 PREFIX = "/_qldb"
 TIMEOUT_SECONDS = 30
+"""How long an answer is waited for (ours)."""
+
+WHOLE_LEDGER_SECONDS = 600
+"""The same, where the server copies or compares whole ledgers (ours): 1,000,000 blocks, 2 GB, take it half a minute."""
 
 
 class AdminError(Exception):
@@ -34,18 +38,26 @@ class Admin:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
 
-    def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Send one admin request and return its answer.  path: below ``/_qldb``.  Raises AdminError."""
+    def request(
+        self, method: str, path: str, body: dict[str, Any] | None = None, seconds: float = TIMEOUT_SECONDS
+    ) -> dict[str, Any]:
+        """Send one admin request and return its answer.  path: below ``/_qldb``.  Raises AdminError.
+
+        seconds: how long the answer is waited for.
+        """
         data = None if body is None else json.dumps(body).encode()
         try:
             request = urllib.request.Request(
                 self.url + PREFIX + path, data, {"Content-Type": "application/json"}, method=method
             )
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as reply:
+            with urllib.request.urlopen(request, timeout=seconds) as reply:
                 answer: dict[str, Any] = json.load(reply)
                 return answer
         except urllib.error.HTTPError as error:
             raise AdminError(_reason(error)) from error
+        except TimeoutError as error:  # not while connecting: that is an URLError
+            late = f"The server at {self.url} has not answered within {seconds:g} s; it may still be at work"
+            raise AdminError(late) from error
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
             text = getattr(reason, "strerror", None) or reason
@@ -112,7 +124,9 @@ class Admin:
 
     def take_snapshot(self, ledger: str, name: str, region: str | None = None) -> dict[str, Any]:
         """Keep a ledger as it is now under a name."""
-        return self.request("POST", _path("ledgers", ledger, "snapshots", region=region), {"name": name})
+        return self.request(
+            "POST", _path("ledgers", ledger, "snapshots", region=region), {"name": name}, WHOLE_LEDGER_SECONDS
+        )
 
     def snapshots(self, ledger: str | None = None, region: str | None = None) -> list[dict[str, Any]]:
         """Return the snapshots of a region, or of one ledger."""
@@ -121,7 +135,9 @@ class Admin:
 
     def restore_snapshot(self, ledger: str, name: str, region: str | None = None) -> dict[str, Any]:
         """Make a ledger what a snapshot of it is.  Its sessions end."""
-        return self.request("POST", _path("ledgers", ledger, "snapshots", name, "restore", region=region))
+        return self.request(
+            "POST", _path("ledgers", ledger, "snapshots", name, "restore", region=region), seconds=WHOLE_LEDGER_SECONDS
+        )
 
     def delete_snapshot(self, ledger: str, name: str, region: str | None = None) -> dict[str, Any]:
         """Forget a snapshot."""
@@ -130,19 +146,19 @@ class Admin:
     def fork(self, ledger: str, name: str, snapshot: str | None = None, region: str | None = None) -> dict[str, Any]:
         """Create a ledger that begins as another is now, or as a snapshot of it."""
         body = {"name": name} if snapshot is None else {"name": name, "snapshot": snapshot}
-        return self.request("POST", _path("ledgers", ledger, "fork", region=region), body)
+        return self.request("POST", _path("ledgers", ledger, "fork", region=region), body, WHOLE_LEDGER_SECONDS)
 
     def diff(self, ledger: str, before: str, after: str = "now", region: str | None = None) -> dict[str, Any]:
         """Return what changed between two states, each a snapshot's name, a block's sequence number, or ``now``."""
         query = {"from": before, "to": after, "region": region}
-        return self.request("GET", _path("ledgers", ledger, "diff", **query))
+        return self.request("GET", _path("ledgers", ledger, "diff", **query), seconds=WHOLE_LEDGER_SECONDS)
 
     def reset(self, ledger: str | None = None, seed: bool = False, region: str | None = None) -> dict[str, Any]:
         """Delete every ledger, or one; seed: run the server's init files again."""
         body: dict[str, Any] = {"seed": seed}
         if ledger is not None:
             body["ledger"] = ledger
-        return self.request("POST", _path("reset", region=region), body)
+        return self.request("POST", _path("reset", region=region), body, WHOLE_LEDGER_SECONDS)
 
     def statements(self, after: int = 0, ledger: str | None = None) -> list[dict[str, Any]]:
         """Return recent statements with parameters, plan and time.  after: only those with a greater number."""

@@ -12,8 +12,10 @@ from .. import __version__
 from . import options
 from .connection import answering
 from .failure import Failure
+from .files import write_files
 from .options import Unreadable
-from .verify import EXIT_CODES, ledger_source, verify_ledger, verify_remote, verify_source
+from .places import place_of, refuse_meaningless
+from .verify import EXIT_CODES, verify_ledger, verify_remote, verify_source
 
 if TYPE_CHECKING:
     from ..verify import JournalReport
@@ -53,11 +55,9 @@ def write_evidence(
         raise Failure(f"No report was written: {error}") from error
     # What is left of an earlier report would be taken for the signature of this one.
     suffixes = (evidence.SIGNATURE, evidence.PUBLIC_KEY, evidence.TIME_STAMP)
+    beside = (path.with_name(path.name + suffix) for suffix in suffixes)
     try:
-        for suffix in suffixes:
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        for each, contents in files.items():
-            each.write_bytes(contents)
+        write_files(files, [each for each in beside if each not in files])
     except OSError as error:
         raise Failure(f"{path} cannot be written: {error.strerror}") from error
     return list(files)
@@ -109,11 +109,14 @@ def verify_report(
     try:
         evidence = module.read_evidence(report)
         trusted, roots = (None if path is None else _read(path) for path in (key, ca))
+        is_of_ledger = "blocks" in evidence.says
+        # The files of a report are not on a server.
+        url = options.server_of(context, url, source) if source is not None and is_of_ledger else None
+        refuse_meaningless(context, place_of(source, url))
         checks = list(module.check_seal(evidence, trusted, roots))
         if source is None:
             checks.append(module.EvidenceCheck("inputs", "not checked", "no source was named"))
-        elif "blocks" in evidence.says:
-            url = options.server_of(context, url, source)
+        elif is_of_ledger:
             place = _Place(source, url, options.region_of_server(context, region), data_dir, region, s3_endpoint, jobs)
             checks += _from_journal(evidence, place)
         else:
@@ -182,7 +185,7 @@ class _Place(NamedTuple):
         """The report on the journal as it is now.  Raises Unreadable, UnreachableError, Failure."""
         if self.url is not None:
             return verify_remote(self.source, self.url, self.server_region, digest, tip, self.jobs)
-        if ledger_source(self.source, None) is not None:
+        if place_of(self.source, None) in ("data directory", "ledger file"):
             return verify_ledger(self.source, digest, tip, self.data_dir, self.region)
         return verify_source(self.source, digest, tip, strand, None, self.region, self.s3_endpoint, self.jobs)
 

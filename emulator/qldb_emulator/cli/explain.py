@@ -15,6 +15,7 @@ from . import options
 from .catalogue import plan_text, read_catalogue
 from .connection import answering, region_option, session, url_option
 from .failure import Failure
+from .places import refuse_meaningless
 
 _TABLE = re.compile(r"\s*([^()\s]+)\s*(?:\(([^()]*)\)\s*)?\Z")
 _TABLE_STATUSES = ("ACTIVE", "INACTIVE")
@@ -65,7 +66,10 @@ def explain(
     if len(names) > 1 or (names and ledger is not None):
         raise click.UsageError("Give one statement, in quotes, and at most one ledger before it")
     ledger = names[0] if names else ledger
-    options.server_of(click.get_current_context(), url)
+    context = click.get_current_context()
+    options.server_of(context, url)
+    if ledger is None:
+        refuse_meaningless(context, "none")
     infos = [] if ledger is None else list(_tables_of_ledger(ledger, data_dir, url, region))
     for path in catalogues:
         infos += [_table_of_row(row, path) for row in _rows(path)]

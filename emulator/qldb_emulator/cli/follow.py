@@ -15,6 +15,7 @@ from . import options
 from .connection import answering, transport
 from .failure import Failure, complain
 from .options import Unreadable
+from .places import place_of, refuse_meaningless
 from .words import counted
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def follow(
     from ..tables.rows import TableMapError
 
     url = options.server_of(context, url, ledger)
+    refuse_meaningless(context, place_of(ledger, url))
     with _blocks(ledger, url, options.region_of_server(context, region), data_dir, region) as blocks:
         strand_id = blocks.strand_id  # asked first: without such a ledger, no file appears as the target
         try:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from click.core import ParameterSource
 
 from . import options
 from .connection import answering, transport
@@ -17,6 +16,7 @@ from .failure import EXIT_FAILED, Failure
 from .import_remote import import_into_server
 from .journal import into_log
 from .options import Unreadable
+from .places import Place, is_given, refuse_meaningless
 from .verify import report_json, report_text, write_html
 
 if TYPE_CHECKING:
@@ -85,13 +85,18 @@ def import_(
 
     if not is_ledger_name(name):
         raise click.UsageError(f"--as: {name!r} cannot be a ledger's name: 1 to 32 letters, digits and single hyphens")
+    # --url, --data-dir and --region say where the ledger comes to be, not where its journal is.
+    of_journal: Place = "S3" if source.startswith("s3://") else "export"
+    refuse_meaningless(context, of_journal, frozenset({"url", "data_dir", "region", "checkpoint"}))
+    if shared is not None and is_given(context, "data_dir"):
+        raise click.UsageError("--journal and --data-dir: the ledger comes to be in one of them")
     if writable and even_if_broken:
         raise click.UsageError("--even-if-broken is for looking into a journal: it cannot be --writable")
     if checkpoint is not None and even_if_broken:
         raise click.UsageError("--checkpoint is for whole journals: it cannot be used with --even-if-broken")
     if shared is not None and (even_if_broken or checkpoint is not None):
         raise click.UsageError("--journal takes whole journals at once: neither --even-if-broken nor --checkpoint")
-    if shared is not None and context.get_parameter_source("url") is ParameterSource.COMMANDLINE:
+    if shared is not None and is_given(context, "url"):
         raise click.UsageError("--url and --journal: the ledger becomes one of the server, or of the database")
     url = options.server_of(context, url) if shared is None else None
     if url is not None and checkpoint is not None:

@@ -61,11 +61,14 @@ def load(
     They are committed 40 at a time, QLDB's limit.  If the file has a mistake, what stands before it is inserted, and
     the message says how much that is.
     """
+    kind = _form(file, form)
+    if kind != "csv" and (detect_types or delimiter is not None):
+        raise click.UsageError(f"--delimiter and --detect-types are for CSV, and {file} is read as {kind}")
     own = session(url, region, ledger)
     try:
         if create:
             create_missing_table(own, table)
-        text = load_file(own, file, table, form, detect_types, quiet, delimiter)
+        text = load_file(own, file, table, kind, detect_types, quiet, delimiter)
     finally:
         own.end()
     if not quiet:
@@ -77,6 +80,14 @@ def _one_character(text: str | None) -> str | None:
     if found is not None and (len(found) != 1 or found in '"\r\n'):
         raise click.BadParameter(f"{text!r} is not one character other than a quote or a line break")
     return found
+
+
+def _form(file: Path, form: str | None) -> str:
+    """The form of a file: the given one, or that of its ending.  Raises Failure."""
+    try:
+        return form or form_of(file)
+    except RecordsError as error:
+        raise Failure(str(error)) from error
 
 
 def load_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -74,18 +75,6 @@ html_file = click.option(
 )
 
 Command = Callable[..., Any]
-
-
-def refuse_jobs(context: click.Context) -> None:
-    """Refuse several processes for a ledger file if the command line asks for them.  Raises UsageError.
-
-    A setting for all commands or the default does not: a ledger is then read by one.
-    """
-    if context.get_parameter_source("jobs") is ParameterSource.COMMANDLINE and context.params["jobs"] != 1:
-        raise click.UsageError(
-            "a ledger is read by one process, because its rows follow from the blocks in their order. Leave --jobs "
-            "out, or export the ledger: any number of processes read an export"
-        )
 
 
 def journal_source(command: Command) -> Command:
@@ -197,7 +186,9 @@ def ledger_path(given: Path | None, region: str, name: str) -> Path:
     try:
         if path.is_file():
             return path
-        elsewhere = sorted(other.parent.name for other in root.glob(f"*/{name}{SUFFIX}"))
+        if path.exists():
+            raise Unreadable(f"{path} is not a file")
+        elsewhere = sorted(other.parent.name for other in root.glob(f"*/{glob.escape(name)}{SUFFIX}"))
     except (OSError, ValueError) as error:
         raise Unreadable(str(error)) from error
     hint = f"; there is one in region {', '.join(elsewhere)} (--region)" if elsewhere else ""

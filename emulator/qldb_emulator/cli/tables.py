@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from . import options
 from .connection import answering, transport
 from .failure import Failure
 from .options import LEDGER_SUFFIX, Unreadable
+from .places import place_of, refuse_meaningless
 from .verify import EXIT_CODES, ledger_audit, report_json, report_text
 
 if TYPE_CHECKING:
@@ -74,22 +74,17 @@ def tables(
     from ..tables.rows import TableMapError
 
     wanted = Options(frozenset(only) or None, flatten, even_if_broken)
+    url = options.server_of(context, url, source)
+    place = place_of(source, url)
+    refuse_meaningless(context, place)
     try:
         with options.opened_target(target) as opened:
-            url = options.server_of(context, url, source)
-            if url is not None:
-                if strand is not None or export_id is not None:
-                    raise click.UsageError("a ledger has one journal: --strand and --export are for exports")
+            if place in ("export", "S3"):
+                made = _from_export(source, opened, wanted, (digest, tip, strand, export_id), region, s3_endpoint, jobs)
+            elif url is not None:
                 server = transport(url, options.region_of_server(context, region))
                 made = _from_server(source, server, opened, wanted, digest, tip, jobs)
-            elif os.sep in source and "://" not in source and not os.path.exists(source):
-                raise Unreadable(f"{source}: no such file or directory")
-            elif source.startswith("s3://") or (os.path.exists(source) and not source.endswith(LEDGER_SUFFIX)):
-                made = _from_export(source, opened, wanted, (digest, tip, strand, export_id), region, s3_endpoint, jobs)
             else:
-                if strand is not None or export_id is not None:
-                    raise click.UsageError("a ledger has one journal: --strand and --export are for exports")
-                options.refuse_jobs(context)
                 made = _from_ledger(source, opened, wanted, digest, tip, data_dir, region)
     except BrokenJournal as broken:
         _print(broken.report, None, target, as_json)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,7 +13,9 @@ import click
 from .. import __version__
 from . import options
 from .connection import answering, transport
+from .files import write_files
 from .options import LEDGER_SUFFIX, Unreadable
+from .places import place_of, refuse_meaningless
 
 if TYPE_CHECKING:
     from ..verify import Journal, JournalReport
@@ -81,19 +82,15 @@ def verify(
     evidence = report_file or (Path("report.json") if key is not None or authority is not None else None)
     inputs: list[dict[str, Any]] = []
     url = options.server_of(context, url, target)
-    read_from = ledger_source(target, url)
-    if read_from is None:
+    place = place_of(target, url)
+    refuse_meaningless(context, place)
+    if place in ("export", "S3"):
         if evidence is not None:
             inputs = hashed_inputs(target, strand, export_id, region, s3_endpoint)
         report = verify_source(target, digest, tip, strand, export_id, region, s3_endpoint, jobs, checkpoint)
     elif url is not None:
         report = verify_remote(target, url, options.region_of_server(context, region), digest, tip, jobs)
     else:
-        if strand is not None or export_id is not None:
-            raise click.UsageError("a ledger has one journal: --strand and --export are for exports")
-        if checkpoint is not None:
-            raise click.UsageError("--checkpoint is for exports: a ledger is verified in one go")
-        options.refuse_jobs(context)
         report = verify_ledger(target, digest, tip, data_dir, region)
     if html_file is not None:
         write_html(report, html_file)
@@ -103,23 +100,14 @@ def verify(
         from .evidence import write_evidence
 
         blocks = None
-        if read_from is not None:
+        if place not in ("export", "S3"):
+            read_from: LedgerSource = "ledger file" if url is None else "server"
             blocks = blocks_of(report, read_from, "kept" if digest is not None else "server" if url else None)
         written = write_evidence(report, inputs, blocks, evidence, key, authority)
     click.echo(report_json(report) if as_json else report_text(report))
     if written and not as_json:
         click.echo(f"\nWrote {', '.join(map(str, written))}.")
     context.exit(EXIT_CODES[report.verdict])
-
-
-def ledger_source(target: str, url: str | None) -> LedgerSource | None:
-    """Where a ledger's blocks are read; None for files.  Raises Unreadable for a path with nothing there."""
-    if url is not None:
-        return "server"
-    if os.sep in target and "://" not in target and not os.path.exists(target):
-        raise Unreadable(f"{target}: no such file or directory")
-    is_source = target.startswith("s3://") or (os.path.exists(target) and not target.endswith(LEDGER_SUFFIX))
-    return None if is_source else "ledger file"
 
 
 def hashed_inputs(
@@ -264,6 +252,6 @@ def write_html(report: JournalReport, path: Path) -> None:
 
     made = str(Timestamp.from_epoch_ms(SystemClock().now_ms()))
     try:
-        path.write_text(html(report, made, __version__), encoding="utf-8")
+        write_files({path: html(report, made, __version__).encode("utf-8", "backslashreplace")})
     except OSError as error:
         raise Unreadable(f"{path} cannot be written: {error.strerror}") from error

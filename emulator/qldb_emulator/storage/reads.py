@@ -132,6 +132,9 @@ SQL_NODE = "SELECT level, idx, hash FROM merkle_node WHERE level = ? AND idx = ?
 SQL_BLOCK_REVISIONS = f"""
     SELECT {_COLUMNS} FROM revision r WHERE r.seq = ? ORDER BY r.revision_no"""
 
+SQL_REVISIONS_OF_BLOCKS = f"""
+    SELECT {_COLUMNS} FROM revision r WHERE r.seq > ? AND r.seq <= ? ORDER BY r.seq, r.revision_no"""
+
 SQL_REVISIONS_BETWEEN = f"""
     SELECT {_COLUMNS} FROM revision r WHERE r.seq > ? AND r.seq <= ? AND r.table_no = ?
     ORDER BY r.seq, r.revision_no LIMIT ?"""
@@ -286,6 +289,10 @@ class Reads(ABC):
     def block_revisions(self, seq: int) -> list[RevisionRow]:
         """Return the revisions of a block that have a document id, in the order of the documents."""
         return self._checked(self._rows(SQL_BLOCK_REVISIONS, (seq,)))
+
+    def revisions_of_blocks(self, after_seq: int, to_seq: int) -> list[RevisionRow]:
+        """Return the revisions with a document id in the blocks after after_seq up to to_seq, oldest block first."""
+        return self._checked(self._rows(SQL_REVISIONS_OF_BLOCKS, (after_seq, to_seq)))
 
     def revisions_between(self, table_no: int, after_seq: int, to_seq: int, at_most: int) -> list[RevisionRow]:
         """Return the revisions of a table in the blocks after after_seq up to to_seq, oldest block first."""

@@ -177,7 +177,8 @@ class Audit:
 def judge(source: str, journal: Journal, verdict: SegmentVerdict, digest: SavedDigest | None = None) -> JournalReport:
     """The report on a whole journal, from the verdict on it.
 
-    source: the journal's place, in words.  journal: its findings must be in the verdict.
+    source: the journal's place, in words.  Bytes of a path that are no UTF-8 are escaped, for a report goes into files
+    and tables of UTF-8.  journal: its findings must be in the verdict.
     """
     before = finish(verdict)
     check = None if digest is None else _check_digest(digest, before, journal.strand_id)
@@ -190,7 +191,7 @@ def judge(source: str, journal: Journal, verdict: SegmentVerdict, digest: SavedD
         last.add(AFTER_ALL, [Finding("strand", before.last, check.tip.strand_id, journal.strand_id, detail)])
     verification = finish(replace(verdict, findings=verdict.findings.joined(last)))
     return JournalReport(
-        source=source,
+        source=source.encode("utf-8", "backslashreplace").decode("utf-8"),
         strand_id=journal.strand_id,
         files=verdict.file_count,
         forms=verdict.forms,

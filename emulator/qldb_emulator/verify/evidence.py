@@ -191,8 +191,13 @@ def _what_stands_for_files(blocks: Blocks) -> Iterator[str]:
 
 
 def canonical(value: Any) -> bytes:
-    """Return JSON in the form of RFC 8785: sorted names, no blanks, UTF-8.  value: its numbers are integers."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    r"""Return JSON in the form of RFC 8785: sorted names, no blanks, UTF-8.  value: its numbers are integers.
+
+    A file's name may have bytes that are no UTF-8.  Python keeps them as lone surrogates; each becomes JSON's escape
+    for it, such as \udcff, which reads back as the same name.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace")
 
 
 # --- Signing -------------------------------------------------------------------------------------------------

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from helpers.local_driver import CONTEXT, REGION, LocalSession, new_ledger
 
 from qldb_emulator.clock import ManualClock
 from qldb_emulator.engine.emulator import Emulator
+from qldb_emulator.engine.ledger import register
+from qldb_emulator.engine.workbench import diff
 from qldb_emulator.engine.workbench.diff import diff_ledger
 from qldb_emulator.engine.workbench.snapshots import (
     delete_snapshot,
@@ -21,6 +25,7 @@ from qldb_emulator.engine.workbench.snapshots import (
 from qldb_emulator.errors import QldbError
 from qldb_emulator.ids import RandomIds
 from qldb_emulator.settings import Settings
+from qldb_emulator.storage.ledger_file import LedgerFile
 
 
 @pytest.fixture
@@ -54,6 +59,32 @@ def test_the_sessions_of_a_restored_ledger_end_and_its_transactions_leave_nothin
     with pytest.raises(QldbError, match="No such session"):
         transaction.commit()
     assert owners(LocalSession(emulator, "cars")) == ["Maria", "Raul"]
+
+
+def test_a_session_that_begins_during_a_restore_waits_for_it(
+    emulator: Emulator, session: LocalSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_snapshot(emulator, REGION, "cars", "before")
+    session.run("UPDATE Car SET owner = 'Ana'")
+    copies, may_end, waits = threading.Event(), threading.Event(), threading.Event()
+    copy = LedgerFile.restore
+
+    def slowly(self: LedgerFile, source: LedgerFile) -> None:
+        copies.set()
+        assert may_end.wait(10)
+        copy(self, source)
+
+    monkeypatch.setattr(LedgerFile, "restore", slowly)
+    monkeypatch.setattr(register, "about_to_wait", waits.set)
+    with ThreadPoolExecutor(2) as pool:
+        restoring = pool.submit(restore_snapshot, emulator, REGION, "cars", "before")
+        assert copies.wait(10)
+        beginning = pool.submit(LocalSession, emulator, "cars")
+        is_waiting = waits.wait(2)
+        may_end.set()
+        restoring.result(10)
+        assert owners(beginning.result(10)) == ["Maria", "Raul"]
+    assert is_waiting
 
 
 def test_a_commit_that_waited_for_a_restore_is_refused(emulator: Emulator, session: LocalSession) -> None:
@@ -203,6 +234,68 @@ def test_journals_that_parted_are_compared_from_where_they_did(emulator: Emulato
     found = diff_ledger(emulator, REGION, "cars", "further", "now", 10)
     assert found["commonBlocks"] == 5
     assert found["changes"] == {"added": 0, "changed": 0, "removed": 2}
+
+
+def documents_of(ledger: str, emulator: Emulator) -> dict[str, str]:
+    """The hash of each document that exists, by its id."""
+    rows = LocalSession(emulator, ledger).run("SELECT c.metadata.id, c.hash FROM _ql_committed_Car AS c")
+    return {row["id"]: row["hash"].hex() for row in rows}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_difference_is_that_of_the_documents_of_both_states(
+    emulator: Emulator, session: LocalSession, seed: int
+) -> None:
+    """Journals that parted, documents written often, added and removed in between: against two whole tables."""
+    chance = random.Random(seed)
+    kept: dict[str, dict[str, str]] = {}
+
+    def write(count: int) -> None:
+        own = LocalSession(emulator, "cars")
+        for _ in range(count):
+            vin = str(chance.randrange(6))
+            statement = chance.choice(
+                [
+                    f"INSERT INTO Car {{'VIN': '{vin}', 'owner': 'Ana'}}",
+                    f"UPDATE Car SET owner = '{chance.random()}' WHERE VIN = '{vin}'",
+                    f"DELETE FROM Car WHERE VIN = '{vin}'",
+                ]
+            )
+            own.run(statement)
+
+    for name in ("a", "b"):
+        write(chance.randrange(8))
+        take_snapshot(emulator, REGION, "cars", name)
+        kept[name] = documents_of("cars", emulator)
+    restore_snapshot(emulator, REGION, "cars", "a")
+    write(chance.randrange(8))
+    kept["now"] = documents_of("cars", emulator)
+    for before, old in kept.items():
+        for after, new in kept.items():
+            found = diff_ledger(emulator, REGION, "cars", before, after, 1000)
+            expected = {
+                **dict.fromkeys(new.keys() - old.keys(), "added"),
+                **dict.fromkeys(old.keys() - new.keys(), "removed"),
+                **{each: "changed" for each in old.keys() & new.keys() if old[each] != new[each]},
+            }
+            assert {row["documentId"]: row["change"] for row in found["documents"]} == expected, (before, after)
+            assert sum(found["changes"].values()) == len(found["documents"]) == len(expected)
+
+
+def test_a_difference_reads_blocks_by_windows_and_writes_only_what_is_listed(
+    emulator: Emulator, session: LocalSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a ledger of a million blocks is compared in half a minute."""
+    for _ in range(5):
+        session.run("INSERT INTO Car ?", [{"VIN": str(number)} for number in range(40)])
+    texts: list[object] = []
+    reads: list[object] = []
+    monkeypatch.setattr(diff, "dumps_text", lambda value: texts.append(value) or "")
+    for name, read in (("_rows", LedgerFile._rows), ("_few", LedgerFile._few)):
+        monkeypatch.setattr(LedgerFile, name, lambda *each, read=read: reads.append(each) or read(*each))
+    found = diff_ledger(emulator, REGION, "cars", "3", "now", 2)
+    assert (found["changes"]["added"], len(found["documents"]), len(texts)) == (200, 2, 2)
+    assert len(reads) < 230, "one for each document"
 
 
 def test_reset_deletes_protected_ledgers_too_and_ends_sessions(emulator: Emulator, session: LocalSession) -> None:

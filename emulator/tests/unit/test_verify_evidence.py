@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import os
 import re
 import shutil
 import sqlite3
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -193,6 +198,62 @@ def test_what_is_no_report(tmp_path, text):
     assert (result.exit_code, result.output.count("\n")) == (3, 1)
 
 
+@pytest.mark.parametrize("full", ["report.json", "report.json.sig", "page.html"])
+def test_a_report_that_finds_no_space_leaves_the_one_before_as_it_was(folder, full, monkeypatch):
+    (folder / "page.html").write_text("an earlier page")
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+    class Full(io.FileIO):
+        def write(self, data):
+            if os.fsdecode(self.name).endswith((full, f"{full}.unfinished")):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(data)
+
+    real = open
+    monkeypatch.setattr(io, "open", lambda file, mode="r", *_: Full(file, mode) if "w" in mode else real(file, mode))
+    sign = () if full == "page.html" else ("--report", folder / "report.json", "--sign", folder / "key.pem")
+    result = run("verify", folder / "journal", "--html", folder / "page.html", *sign)
+    assert (result.exit_code in (1, 3), "cannot be written: No space left" in result.output) == (True, True)
+    if full != "page.html":
+        before["page.html"] = (folder / "page.html").read_bytes()  # it was written before the report
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_a_report_can_go_to_a_pipe_and_through_a_link(folder):
+    os.mkfifo(folder / "pipe")
+    (folder / "link.json").symlink_to(folder / "real.json")
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit((folder / "pipe").read_bytes)
+        words = ("--html", folder / "pipe", "--report", folder / "link.json")
+        assert run("verify", folder / "journal", *words).exit_code == 0
+        assert b"</html>" in reading.result(10)
+    assert (folder / "link.json").is_symlink()
+    assert json.loads((folder / "real.json").read_bytes())["report"]["verdict"] == "whole"
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems have UTF-8 names only")
+@pytest.mark.parametrize("place", [b"journal\xff", b"journal\xff/part\xfe.ion", b"new\nline"])
+def test_paths_of_any_bytes_can_be_reported(folder, place):
+    path = folder / os.fsdecode(place)
+    (source,) = [folder / "journal"] if path.suffix == "" else [folder / "all.ion"]
+    (folder / "all.ion").write_bytes(b"".join(each.read_bytes() for each in sorted((folder / "journal").iterdir())))
+    path.parent.mkdir(exist_ok=True)
+    source.rename(path)
+    words = ("--report", folder / "report.json", "--html", folder / "page.html")
+    assert run("verify", path, *words).exit_code == 0
+    assert checked(folder, path)[1] == {
+        "form": "held",
+        "signature": "not checked",
+        "time stamp": "not checked",
+        "inputs": "held",
+        "verification": "held",
+    }
+    for target in ("sqlite:tables.sqlite", "csv:csv", "parquet:parquet"):
+        kind, _, name = target.partition(":")
+        assert run("tables", path, "--to", f"{kind}:{folder / name}").exit_code == 0
+    assert run("verify-tables", f"sqlite:{folder / 'tables.sqlite'}").exit_code == 4
+
+
 # --- A ledger ----------------------------------------------------------------------------------------------------
 
 
@@ -249,6 +310,29 @@ def test_a_report_on_a_ledger_names_its_blocks_and_the_digest_over_them(ledger):
         *("-sigfile", "report.json.sig"),
         folder=ledger,
     )
+
+
+@pytest.mark.parametrize("place", ["data directory", "file", "server"])
+def test_the_report_on_a_ledger_is_stamped_and_everything_holds(ledger, place):
+    """By an authority of openssl's; openssl checks the stamp, too."""
+    data = ledger / "data"
+    trusted = ("--key", ledger / "public.pem", "--ca", ledger / "ca.pem")
+    with Emulator(Settings(data_dir=data)) as emulator, Server(create_dispatcher(emulator)) as server:
+        target, *options = {
+            "data directory": ("cars", "--data-dir", data),
+            "file": (str(data / "us-east-1" / "cars.qldb"),),
+            "server": ("cars", "--url", server.url),
+        }[place]
+        with authority(ledger) as url:
+            report_on(ledger, *options, "--timestamp", url, target=str(target))
+        LocalSession(emulator, "cars").run("INSERT INTO Owner {'name': 'Later'}")
+        assert checked(ledger, target, *options, *trusted) == (0, {**HELD, "time stamp": "held"})
+    lines = [line for line in PAGE.read_text().splitlines() if line.startswith("openssl ts -verify ")]
+    openssl(*lines[0].split()[1:], folder=ledger)
+    report = ledger / "report.json"
+    report.write_bytes(report.read_bytes().replace(b"cars", b"Cars"))
+    code, states = checked(ledger, *trusted)
+    assert (code, states["signature"], states["time stamp"]) == (1, "failed", "failed")
 
 
 def test_a_digest_that_was_kept_is_what_the_report_rests_on(ledger):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from helpers.local_driver import new_emulator, new_ledger
 
+from qldb_emulator.admin import Admin, AdminError
 from qldb_emulator.compiled import build
 from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.web.admin import ROUTES
@@ -195,3 +197,12 @@ def test_wrong_requests_get_one_sentence(
 def test_a_page_of_another_origin_is_refused(client: FlaskClient) -> None:
     assert client.post("/_qldb/reset", headers={"Origin": "http://evil.example"}).status_code == 403
     assert client.post("/_qldb/reset", headers={"Origin": "http://localhost"}).status_code == 200
+
+
+def test_a_server_that_is_still_at_work_is_not_said_to_be_absent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(AdminError, match=r"has not answered within 0\.1 s; it may still be at work"):
+            Admin(url).request("GET", "/faults", seconds=0.1)
+    with pytest.raises(AdminError, match="No emulator answers"):
+        Admin(url).request("GET", "/faults", seconds=0.1)

@@ -69,6 +69,16 @@ def test_every_page_of_a_ledger_answers(client: FlaskClient, page: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "numbers"),
+    [("", [2, 1, 0]), ("?block=1", [1, 0]), ("?block=0", [0]), ("?block=99", [2, 1, 0]), ("?before=2", [1, 0])],
+)
+def test_the_journal_begins_with_a_block_of_a_number(client: FlaskClient, query: str, numbers: list[int]) -> None:
+    text = client.get(f"{CARS}/journal{query}").text
+    assert 'name="block"' in text
+    assert [int(number) for number in re.findall(r'data-block="([0-9]+)"', text)] == numbers
+
+
+@pytest.mark.parametrize(
     ("path", "status"),
     [
         (f"{BASE}/nothing", 404),

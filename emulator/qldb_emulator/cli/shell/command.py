@@ -103,6 +103,12 @@ def shell(
     """
     if parameters and len(statements) != 1:
         raise click.UsageError("--parameter needs exactly one --command")
+    if statements and file is not None:
+        raise click.UsageError("--command and --input: the statements are in one of them")
+    if statements and is_line_mode:
+        raise click.UsageError(
+            "--aws-script is for statements in lines, from a file or standard input, not for --command"
+        )
     values = [_parameter(number, text) for number, text in enumerate(parameters, 1)]
     is_prompt = not statements and file is None and sys.stdin.isatty()
     settings = ShellSettings(

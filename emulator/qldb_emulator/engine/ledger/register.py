@@ -17,6 +17,7 @@ from ...settings import Settings
 from ...storage.directory import DataDirectory
 from ...storage.errors import BeingMadeError, StorageError
 from ...storage.ledger_file import LedgerFile
+from ...waiting import about_to_wait
 from .facts import LedgerFacts, changed_rows, facts_from_rows, read_facts, rows_from_facts, write_rows
 
 if TYPE_CHECKING:
@@ -79,6 +80,19 @@ class Register:
         Raises LEDGER_FILE_UNUSABLE.
         """
         return self._found(region, name, lambda ledger: ledger.catch_up())
+
+    def find_restored(self, region: str, name: str) -> Ledger | None:
+        """Return the same ledger as ``find``; while it is being restored, wait until it is.
+
+        A restore takes as long as copying the file.  It ends the sessions first, and a session that began meanwhile
+        would end at once.  Drivers try again four times within a second, which is not enough for a large ledger.
+        """
+        ledger = self.find(region, name)
+        if ledger is None or not ledger.is_closed:
+            return ledger
+        about_to_wait()
+        with self.lock:  # held by a restore
+            return self.find(region, name)
 
     def look_up(self, region: str, name: str) -> Ledger | None:
         """Return a ledger with the facts that its log has now; its blocks may lag.  Raises LEDGER_FILE_UNUSABLE."""

@@ -328,7 +328,7 @@ class Sessions:
 
     def _start_session(self, ledger_name: str, context: RequestContext) -> CommandResult:
         region = context.region
-        ledger = self._ledgers.find(region, ledger_name)
+        ledger = self._ledgers.find_restored(region, ledger_name)
         if ledger is None:
             elsewhere = self._ledgers.elsewhere(region, ledger_name)
             raise SESSION_LEDGER_NOT_FOUND(name=ledger_name, elsewhere=elsewhere)

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from ..parts import Parts
 
 Members = dict[str, Any]
+Change = tuple[str, RevisionRow | None, RevisionRow | None]
+"""A document's id, and its revisions in two states; None where it does not exist or is deleted."""
+
 NOW = "now"
+WINDOW_BLOCKS = 100
+"""Blocks whose revisions are read at a time (ours)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +45,25 @@ class State:
     def document(self, document_id: str) -> RevisionRow | None:
         """Return a document's revision; None if it does not exist or is deleted."""
         info = self.file.document_info(document_id)
-        row = None if info is None else self.file.revision_at(info.doc_no, self.sequence_no)
-        if row is None or (row.data is None and row.data_hash is None):
-            return None
-        return row
+        return None if info is None else _living(self.file.revision_at(info.doc_no, self.sequence_no))
 
-    def touched_after(self, sequence_no: int) -> Iterator[str]:
-        """Yield the ids of the documents that blocks after one wrote."""
-        for number in range(sequence_no + 1, self.sequence_no + 1):
-            for row in self.file.block_revisions(number):
-                yield row.document_id
+    def changed_after(self, sequence_no: int) -> Iterator[Change]:
+        """Yield each document that blocks after one wrote, once, in the order of these blocks.
+
+        A document is known as met before by its revision before this one, so nothing is held for each document.
+        """
+        for first in range(sequence_no, self.sequence_no, WINDOW_BLOCKS):
+            last = min(first + WINDOW_BLOCKS, self.sequence_no)
+            for row in self.file.revisions_of_blocks(first, last):
+                earlier = None if row.version == 0 else self.file.revision_at(row.doc_no, row.seq - 1)
+                if earlier is None or earlier.seq <= sequence_no:
+                    now = self.file.revision_at(row.doc_no, self.sequence_no)
+                    yield row.document_id, _living(earlier), _living(now)
+
+
+def _living(row: RevisionRow | None) -> RevisionRow | None:
+    """Return a revision; None for a deletion."""
+    return None if row is None or (row.data is None and row.data_hash is None) else row
 
 
 def diff_ledger(parts: Parts, region: str, ledger: str, before: str, after: str, max_documents: int) -> Members:
@@ -79,17 +93,18 @@ def _state(parts: Parts, stack: ExitStack, region: str, ledger: str, text: str) 
 def compare(before: State, after: State, max_documents: int) -> Members:
     """Return the differences, as members for JSON; documents are Ion text."""
     common = common_block(before, after)
-    touched = dict.fromkeys((*before.touched_after(common), *after.touched_after(common)))
     names = {**before.table_names(), **after.table_names()}
     counts = {"added": 0, "changed": 0, "removed": 0}
     documents: list[Members] = []
-    for document_id in touched:
-        change = _change(names, document_id, before.document(document_id), after.document(document_id))
-        if change is None:
+    for document_id, old, new in _differences(before, after, common):
+        kind = _kind(old, new)
+        if kind is None:
             continue
-        counts[change["change"]] += 1
+        counts[kind] += 1
         if len(documents) < max_documents:
-            documents.append(change)
+            # From each state's own file: a snapshot has data that was redacted in the ledger since.
+            rows = before.document(document_id), after.document(document_id)
+            documents.append(_described(kind, names, document_id, *rows))
     return {
         "from": {"blocks": before.sequence_no + 1},
         "to": {"blocks": after.sequence_no + 1},
@@ -114,19 +129,35 @@ def common_block(before: State, after: State) -> int:
     return low
 
 
-def _change(
-    names: dict[int, tuple[str, str]], document_id: str, before: RevisionRow | None, after: RevisionRow | None
-) -> Members | None:
+def _differences(before: State, after: State, common: int) -> Iterator[Change]:
+    """Yield the documents that were written after the common block, with their revisions before and after.
+
+    What the shorter of both journals wrote is held in memory; in most cases that is nothing.
+    """
+    is_before_shorter = before.sequence_no <= after.sequence_no
+    shorter, longer = (before, after) if is_before_shorter else (after, before)
+    own = {document_id: (then, now) for document_id, then, now in shorter.changed_after(common)}
+    for document_id, then, now in longer.changed_after(common):
+        _, other = own.pop(document_id, (None, then))
+        yield (document_id, other, now) if is_before_shorter else (document_id, now, other)
+    for document_id, (then, now) in own.items():
+        yield (document_id, now, then) if is_before_shorter else (document_id, then, now)
+
+
+def _kind(before: RevisionRow | None, after: RevisionRow | None) -> str | None:
+    """Return what happened to a document; None for nothing, also if it was added and removed in between."""
     if before is not None and after is not None:
-        if before.hash == after.hash:
-            return None
-        kind = "changed"
-    elif after is not None:
-        kind = "added"
-    elif before is not None:
-        kind = "removed"
-    else:
-        return None  # it was added and removed in between
+        return None if before.hash == after.hash else "changed"
+    return "added" if after is not None else "removed" if before is not None else None
+
+
+def _described(
+    kind: str,
+    names: dict[int, tuple[str, str]],
+    document_id: str,
+    before: RevisionRow | None,
+    after: RevisionRow | None,
+) -> Members:
     row = after or before
     assert row is not None
     change: Members = {"change": kind, "table": names.get(row.table_no, ("", ""))[1], "documentId": document_id}

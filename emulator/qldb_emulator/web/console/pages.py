@@ -326,12 +326,12 @@ class Console:
         ledger = call.ledger("GetBlock")
         searched = {name: call.query[name] for name in _SEARCH if call.query.get(name)}
         tip = ledger.tip().sequence_no
-        before = min(call.number("before", MAX_SEQUENCE_NO), tip + 1)
+        newest = min(call.number("block", tip), call.number("before", MAX_SEQUENCE_NO) - 1, tip)
         if searched:
             first, stop = journal.range_of(call, ledger)
             found = journal.find_blocks(ledger, journal.Wanted(call), first, stop, BLOCKS_SHOWN)
         else:
-            blocks = journal.newest_first(ledger, before, BLOCKS_SHOWN)
+            blocks = journal.newest_first(ledger, newest + 1, BLOCKS_SHOWN)
             last = blocks[-1]["sequenceNo"] if blocks else 0
             found = {"blocks": blocks, "next": last or None, "searched": None}
         is_part = "part" in call.query

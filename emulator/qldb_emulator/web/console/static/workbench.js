@@ -43,7 +43,7 @@ document.addEventListener("submit", async (event) => {
       element(
         "p",
         {},
-        `${added} added, ${changed} changed, ${removed} removed; ${found.commonBlocks} blocks in common.`,
+        `${added} added, ${changed} changed, ${removed} removed; ${found.commonBlocks} ${found.commonBlocks === 1 ? "block" : "blocks"} in common.`,
       ),
       ...(rows.length ? [element("table", { class: "diff" }, element("tbody", {}, ...rows))] : []),
     );
