@@ -2,7 +2,8 @@
 
     python -m benchmarks.curve.page RESULTS.json... DOCS_DIRECTORY
 
-Of an operation that several runs have, the last is shown; an operation's figures are always of one run.
+Of an operation that several runs have, the last is shown; an operation's figures are always of one run.  The tables
+and the plot are of the pure build; runs of the compiled build make one table more, which compares the two.
 """
 
 from __future__ import annotations
@@ -53,6 +54,34 @@ def tables(results: Members) -> str:
     return "\n".join(parts) + "\n"
 
 
+def is_compiled(run: Members) -> bool:
+    """Whether a run is of the compiled build."""
+    return "compiled" in run["facts"]["emulator"]
+
+
+def both_builds(pure: Members, compiled: Members) -> str:
+    """Markdown: each operation with the smallest ledger and with the largest, in both builds."""
+    theirs = {operation["name"]: operation for operation in compiled["operations"]}
+    lines = [
+        f"### Both builds\n\nCompiled: emulator {compiled['facts']['emulator']}.\n",
+        "| operation | smallest, pure | compiled | largest | pure | compiled | goal |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [_in_both(ours, theirs[ours["name"]]) for ours in pure["operations"] if ours["name"] in theirs]
+    return "\n".join(lines) + "\n"
+
+
+def _in_both(pure: Members, compiled: Members) -> str:
+    """An operation's row.  Its largest ledger is the largest that it ran on in both builds."""
+    place = max(place for place, ratio in enumerate(pure["ratios"]) if ratio and compiled["ratios"][place])
+    builds = pure, compiled
+    smallest = [time_text(statistics.median(build["figures"][0])) for build in builds]
+    largest = [_cell(build["figures"][place], build["ratios"][place]) for build in builds]
+    name, size = f"`{pure['name']}`", f"{pure['sizes'][place]:,}"
+    goal = "" if pure["at_most"] is None else f"≤ {pure['at_most']:g}"
+    return f"| {' | '.join((name, *smallest, size, *largest, goal))} |"
+
+
 def _operations(operations: Sequence[Members]) -> list[str]:
     sizes = sorted({size for operation in operations for size in operation["sizes"]})
     first, *rest = (f"{size:,}" for size in sizes)
@@ -100,8 +129,13 @@ def _memory(footprints: Sequence[Members]) -> list[str]:
 def main() -> None:
     """Put the tables between the marks of the page, and the plot beside it."""
     *files, docs = map(Path, sys.argv[1:])
-    results = merged([json.loads(file.read_text()) for file in files])
-    put_between(docs / "performance.md", BEGIN, END, tables(results))
+    runs = [json.loads(file.read_text()) for file in files]
+    compiled = [run for run in runs if is_compiled(run)]
+    results = merged([run for run in runs if not is_compiled(run)] or runs)
+    text = tables(results)
+    if compiled and len(compiled) < len(runs):
+        text += "\n" + both_builds(results, merged(compiled))
+    put_between(docs / "performance.md", BEGIN, END, text)
     (docs / "growth.svg").write_text(plot(results["operations"]))
 
 

@@ -228,6 +228,27 @@ def test_of_several_runs_the_last_counts() -> None:
     assert [each["blocks"] for each in merged["memory"]] == [1_000]
 
 
+def test_both_builds_are_compared_with_the_smallest_and_the_largest_ledger() -> None:
+    pure, compiled = results(measured(50.0, 60.0, 70.0)), results(measured(40.0, 44.0))
+    compiled["operations"][0]["ratios"].append(None)  # it did not run on the largest
+    assert "| `lookup` | 50 µs | 40 µs | 10,000 | 60 µs ×1.20 | 44 µs ×1.10 | ≤ 1.5 |" in page.both_builds(
+        pure, compiled
+    )
+
+
+def test_runs_of_the_compiled_build_make_one_table_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "performance.md").write_text(page.BEGIN + page.END)
+    for build, time in (("pure Python", 50.0), ("compiled", 40.0)):
+        run = results(measured(time, time))
+        (tmp_path / f"{build}.json").write_text(json.dumps({**run, "facts": {"emulator": f"1.0, {build}"}}))
+    files = [str(tmp_path / f"{build}.json") for build in ("pure Python", "compiled")]
+    monkeypatch.setattr(sys, "argv", ["page", *files, str(tmp_path)])
+    page.main()
+    text = (tmp_path / "performance.md").read_text()
+    assert text.index("emulator 1.0, pure Python") < text.index("Both builds") < text.index("emulator 1.0, compiled")
+    assert text.count("| `lookup` |") == 2
+
+
 def test_the_page_is_written_between_its_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     performance = tmp_path / "performance.md"
     performance.write_text(f"before\n{page.BEGIN}old\n{page.END}after\n")
