@@ -8,11 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from qldb_emulator.compiled import build
-
 from . import scale
 from .bench import Tools
-from .machine import facts
+from .machine import facts, of_this_build
 from .report import as_json, family_text, goal_text, head
 from .runner import all_rows, run
 
@@ -67,9 +65,8 @@ def main() -> int:
             families.append(family)
             print(family_text(family), flush=True)
     if given.json is not None:
-        # One run after another, of both builds, is given the same name.
-        target = given.json if build() != "compiled" else given.json.with_suffix(f".compiled{given.json.suffix}")
-        target.write_text(json.dumps(as_json(known, size.name, families), indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps(as_json(known, size.name, families), indent=1, ensure_ascii=False)
+        of_this_build(given.json).write_text(text + "\n")
     return 1 if any(result.has_failed for family in families for result in family.all_results()) else 0
 
 

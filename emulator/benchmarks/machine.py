@@ -22,6 +22,14 @@ _SYNCS = 50
 _FAST_SYNC_MS = 0.02
 
 
+def of_this_build(file: Path) -> Path:
+    """Return where the results of this build go: of the compiled one to ``result.compiled.json``.
+
+    One run after another, of both builds, is given the same name.
+    """
+    return file if build() != "compiled" else file.with_suffix(f".compiled{file.suffix}")
+
+
 def facts(directory: Path, tools: Tools) -> dict[str, str]:
     """Name and value of everything a reader of the figures wants to know, in the order to show it."""
     found = {

@@ -17,7 +17,7 @@ from qldb_emulator.engine.emulator import Emulator
 from qldb_emulator.settings import Settings
 
 from ..bench import BenchError, Tools
-from ..machine import facts
+from ..machine import facts, of_this_build
 from . import journal, process, proofs, reads, writes
 from .ledgers import Curve, Filled, copy_into, filled
 from .measure import DEFAULT, Effort, measure
@@ -110,7 +110,7 @@ def main(given: Sequence[str]) -> int:
             return 1
     if options.json is not None:
         text = json.dumps(as_json(known, measured, footprints), indent=1, ensure_ascii=False)
-        options.json.write_text(text + "\n")
+        of_this_build(options.json).write_text(text + "\n")
     return 0
 
 

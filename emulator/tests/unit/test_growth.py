@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks import machine
 from benchmarks.bench import BenchError
 from benchmarks.curve import measure as method
 from benchmarks.curve import page
@@ -294,6 +295,17 @@ def test_the_command_measures_what_is_asked_for_and_leaves_only_what_is_to_be_ke
     assert "catalogue" in capsys.readouterr().out
     assert [entry.name for entry in (tmp_path / "build").iterdir()] == []
     assert sorted(entry.name for entry in (tmp_path / "kept").iterdir()) == ["20", "40"]
+
+
+def test_a_run_of_the_compiled_build_leaves_the_pure_ones_results(
+    command: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = tmp_path / "growth.json"
+    result.write_text("of the pure build")
+    monkeypatch.setattr(machine, "build", lambda: "compiled")
+    assert command("--sizes", "20,40", "--only", "catalogue", "--json", str(result)) == 0
+    assert result.read_text() == "of the pure build"
+    assert "compiled" in json.loads((tmp_path / "growth.compiled.json").read_text())["facts"]["emulator"]
 
 
 def test_the_command_says_what_could_not_be_measured(
