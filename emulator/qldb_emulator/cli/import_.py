@@ -85,9 +85,9 @@ def import_(
 
     if not is_ledger_name(name):
         raise click.UsageError(f"--as: {name!r} cannot be a ledger's name: 1 to 32 letters, digits and single hyphens")
-    # --url, --data-dir and --region say where the ledger comes to be, not where its journal is.
+    # --url says where the ledger comes to be, not where its journal is.
     of_journal: Place = "S3" if source.startswith("s3://") else "export"
-    refuse_meaningless(context, of_journal, frozenset({"url", "data_dir", "region", "checkpoint"}))
+    refuse_meaningless(context, of_journal, frozenset({"url"}))
     if shared is not None and is_given(context, "data_dir"):
         raise click.UsageError("--journal and --data-dir: the ledger comes to be in one of them")
     if writable and even_if_broken:
